@@ -1,0 +1,42 @@
+/*
+ * The rights that a process gives up before it meets its first outside byte:
+ * seccomp and Landlock behind one call.  The roles are those of DESIGN.md §2.
+ */
+
+#ifndef LIB_SANDBOX_H
+#define LIB_SANDBOX_H
+
+#include <stddef.h>
+
+#include "lib/error.h"
+
+enum sandbox_role {
+	SANDBOX_SHELL,	 /* allow-list: the descriptors it has, memory, time */
+	SANDBOX_NETWORK, /* the same, and recv, send and poll on its socket */
+	SANDBOX_KEYD,	 /* allow-list: its state folder, accept; no exec */
+	SANDBOX_TOKEN,	 /* deny-list: vendor code runs here */
+	SANDBOX_PARENT	 /* deny-list: starts processes, parses nothing */
+};
+
+enum sandbox_access {
+	SANDBOX_READ,	   /* a file, or everything below a folder */
+	SANDBOX_READ_WRITE /* the same, with create, rename and unlink */
+};
+
+struct sandbox_path {
+	const char *path;
+	enum sandbox_access access;
+};
+
+/*
+ * Enter the sandbox of role, for good: no_new_privs, Landlock on exactly the
+ * paths (none for SHELL and NETWORK), then seccomp.  Calls outside the list
+ * kill the process (allow-lists) or fail with EPERM (deny-lists, and probes
+ * that libraries are known to make).  A kernel without Landlock is noted in
+ * *landlock = 0 and is no error; without seccomp it is HT_ERR_INTERNAL, and
+ * the program must not go on.
+ */
+int sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, int *landlock, struct ht_error *e);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * The signable formats.
+ *
+ * One file for each format (pe.c, …) with one const struct format, listed in
+ * format.c.  A caller finds the format, digests the file while it arrives,
+ * and makes the output plan when the signature comes back:
+ *
+ *	format_detect(in, name, &format, e)
+ *	format_digest(format, in, "sha256", &file, e)	reads to the end
+ *		... file->content is signed elsewhere ...
+ *	format_plan(file, p7, n, &plan, e)
+ *	format_verify(format, input_plan(plan), content, n, &checked, e)
+ *	format_file_free(file)
+ */
+
+#ifndef AUTHENTICODE_FORMAT_H
+#define AUTHENTICODE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "authenticode/pkcs7.h"
+#include "authenticode/spc.h"
+#include "lib/buf.h"
+#include "lib/error.h"
+#include "lib/input.h"
+#include "lib/output.h"
+
+/*
+ * One file that is being signed or verified, after its digest.  Callers only
+ * read it; the format's hooks fill it in.
+ */
+struct format_file {
+	const struct format *format;
+	struct input *in;         /* the caller's; outlives this */
+	uint64_t size;            /* of the whole file, in bytes */
+	bool was_signed;          /* it carries a signature, which a plan
+	                             replaces */
+	struct spc_digest digest; /* of what Authenticode covers */
+	struct buf content;       /* DER of what keyd is to sign */
+	void *state;              /* the format's own */
+};
+
+/*
+ * A format.  The hooks are called through the functions below, which check
+ * what is common to all; each returns 0 or HT_ERR_* as its caller does.
+ */
+struct format {
+	const char *name;  /* in messages and the journal: "pe" */
+	const char *title; /* for people: "PE" */
+	bool seeks;        /* digest reads out of order: a stream needs its
+	                      spool from the start */
+
+	/*
+	 * Set *is to whether this is such a file, from its first bytes
+	 * (INPUT_HEAD at most) or, where the bytes cannot tell (scripts),
+	 * from file_name, which may be NULL.  Fails for a file that is one
+	 * but is too damaged to go on with.
+	 */
+	int (*detect)(struct input *in, const char *file_name, bool *is,
+	    struct ht_error *e);
+
+	/*
+	 * One pass over the input to its end: fill size, was_signed, digest
+	 * (digest.algorithm is set by the caller), content, state.
+	 */
+	int (*digest)(struct format_file *file, struct ht_error *e);
+
+	/*
+	 * Append to plan the file with the signature p7 in it.
+	 */
+	int (*plan)(const struct format_file *file, const void *p7, size_t n,
+	    struct output *plan, struct ht_error *e);
+
+	/*
+	 * Put the PKCS#7 that the file carries into p7; it stays empty if
+	 * there is none.  Seeks.
+	 */
+	int (*signature)(struct input *in, struct buf *p7, struct ht_error *e);
+
+	/*
+	 * Free file->state.
+	 */
+	void (*clear)(struct format_file *file);
+};
+
+/*
+ * Find the format of in; file_name (may be NULL) is a hint for those that
+ * their bytes do not tell.  Reads no more than is needed.  HT_ERR_DATA if it
+ * is no signable file: empty, text, a damaged header; else as input_read.
+ */
+int format_detect(struct input *in, const char *file_name,
+    const struct format **format, struct ht_error *e);
+
+/*
+ * The format of that name, or NULL.
+ */
+const struct format *format_find(const char *name);
+
+/*
+ * Read in to its end and digest it with the named algorithm (spc_algorithm).
+ * 0 and *file, which the caller frees, or *file NULL and HT_ERR_DATA with the
+ * offset and the rule that was broken, HT_ERR_USAGE for the algorithm, or as
+ * input_read.
+ */
+int format_digest(const struct format *format, struct input *in,
+    const char *algorithm, struct format_file **file, struct ht_error *e);
+void format_file_free(struct format_file *file); /* NULL is fine */
+
+/*
+ * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,
+ * in place of any signature that it had.  file->in must outlive the plan, and
+ * must be seekable when that is read or written.  0 and *plan (output_free),
+ * or *plan NULL and HT_ERR_DATA (the file has no room for it: over 4 GiB),
+ * HT_ERR_INTERNAL.
+ */
+int format_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output **plan, struct ht_error *e);
+
+/*
+ * What format_verify found.
+ */
+struct format_verified {
+	struct pkcs7 *p7;         /* pkcs7_verify has been content with it */
+	struct spc_digest digest; /* of the file, and in its signature */
+	uint64_t size;            /* of the file */
+};
+
+/*
+ * Verify a signed file, all but the root: extract the PKCS#7, verify it
+ * (pkcs7_verify), digest the file in one forward pass, so that a tap on in has
+ * seen every byte when this returns, and compare with the signature.  If
+ * content is not NULL, the signed content must also be exactly those n bytes.
+ * in must be seekable.
+ *
+ * 0 and *out (format_verified_clear), or HT_ERR_DATA if the file carries no
+ * signature or anything does not fit, else as input_read; *out is all zeros
+ * then.
+ */
+int format_verify(const struct format *format, struct input *in,
+    const void *content, size_t n, struct format_verified *out,
+    struct ht_error *e);
+void format_verified_clear(struct format_verified *out);
+
+/* The formats, each in its own file. */
+extern const struct format format_pe;
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Reading and verifying the PKCS#7 SignedData of an Authenticode signature.
+ */
+
+#ifndef AUTHENTICODE_PKCS7_H
+#define AUTHENTICODE_PKCS7_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/error.h"
+
+/* The longest that pkcs7_parse looks at. */
+#define PKCS7_MAX ((size_t)4 << 20)
+
+struct pkcs7;
+
+/*
+ * Parse n bytes, a DER ContentInfo with nothing behind it.  HT_ERR_DATA if it
+ * is not SignedData with one signer, whose certificate is in it, over embedded
+ * content.  Nothing is verified yet.  *p7 is NULL on error.
+ */
+int pkcs7_parse(
+    const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e);
+void pkcs7_free(struct pkcs7 *p7); /* NULL is fine */
+
+/*
+ * The DER of the content (the SpcIndirectDataContent, tag and length
+ * included), as embedded.  Valid as long as p7.
+ */
+struct cursor pkcs7_content(const struct pkcs7 *p7);
+
+/*
+ * Verify what needs no root: the contentType and messageDigest attributes
+ * agree with the content, the signature over the attributes is the signer's,
+ * the signer's certificate allows code signing, and each issuer that is
+ * embedded really signed the certificate below it.  HT_ERR_DATA, or HT_ERR_
+ * INTERNAL without memory.
+ */
+int pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e);
+
+/*
+ * After pkcs7_verify: the chain up to one of the roots in n bytes of PEM,
+ * valid for code signing now (X.509 path validation, RFC 5280).  HT_ERR_USAGE
+ * if the PEM holds no certificate, HT_ERR_DATA if there is no valid chain.
+ */
+int pkcs7_verify_chain(
+    const struct pkcs7 *p7, const void *pem, size_t n, struct ht_error *e);
+
+/*
+ * What the shell asks of a PKCS#7 that keyd sent: it parses, its content is
+ * exactly the n bytes that were sent, and pkcs7_verify is content.  Same
+ * errors.
+ */
+int pkcs7_postflight(const void *der, size_t size, const void *content,
+    size_t n, struct ht_error *e);
+
+/*
+ * For people: the signer's subject (RFC 2253, UTF-8), the description and the
+ * URL of SpcSpOpusInfo (UTF-8; "" if there is none).  They are outside bytes:
+ * escape them where they are shown.  Valid as long as p7.
+ */
+const char *pkcs7_subject(const struct pkcs7 *p7);
+const char *pkcs7_description(const struct pkcs7 *p7);
+const char *pkcs7_url(const struct pkcs7 *p7);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * The configuration, htsign.conf(5): what exists on this machine.
+ *
+ * conf_load reads and checks the text alone; it opens no other file and asks
+ * no name service, so a sandboxed process can reload.  A mistake is one line,
+ * "FILE:LINE: what is wrong", and a wrong configuration is never half used:
+ * there is a whole struct conf or none.  Its fields are for reading; pointers
+ * in it live until conf_free.
+ */
+
+#ifndef CONFIG_CONF_H
+#define CONFIG_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+#include "protocol/names.h"
+
+#define CONF_DEFAULT_PATH HT_SYSCONFDIR "/htsign.conf"
+
+/* The largest configuration that is read, in bytes. */
+#define CONF_MAX ((size_t)1 << 20)
+
+enum conf_user {
+	CONF_USER_KEYD,  /* htsign-keyd: policy, journal, SSH CA */
+	CONF_USER_TOKEN, /* htsign-token: the token workers */
+	CONF_USER_NET,   /* htsign-net: sshd-sign's network processes */
+	CONF_USER_SIGN,  /* htsign-sign: shells that sign */
+	CONF_USER_ADMIN, /* htsign-admin: shells of administrators */
+	CONF_USER_AUTH,  /* htsign-auth: htsign-principals */
+	CONF_USERS
+};
+
+struct conf_account {
+	const char *name; /* NULL if the configuration gives a number */
+	uid_t uid;        /* valid after conf_resolve */
+	gid_t gid;        /* the account's primary group */
+	unsigned int line;
+};
+
+struct conf_listen {
+	const char *text; /* "127.0.0.1:2222", "[::1]:2222" */
+	struct sockaddr_storage address;
+	socklen_t length;
+	bool loopback;
+};
+
+struct conf_admin {
+	const char *name;
+	enum names_role role; /* never NAMES_CLIENT */
+	const char *key;      /* one authorized_keys line without options:
+	                         "ssh-ed25519 AAAA… [comment]"; only its
+	                         shape has been checked */
+};
+
+struct conf_ssh {
+	const struct conf_listen *listen;
+	size_t nlisten;
+	const char *const *host_keys; /* private keys, paths */
+	size_t nhost_keys;
+	const char *user_ca;  /* private key of the clients' CA, path; set */
+	const char *admin_ca; /* public key of the administrators' CA, path;
+	                         or NULL */
+	const struct conf_admin *admins;
+	size_t nadmins;
+	bool admin;                 /* sshd-sign takes administrators who do not
+	                               come over loopback; default false */
+	unsigned int startups;      /* max_startups START:RATE:FULL as in */
+	unsigned int startups_rate; /* sshd_config(5); not yet authenticated */
+	unsigned int startups_full; /* connections; default 100:30:300 */
+	unsigned int login_grace;   /* seconds, 1 to 600; default 20 */
+	unsigned int max_auth_tries;  /* 1 to 100; default 6 */
+	unsigned int max_connections; /* 1 to 10000; default 512 */
+	unsigned int idle;            /* seconds without a channel, 1 to 86400;
+	                                 default 300 */
+	unsigned int keepalive; /* seconds between probes of a silent client,
+	                           0 (never) to 3600; default 30 */
+	bool allow_sk;          /* sk- user keys at sshd-sign; default false */
+};
+
+enum conf_pin {
+	CONF_PIN_NONE,      /* a key file: no PIN */
+	CONF_PIN_ASK,       /* an administrator unlocks after each start */
+	CONF_PIN_FILE,      /* pin_where is an absolute path */
+	CONF_PIN_CREDENTIAL /* pin_where names a systemd credential */
+};
+
+/*
+ * Either a PKCS#11 token (module, and label or serial or both) or a key file
+ * (file); the fields of the other kind are NULL.
+ */
+struct conf_token {
+	const char *name;
+	const char *module; /* absolute path of the PKCS#11 library */
+	const char *label;
+	const char *serial;
+	const char *file; /* absolute path of a PEM private key */
+	enum conf_pin pin;
+	const char *pin_where;
+	unsigned int timeout; /* seconds that one operation may take, 1 to
+	                         600; default 30 */
+	bool test;            /* a key file or SoftHSM: not for production */
+};
+
+struct conf_certificate {
+	const char *name;
+	const struct conf_token *token;
+	const char *key;   /* "pkcs11:…" URI (RFC 7512); NULL for key files */
+	const char *chain; /* PEM file, signing certificate first; path */
+};
+
+enum conf_digest { CONF_SHA256 = 256, CONF_SHA384 = 384, CONF_SHA512 = 512 };
+enum conf_existing { CONF_EXISTING_REPLACE };
+enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
+
+/* Bits of formats, and of doors. */
+#define CONF_FORMAT_PE (1U << 0)
+#define CONF_DOOR_SSHD_SIGN (1U << 0)
+#define CONF_DOOR_OPENSSH (1U << 1)
+
+struct conf_profile {
+	const char *name; /* never a verb */
+	const char *text; /* what `profiles` shows; "" by default */
+	const struct conf_certificate *const *certificates; /* in order of
+	                                                       preference */
+	size_t ncertificates;                               /* at least 1 */
+	enum conf_digest digest;       /* default CONF_SHA256 */
+	uint64_t max_size;             /* bytes; default 2 GiB */
+	unsigned int formats;          /* default all */
+	unsigned int doors;            /* default all */
+	enum conf_existing existing;   /* of a file already signed */
+	enum conf_statement statement; /* SpcStatementType; individual */
+	const char *description;       /* default, UTF-8; or NULL */
+	const char *url;               /* default; or NULL */
+	bool signing_time;      /* a signingTime attribute; default false */
+	bool allow_weak;        /* RSA below 3072 bits; default false.  To be
+	                           said loudly wherever it is used */
+	unsigned int max_queue; /* requests of one client that wait or are
+	                           being signed; 1 to 10000; default 256 */
+};
+
+struct conf {
+	const char *path;  /* as given to conf_load */
+	const char *state; /* folder; default /var/lib/htsign */
+	const char *run;   /* folder of the sockets; default /run/htsign */
+	bool single_user;  /* all under one uid: tests only */
+	struct conf_account users[CONF_USERS];
+	struct conf_ssh ssh;
+	const struct conf_token *tokens;
+	size_t ntokens;
+	const struct conf_certificate *certificates;
+	size_t ncertificates;
+	const struct conf_profile *profiles;
+	size_t nprofiles;
+	struct conf_memory *memory; /* private */
+};
+
+/*
+ * Read and check the file at path, which is kept as given for messages.
+ * NULL and *e: HT_ERR_USAGE for a mistake in it ("FILE:LINE: …"),
+ * HT_ERR_INTERNAL if it cannot be read or there is no memory.  The rules of
+ * single_user (loopback listeners, test tokens only) are checked here too.
+ */
+struct conf *conf_load(const char *path, struct ht_error *e);
+
+/*
+ * The same for n bytes of text that are there already; path is for messages.
+ */
+struct conf *conf_parse(
+    const char *path, const char *text, size_t n, struct ht_error *e);
+
+void conf_free(struct conf *c); /* NULL is fine */
+
+/*
+ * Fill in uid and gid of every account.  Under single_user they are this
+ * process's effective ids and no name is looked up; programs then start their
+ * children with PROC_SAME.  Otherwise names are asked of getpwnam(3), and a
+ * number that has no account gets the group of the same number.
+ * HT_ERR_USAGE ("FILE:LINE: …") if there is no such account, or if two of the
+ * six share a uid, or one is root's.
+ */
+int conf_resolve(struct conf *c, struct ht_error *e);
+
+/*
+ * Look up by name; NULL if there is none.
+ */
+const struct conf_token *conf_token(const struct conf *c, const char *name);
+const struct conf_certificate *conf_certificate(
+    const struct conf *c, const char *name);
+const struct conf_profile *conf_profile(const struct conf *c, const char *name);
+
+/*
+ * "sha256", "sha384", "sha512".
+ */
+const char *conf_digest_text(enum conf_digest digest);
+
+#endif

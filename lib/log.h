@@ -13,8 +13,9 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG };
 
 /*
- * Start logging as program: to stderr as "program: text", or to syslog
- * (facility AUTHPRIV) if to_syslog.  DEBUG lines are dropped unless verbose.
+ * Start logging as program (not copied): to stderr as "program: text", or to
+ * syslog (facility AUTHPRIV) if to_syslog.  DEBUG lines are dropped unless
+ * verbose.  Comes before the sandbox: it reads the time zone and connects.
  */
 void log_open(const char *program, bool to_syslog, bool verbose);
 

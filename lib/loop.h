@@ -2,7 +2,8 @@
  * The event loop of a single-threaded server: descriptors and timers.
  *
  * Callbacks may add and remove any watch or timer, their own included; what
- * was removed is not called again.  Nothing wakes up without a cause.
+ * was removed is not called again.  They must not call loop_once or loop_free.
+ * Nothing wakes up without a cause.
  */
 
 #ifndef LIB_LOOP_H
@@ -30,10 +31,11 @@ void loop_free(struct loop *l);
 
 /*
  * Call fn when fd is ready for events (POLLIN, POLLOUT or 0; POLLHUP and
- * POLLERR are always reported).  NULL if there is no memory.
+ * POLLERR are always reported, the latter also for a closed fd).  NULL if
+ * there is no memory.
  */
-struct loop_watch *loop_watch_add(struct loop *l, int fd, short events,
-    loop_watch_fn *fn, void *cookie);
+struct loop_watch *loop_watch_add(
+    struct loop *l, int fd, short events, loop_watch_fn *fn, void *cookie);
 void loop_watch_events(struct loop_watch *w, short events);
 void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
 
@@ -41,13 +43,14 @@ void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
  * Call fn once, ms milliseconds from now; the timer is gone when fn is called.
  * NULL if there is no memory.
  */
-struct loop_timer *loop_timer_add(struct loop *l, uint64_t ms,
-    loop_timer_fn *fn, void *cookie);
+struct loop_timer *loop_timer_add(
+    struct loop *l, uint64_t ms, loop_timer_fn *fn, void *cookie);
 void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
 
 /*
  * Wait for the next thing and run the callbacks of all that are ready, once.
- * A signal counts as a thing.  0, or HT_ERR_INTERNAL if poll(2) fails.
+ * A signal counts as a thing.  Watches come before timers.  0, or
+ * HT_ERR_INTERNAL if poll(2) fails.
  */
 int loop_once(struct loop *l, struct ht_error *e);
 

@@ -12,14 +12,17 @@
 
 #include "lib/error.h"
 
+/* The most descriptors that a child can be given. */
+#define PROC_FDS 16
+
 /* Leave uid or gid as it is. */
 #define PROC_SAME ((uid_t)-1)
 
 struct proc_spec {
 	const char *const *argv; /* argv[0] is the file: an absolute path */
-	const char *const *env;	 /* ended with NULL; NULL means empty */
-	const int *fds;		 /* become 0, 1, 2, … in the child; a -1 becomes
-				    /dev/null; stderr is kept if nfds < 3 */
+	const char *const *env;  /* ended with NULL; NULL means empty */
+	const int *fds; /* become 0, 1, 2, … in the child; a -1 becomes
+	                   /dev/null; stderr is kept if nfds < 3 */
 	size_t nfds;
 	uid_t uid; /* or PROC_SAME; otherwise no supplementary groups */
 	gid_t gid;
@@ -33,18 +36,20 @@ struct proc_spec {
  * HT_ERR_INTERNAL; a failed exec is seen as exit status 127 with one line on
  * the child's stderr.
  */
-int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
-    struct ht_error *e);
+int proc_start(
+    const struct proc_spec *spec, pid_t *pid, int *pidfd, struct ht_error *e);
 
 /*
- * First thing in every program: no core, undumpable (execve undoes it), no
- * ptrace by others; SIGPIPE ignored; descriptors 0 to 2 open.
+ * First thing in every program: no core, undumpable (execve undoes it) and so
+ * no ptrace by others; SIGPIPE ignored; descriptors 0 to 2 open.  A build
+ * without sandbox stays dumpable, for debuggers and leak checkers.
  */
 int proc_harden(struct ht_error *e);
 
 /*
  * Give up root for good: groups, gid, uid; then check that there is no way
- * back.  PROC_SAME for both does nothing.
+ * back.  PROC_SAME for both does nothing.  Undumpable and the parent death
+ * signal, which the kernel forgets on the way, are set again.
  */
 int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 

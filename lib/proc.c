@@ -1,0 +1,354 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/loop.h"
+#include "lib/proc.h"
+
+/* What a shell says when it cannot run a command. */
+#define EXIT_NO_EXEC 127
+
+#define BACKOFF_LEAST 100U  /* ms */
+#define BACKOFF_MOST 30000U /* ms */
+#define BACKOFF_GOOD 60000U /* ms of life that clear the past */
+
+/* Where each program of ours is when installed, and in a build tree. */
+static const struct {
+	const char *name;
+	const char *installed;
+	const char *built;
+} programs[] = {
+	{ "htsign-keyd", HT_SBINDIR, "keys" },
+	{ "htsign-principals", HT_LIBEXECDIR, "keys" },
+	{ "htsign-shell", HT_LIBEXECDIR, "htsign-shell" },
+	{ "htsign-token", HT_LIBEXECDIR, "keys" },
+	{ "sshd-sign", HT_SBINDIR, "sshd-sign" },
+};
+
+/* The one line of a child that cannot become its program, and its end. */
+static void __attribute__((noreturn))
+child_fail(const char *program, const char *what)
+{
+	dprintf(STDERR_FILENO, "%s: %s: %s\n", program, what, strerror(errno));
+	_exit(EXIT_NO_EXEC);
+}
+
+static int
+open_null(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+/*
+ * Make the wanted descriptors 0, 1, 2, …: first copy each to a number beyond
+ * all targets, so that no target overwrites a source that is still needed.
+ */
+static void
+child_descriptors(const struct proc_spec *spec)
+{
+	int total = spec->nfds > 3 ? (int)spec->nfds : 3;
+	int high[PROC_FDS];
+	int i, fd;
+
+	for (i = 0; i < total; i++) {
+		fd = i == STDERR_FILENO ? STDERR_FILENO : -1;
+		if ((size_t)i < spec->nfds)
+			fd = spec->fds[i];
+		if (fd < 0 && (fd = open_null()) < 0)
+			child_fail(spec->argv[0], "/dev/null");
+		high[i] = fcntl(fd, F_DUPFD_CLOEXEC, PROC_FDS);
+		if (high[i] < 0)
+			child_fail(spec->argv[0], "descriptors");
+	}
+	for (i = 0; i < total; i++) {
+		if (dup2(high[i], i) < 0)
+			child_fail(spec->argv[0], "descriptors");
+	}
+	if (close_range((unsigned int)total, ~0U, 0) < 0)
+		child_fail(spec->argv[0], "close_range");
+}
+
+/* An ignored signal outlives execve(2), and so does the mask. */
+static void
+child_signals(void)
+{
+	struct sigaction action;
+	sigset_t none;
+	int i;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_DFL;
+	for (i = 1; i < NSIG; i++)
+		(void)sigaction(i, &action, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void __attribute__((noreturn))
+child_run(const struct proc_spec *spec, pid_t parent)
+{
+	static char *const no_env[] = { NULL };
+	struct ht_error e;
+
+	child_descriptors(spec);
+	child_signals();
+	(void)setsid();
+	if (proc_drop(spec->uid, spec->gid, &e) < 0) {
+		dprintf(STDERR_FILENO, "%s: %s\n", spec->argv[0], e.text);
+		_exit(EXIT_NO_EXEC);
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		child_fail(spec->argv[0], "no_new_privs");
+	/* After the change of uid, which clears it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		child_fail(spec->argv[0], "parent death signal");
+	if (getppid() != parent)
+		_exit(EXIT_NO_EXEC);
+	/* execve takes both as it finds them: its prototype predates const. */
+	execve(spec->argv[0], (char *const *)(uintptr_t)spec->argv,
+	    spec->env != NULL ? (char *const *)(uintptr_t)spec->env : no_env);
+	child_fail(spec->argv[0], "cannot run");
+}
+
+/* A child that nobody can watch must not stay. */
+static int
+watch_child(pid_t child, int *pidfd, struct ht_error *e)
+{
+	int rc;
+
+	*pidfd = pidfd_open(child, 0);
+	if (*pidfd >= 0)
+		return 0;
+	rc = ht_error_errno(e, "pidfd_open");
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	return rc;
+}
+
+int
+proc_start(
+    const struct proc_spec *spec, pid_t *pid, int *pidfd, struct ht_error *e)
+{
+	sigset_t all, before;
+	pid_t parent = getpid(), child;
+	int rc = 0;
+
+	*pid = -1;
+	if (pidfd != NULL)
+		*pidfd = -1;
+	if (spec->nfds > PROC_FDS || spec->argv[0][0] != '/')
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "%s cannot be started so", spec->argv[0]);
+	/* No handler of the parent's may run in the child. */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	child = fork();
+	if (child == 0)
+		child_run(spec, parent);
+	if (child < 0)
+		rc = ht_error_errno(e, "fork");
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0 && pidfd != NULL)
+		rc = watch_child(child, pidfd, e);
+	if (rc == 0)
+		*pid = child;
+	return rc;
+}
+
+int
+proc_harden(struct ht_error *e)
+{
+	static const struct rlimit none = { 0, 0 };
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return ht_error_errno(e, "/dev/null");
+	} while (fd <= STDERR_FILENO);
+	(void)close(fd);
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return ht_error_errno(e, "no core");
+#ifndef HT_NO_SANDBOX /* debuggers and the leak checker attach with ptrace */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ht_error_errno(e, "undumpable");
+#endif
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return ht_error_errno(e, "SIGPIPE");
+	return 0;
+}
+
+/* Whether any of the user or group ids is still another, or can be again. */
+static bool
+way_back(uid_t uid, gid_t gid)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+
+	if (getresuid(&ruid, &euid, &suid) < 0 ||
+	    getresgid(&rgid, &egid, &sgid) < 0)
+		return true;
+	if (uid != PROC_SAME && (ruid != uid || euid != uid || suid != uid))
+		return true;
+	if (gid != (gid_t)-1 && (rgid != gid || egid != gid || sgid != gid))
+		return true;
+	if (uid == PROC_SAME || uid == 0)
+		return false;
+	return setuid(0) == 0 || (gid != 0 && setgid(0) == 0);
+}
+
+/*
+ * A change of uid makes the kernel forget the parent death signal; take it up
+ * again, unless the parent died just then.
+ */
+static int
+restore_death_signal(int death, pid_t parent, struct ht_error *e)
+{
+	if (death == 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, death) < 0)
+		return ht_error_errno(e, "parent death signal");
+	if (getppid() != parent)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, "the parent died");
+	return 0;
+}
+
+int
+proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
+{
+	pid_t parent = getppid();
+	int death = 0;
+	int dumpable = prctl(PR_GET_DUMPABLE);
+
+	if (uid == PROC_SAME && gid == (gid_t)-1)
+		return 0;
+	if (prctl(PR_GET_PDEATHSIG, &death) < 0)
+		return ht_error_errno(e, "parent death signal");
+	if (setgroups(0, NULL) < 0)
+		return ht_error_errno(e, "setgroups");
+	if (gid != (gid_t)-1 && setresgid(gid, gid, gid) < 0)
+		return ht_error_errno(e, "setresgid %u", (unsigned int)gid);
+	if (uid != PROC_SAME && setresuid(uid, uid, uid) < 0)
+		return ht_error_errno(e, "setresuid %u", (unsigned int)uid);
+	if (way_back(uid, gid))
+		return ht_error_set(e, HT_ERR_INTERNAL, "uid %u did not hold",
+		    (unsigned int)uid);
+	/* fs.suid_dumpable decides what a change of uid leaves here. */
+	if (dumpable == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ht_error_errno(e, "undumpable");
+	return restore_death_signal(death, parent, e);
+}
+
+/* Whether path lies below the folder. */
+static bool
+is_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+/*
+ * Whether this program runs from its build tree.  One that was installed to a
+ * folder inside the tree counts as installed.
+ */
+static int
+from_build_tree(bool *built, struct ht_error *e)
+{
+	char self[PATH_MAX], tree[PATH_MAX];
+	ssize_t n;
+
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return ht_error_errno(e, "/proc/self/exe");
+	self[n] = '\0';
+	*built = false;
+	if (is_below(self, HT_SBINDIR) || is_below(self, HT_LIBEXECDIR))
+		return 0;
+	/* Only the running program makes that folder count: see below. */
+	if (realpath(HT_BUILDDIR, tree) != NULL)
+		*built = is_below(self, tree);
+	return 0;
+}
+
+int
+proc_program(const char *name, char *path, size_t size, struct ht_error *e)
+{
+	bool built;
+	size_t i;
+	int n, rc;
+
+	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		if (strcmp(programs[i].name, name) == 0)
+			break;
+	}
+	if (i == sizeof(programs) / sizeof(programs[0]))
+		return ht_error_set(
+		    e, HT_ERR_INTERNAL, "%s is no program of ours", name);
+	rc = from_build_tree(&built, e);
+	if (rc < 0)
+		return rc;
+	if (built)
+		n = snprintf(path, size, "%s/%s/%s", HT_BUILDDIR,
+		    programs[i].built, name);
+	else
+		n = snprintf(path, size, "%s/%s", programs[i].installed, name);
+	if (n < 0 || (size_t)n >= size)
+		return ht_error_set(
+		    e, HT_ERR_INTERNAL, "the path of %s is too long", name);
+	return 0;
+}
+
+void
+proc_backoff_started(struct proc_backoff *b)
+{
+	b->started = loop_now();
+}
+
+unsigned int
+proc_backoff_next(struct proc_backoff *b)
+{
+	if (b->started != 0 && loop_now() - b->started >= BACKOFF_GOOD)
+		b->wait = 0;
+	if (b->wait == 0)
+		b->wait = BACKOFF_LEAST;
+	else if (b->wait > BACKOFF_MOST / 2)
+		b->wait = BACKOFF_MOST;
+	else
+		b->wait *= 2;
+	return b->wait;
+}
+
+int
+proc_socketpair(int pair[2], struct ht_error *e)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	        pair) < 0) {
+		pair[0] = pair[1] = -1;
+		return ht_error_errno(e, "socketpair");
+	}
+	return 0;
+}
+
+int
+proc_nonblock(int fd, struct ht_error *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return ht_error_errno(e, "descriptor %d", fd);
+	return 0;
+}

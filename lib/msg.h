@@ -64,12 +64,12 @@ int msg_flush(struct msg_channel *ch, struct ht_error *e);
 bool msg_pending(const struct msg_channel *ch);
 
 /*
- * For a program that does one thing at a time: queue and flush, waiting; and
- * wait for the next frame, at most timeout milliseconds (-1: for ever), or
- * HT_ERR_UNAVAILABLE.
+ * For a program that does one thing at a time: flush, waiting until all is
+ * out; and wait for the next frame, at most timeout milliseconds (-1: for
+ * ever).  HT_ERR_UNAVAILABLE when that is over or the peer is gone; 0 and 1
+ * as msg_flush and msg_next.
  */
-int msg_send(struct msg_channel *ch, uint16_t type, uint32_t tag,
-    const struct buf *body, const int *fds, size_t nfds, struct ht_error *e);
+int msg_drain(struct msg_channel *ch, struct ht_error *e);
 int msg_wait(struct msg_channel *ch, struct msg *m, int timeout,
     struct ht_error *e);
 

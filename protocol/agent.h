@@ -1,0 +1,100 @@
+/*
+ * The half that asks: what htsign-shell says to htsign-keyd over a signing or
+ * an administrator's connection, one step a function, waiting for the answer.
+ *
+ * Every function returns 0 or HT_ERR_*.  When keyd refused, the code is the
+ * one it gave, the text is in *e, and agent->refusal holds all of it, with
+ * the request's number and the seconds after which to try again; when keyd is
+ * gone or silent the code is HT_ERR_UNAVAILABLE.  After an error only
+ * agent_close may follow, unless agent_open_request says otherwise.
+ */
+
+#ifndef PROTOCOL_AGENT_H
+#define PROTOCOL_AGENT_H
+
+#include "protocol/messages.h"
+
+/* keyd silent for so long is away, in milliseconds. */
+#define AGENT_TIMEOUT 60000
+
+struct agent {
+	struct protocol_link link;
+	uint64_t number; /* of the open request, or of the last one; or 0 */
+	bool refused;
+	struct protocol_refuse refusal;
+};
+
+/*
+ * Connect to the socket at path, or take over a connection that the server
+ * which started us has bound (fd is the agent's from then on).
+ * HT_ERR_UNAVAILABLE if keyd is not there.
+ */
+int agent_connect(struct agent *a, const char *path, enum protocol_kind kind,
+    struct ht_error *e);
+int agent_bound(struct agent *a, int fd, enum protocol_kind kind,
+    struct ht_error *e);
+void agent_close(struct agent *a);
+
+/*
+ * HELLO and WELCOME.  welcome->profiles points into *profiles, which the
+ * caller frees.
+ */
+int agent_greet(struct agent *a, const struct protocol_hello *hello,
+    struct protocol_welcome *welcome, struct buf *profiles, struct ht_error *e);
+
+/*
+ * BEGIN and GO: *spool is the caller's to close.
+ */
+int agent_begin(struct agent *a, const struct protocol_begin *begin,
+    struct protocol_go *go, int *spool, struct ht_error *e);
+
+/*
+ * Has keyd ended the request while we were busy with the file?  For the watch
+ * function of an input over the descriptor agent_fd: takes what arrived.  0,
+ * or the reason why the request is over.
+ */
+int agent_fd(const struct agent *a);
+int agent_check(struct agent *a, struct ht_error *e);
+
+/*
+ * CONTENT, and the wait for the signature.  waiting (or NULL) is called for
+ * every WAIT.  The PKCS#7 is put at the end of *pkcs7 and the name of the
+ * certificate copied to certificate (PROTOCOL_NAME bytes).
+ */
+typedef void agent_waiting_fn(void *cookie, const struct protocol_wait *wait);
+int agent_content(struct agent *a, struct protocol_content *content,
+    struct cursor der, agent_waiting_fn *waiting, void *cookie,
+    struct buf *pkcs7, char *certificate, struct ht_error *e);
+
+/*
+ * OUTPUT and RELEASE: after this the signature may leave.
+ */
+int agent_output(struct agent *a, const struct protocol_output *output,
+    struct ht_error *e);
+
+/*
+ * DELIVERED: not answered.
+ */
+int agent_delivered(struct agent *a, uint64_t bytes, struct ht_error *e);
+
+/*
+ * FAIL and NOTED: the request ends with why (its code, offset and text) and
+ * the word that names it in the journal.  a->number is the request's number
+ * afterwards.  Not after keyd has refused (the journal has that already), and
+ * harmless when keyd is gone.
+ */
+int agent_fail(struct agent *a, const struct ht_error *why, const char *word,
+    struct ht_error *e);
+
+/*
+ * COMMAND, PRINT and DONE.  words is a list of strings as buf_text puts them;
+ * print gets what belongs on stdout.  *done is filled in; its status says how
+ * the command ended, which is no error of this function.
+ */
+typedef int agent_print_fn(void *cookie, struct cursor bytes,
+    struct ht_error *e);
+int agent_command(struct agent *a, const struct buf *words,
+    struct cursor input, agent_print_fn *print, void *cookie,
+    struct protocol_done *done, struct ht_error *e);
+
+#endif

@@ -22,15 +22,15 @@
 #include "keys/sshkey.h"
 #include "lib/buf.h"
 #include "lib/error.h"
+#include "protocol/names.h"
 
 /* The longest certificate, as a blob, that is read. */
 #define SSHCERT_MAX ((size_t)8 << 10)
 
 #define SSHCERT_SHA256 32
 
-/* Room for "role:" or "client:" and a name; for a key id; NULs included. */
-#define SSHCERT_PRINCIPAL_SIZE 71
-#define SSHCERT_KEY_ID_SIZE 85
+/* Room for a key id: NAME, a slash, 20 digits and a NUL. */
+#define SSHCERT_KEY_ID_SIZE (NAMES_SIZE + 21)
 
 /* valid_before of a certificate that does not expire. */
 #define SSHCERT_FOREVER UINT64_MAX
@@ -50,12 +50,6 @@
 #define SSHCERT_EXPIRED "expired"
 #define SSHCERT_ADDRESS "source-address"
 #define SSHCERT_INTERNAL "internal" /* no memory; not its fault */
-
-/* What a certificate makes of its holder. */
-enum sshcert_kind {
-	SSHCERT_CLIENT = 1, /* client:NAME */
-	SSHCERT_ROLE        /* role:admin, role:approver, role:auditor */
-};
 
 struct sshcert;
 
@@ -78,15 +72,12 @@ void sshcert_free(struct sshcert *cert); /* NULL is fine */
 /*
  * What it says.  Pointers live as long as the certificate.
  *
- * kind, name:	client or role, and the client's name or "admin", …
- * principal:	both as one, "client:NAME"
  * person:	NAME of the key id: the client, or who the administrator is
  * valid:	seconds since 1970; from valid_after, and before valid_before
  * sha256:	of the whole blob
+ * ca:		the blob of the key that it says it is signed with
  */
-enum sshcert_kind sshcert_kind(const struct sshcert *cert);
-const char *sshcert_name(const struct sshcert *cert);
-const char *sshcert_principal(const struct sshcert *cert);
+const struct names_principal *sshcert_principal(const struct sshcert *cert);
 const char *sshcert_key_id(const struct sshcert *cert);
 const char *sshcert_person(const struct sshcert *cert);
 uint64_t sshcert_serial(const struct sshcert *cert);
@@ -94,17 +85,20 @@ uint64_t sshcert_valid_after(const struct sshcert *cert);
 uint64_t sshcert_valid_before(const struct sshcert *cert);
 const uint8_t *sshcert_sha256(const struct sshcert *cert);
 const struct sshkey *sshcert_key(const struct sshcert *cert);
-const struct sshkey *sshcert_ca(const struct sshcert *cert);
+struct cursor sshcert_ca(const struct sshcert *cert);
 bool sshcert_is_sk(const struct sshcert *cert);
 
-/* A CA that is trusted, and for what: one for clients never makes roles. */
+/*
+ * A CA that is trusted, and for what: for clients, or for administrators.  The
+ * clients' CA never makes an administrator, nor the other way round.
+ */
 struct sshcert_authority {
 	const struct sshkey *key;
-	enum sshcert_kind kind;
+	bool admin;
 };
 
 /*
- * Check that cert is signed by one of n authorities for its kind, is valid at
+ * Check that cert is signed by one of n authorities for its role, is valid at
  * now (seconds since 1970), and may come from peer: an IPv4 or IPv6 address as
  * text, or NULL if there is none (a certificate with a source-address is then
  * refused).  0, or HT_ERR_DENIED with *reason one of the words above, or
@@ -118,10 +112,9 @@ int sshcert_check(const struct sshcert *cert,
 /* What a certificate is to say. */
 struct sshcert_request {
 	const struct sshkey *key; /* the user's */
-	enum sshcert_kind kind;
-	const char *name;   /* of the client, or the role */
-	const char *person; /* NAME of the key id; NULL means name */
-	uint64_t serial;    /* not 0: unique among those of the CA */
+	struct names_principal principal;
+	const char *person; /* NAME of the key id; NULL: the client's name */
+	uint64_t serial;    /* unique among the CA's */
 	uint64_t valid_after;
 	uint64_t valid_before;
 	const char *source_address; /* CIDR list, or NULL */

@@ -31,7 +31,7 @@
 #define TICKET_STALE "ticket-stale"
 
 struct ticket {
-	char principal[SSHCERT_PRINCIPAL_SIZE]; /* "client:NAME", "role:ROLE" */
+	struct names_principal principal;
 	uint64_t serial;
 	uint8_t certificate[SSHCERT_SHA256]; /* SHA-256 of the blob */
 	uint64_t expires;                    /* seconds since 1970 */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/utf8.h"
 
 /* What the format of one line may expand to; escaping at most quadruples it. */
 #define LINE_MAX_TEXT 1024
@@ -73,39 +74,15 @@ is_printable(uint32_t point)
 }
 
 /*
- * How many bytes the printable, shortest-form UTF-8 character (RFC 3629) at p
- * takes, or 0 if there is none.
+ * How many bytes the printable character at p takes, or 0 if there is none.
  */
 static size_t
 printable_length(const uint8_t *p, size_t n)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t point;
-	size_t length, i;
+	size_t length = utf8_next(p, n, &point);
 
-	if (p[0] < 0x80) {
-		length = 1;
-		point = p[0];
-	} else if (p[0] < 0xe0) {
-		length = 2;
-		point = p[0] & 0x1f;
-	} else if (p[0] < 0xf0) {
-		length = 3;
-		point = p[0] & 0x0f;
-	} else {
-		length = 4;
-		point = p[0] & 0x07;
-	}
-	if (length > n || (p[0] >= 0x80 && p[0] < 0xc0) || p[0] >= 0xf8)
-		return 0;
-	for (i = 1; i < length; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		point = point << 6 | (p[i] & 0x3f);
-	}
-	if (point < least[length] || !is_printable(point))
-		return 0;
-	return length;
+	return length > 0 && is_printable(point) ? length : 0;
 }
 
 size_t

@@ -1,0 +1,40 @@
+#include "config.h"
+
+#include "lib/utf8.h"
+
+size_t
+utf8_next(const uint8_t *p, size_t n, uint32_t *point)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t value;
+	size_t length, i;
+
+	if (p[0] < 0x80) {
+		length = 1;
+		value = p[0];
+	} else if (p[0] >= 0xc0 && p[0] < 0xe0) {
+		length = 2;
+		value = p[0] & 0x1f;
+	} else if (p[0] >= 0xe0 && p[0] < 0xf0) {
+		length = 3;
+		value = p[0] & 0x0f;
+	} else if (p[0] >= 0xf0 && p[0] < 0xf8) {
+		length = 4;
+		value = p[0] & 0x07;
+	} else {
+		return 0;
+	}
+	if (length > n)
+		return 0;
+	for (i = 1; i < length; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (p[i] & 0x3f);
+	}
+	if (value < least[length] || value > 0x10ffff ||
+	    (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	if (point != NULL)
+		*point = value;
+	return length;
+}

@@ -1,0 +1,28 @@
+/*
+ * Base64 (RFC 4648), strictly: every string of bytes has exactly one text, and
+ * any other text is an error.  No line breaks, no white space.
+ */
+
+#ifndef LIB_BASE64_H
+#define LIB_BASE64_H
+
+#include <stddef.h>
+
+#include "lib/buf.h"
+
+enum base64_alphabet {
+	BASE64_STANDARD, /* §4: + and /, padded with = */
+	BASE64_URL       /* §5: - and _, never padded */
+};
+
+/*
+ * Append the text of n bytes at p to out, or the bytes of a text.  Decoding
+ * fails with HT_ERR_DATA for a text that base64_encode would not write, and
+ * with HT_ERR_INTERNAL if out failed; encoding is seen in buf_failed(out).
+ */
+void base64_encode(
+    const void *p, size_t n, enum base64_alphabet alphabet, struct buf *out);
+int base64_decode(
+    struct cursor text, enum base64_alphabet alphabet, struct buf *out);
+
+#endif

@@ -25,6 +25,15 @@
 /* The largest configuration that is read, in bytes. */
 #define CONF_MAX ((size_t)1 << 20)
 
+/* The longest list in it. */
+#define CONF_LIST_MAX 1000
+
+/* The largest max_size, in bytes. */
+#define CONF_MAX_SIZE ((uint64_t)1 << 40)
+
+/* The longest run: a socket's path in it must fit into sockaddr_un. */
+#define CONF_RUN_MAX 90
+
 enum conf_user {
 	CONF_USER_KEYD,  /* htsign-keyd: policy, journal, SSH CA */
 	CONF_USER_TOKEN, /* htsign-token: the token workers */
@@ -101,11 +110,6 @@ struct conf_token {
 	const char *file; /* absolute path of a PEM private key */
 	enum conf_pin pin;
 	const char *pin_where;
-	/* What a module needs of its surroundings; PKCS#11 tokens only. */
-	const char *const *environment; /* "NAME=value" */
-	size_t nenvironment;
-	const char *const *writable; /* folders it writes to: absolute paths */
-	size_t nwritable;
 	unsigned int timeout; /* seconds that one operation may take, 1 to
 	                         600; default 30 */
 	bool test;            /* a key file or SoftHSM: not for production */

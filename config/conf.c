@@ -1,0 +1,376 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/table.h"
+
+/* --- the file as a whole ------------------------------------------------- */
+
+static int
+read_account(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_account *account =
+	    (struct conf_account *)((char *)out + f->offset);
+	struct conf_field number = {
+		.key = f->key, .min = 1, .max = UINT32_MAX - 2
+	};
+	int ret = 0;
+
+	account->line = config_setting_source_line(s);
+	account->name = NULL;
+	if (config_setting_is_number(s)) {
+		number.offset = offsetof(struct conf_account, uid);
+		ret = conf_read_number(r, s, &number, account);
+	} else if ((account->name = conf_string(r, s)) == NULL) {
+		ret = r->e->code;
+	}
+	return ret;
+}
+
+#define USER(user) .offset = (user) * sizeof(struct conf_account)
+
+static const struct conf_field users_fields[] = {
+	{ "keyd", read_account, USER(CONF_USER_KEYD) },
+	{ "token", read_account, USER(CONF_USER_TOKEN) },
+	{ "net", read_account, USER(CONF_USER_NET) },
+	{ "sign", read_account, USER(CONF_USER_SIGN) },
+	{ "admin", read_account, USER(CONF_USER_ADMIN) },
+	{ "auth", read_account, USER(CONF_USER_AUTH) },
+	{ .key = NULL },
+};
+
+static const struct conf_section users_section = {
+	.fields = users_fields,
+	.size = sizeof(struct conf_account[CONF_USERS]),
+};
+
+static void
+root_defaults(void *out)
+{
+	static const char *const names[CONF_USERS] = {
+		[CONF_USER_KEYD] = "htsign-keyd",
+		[CONF_USER_TOKEN] = "htsign-token",
+		[CONF_USER_NET] = "htsign-net",
+		[CONF_USER_SIGN] = "htsign-sign",
+		[CONF_USER_ADMIN] = "htsign-admin",
+		[CONF_USER_AUTH] = "htsign-auth",
+	};
+	struct conf *c = out;
+	size_t i;
+
+	c->state = "/var/lib/htsign";
+	c->run = "/run/htsign";
+	for (i = 0; i < CONF_USERS; i++) {
+		c->users[i].name = names[i];
+		c->users[i].line = 1;
+	}
+}
+
+/* What single_user demands (DESIGN.md, "Programs"). */
+static int
+check_single_user(struct conf_reader *r, const config_setting_t *root)
+{
+	const struct conf *c = r->conf;
+	size_t i;
+
+	for (i = 0; i < c->ssh.nlisten; i++)
+		if (!c->ssh.listen[i].loopback)
+			return conf_mistake(r,
+			    config_setting_get_member(root, "ssh"),
+			    "single_user listens on loopback only, not on %s",
+			    c->ssh.listen[i].text);
+	for (i = 0; i < c->ntokens; i++)
+		if (!c->tokens[i].test)
+			return conf_mistake(r,
+			    config_setting_get_elem(
+			        config_setting_get_member(root, "tokens"),
+			        (unsigned int)i),
+			    "single_user takes key files and SoftHSM only, "
+			    "not token \"%s\"",
+			    c->tokens[i].name);
+	return 0;
+}
+
+static int
+root_check(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf *c = out;
+
+	(void)f;
+	if (strlen(c->run) > CONF_RUN_MAX)
+		return conf_mistake(r, config_setting_get_member(s, "run"),
+		    "run must not be longer than %d bytes, for its sockets",
+		    CONF_RUN_MAX);
+	return c->single_user ? check_single_user(r, s) : 0;
+}
+
+#define ROOT(member) .offset = offsetof(struct conf, member)
+#define ROOT_COUNT(member) .count_offset = offsetof(struct conf, member)
+
+/* In the order in which one refers to another. */
+static const struct conf_field root_fields[] = {
+	{ "state", conf_read_path, ROOT(state) },
+	{ "run", conf_read_path, ROOT(run) },
+	{ "single_user", conf_read_bool, ROOT(single_user) },
+	{ "users", conf_read_group, ROOT(users), .section = &users_section },
+	{ "ssh", conf_read_group, ROOT(ssh), .section = &conf_ssh_section,
+	    .required = true },
+	{ "tokens", conf_read_list, ROOT(tokens), ROOT_COUNT(ntokens),
+	    .section = &conf_token_section },
+	{ "certificates", conf_read_list, ROOT(certificates),
+	    ROOT_COUNT(ncertificates), .section = &conf_certificate_section },
+	{ "profiles", conf_read_list, ROOT(profiles), ROOT_COUNT(nprofiles),
+	    .section = &conf_profile_section },
+	{ .key = "timestamp_servers", .read = conf_read_later },
+	{ .key = "scanners", .read = conf_read_later },
+	{ .key = NULL },
+};
+
+static const struct conf_section root_section = {
+	.fields = root_fields,
+	.size = sizeof(struct conf),
+	.defaults = root_defaults,
+	.check = root_check,
+};
+
+/* --- reading it ---------------------------------------------------------- */
+
+/*
+ * What libconfig would do that we do not want: read other files, and end a
+ * text at a NUL.
+ */
+static const char *
+line_mistake(const char *line, size_t n)
+{
+	size_t blank = strspn(line, " \t");
+
+	if (memchr(line, '\0', n) != NULL)
+		return "a NUL byte";
+	if (n - blank >= 8 && memcmp(line + blank, "@include", 8) == 0)
+		return "@include is not supported";
+	if (memmem(line, n, "\\x00", 4) != NULL ||
+	    memmem(line, n, "\\X00", 4) != NULL)
+		return "a text cannot hold a NUL";
+	return NULL;
+}
+
+/* text has n bytes and a NUL behind them. */
+static int
+check_text(const char *path, const char *text, size_t n, struct ht_error *e)
+{
+	const char *p = text, *end, *what;
+	unsigned int line;
+
+	for (line = 1; p < text + n; line++) {
+		end = memchr(p, '\n', (size_t)(text + n - p));
+		if (end == NULL)
+			end = text + n;
+		what = line_mistake(p, (size_t)(end - p));
+		if (what != NULL)
+			return ht_error_set(
+			    e, HT_ERR_USAGE, "%s:%u: %s", path, line, what);
+		p = end + 1;
+	}
+	return 0;
+}
+
+static int
+read_text(struct conf_reader *r, const char *text)
+{
+	config_t file;
+	int ret;
+
+	config_init(&file);
+	if (config_read_string(&file, text) == CONFIG_TRUE)
+		ret = conf_section_read(
+		    r, config_root_setting(&file), &root_section, r->conf);
+	else
+		ret =
+		    ht_error_set(r->e, HT_ERR_USAGE, "%s:%d: %s", r->conf->path,
+		        config_error_line(&file), config_error_text(&file));
+	config_destroy(&file);
+	return ret;
+}
+
+/* A copy of n bytes with a NUL behind them. */
+static char *
+copy_text(struct conf_reader *r, const char *text, size_t n)
+{
+	char *copy = conf_alloc(r, n + 1, 1);
+
+	if (copy != NULL && n > 0)
+		memcpy(copy, text, n);
+	return copy;
+}
+
+struct conf *
+conf_parse(const char *path, const char *text, size_t n, struct ht_error *e)
+{
+	struct ht_error local;
+	struct conf_reader r = { .e = e != NULL ? e : &local };
+	char *copy = NULL;
+
+	if (n > CONF_MAX) {
+		(void)ht_error_set(e, HT_ERR_USAGE, "%s:1: more than %zu bytes",
+		    path, CONF_MAX);
+		return NULL;
+	}
+	if ((r.conf = calloc(1, sizeof(*r.conf))) == NULL) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		return NULL;
+	}
+	r.conf->path = copy_text(&r, path, strlen(path));
+	copy = copy_text(&r, text, n);
+	if (r.conf->path == NULL || copy == NULL ||
+	    check_text(path, copy, n, r.e) < 0 || read_text(&r, copy) < 0) {
+		conf_free(r.conf);
+		return NULL;
+	}
+	return r.conf;
+}
+
+/* The whole of a file of at most CONF_MAX bytes; one more shows that. */
+static ssize_t
+read_file(int fd, char *text)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		got = read(fd, text + n, CONF_MAX + 1 - n);
+		if (got > 0)
+			n += (size_t)got;
+	} while ((got > 0 && n <= CONF_MAX) || (got < 0 && errno == EINTR));
+	return got < 0 ? -1 : (ssize_t)n;
+}
+
+struct conf *
+conf_load(const char *path, struct ht_error *e)
+{
+	struct conf *c = NULL;
+	char *text = NULL;
+	ssize_t n = -1;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		(void)ht_error_errno(e, "%s", path);
+		return NULL;
+	}
+	text = malloc(CONF_MAX + 1);
+	if (text != NULL)
+		n = read_file(fd, text);
+	if (n < 0)
+		(void)ht_error_errno(e, "%s", path);
+	else
+		c = conf_parse(path, text, (size_t)n, e);
+	free(text);
+	(void)close(fd);
+	return c;
+}
+
+/* --- accounts ------------------------------------------------------------ */
+
+static int
+resolve_account(
+    struct conf *c, struct conf_account *account, struct ht_error *e)
+{
+	const struct passwd *pw;
+
+	if (c->single_user) {
+		account->uid = geteuid();
+		account->gid = getegid();
+		return 0;
+	}
+	pw = account->name != NULL ? getpwnam(account->name)
+	                           : getpwuid(account->uid);
+	if (pw == NULL && account->name != NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s:%u: there is no account \"%s\"", c->path, account->line,
+		    account->name);
+	if (pw != NULL)
+		account->uid = pw->pw_uid;
+	account->gid = pw != NULL ? pw->pw_gid : (gid_t)account->uid;
+	if (account->uid == 0 || account->gid == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s:%u: an account of users must not be root's", c->path,
+		    account->line);
+	return 0;
+}
+
+int
+conf_resolve(struct conf *c, struct ht_error *e)
+{
+	size_t i, j;
+	int ret;
+
+	for (i = 0; i < CONF_USERS; i++) {
+		ret = resolve_account(c, &c->users[i], e);
+		if (ret < 0)
+			return ret;
+		for (j = 0; j < i && !c->single_user; j++)
+			if (c->users[j].uid == c->users[i].uid)
+				return ht_error_set(e, HT_ERR_USAGE,
+				    "%s:%u: two of users have the uid %u",
+				    c->path, c->users[i].line,
+				    (unsigned int)c->users[i].uid);
+	}
+	return 0;
+}
+
+/* --- looking things up --------------------------------------------------- */
+
+const struct conf_token *
+conf_token(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->ntokens; i++)
+		if (strcmp(c->tokens[i].name, name) == 0)
+			return &c->tokens[i];
+	return NULL;
+}
+
+const struct conf_certificate *
+conf_certificate(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->ncertificates; i++)
+		if (strcmp(c->certificates[i].name, name) == 0)
+			return &c->certificates[i];
+	return NULL;
+}
+
+const struct conf_profile *
+conf_profile(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->nprofiles; i++)
+		if (strcmp(c->profiles[i].name, name) == 0)
+			return &c->profiles[i];
+	return NULL;
+}
+
+const char *
+conf_digest_text(enum conf_digest digest)
+{
+	switch (digest) {
+	case CONF_SHA384:
+		return "sha384";
+	case CONF_SHA512:
+		return "sha512";
+	case CONF_SHA256:
+		break;
+	}
+	return "sha256";
+}

@@ -1,0 +1,309 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "config/table.h"
+
+static const struct conf_word digests[] = {
+	{ "sha256", CONF_SHA256, false },
+	{ "sha384", CONF_SHA384, false },
+	{ "sha512", CONF_SHA512, false },
+	{ NULL, 0, false },
+};
+
+static const struct conf_word formats[] = {
+	{ "pe", CONF_FORMAT_PE, false },
+	{ "cab", 0, true },
+	{ "msi", 0, true },
+	{ "cat", 0, true },
+	{ "script", 0, true },
+	{ "appx", 0, true },
+	{ NULL, 0, false },
+};
+
+static const struct conf_word doors[] = {
+	{ "sshd-sign", CONF_DOOR_SSHD_SIGN, false },
+	{ "openssh", CONF_DOOR_OPENSSH, false },
+	{ NULL, 0, false },
+};
+
+static const struct conf_word existing[] = {
+	{ "replace", CONF_EXISTING_REPLACE, false },
+	{ "append", 0, true },
+	{ "refuse", 0, true },
+	{ NULL, 0, false },
+};
+
+static const struct conf_word statements[] = {
+	{ "individual", CONF_STATEMENT_INDIVIDUAL, false },
+	{ "commercial", CONF_STATEMENT_COMMERCIAL, false },
+	{ NULL, 0, false },
+};
+
+/* --- tokens -------------------------------------------------------------- */
+
+static bool
+is_credential_name(const char *name)
+{
+	return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
+}
+
+/* "ask", "file:PATH", "credential:NAME" */
+static int
+read_pin(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_token *token = out;
+	const char *text = conf_string(r, s);
+
+	if (text == NULL)
+		return r->e->code;
+	if (strcmp(text, "each") == 0)
+		return conf_mistake(r, s, "pin \"each\" is not built yet");
+	if (strcmp(text, "ask") == 0) {
+		token->pin = CONF_PIN_ASK;
+	} else if (strncmp(text, "file:/", 6) == 0) {
+		token->pin = CONF_PIN_FILE;
+		token->pin_where = text + 5;
+	} else if (strncmp(text, "credential:", 11) == 0 &&
+	    is_credential_name(text + 11)) {
+		token->pin = CONF_PIN_CREDENTIAL;
+		token->pin_where = text + 11;
+	} else {
+		return conf_mistake(r, s,
+		    "%s can be \"ask\", \"file:/PATH\", \"credential:NAME\"",
+		    f->key);
+	}
+	return 0;
+}
+
+/* SoftHSM's library has had two names. */
+static bool
+is_softhsm(const char *module)
+{
+	const char *base = strrchr(module, '/') + 1;
+
+	return strcmp(base, "libsofthsm2.so") == 0 ||
+	    strcmp(base, "libsofthsm.so") == 0;
+}
+
+static int
+token_check(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_token *token = out;
+
+	(void)f;
+	if ((token->module == NULL) == (token->file == NULL))
+		return conf_mistake(r, s,
+		    "token \"%s\" needs either module or file", token->name);
+	if (token->file != NULL &&
+	    (token->label != NULL || token->serial != NULL ||
+	        token->pin != CONF_PIN_NONE))
+		return conf_mistake(r, s,
+		    "token \"%s\" is a key file: label, serial and pin are "
+		    "for modules",
+		    token->name);
+	if (token->module != NULL && token->label == NULL &&
+	    token->serial == NULL)
+		return conf_mistake(
+		    r, s, "token \"%s\" needs label or serial", token->name);
+	if (token->module != NULL && token->pin == CONF_PIN_NONE)
+		token->pin = CONF_PIN_ASK;
+	token->test = token->file != NULL || is_softhsm(token->module);
+	return 0;
+}
+
+static void
+token_defaults(void *out)
+{
+	struct conf_token *token = out;
+
+	token->timeout = 30;
+}
+
+#define TOKEN(member) .offset = offsetof(struct conf_token, member)
+
+static const struct conf_field token_fields[] = {
+	{ "name", conf_read_name, TOKEN(name), .required = true },
+	{ "module", conf_read_path, TOKEN(module) },
+	{ "label", conf_read_text, TOKEN(label) },
+	{ "serial", conf_read_text, TOKEN(serial) },
+	{ "file", conf_read_path, TOKEN(file) },
+	{ .key = "pin", .read = read_pin },
+	{ "timeout", conf_read_number, TOKEN(timeout), .min = 1, .max = 600 },
+	{ .key = NULL },
+};
+
+const struct conf_section conf_token_section = {
+	.fields = token_fields,
+	.size = sizeof(struct conf_token),
+	.defaults = token_defaults,
+	.check = token_check,
+};
+
+/* --- certificates -------------------------------------------------------- */
+
+static int
+read_token(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_certificate *certificate = out;
+	const char *name = conf_string(r, s);
+
+	(void)f;
+	if (name == NULL)
+		return r->e->code;
+	certificate->token = conf_token(r->conf, name);
+	if (certificate->token == NULL)
+		return conf_mistake(r, s, "there is no token \"%s\"", name);
+	return 0;
+}
+
+static int
+read_uri(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_certificate *certificate = out;
+
+	certificate->key = conf_string(r, s);
+	if (certificate->key == NULL)
+		return r->e->code;
+	if (strncmp(certificate->key, "pkcs11:", 7) != 0)
+		return conf_mistake(r, s, "%s must be a pkcs11: URI", f->key);
+	return 0;
+}
+
+static int
+certificate_check(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf_certificate *certificate = out;
+	bool file = certificate->token->file != NULL;
+
+	(void)f;
+	if (file && certificate->key != NULL)
+		return conf_mistake(r, s,
+		    "certificate \"%s\": token \"%s\" is a key file, so there "
+		    "is no key to name",
+		    certificate->name, certificate->token->name);
+	if (!file && certificate->key == NULL)
+		return conf_mistake(r, s,
+		    "certificate \"%s\" needs key, a pkcs11: URI",
+		    certificate->name);
+	return 0;
+}
+
+#define CERTIFICATE(member) .offset = offsetof(struct conf_certificate, member)
+
+static const struct conf_field certificate_fields[] = {
+	{ "name", conf_read_name, CERTIFICATE(name), .required = true },
+	{ "token", read_token, .required = true },
+	{ .key = "key", .read = read_uri },
+	{ "chain", conf_read_path, CERTIFICATE(chain), .required = true },
+	{ .key = NULL },
+};
+
+const struct conf_section conf_certificate_section = {
+	.fields = certificate_fields,
+	.size = sizeof(struct conf_certificate),
+	.check = certificate_check,
+};
+
+/* --- profiles ------------------------------------------------------------ */
+
+static int
+read_certificates(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_profile *profile = out;
+	const struct conf_certificate **list;
+	const config_setting_t *element;
+	int i, j, n = conf_length(r, s);
+	const char *name;
+
+	if (n < 0 || (list = conf_alloc(r, (size_t)n, sizeof(*list))) == NULL)
+		return r->e->code;
+	for (i = 0; i < n; i++) {
+		element = config_setting_get_elem(s, (unsigned int)i);
+		if ((name = conf_string(r, element)) == NULL)
+			return r->e->code;
+		if ((list[i] = conf_certificate(r->conf, name)) == NULL)
+			return conf_mistake(
+			    r, element, "there is no certificate \"%s\"", name);
+		for (j = 0; j < i; j++)
+			if (list[j] == list[i])
+				return conf_mistake(r, element,
+				    "%s has \"%s\" twice", f->key, name);
+	}
+	if (n == 0)
+		return conf_mistake(r, s, "%s must name one or more", f->key);
+	profile->certificates = list;
+	profile->ncertificates = (size_t)n;
+	return 0;
+}
+
+static int
+read_profile_name(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf_profile *profile = out;
+	int ret = conf_read_name(r, s, f, out);
+
+	if (ret == 0 && names_is_verb(profile->name))
+		return conf_mistake(r, s,
+		    "a profile cannot be named \"%s\": that is a verb",
+		    profile->name);
+	return ret;
+}
+
+static void
+profile_defaults(void *out)
+{
+	struct conf_profile *profile = out;
+
+	profile->text = "";
+	profile->digest = CONF_SHA256;
+	profile->max_size = (uint64_t)2 << 30;
+	profile->formats = CONF_FORMAT_PE;
+	profile->doors = CONF_DOOR_SSHD_SIGN | CONF_DOOR_OPENSSH;
+	profile->existing = CONF_EXISTING_REPLACE;
+	profile->statement = CONF_STATEMENT_INDIVIDUAL;
+	profile->max_queue = 256;
+}
+
+#define PROFILE(member) .offset = offsetof(struct conf_profile, member)
+
+static const struct conf_field profile_fields[] = {
+	{ "name", read_profile_name, PROFILE(name), .required = true },
+	{ "text", conf_read_text, PROFILE(text) },
+	{ "certificates", read_certificates, .required = true },
+	{ "digest", conf_read_word, PROFILE(digest), .words = digests },
+	{ "max_size", conf_read_size, PROFILE(max_size) },
+	{ "formats", conf_read_flags, PROFILE(formats), .words = formats },
+	{ "doors", conf_read_flags, PROFILE(doors), .words = doors },
+	{ "existing", conf_read_word, PROFILE(existing), .words = existing },
+	{ "statement", conf_read_word, PROFILE(statement),
+	    .words = statements },
+	{ "description", conf_read_text, PROFILE(description) },
+	{ "url", conf_read_text, PROFILE(url) },
+	{ "signing_time", conf_read_bool, PROFILE(signing_time) },
+	{ "allow_weak", conf_read_bool, PROFILE(allow_weak) },
+	{ "max_queue", conf_read_number, PROFILE(max_queue), .min = 1,
+	    .max = 10000 },
+	{ .key = "timestamp", .read = conf_read_later },
+	{ .key = "timestamp_policy", .read = conf_read_later },
+	{ .key = "clamav", .read = conf_read_later },
+	{ .key = "virustotal", .read = conf_read_later },
+	{ .key = "approval", .read = conf_read_later },
+	{ .key = "keep", .read = conf_read_later },
+	{ .key = "page_hashes", .read = conf_read_later },
+	{ .key = "sign_rate", .read = conf_read_later },
+	{ .key = NULL },
+};
+
+const struct conf_section conf_profile_section = {
+	.fields = profile_fields,
+	.size = sizeof(struct conf_profile),
+	.defaults = profile_defaults,
+};

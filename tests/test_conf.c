@@ -1,0 +1,611 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/conf.h"
+
+#define KEY                                                                    \
+	"ssh-ed25519 "                                                         \
+	"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+/* Everything that a minimal file needs, on its first lines. */
+#define SSH "ssh: { user_ca = \"/ca\"; };\n"
+#define TOKENS                                                                 \
+	"tokens = ( { name = \"hw\"; module = \"/x.so\"; label = \"L\"; },\n"  \
+	"  { name = \"soft\"; module = \"/l/libsofthsm2.so\"; serial = \"1\";" \
+	" },\n"                                                                \
+	"  { name = \"pem\"; file = \"/k.pem\"; } );\n"
+#define CERTIFICATES                                                           \
+	"certificates = ( { name = \"c\"; token = \"pem\"; chain = \"/c\"; }," \
+	"\n  { name = \"d\"; token = \"hw\"; chain = \"/d\";"                  \
+	" key = \"pkcs11:object=d\"; } );\n"
+#define BASE SSH TOKENS CERTIFICATES
+#define PROFILE(more)                                                          \
+	BASE "profiles = ( { name = \"p\"; certificates = [ \"c\" ];\n" more   \
+	     " } );\n"
+
+static const char full[] =
+    "state = \"/s t\"; run = \"/r\"; single_user = true;\n"
+    "users: { keyd = 1001; sign = \"nobody\"; };\n"
+    "ssh: { listen = [ \"127.0.0.1:2222\", \"[::1]:22\" ];\n"
+    "  host_keys = ( \"/h1\", \"/h2\" ); user_ca = \"/uca\";\n"
+    "  admin_ca = \"/aca.pub\"; admin = true; allow_sk = true;\n"
+    "  admins = ( { name = \"ann\"; role = \"auditor\";\n"
+    "    key = \"" KEY " ann@x\"; } );\n"
+    "  max_startups = \"5:50:7\"; login_grace = 3; max_auth_tries = 2;\n"
+    "  max_connections = 9; idle = 10; keepalive = 0; };\n"
+    "tokens = ( { name = \"soft\"; module = \"/l/libsofthsm2.so\";\n"
+    "    label = \"L\"; serial = \"S\"; pin = \"file:/pin\"; timeout = 5; },\n"
+    "  { name = \"cred\"; module = \"/l/libsofthsm2.so\"; serial = \"S\";\n"
+    "    pin = \"credential:pin-1\"; },\n"
+    "  { name = \"pem\"; file = \"/k.pem\"; } );\n"
+    "certificates = ( { name = \"c\"; token = \"soft\";\n"
+    "    key = \"pkcs11:object=c\"; chain = \"/c.pem\"; },\n"
+    "  { name = \"d\"; token = \"pem\"; chain = \"/d.pem\"; } );\n"
+    "profiles = ( { name = \"production\"; text = \"Gr\\xc3\\xbc\\xc3\\x9f\";\n"
+    "    certificates = [ \"d\", \"c\" ]; digest = \"sha384\";\n"
+    "    max_size = \"3M\"; formats = [ \"pe\" ]; existing = \"replace\";\n"
+    "    description = \"D\"; url = \"https://u/\"; signing_time = true;\n"
+    "    statement = \"commercial\"; doors = [ \"openssh\" ];\n"
+    "    allow_weak = true; max_queue = 4; },\n"
+    "  { name = \"small\"; certificates = [ \"c\" ]; max_size = 77; } );\n";
+
+static struct conf *
+parse(const char *text)
+{
+	struct ht_error e = { .text = "" };
+	struct conf *c = conf_parse("f", text, strlen(text), &e);
+
+	assert_string_equal(e.text, "");
+	assert_non_null(c);
+	return c;
+}
+
+static void
+refuse(const char *text, const char *expected)
+{
+	struct ht_error e = { .text = "" };
+
+	assert_null(conf_parse("f", text, strlen(text), &e));
+	assert_string_equal(e.text, expected);
+	assert_int_equal(e.code, HT_ERR_USAGE);
+	assert_null(conf_parse("f", text, strlen(text), NULL));
+}
+
+static void
+test_full_root_and_ssh(void **state)
+{
+	struct conf *c = parse(full);
+	const struct conf_ssh *ssh = &c->ssh;
+	const struct sockaddr_in6 *in6;
+	const struct sockaddr_in *in;
+
+	(void)state;
+	assert_string_equal(c->path, "f");
+	assert_string_equal(c->state, "/s t");
+	assert_string_equal(c->run, "/r");
+	assert_true(c->single_user);
+	assert_null(c->users[CONF_USER_KEYD].name);
+	assert_int_equal(c->users[CONF_USER_KEYD].uid, 1001);
+	assert_string_equal(c->users[CONF_USER_SIGN].name, "nobody");
+	assert_string_equal(c->users[CONF_USER_AUTH].name, "htsign-auth");
+	assert_int_equal(ssh->nlisten, 2);
+	in = (const struct sockaddr_in *)&ssh->listen[0].address;
+	assert_int_equal(ssh->listen[0].length, sizeof(*in));
+	assert_int_equal(ntohs(in->sin_port), 2222);
+	assert_int_equal(ntohl(in->sin_addr.s_addr), 0x7f000001);
+	in6 = (const struct sockaddr_in6 *)&ssh->listen[1].address;
+	assert_int_equal(ssh->listen[1].length, sizeof(*in6));
+	assert_int_equal(ntohs(in6->sin6_port), 22);
+	assert_true(ssh->listen[1].loopback);
+	assert_int_equal(ssh->nhost_keys, 2);
+	assert_string_equal(ssh->host_keys[1], "/h2");
+	assert_string_equal(ssh->user_ca, "/uca");
+	assert_string_equal(ssh->admin_ca, "/aca.pub");
+	assert_int_equal(ssh->nadmins, 1);
+	assert_string_equal(ssh->admins[0].name, "ann");
+	assert_int_equal(ssh->admins[0].role, NAMES_AUDITOR);
+	assert_string_equal(ssh->admins[0].key, KEY " ann@x");
+	assert_true(ssh->admin);
+	assert_true(ssh->allow_sk);
+	assert_int_equal(ssh->startups, 5);
+	assert_int_equal(ssh->startups_rate, 50);
+	assert_int_equal(ssh->startups_full, 7);
+	assert_int_equal(ssh->login_grace, 3);
+	assert_int_equal(ssh->max_auth_tries, 2);
+	assert_int_equal(ssh->max_connections, 9);
+	assert_int_equal(ssh->idle, 10);
+	assert_int_equal(ssh->keepalive, 0);
+	conf_free(c);
+}
+
+static void
+test_full_signing(void **state)
+{
+	struct conf *c = parse(full);
+	const struct conf_token *soft = conf_token(c, "soft");
+	const struct conf_profile *p = conf_profile(c, "production");
+
+	(void)state;
+	assert_int_equal(c->ntokens, 3);
+	assert_string_equal(soft->label, "L");
+	assert_string_equal(soft->serial, "S");
+	assert_int_equal(soft->pin, CONF_PIN_FILE);
+	assert_string_equal(soft->pin_where, "/pin");
+	assert_int_equal(soft->timeout, 5);
+	assert_true(soft->test);
+	assert_int_equal(conf_token(c, "cred")->pin, CONF_PIN_CREDENTIAL);
+	assert_string_equal(conf_token(c, "cred")->pin_where, "pin-1");
+	assert_string_equal(conf_token(c, "pem")->file, "/k.pem");
+	assert_int_equal(conf_token(c, "pem")->pin, CONF_PIN_NONE);
+	assert_true(conf_token(c, "pem")->test);
+	assert_null(conf_token(c, "none"));
+	assert_ptr_equal(conf_certificate(c, "c")->token, soft);
+	assert_string_equal(conf_certificate(c, "c")->key, "pkcs11:object=c");
+	assert_null(conf_certificate(c, "d")->key);
+	assert_string_equal(conf_certificate(c, "d")->chain, "/d.pem");
+	assert_string_equal(p->text, "Gr\xc3\xbc\xc3\x9f");
+	assert_int_equal(p->ncertificates, 2);
+	assert_ptr_equal(p->certificates[0], conf_certificate(c, "d"));
+	assert_int_equal(p->digest, CONF_SHA384);
+	assert_string_equal(conf_digest_text(p->digest), "sha384");
+	assert_int_equal(p->max_size, 3 << 20);
+	assert_int_equal(p->formats, CONF_FORMAT_PE);
+	assert_int_equal(p->doors, CONF_DOOR_OPENSSH);
+	assert_int_equal(p->existing, CONF_EXISTING_REPLACE);
+	assert_int_equal(p->statement, CONF_STATEMENT_COMMERCIAL);
+	assert_string_equal(p->description, "D");
+	assert_string_equal(p->url, "https://u/");
+	assert_true(p->signing_time);
+	assert_true(p->allow_weak);
+	assert_int_equal(p->max_queue, 4);
+	assert_int_equal(conf_profile(c, "small")->max_size, 77);
+	assert_null(conf_profile(c, "smal"));
+	conf_free(c);
+}
+
+static void
+test_defaults(void **state)
+{
+	struct conf *c = parse(PROFILE(""));
+	const struct conf_profile *p = conf_profile(c, "p");
+
+	(void)state;
+	assert_string_equal(c->state, "/var/lib/htsign");
+	assert_string_equal(c->run, "/run/htsign");
+	assert_false(c->single_user);
+	assert_int_equal(c->ssh.nlisten, 0);
+	assert_int_equal(c->ssh.startups, 100);
+	assert_int_equal(c->ssh.startups_rate, 30);
+	assert_int_equal(c->ssh.startups_full, 300);
+	assert_int_equal(c->ssh.login_grace, 20);
+	assert_int_equal(c->ssh.max_auth_tries, 6);
+	assert_int_equal(c->ssh.max_connections, 512);
+	assert_int_equal(c->ssh.idle, 300);
+	assert_int_equal(c->ssh.keepalive, 30);
+	assert_false(c->ssh.admin);
+	assert_false(c->ssh.allow_sk);
+	assert_null(c->ssh.admin_ca);
+	assert_false(conf_token(c, "hw")->test);
+	assert_int_equal(conf_token(c, "hw")->pin, CONF_PIN_ASK);
+	assert_int_equal(conf_token(c, "hw")->timeout, 30);
+	assert_string_equal(p->text, "");
+	assert_int_equal(p->digest, CONF_SHA256);
+	assert_true(p->max_size == (uint64_t)2 << 30);
+	assert_int_equal(p->formats, CONF_FORMAT_PE);
+	assert_int_equal(p->doors, CONF_DOOR_OPENSSH | CONF_DOOR_SSHD_SIGN);
+	assert_int_equal(p->statement, CONF_STATEMENT_INDIVIDUAL);
+	assert_null(p->description);
+	assert_false(p->signing_time);
+	assert_false(p->allow_weak);
+	assert_int_equal(p->max_queue, 256);
+	conf_free(c);
+}
+
+static void
+test_root_mistakes(void **state)
+{
+	(void)state;
+	refuse("", "f:1: the file needs ssh");
+	refuse("ssh: {\n};\n", "f:1: ssh needs user_ca");
+	refuse("\nssh = 1;\n", "f:2: ssh must be a group { … }");
+	refuse(SSH "\ncolour = 1;\n", "f:3: unknown key colour");
+	refuse(SSH "scanners = ();", "f:2: scanners is not built yet");
+	refuse(SSH "timestamp_servers = ();",
+	    "f:2: timestamp_servers is not built yet");
+	refuse(SSH "state = \"/a\";\nstate = \"/b\";\n",
+	    "f:3: duplicate setting name");
+	refuse(SSH "state = \"var\";", "f:2: state must be an absolute path");
+	refuse(SSH "state = 5;", "f:2: state must be text in quotes");
+	refuse(SSH "state = \"/a\\nb\";",
+	    "f:2: state must be 1 to 1024 bytes of printable UTF-8");
+	refuse(SSH "state = \"/a\xff\";",
+	    "f:2: state must be 1 to 1024 bytes of printable UTF-8");
+	refuse(
+	    SSH "single_user = 1;", "f:2: single_user must be true or false");
+	refuse(SSH "users: { boss = 1; };", "f:2: unknown key boss");
+	refuse(SSH "users: { keyd = -1; };",
+	    "f:2: keyd must be a number from 1 to 4294967293");
+	refuse("a = \n\n;", "f:3: syntax error");
+	refuse(SSH "tokens = 5;", "f:2: tokens must be a list");
+	refuse(SSH "tokens = ( 5 );", "f:2: tokens must be a group { … }");
+}
+
+static void
+test_what_libconfig_would_do(void **state)
+{
+	static const char nul[] = SSH "state = \"/a\0b\";";
+	struct ht_error e;
+
+	(void)state;
+	refuse(SSH "  @include \"/etc/passwd\"\n",
+	    "f:2: @include is not supported");
+	refuse(SSH "state = \"/a\\x00b\";", "f:2: a text cannot hold a NUL");
+	refuse(SSH "state = \"/a\\X00b\";", "f:2: a text cannot hold a NUL");
+	assert_null(conf_parse("f", nul, sizeof(nul) - 1, &e));
+	assert_string_equal(e.text, "f:2: a NUL byte");
+}
+
+static void
+test_run_has_room_for_sockets(void **state)
+{
+	char text[256];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), SSH "run = \"/%089d\";", 1);
+	conf_free(parse(text));
+	(void)snprintf(text, sizeof(text), SSH "run = \"/%090d\";", 1);
+	refuse(
+	    text, "f:2: run must not be longer than 90 bytes, for its sockets");
+}
+
+static void
+test_ssh_mistakes(void **state)
+{
+	static const char *const listen[] = { "127.0.0.1", "127.0.0.1:0",
+		"127.0.0.1:65536", "127.0.0.1: 2", "localhost:22", ":22",
+		"[::1:22", "::1:22", "[::1]22", "[127.0.0.1]:22", "1.2.3:4",
+		"127.0.0.1:+2", "[]:1", "[:1" };
+	static const char *const startups[] = { "", "1", "1:2",
+		"1:2:", "0:30:5", "10:30:9", "10:0:10", "10:101:10", "1:1:1:1",
+		"1:1:10001", "-1:1:1", "1111111111:11111111111111:1111111111" };
+	char text[256];
+	size_t i;
+
+	(void)state;
+#define IN_SSH(more) "ssh: { user_ca = \"/ca\";\n" more " };"
+	for (i = 0; i < sizeof(listen) / sizeof(listen[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+		    IN_SSH("host_keys = [ \"/h\" ]; listen = [ \"%s\" ];"),
+		    listen[i]);
+		refuse(text,
+		    "f:2: listen is an address and a port, like "
+		    "\"0.0.0.0:2222\" or \"[::]:2222\"");
+	}
+	for (i = 1; i < sizeof(startups) / sizeof(startups[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+		    IN_SSH("max_startups = \"%s\";"), startups[i]);
+		refuse(text,
+		    "f:2: max_startups is START:RATE:FULL, like "
+		    "\"100:30:300\": connections, percent, connections");
+	}
+	refuse(IN_SSH("listen = [ \"0.0.0.0:1\" ];"),
+	    "f:1: ssh.listen needs ssh.host_keys");
+	refuse(IN_SSH("host_keys = \"/h\";"), "f:2: host_keys must be a list");
+	refuse(IN_SSH("host_keys = [ \"/h\", \"i\" ];"),
+	    "f:2: host_keys must be an absolute path");
+	refuse(IN_SSH("login_grace = 0;"),
+	    "f:2: login_grace must be a number from 1 to 600");
+	refuse(IN_SSH("login_grace = 1.5;"),
+	    "f:2: login_grace must be a number from 1 to 600");
+	refuse(IN_SSH("idle = 4294967297L;"),
+	    "f:2: idle must be a number from 1 to 86400");
+}
+
+static void
+test_admin_mistakes(void **state)
+{
+	(void)state;
+#define ADMIN(more) IN_SSH("admins = ( { name = \"a\"; " more " } );")
+	refuse(ADMIN(""), "f:2: admins needs role");
+	refuse(ADMIN("role = \"client\"; key = \"" KEY "\";"),
+	    "f:2: role can be \"admin\", \"approver\", \"auditor\"");
+#define BAD_KEY "f:2: key is the line of a .pub file: type, base64, comment"
+	refuse(ADMIN("role = \"admin\"; key = \"ssh-ed25519\";"), BAD_KEY);
+	refuse(ADMIN("role = \"admin\"; key = \"ssh-ed25519 A\";"), BAD_KEY);
+	refuse(ADMIN("role = \"admin\"; key = \" " KEY "\";"), BAD_KEY);
+	refuse(ADMIN("role = \"admin\"; key = \"x" KEY "\";"), BAD_KEY);
+	refuse(ADMIN("role = \"admin\"; key = \"no-pty " KEY "\";"), BAD_KEY);
+	refuse(IN_SSH("admins = ( { name = \"Ann\"; } );"),
+	    "f:2: a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', and starts "
+	    "with one of the first two");
+	refuse(IN_SSH("admins = ( { name = \"a\"; role = \"admin\";\n key = "
+	              "\"" KEY "\"; },\n { name = \"a\"; role = \"admin\";\n "
+	              "key = \"" KEY "\"; } );"),
+	    "f:4: admins has \"a\" twice");
+}
+
+static void
+test_token_mistakes(void **state)
+{
+	(void)state;
+#define TOKEN(more) SSH "tokens = ( { name = \"t\"; " more " } );"
+	refuse(TOKEN(""), "f:2: token \"t\" needs either module or file");
+	refuse(TOKEN("module = \"/m\"; file = \"/f\";"),
+	    "f:2: token \"t\" needs either module or file");
+	refuse(TOKEN("module = \"/m\";"),
+	    "f:2: token \"t\" needs label or serial");
+	refuse(TOKEN("file = \"/f\"; pin = \"ask\";"),
+	    "f:2: token \"t\" is a key file: label, serial and pin are for "
+	    "modules");
+	refuse(TOKEN("file = \"/f\"; label = \"l\";"),
+	    "f:2: token \"t\" is a key file: label, serial and pin are for "
+	    "modules");
+	refuse(TOKEN("pin = \"each\";"), "f:2: pin \"each\" is not built yet");
+#define BAD_PIN "f:2: pin can be \"ask\", \"file:/PATH\", \"credential:NAME\""
+	refuse(TOKEN("pin = \"1234\";"), BAD_PIN);
+	refuse(TOKEN("pin = \"file:pin\";"), BAD_PIN);
+	refuse(TOKEN("pin = \"credential:\";"), BAD_PIN);
+	refuse(TOKEN("pin = \"credential:../x\";"), BAD_PIN);
+	refuse(SSH TOKENS "tokens = ();", "f:5: duplicate setting name");
+	refuse(SSH "tokens = ( { name = \"t\"; file = \"/f\"; },\n"
+	           "{ name = \"t\"; file = \"/g\"; } );",
+	    "f:3: tokens has \"t\" twice");
+}
+
+static void
+test_certificate_mistakes(void **state)
+{
+	(void)state;
+#define CERTIFICATE(more)                                                      \
+	SSH TOKENS "certificates = ( { name = \"c\"; chain = \"/c\";\n" more   \
+	           " } );"
+	refuse(CERTIFICATE(""), "f:5: certificates needs token");
+	refuse(CERTIFICATE("token = \"no\";"), "f:6: there is no token \"no\"");
+	refuse(CERTIFICATE("token = \"hw\";"),
+	    "f:5: certificate \"c\" needs key, a pkcs11: URI");
+	refuse(CERTIFICATE("token = \"hw\"; key = \"object=c\";"),
+	    "f:6: key must be a pkcs11: URI");
+	refuse(CERTIFICATE("token = \"pem\"; key = \"pkcs11:object=c\";"),
+	    "f:5: certificate \"c\": token \"pem\" is a key file, so there is "
+	    "no key to name");
+	refuse(SSH TOKENS "certificates = ( { name = \"c\"; token = \"pem\"; } "
+	                  ");",
+	    "f:5: certificates needs chain");
+}
+
+static void
+test_profile_mistakes(void **state)
+{
+	static const char *const sizes[] = { "0", "-5", "2.5", "\"\"", "\"2T\"",
+		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
+		"1099511627777L", "true" };
+	static const char *const later[] = { "timestamp", "timestamp_policy",
+		"clamav", "virustotal", "approval", "keep", "page_hashes",
+		"sign_rate" };
+	char text[1024], expected[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		(void)snprintf(
+		    text, sizeof(text), PROFILE("max_size = %s;"), sizes[i]);
+		refuse(text,
+		    "f:8: max_size must be bytes, or text like \"512M\" or "
+		    "\"2G\", at most \"1024G\"");
+	}
+	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		(void)snprintf(
+		    text, sizeof(text), PROFILE("%s = \"x\";"), later[i]);
+		(void)snprintf(expected, sizeof(expected),
+		    "f:8: %s is not built yet", later[i]);
+		refuse(text, expected);
+	}
+	refuse(PROFILE("digest = \"sha1\";"),
+	    "f:8: digest can be \"sha256\", \"sha384\", \"sha512\"");
+	refuse(PROFILE("formats = [ \"pe\", \"msi\" ];"),
+	    "f:8: formats \"msi\" is not built yet");
+	refuse(PROFILE("formats = [ ];"), "f:8: formats must name one or more");
+	refuse(PROFILE("existing = \"append\";"),
+	    "f:8: existing \"append\" is not built yet");
+	refuse(PROFILE("doors = [ \"back\" ];"),
+	    "f:8: doors can be \"sshd-sign\", \"openssh\"");
+	refuse(PROFILE("max_queue = 0;"),
+	    "f:8: max_queue must be a number from 1 to 10000");
+}
+
+static void
+test_profile_references(void **state)
+{
+	static const char *const verbs[] = { "help", "profiles", "wait",
+		"result", "verify", "default" };
+	char text[1024], expected[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+		    BASE "profiles = ( { name = \"%s\"; } );", verbs[i]);
+		(void)snprintf(expected, sizeof(expected),
+		    "f:7: a profile cannot be named \"%s\": that is a verb",
+		    verbs[i]);
+		refuse(text, expected);
+	}
+	refuse(BASE "profiles = ( { name = \"p\"; certificates = [ \"x\" ]; } "
+	            ");",
+	    "f:7: there is no certificate \"x\"");
+	refuse(BASE "profiles = ( { name = \"p\"; certificates = [ ]; } );",
+	    "f:7: certificates must name one or more");
+	refuse(BASE "profiles = ( { name = \"p\"; certificates = "
+	            "[ \"c\", \"c\" ]; } );",
+	    "f:7: certificates has \"c\" twice");
+	refuse(BASE "profiles = ( { name = \"p\"; } );",
+	    "f:7: profiles needs certificates");
+}
+
+static void
+test_single_user(void **state)
+{
+	struct conf *c = parse("single_user = true;\n" SSH);
+	size_t i;
+
+	(void)state;
+	assert_int_equal(conf_resolve(c, NULL), 0);
+	for (i = 0; i < CONF_USERS; i++) {
+		assert_int_equal(c->users[i].uid, geteuid());
+		assert_int_equal(c->users[i].gid, getegid());
+	}
+	conf_free(c);
+	refuse("single_user = true;\n" IN_SSH(
+	           "host_keys = [ \"/h\" ]; listen = [ \"127.9.9.9:1\", "
+	           "\"10.0.0.1:1\" ];"),
+	    "f:2: single_user listens on loopback only, not on 10.0.0.1:1");
+	refuse("single_user = true;\n" IN_SSH(
+	           "host_keys = [ \"/h\" ]; listen = [ \"[::]:1\" ];"),
+	    "f:2: single_user listens on loopback only, not on [::]:1");
+	refuse("single_user = true;\n" SSH TOKENS,
+	    "f:3: single_user takes key files and SoftHSM only, not token "
+	    "\"hw\"");
+}
+
+static void
+test_accounts(void **state)
+{
+	struct conf *c = parse(SSH "users: { keyd = \"nobody\"; token = 61001;"
+	                           " net = 61002;\n sign = 61003;"
+	                           " admin = 61004; auth = 61005; };");
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(conf_resolve(c, &e), 0);
+	assert_int_equal(c->users[CONF_USER_KEYD].uid, 65534);
+	assert_int_equal(c->users[CONF_USER_KEYD].gid, 65534);
+	assert_int_equal(c->users[CONF_USER_AUTH].uid, 61005);
+	assert_int_equal(c->users[CONF_USER_AUTH].gid, 61005);
+	conf_free(c);
+
+	c = parse(SSH "users: { keyd = 61000; token = 61000; };");
+	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
+	assert_string_equal(e.text, "f:2: two of users have the uid 61000");
+	conf_free(c);
+	c = parse(SSH "users: { keyd = \"no-such-account\"; };");
+	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
+	assert_string_equal(
+	    e.text, "f:2: there is no account \"no-such-account\"");
+	conf_free(c);
+	c = parse(SSH "users: { keyd = \"root\"; };");
+	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
+	assert_string_equal(
+	    e.text, "f:2: an account of users must not be root's");
+	conf_free(c);
+}
+
+static void
+test_long_list(void **state)
+{
+	static char text[64 * 1024] = SSH "profiles = ( ";
+	int i;
+
+	(void)state;
+	for (i = 0; i < 1001; i++)
+		(void)snprintf(text + strlen(text), 16, "%s{ name = 1; }",
+		    i > 0 ? "," : "");
+	(void)snprintf(text + strlen(text), 16, " );");
+	refuse(text, "f:2: profiles has more than 1000 elements");
+}
+
+static void
+test_truncated(void **state)
+{
+	struct ht_error e;
+	struct conf *c;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < sizeof(full) - 1; n++) {
+		c = conf_parse("f", full, n, &e);
+		if (c == NULL)
+			assert_int_equal(e.code, HT_ERR_USAGE);
+		conf_free(c);
+	}
+}
+
+static void
+test_flipped(void **state)
+{
+	static char text[sizeof(full)];
+	struct ht_error e;
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8 * (sizeof(full) - 1); i += 3) {
+		memcpy(text, full, sizeof(full));
+		text[i / 8] ^= (char)(1 << i % 8);
+		c = conf_parse("f", text, sizeof(full) - 1, &e);
+		if (c == NULL)
+			assert_int_equal(e.code, HT_ERR_USAGE);
+		conf_free(c);
+	}
+}
+
+static void
+test_files(void **state)
+{
+	const char *srcdir = getenv("srcdir");
+	struct ht_error e = { .text = "" };
+	char path[4096];
+	struct conf *c;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/config/htsign.conf.sample",
+	    srcdir != NULL ? srcdir : "..");
+	c = conf_load(path, &e);
+	assert_string_equal(e.text, "");
+	assert_non_null(c);
+	assert_int_equal(c->nprofiles, 1);
+	conf_free(c);
+	assert_null(conf_load("/nonexistent/htsign.conf", &e));
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_string_equal(
+	    e.text, "/nonexistent/htsign.conf: No such file or directory");
+	assert_null(conf_load("/", &e));
+	assert_string_equal(e.text, "/: Is a directory");
+	assert_null(conf_load("/dev/zero", &e));
+	assert_string_equal(e.text, "/dev/zero:1: more than 1048576 bytes");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_full_root_and_ssh),
+		cmocka_unit_test(test_full_signing),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_root_mistakes),
+		cmocka_unit_test(test_what_libconfig_would_do),
+		cmocka_unit_test(test_run_has_room_for_sockets),
+		cmocka_unit_test(test_ssh_mistakes),
+		cmocka_unit_test(test_admin_mistakes),
+		cmocka_unit_test(test_token_mistakes),
+		cmocka_unit_test(test_certificate_mistakes),
+		cmocka_unit_test(test_profile_mistakes),
+		cmocka_unit_test(test_profile_references),
+		cmocka_unit_test(test_single_user),
+		cmocka_unit_test(test_accounts),
+		cmocka_unit_test(test_long_list),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -110,6 +110,11 @@ struct conf_token {
 	const char *file; /* absolute path of a PEM private key */
 	enum conf_pin pin;
 	const char *pin_where;
+	/* What a module needs of its surroundings; PKCS#11 tokens only. */
+	const char *const *environment; /* "NAME=value" */
+	size_t nenvironment;
+	const char *const *writable; /* folders it writes to: absolute paths */
+	size_t nwritable;
 	unsigned int timeout; /* seconds that one operation may take, 1 to
 	                         600; default 30 */
 	bool test;            /* a key file or SoftHSM: not for production */

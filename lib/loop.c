@@ -77,8 +77,8 @@ loop_free(struct loop *l)
 }
 
 struct loop_watch *
-loop_watch_add(
-    struct loop *l, int fd, short events, loop_watch_fn *fn, void *cookie)
+loop_watch_add(struct loop *l, int fd, short events, loop_watch_fn *fn,
+    void *cookie)
 {
 	struct loop_watch *w;
 
@@ -167,13 +167,13 @@ make_room(struct loop *l, struct ht_error *e)
 		return 0;
 	polled = reallocarray(l->polled, size, sizeof(*polled));
 	if (polled == NULL)
-		return ht_error_errno(
-		    e, "cannot watch %zu descriptors", l->nwatches);
+		return ht_error_errno(e, "cannot watch %zu descriptors",
+		    l->nwatches);
 	l->polled = polled;
 	slots = reallocarray(l->slots, size, sizeof(*slots));
 	if (slots == NULL)
-		return ht_error_errno(
-		    e, "cannot watch %zu descriptors", l->nwatches);
+		return ht_error_errno(e, "cannot watch %zu descriptors",
+		    l->nwatches);
 	l->slots = slots;
 	l->size = size;
 	return 0;

@@ -34,8 +34,8 @@ void loop_free(struct loop *l);
  * POLLERR are always reported, the latter also for a closed fd).  NULL if
  * there is no memory.
  */
-struct loop_watch *loop_watch_add(
-    struct loop *l, int fd, short events, loop_watch_fn *fn, void *cookie);
+struct loop_watch *loop_watch_add(struct loop *l, int fd, short events,
+    loop_watch_fn *fn, void *cookie);
 void loop_watch_events(struct loop_watch *w, short events);
 void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
 
@@ -43,8 +43,8 @@ void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
  * Call fn once, ms milliseconds from now; the timer is gone when fn is called.
  * NULL if there is no memory.
  */
-struct loop_timer *loop_timer_add(
-    struct loop *l, uint64_t ms, loop_timer_fn *fn, void *cookie);
+struct loop_timer *loop_timer_add(struct loop *l, uint64_t ms,
+    loop_timer_fn *fn, void *cookie);
 void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
 
 /*

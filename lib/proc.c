@@ -139,8 +139,8 @@ watch_child(pid_t child, int *pidfd, struct ht_error *e)
 }
 
 int
-proc_start(
-    const struct proc_spec *spec, pid_t *pid, int *pidfd, struct ht_error *e)
+proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
+    struct ht_error *e)
 {
 	sigset_t all, before;
 	pid_t parent = getpid(), child;
@@ -296,8 +296,8 @@ proc_program(const char *name, char *path, size_t size, struct ht_error *e)
 			break;
 	}
 	if (i == sizeof(programs) / sizeof(programs[0]))
-		return ht_error_set(
-		    e, HT_ERR_INTERNAL, "%s is no program of ours", name);
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "%s is no program of ours", name);
 	rc = from_build_tree(&built, e);
 	if (rc < 0)
 		return rc;
@@ -307,8 +307,8 @@ proc_program(const char *name, char *path, size_t size, struct ht_error *e)
 	else
 		n = snprintf(path, size, "%s/%s", programs[i].installed, name);
 	if (n < 0 || (size_t)n >= size)
-		return ht_error_set(
-		    e, HT_ERR_INTERNAL, "the path of %s is too long", name);
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the path of %s is too long", name);
 	return 0;
 }
 

@@ -36,8 +36,8 @@ struct proc_spec {
  * HT_ERR_INTERNAL; a failed exec is seen as exit status 127 with one line on
  * the child's stderr.
  */
-int proc_start(
-    const struct proc_spec *spec, pid_t *pid, int *pidfd, struct ht_error *e);
+int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
+    struct ht_error *e);
 
 /*
  * First thing in every program: no core, undumpable (execve undoes it) and so

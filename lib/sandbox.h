@@ -30,11 +30,16 @@ struct sandbox_path {
 
 /*
  * Enter the sandbox of role, for good: no_new_privs, Landlock on exactly the
- * paths (none for SHELL and NETWORK), then seccomp.  Calls outside the list
- * kill the process (allow-lists) or fail with EPERM (deny-lists, and probes
- * that libraries are known to make).  A kernel without Landlock is noted in
- * *landlock = 0 and is no error; without seccomp it is HT_ERR_INTERNAL, and
- * the program must not go on.
+ * paths (none for SHELL and NETWORK; PARENT has no Landlock, since its children
+ * would inherit it), then seccomp.  Calls outside the list kill the process
+ * (allow-lists) or fail with EPERM (deny-lists, and probes that libraries are
+ * known to make).  READ on a folder covers what is below; neither access lets
+ * a file be executed.  TCP is closed to all roles but TOKEN, which may connect,
+ * and PARENT.
+ *
+ * *landlock is the kernel's version of Landlock; 0 means that it has none, and
+ * is no error but for the log.  HT_ERR_INTERNAL or HT_ERR_UNAVAILABLE if a path
+ * is not there or seccomp is missing: the program must not go on.
  */
 int sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e);

@@ -67,7 +67,8 @@ static const struct field ready[] = { U32(ready, token_uid),
 	U32(ready, token_gid), U32(ready, tokens) };
 static const struct field worker[] = { U32(worker, index) };
 static const struct field token_open[] = { TEXT(token_open, module),
-	TEXT(token_open, label), TEXT(token_open, serial) };
+	TEXT(token_open, label), TEXT(token_open, serial),
+	BYTES(token_open, environment), BYTES(token_open, writable) };
 static const struct field token_opened[] = { TEXT(token_opened, serial),
 	U8(token_opened, login) };
 static const struct field token_login[] = { BYTES(token_login, pin) };

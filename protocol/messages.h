@@ -237,6 +237,8 @@ struct protocol_token_open { /* with one descriptor for a key file */
 	char module[PROTOCOL_PATH]; /* "" for a key file */
 	char label[PROTOCOL_NAME];
 	char serial[PROTOCOL_NAME];
+	struct cursor environment; /* for the module: strings, NAME=value */
+	struct cursor writable;	   /* folders it may write to: strings */
 };
 
 struct protocol_token_opened {

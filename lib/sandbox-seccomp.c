@@ -1,0 +1,430 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/sandbox-private.h"
+
+#define SHELL (1U << SANDBOX_SHELL)
+#define NETWORK (1U << SANDBOX_NETWORK)
+#define KEYD (1U << SANDBOX_KEYD)
+#define TOKEN (1U << SANDBOX_TOKEN)
+#define PARENT (1U << SANDBOX_PARENT)
+
+#define LISTED (SHELL | NETWORK | KEYD) /* have an allow-list */
+#define DENIED (TOKEN | PARENT)         /* have a deny-list */
+
+/* The whole argument is v; or of its bits in mask, exactly v are set. */
+#define IS(n, v)                                                               \
+	{                                                                      \
+		(n), SCMP_CMP_EQ, (v), 0                                       \
+	}
+#define BITS(n, mask, v)                                                       \
+	{                                                                      \
+		(n), SCMP_CMP_MASKED_EQ, (mask), (v)                           \
+	}
+
+/* The kernel looks at 32 bits only of an int: so must a rule that denies. */
+#define INT_IS(n, v) BITS(n, UINT32_MAX, (v))
+
+struct call {
+	int number;
+	unsigned int roles;
+};
+
+struct checked_call {
+	int number;
+	unsigned int roles;
+	struct scmp_arg_cmp when;
+};
+
+/*
+ * Allowed whatever the arguments are.  Files: what works on a descriptor that
+ * is open already.  SHELL and NETWORK cannot get another but by recvmsg(2).
+ */
+static const struct call allowed[] = {
+	{ SCMP_SYS(read), LISTED },
+	{ SCMP_SYS(readv), LISTED },
+	{ SCMP_SYS(pread64), LISTED },
+	{ SCMP_SYS(write), LISTED },
+	{ SCMP_SYS(writev), LISTED },
+	{ SCMP_SYS(pwrite64), LISTED },
+	{ SCMP_SYS(lseek), LISTED },
+	{ SCMP_SYS(fstat), LISTED },
+	{ SCMP_SYS(fadvise64), LISTED },
+	{ SCMP_SYS(dup), LISTED },
+	{ SCMP_SYS(close), LISTED },
+	{ SCMP_SYS(poll), LISTED },
+	{ SCMP_SYS(ppoll), LISTED },
+	{ SCMP_SYS(recvmsg), LISTED },
+	{ SCMP_SYS(recvfrom), LISTED },
+	{ SCMP_SYS(shutdown), LISTED },
+	/* From one descriptor to another, past our memory. */
+	{ SCMP_SYS(splice), SHELL | NETWORK },
+	{ SCMP_SYS(tee), SHELL | NETWORK },
+	{ SCMP_SYS(sendfile), SHELL | NETWORK },
+	{ SCMP_SYS(copy_file_range), SHELL | NETWORK },
+	/* Memory, time, and the process itself. */
+	{ SCMP_SYS(brk), LISTED },
+	{ SCMP_SYS(munmap), LISTED },
+	{ SCMP_SYS(mremap), LISTED },
+	{ SCMP_SYS(madvise), LISTED },
+	{ SCMP_SYS(mlock), LISTED },
+	{ SCMP_SYS(munlock), LISTED },
+	{ SCMP_SYS(futex), LISTED },
+	{ SCMP_SYS(sched_yield), LISTED },
+	{ SCMP_SYS(clock_gettime), LISTED },
+	{ SCMP_SYS(clock_getres), LISTED },
+	{ SCMP_SYS(clock_nanosleep), LISTED },
+	{ SCMP_SYS(gettimeofday), LISTED },
+	{ SCMP_SYS(nanosleep), LISTED },
+	{ SCMP_SYS(time), LISTED },
+	{ SCMP_SYS(getrandom), LISTED },
+	{ SCMP_SYS(getpid), LISTED },
+	{ SCMP_SYS(getppid), LISTED },
+	{ SCMP_SYS(gettid), LISTED },
+	{ SCMP_SYS(getuid), LISTED },
+	{ SCMP_SYS(geteuid), LISTED },
+	{ SCMP_SYS(getgid), LISTED },
+	{ SCMP_SYS(getegid), LISTED },
+	{ SCMP_SYS(getrusage), LISTED },
+	{ SCMP_SYS(sysinfo), LISTED }, /* qsort(3) of glibc 2.36 asks */
+	{ SCMP_SYS(uname), LISTED },
+	{ SCMP_SYS(rt_sigaction), LISTED },
+	{ SCMP_SYS(rt_sigprocmask), LISTED },
+	{ SCMP_SYS(rt_sigreturn), LISTED },
+	{ SCMP_SYS(sigaltstack), LISTED },
+	{ SCMP_SYS(restart_syscall), LISTED },
+	{ SCMP_SYS(exit), LISTED },
+	{ SCMP_SYS(exit_group), LISTED },
+	/* Connections. */
+	{ SCMP_SYS(getsockopt), NETWORK | KEYD },
+	{ SCMP_SYS(getpeername), NETWORK | KEYD },
+	{ SCMP_SYS(getsockname), NETWORK | KEYD },
+	{ SCMP_SYS(accept), KEYD },
+	{ SCMP_SYS(accept4), KEYD },
+	{ SCMP_SYS(sendmsg), KEYD },
+	{ SCMP_SYS(socketpair), KEYD },
+	{ SCMP_SYS(pipe2), KEYD },
+	{ SCMP_SYS(memfd_create), KEYD },
+	/* Files by name, where Landlock says which. */
+	{ SCMP_SYS(open), KEYD },
+	{ SCMP_SYS(openat), KEYD },
+	{ SCMP_SYS(access), KEYD },
+	{ SCMP_SYS(faccessat), KEYD },
+	{ SCMP_SYS(faccessat2), KEYD },
+	{ SCMP_SYS(stat), KEYD },
+	{ SCMP_SYS(lstat), KEYD },
+	{ SCMP_SYS(newfstatat), KEYD },
+	{ SCMP_SYS(statx), KEYD },
+	{ SCMP_SYS(statfs), KEYD },
+	{ SCMP_SYS(fstatfs), KEYD },
+	{ SCMP_SYS(readlink), KEYD },
+	{ SCMP_SYS(readlinkat), KEYD },
+	{ SCMP_SYS(getcwd), KEYD },
+	{ SCMP_SYS(getdents64), KEYD },
+	{ SCMP_SYS(mkdir), KEYD },
+	{ SCMP_SYS(mkdirat), KEYD },
+	{ SCMP_SYS(rename), KEYD },
+	{ SCMP_SYS(renameat), KEYD },
+	{ SCMP_SYS(renameat2), KEYD },
+	{ SCMP_SYS(unlink), KEYD },
+	{ SCMP_SYS(unlinkat), KEYD },
+	{ SCMP_SYS(rmdir), KEYD },
+	{ SCMP_SYS(umask), KEYD },
+	{ SCMP_SYS(fchmod), KEYD },
+	{ SCMP_SYS(fchown), KEYD }, /* SQLite's, when it runs as root */
+	{ SCMP_SYS(fsync), KEYD },
+	{ SCMP_SYS(fdatasync), KEYD },
+	{ SCMP_SYS(ftruncate), KEYD },
+	{ SCMP_SYS(fallocate), KEYD },
+	{ SCMP_SYS(flock), KEYD },
+};
+
+/* Allowed if the argument fits. */
+static const struct checked_call allowed_when[] = {
+	/* No executable memory. */
+	{ SCMP_SYS(mmap), LISTED, BITS(2, PROT_EXEC, 0) },
+	{ SCMP_SYS(mprotect), LISTED, BITS(2, PROT_EXEC, 0) },
+	/* send(2) has no address; descriptors need sendmsg(2). */
+	{ SCMP_SYS(sendto), LISTED, IS(4, 0) },
+	/*
+	 * glibc 2.36 makes fstat(3) of it.  A path would be looked up too, so
+	 * that one could learn whether a file exists, but not open it.
+	 */
+	{ SCMP_SYS(newfstatat), SHELL | NETWORK, IS(3, AT_EMPTY_PATH) },
+	/* Its own limits only. */
+	{ SCMP_SYS(prlimit64), LISTED, IS(0, 0) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFL) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETFL) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFD) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETFD) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_DUPFD_CLOEXEC) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETPIPE_SZ) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETPIPE_SZ) },
+	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GET_SEALS) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_ADD_SEALS) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_GETLK) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLK) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLKW) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_GETLK) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_SETLK) },
+	/* A terminal's settings and size, but not TIOCSTI: typing for it. */
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCGETS) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETS) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSW) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSF) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TIOCGWINSZ) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, FIONREAD) },
+	{ SCMP_SYS(setsockopt), NETWORK | KEYD, IS(1, SOL_SOCKET) },
+	{ SCMP_SYS(setsockopt), NETWORK, IS(1, IPPROTO_TCP) },
+};
+
+/*
+ * Not on an allow-list, but libraries try them and live without: syslog(3)
+ * connects again, allocators and libcrypto set names and options.
+ */
+static const struct call probed[] = {
+	{ SCMP_SYS(prctl), LISTED },
+	{ SCMP_SYS(socket), KEYD },
+	{ SCMP_SYS(connect), KEYD },
+};
+
+/* The deny-lists. */
+static const struct call denied[] = {
+	/* Other processes. */
+	{ SCMP_SYS(ptrace), DENIED },
+	{ SCMP_SYS(process_vm_readv), DENIED },
+	{ SCMP_SYS(process_vm_writev), DENIED },
+	{ SCMP_SYS(process_madvise), DENIED },
+	{ SCMP_SYS(process_mrelease), DENIED },
+	{ SCMP_SYS(pidfd_getfd), DENIED },
+	{ SCMP_SYS(kcmp), DENIED },
+	{ SCMP_SYS(move_pages), DENIED },
+	{ SCMP_SYS(migrate_pages), DENIED },
+	/* Large parts of the kernel that nobody here needs. */
+	{ SCMP_SYS(io_uring_setup), DENIED },
+	{ SCMP_SYS(io_uring_enter), DENIED },
+	{ SCMP_SYS(io_uring_register), DENIED },
+	{ SCMP_SYS(bpf), DENIED },
+	{ SCMP_SYS(userfaultfd), DENIED },
+	{ SCMP_SYS(perf_event_open), DENIED },
+	{ SCMP_SYS(fanotify_init), DENIED },
+	{ SCMP_SYS(add_key), DENIED },
+	{ SCMP_SYS(request_key), DENIED },
+	{ SCMP_SYS(keyctl), DENIED },
+	{ SCMP_SYS(modify_ldt), DENIED },
+	{ SCMP_SYS(personality), DENIED },
+	{ SCMP_SYS(remap_file_pages), DENIED },
+	{ SCMP_SYS(uselib), DENIED },
+	{ SCMP_SYS(lookup_dcookie), DENIED },
+	{ SCMP_SYS(name_to_handle_at), DENIED },
+	{ SCMP_SYS(open_by_handle_at), DENIED },
+	/* The machine. */
+	{ SCMP_SYS(kexec_load), DENIED },
+	{ SCMP_SYS(kexec_file_load), DENIED },
+	{ SCMP_SYS(init_module), DENIED },
+	{ SCMP_SYS(finit_module), DENIED },
+	{ SCMP_SYS(delete_module), DENIED },
+	{ SCMP_SYS(reboot), DENIED },
+	{ SCMP_SYS(swapon), DENIED },
+	{ SCMP_SYS(swapoff), DENIED },
+	{ SCMP_SYS(acct), DENIED },
+	{ SCMP_SYS(quotactl), DENIED },
+	{ SCMP_SYS(quotactl_fd), DENIED },
+	{ SCMP_SYS(syslog), DENIED },
+	{ SCMP_SYS(vhangup), DENIED },
+	{ SCMP_SYS(iopl), DENIED },
+	{ SCMP_SYS(ioperm), DENIED },
+	{ SCMP_SYS(clock_settime), DENIED },
+	{ SCMP_SYS(clock_adjtime), DENIED },
+	{ SCMP_SYS(settimeofday), DENIED },
+	{ SCMP_SYS(adjtimex), DENIED },
+	{ SCMP_SYS(sethostname), DENIED },
+	{ SCMP_SYS(setdomainname), DENIED },
+	/* Namespaces and mounts. */
+	{ SCMP_SYS(unshare), DENIED },
+	{ SCMP_SYS(setns), DENIED },
+	{ SCMP_SYS(mount), DENIED },
+	{ SCMP_SYS(umount2), DENIED },
+	{ SCMP_SYS(pivot_root), DENIED },
+	{ SCMP_SYS(move_mount), DENIED },
+	{ SCMP_SYS(open_tree), DENIED },
+	{ SCMP_SYS(fsopen), DENIED },
+	{ SCMP_SYS(fsconfig), DENIED },
+	{ SCMP_SYS(fsmount), DENIED },
+	{ SCMP_SYS(fspick), DENIED },
+	{ SCMP_SYS(mount_setattr), DENIED },
+	/* A vendor's module starts no processes and serves nobody. */
+	{ SCMP_SYS(execve), TOKEN },
+	{ SCMP_SYS(execveat), TOKEN },
+	{ SCMP_SYS(fork), TOKEN },
+	{ SCMP_SYS(vfork), TOKEN },
+	{ SCMP_SYS(bind), TOKEN },
+	{ SCMP_SYS(listen), TOKEN },
+	{ SCMP_SYS(accept), TOKEN },
+	{ SCMP_SYS(accept4), TOKEN },
+	{ SCMP_SYS(chroot), TOKEN },
+	{ SCMP_SYS(tkill), TOKEN },
+	{ SCMP_SYS(rt_sigqueueinfo), TOKEN },
+	{ SCMP_SYS(rt_tgsigqueueinfo), TOKEN },
+	{ SCMP_SYS(pidfd_open), TOKEN },
+	{ SCMP_SYS(pidfd_send_signal), TOKEN },
+};
+
+static const struct checked_call denied_when[] = {
+	{ SCMP_SYS(ioctl), DENIED, INT_IS(1, TIOCSTI) },
+	{ SCMP_SYS(ioctl), DENIED, INT_IS(1, TIOCLINUX) },
+	/* Threads are fine, processes are not. */
+	{ SCMP_SYS(clone), TOKEN, BITS(0, CLONE_THREAD, 0) },
+};
+
+/* 0, or the negative errno of the first rule that libseccomp did not take. */
+static int
+add_calls(scmp_filter_ctx ctx, uint32_t action, unsigned int role,
+    const struct call *calls, size_t n)
+{
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		if (calls[i].roles & role)
+			rc = seccomp_rule_add_array(ctx, action,
+			    calls[i].number, 0, NULL);
+	}
+	return rc;
+}
+
+static int
+add_checked(scmp_filter_ctx ctx, uint32_t action, unsigned int role,
+    const struct checked_call *calls, size_t n)
+{
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		if (calls[i].roles & role)
+			rc = seccomp_rule_add_array(ctx, action,
+			    calls[i].number, 1, &calls[i].when);
+	}
+	return rc;
+}
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* Signals for the process itself, as abort(3) sends them. */
+static int
+allow_itself(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp itself = IS(0, (scmp_datum_t)getpid());
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+	    &itself);
+}
+
+static int
+deny_others(scmp_filter_ctx ctx)
+{
+	const scmp_datum_t self = (scmp_datum_t)getpid();
+	const struct scmp_arg_cmp others = { 0, SCMP_CMP_NE, self, 0 };
+	const struct scmp_arg_cmp named = { 0, SCMP_CMP_NE, 0, 0 };
+	uint32_t deny = SCMP_ACT_ERRNO(EPERM);
+	int rc;
+
+	rc = seccomp_rule_add_array(ctx, deny, SCMP_SYS(kill), 1, &others);
+	if (rc == 0)
+		rc = seccomp_rule_add_array(ctx, deny, SCMP_SYS(tgkill), 1,
+		    &others);
+	if (rc == 0)
+		rc = seccomp_rule_add_array(ctx, deny, SCMP_SYS(prlimit64), 1,
+		    &named);
+	return rc;
+}
+
+static int
+add_allow_list(scmp_filter_ctx ctx, unsigned int role)
+{
+	int rc;
+
+	rc = add_calls(ctx, SCMP_ACT_ALLOW, role, allowed, COUNT(allowed));
+	if (rc == 0)
+		rc = add_checked(ctx, SCMP_ACT_ALLOW, role, allowed_when,
+		    COUNT(allowed_when));
+	if (rc == 0)
+		rc = add_calls(ctx, SCMP_ACT_ERRNO(EPERM), role, probed,
+		    COUNT(probed));
+	if (rc == 0)
+		rc = allow_itself(ctx);
+	return rc;
+}
+
+static int
+add_deny_list(scmp_filter_ctx ctx, unsigned int role)
+{
+	uint32_t deny = SCMP_ACT_ERRNO(EPERM);
+	int rc;
+
+	rc = add_calls(ctx, deny, role, denied, COUNT(denied));
+	if (rc == 0)
+		rc = add_checked(ctx, deny, role, denied_when,
+		    COUNT(denied_when));
+	if (rc == 0 && (role & TOKEN)) {
+		rc = deny_others(ctx);
+		/* Its flags are in memory; glibc then takes clone(2). */
+		if (rc == 0)
+			rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS),
+			    SCMP_SYS(clone3), 0, NULL);
+	}
+	return rc;
+}
+
+/* What holds for the filter as a whole. */
+static int
+set_attributes(scmp_filter_ctx ctx)
+{
+	int rc;
+
+	/* i386 and x32 calls. */
+	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+	    SCMP_ACT_KILL_PROCESS);
+	/* Threads that a library started before must not stay outside. */
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* A binary tree instead of a list of comparisons. */
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return rc;
+}
+
+int
+sandbox_seccomp(enum sandbox_role role, struct ht_error *e)
+{
+	unsigned int bit = 1U << role;
+	bool listed = (bit & LISTED) != 0;
+	scmp_filter_ctx ctx;
+	int rc;
+
+	ctx = seccomp_init(listed ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ALLOW);
+	if (ctx == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+	rc = set_attributes(ctx);
+	if (rc == 0)
+		rc =
+		    listed ? add_allow_list(ctx, bit) : add_deny_list(ctx, bit);
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (rc == 0)
+		return 0;
+	errno = -rc;
+	return ht_error_errno(e, "seccomp, without which this does not run");
+}

@@ -1,0 +1,130 @@
+#!/bin/bash
+# Do the documents say what the code does?
+#
+#	PROTOCOL.md	the tables of protocol/messages.[ch], to the letter
+#	DESIGN.md	"One request, file by file": files, calls, messages
+#	man/		every configuration key, every program, mandoc -T lint
+
+set -u
+srcdir=${srcdir:-$(dirname "$0")/..}
+cd "$srcdir" || exit 1
+export LC_ALL=C
+failed=0
+
+fail()
+{
+	printf 'docs: %s\n' "$*" >&2
+	failed=1
+}
+
+# --- PROTOCOL.md -------------------------------------------------------------
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+awk -f tests/protocol-tables.awk protocol/messages.h protocol/messages.c \
+    >"$work/code"
+[ -s "$work/code" ] || fail "no messages found in protocol/messages.c"
+cut -d '|' -f 1-6 "$work/code" | sed 's/ *$//' | sort >"$work/code-rules"
+awk -F ' [|] ' '{ print $2 " | " $7 }' "$work/code" | sort -u \
+    >"$work/code-fields"
+awk '/^#define PROTOCOL_[A-Z0-9_]+ [(0-9]/ {
+	name = $2; sub(/^PROTOCOL_/, "", name)
+	value = $0; sub(/^#define [^ ]+ /, "", value)
+	sub(/[ \t]*\/\*.*/, "", value); gsub(/\([a-z0-9_]+_t\)/, "", value)
+	print name, value
+}' protocol/messages.h | while read -r name value; do
+	[ "$name" = VERSION ] || printf '%s | %s\n' "$name" "$((value))"
+done | sort >"$work/code-sizes"
+
+# A row of a document's table as "a | b | c".
+rows()
+{
+	sed -n 's/^| \(.*\) |$/\1/p' | sed 's/ |$/ | /' |
+	    grep -v -e '^---' -e '^message |' -e '^size |'
+}
+awk '/^## / { link = $2; sub(/:$/, "", link) }
+	/^\| message \| from/ { in_rules = 1; next }
+	!/^\|/ { in_rules = 0 }
+	in_rules && !/^\| ---/ {
+		sub(/^\| /, ""); sub(/ \|$/, ""); print link " | " $0
+	}' PROTOCOL.md | sort >"$work/doc-rules"
+awk '/^\| message \| fields/ { in_fields = 1; next }
+	!/^\|/ { in_fields = 0 }
+	in_fields' PROTOCOL.md | rows | sed 's/ | none$/ | /' | sort -u \
+    >"$work/doc-fields"
+awk '/^\| size \| bytes/ { in_sizes = 1; next }
+	!/^\|/ { in_sizes = 0 }
+	in_sizes' PROTOCOL.md | rows | sort >"$work/doc-sizes"
+
+for table in rules fields sizes; do
+	diff -u --label protocol/messages --label PROTOCOL.md \
+	    "$work/code-$table" "$work/doc-$table" >&2 ||
+	    fail "PROTOCOL.md: the $table are not those of the code"
+done
+cut -d ' ' -f 3 "$work/code-rules" | sort -u | while read -r message; do
+	grep -q "\*\*$message\*\*" PROTOCOL.md || echo "$message"
+done >"$work/unexplained"
+while read -r message; do
+	fail "PROTOCOL.md does not explain $message"
+done <"$work/unexplained"
+
+# --- DESIGN.md: one request, file by file --------------------------------------
+
+# calls FILE NAME: does FILE mention the function or message NAME?
+calls()
+{
+	grep -Eq "(^|[^A-Za-z0-9_])$2([^A-Za-z0-9_]|$)" "$1"
+}
+
+awk '/^## 3\./ { on = 1 } /^## 4\./ { on = 0 }
+	on && /^\| `[a-z-]+\/[a-z0-9-]+\.c`/' DESIGN.md |
+    awk -F ' *[|] *' '{ gsub(/[`()]/, ""); print $2, $3 }' >"$work/steps"
+[ "$(wc -l <"$work/steps")" -ge 18 ] ||
+    fail "DESIGN.md: the reading order has lost its steps"
+seen=
+while read -r file how; do
+	if [ ! -f "$file" ]; then
+		fail "DESIGN.md: $file is in the reading order only"
+		continue
+	fi
+	case $how in
+	start)
+		;;
+	[A-Z]*)
+		found=no
+		calls "$file" "PROTOCOL_$how" && for f in $seen; do
+			calls "$f" "PROTOCOL_$how" && found=yes
+		done
+		[ "$found" = yes ] ||
+		    fail "DESIGN.md: message $how does not lead to $file"
+		;;
+	*)
+		found=no
+		for f in $seen; do
+			calls "$f" "$how" && found=yes
+		done
+		[ "$found" = yes ] || fail "DESIGN.md: nothing before calls $how"
+		grep -Eq "^$how\(" "$file" ||
+		    fail "DESIGN.md: $file does not define $how()"
+		;;
+	esac
+	seen="$seen $file"
+done <"$work/steps"
+
+# --- manual pages ----------------------------------------------------------------
+
+grep -o '^[a-z_]*PROGRAMS += .*' Makefile.am | grep -v -e noinst -e check |
+    sed 's/.*+= //' | tr ' ' '\n' | sed 's,.*/,,' >"$work/programs"
+while read -r program; do
+	set -- man/"$program".[18]
+	[ -f "$1" ] || fail "$program has no manual page"
+done <"$work/programs"
+for page in man/*.[158]; do
+	grep -q "$page" Makefile.am || fail "$page is not installed"
+	if command -v mandoc >/dev/null; then
+		mandoc -T lint -W warning "$page" >&2 || fail "$page"
+	fi
+done
+
+exit "$failed"

@@ -8,11 +8,10 @@
 #include "lib/error.h"
 
 /*
- * Start libcrypto without reading its configuration, register the object
- * identifiers of Authenticode, fetch every algorithm that this library uses,
- * and read the time zone.  Afterwards nothing in authenticode/ opens a file or
- * a socket.  Call it once, before any other function of authenticode/ and
- * before sandbox_enter.  0, or HT_ERR_INTERNAL.
+ * Start libcrypto without reading its configuration, fetch every algorithm that
+ * this library uses, and read the time zone.  Afterwards nothing in
+ * authenticode/ opens a file or a socket.  Call it once, before any other
+ * function of authenticode/ and before sandbox_enter.  0, or HT_ERR_INTERNAL.
  */
 int authenticode_init(struct ht_error *e);
 

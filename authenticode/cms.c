@@ -1,0 +1,530 @@
+#include "config.h"
+
+#include <openssl/asn1.h>
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticode/cms-asn1.h"
+#include "authenticode/cms.h"
+#include "authenticode/spc-asn1.h"
+#include "authenticode/utf16.h"
+#include "authenticode/x509.h"
+
+/* What an ASN.1 time can say: 1950-01-01 to 9999-12-31 (RFC 5280 4.1.2.5). */
+#define TIME_FIRST (-631152000LL)
+#define TIME_LAST 253402300799LL
+
+#define RAW_ECDSA_MAX 132
+
+struct cms_signer {
+	SIGNED_DATA *data; /* whole, but for the signature */
+	SIGNER_INFO *info; /* its only signer; inside data */
+	X509 *certificate; /* whose key signs */
+	struct spc_digest file;
+	struct spc_digest attributes;
+	bool is_signed;
+};
+
+/*
+ * A text of the options: NULL and "" are none.
+ */
+static int
+check_text(
+    const char *what, const char *text, bool ascii_only, struct ht_error *e)
+{
+	struct cursor c;
+	uint32_t v;
+
+	if (text == NULL)
+		return 0;
+	c = cursor_over(text, strlen(text));
+	if (c.left > CMS_TEXT_MAX)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "the %s is longer than %d bytes", what, CMS_TEXT_MAX);
+	while (c.left > 0) {
+		if (utf8_next(&c, &v) < 0)
+			return ht_error_set(
+			    e, HT_ERR_USAGE, "the %s is not UTF-8", what);
+		if (v < 0x20 || (v >= 0x7f && v < 0xa0))
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "the %s holds a control character", what);
+		if (ascii_only && (v == ' ' || v > 0x7e))
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "the %s holds a character that must be escaped "
+			    "(RFC 3986)",
+			    what);
+	}
+	return 0;
+}
+
+static int
+check_options(const struct cms_options *options, struct ht_error *e)
+{
+	int rc;
+
+	rc = check_text("description", options->description, false, e);
+	if (rc == 0)
+		rc = check_text("URL", options->url, true, e);
+	if (rc == 0 && options->signing_time != CMS_NO_TIME &&
+	    (options->signing_time < TIME_FIRST ||
+	        options->signing_time > TIME_LAST))
+		rc = ht_error_set(e, HT_ERR_USAGE,
+		    "the signing time is not between 1950 and 9999");
+	return rc;
+}
+
+static bool
+is_ascii(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text > 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Append an attribute with one value: for a primitive type a pointer to its
+ * ASN.1 object and n == -1, otherwise n bytes (those of a SEQUENCE with tag and
+ * length).
+ */
+static int
+add_attribute(
+    SIGNER_INFO *info, const char *oid, int type, const void *value, int n)
+{
+	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+	X509_ATTRIBUTE *attribute = NULL;
+	int rc = -1;
+
+	if (object == NULL)
+		return -1;
+	attribute = X509_ATTRIBUTE_new();
+	if (attribute != NULL &&
+	    X509_ATTRIBUTE_set1_object(attribute, object) == 1 &&
+	    X509_ATTRIBUTE_set1_data(attribute, type, value, n) == 1 &&
+	    sk_X509_ATTRIBUTE_push(info->signed_attributes, attribute) > 0) {
+		attribute = NULL;
+		rc = 0;
+	}
+	X509_ATTRIBUTE_free(attribute);
+	ASN1_OBJECT_free(object);
+	return rc;
+}
+
+static int
+add_content_type(SIGNER_INFO *info)
+{
+	ASN1_OBJECT *type = OBJ_txt2obj(OID_SPC_INDIRECT_DATA, 1);
+	int rc = -1;
+
+	if (type != NULL)
+		rc = add_attribute(
+		    info, OID_CONTENT_TYPE, V_ASN1_OBJECT, type, -1);
+	ASN1_OBJECT_free(type);
+	return rc;
+}
+
+static int
+add_signing_time(SIGNER_INFO *info, int64_t seconds)
+{
+	ASN1_TIME *time;
+	int rc = -1;
+
+	if (seconds == CMS_NO_TIME)
+		return 0;
+	/* UTCTime up to 2049, GeneralizedTime after, as RFC 5652 11.3 has it.
+	 */
+	time = ASN1_TIME_set(NULL, (time_t)seconds);
+	if (time != NULL)
+		rc =
+		    add_attribute(info, OID_SIGNING_TIME, time->type, time, -1);
+	ASN1_TIME_free(time);
+	return rc;
+}
+
+static int
+add_statement_type(SIGNER_INFO *info, bool commercial)
+{
+	ASN1_OBJECT *purpose = OBJ_txt2obj(
+	    commercial ? OID_SPC_COMMERCIAL : OID_SPC_INDIVIDUAL, 1);
+	SPC_STATEMENT_TYPE *statement = sk_ASN1_OBJECT_new_null();
+	unsigned char *der = NULL;
+	int rc = -1;
+	int n;
+
+	if (purpose == NULL || statement == NULL ||
+	    sk_ASN1_OBJECT_push(statement, purpose) <= 0)
+		goto out;
+	purpose = NULL;
+	n = i2d_SPC_STATEMENT_TYPE(statement, &der);
+	if (n > 0)
+		rc = add_attribute(
+		    info, OID_SPC_STATEMENT_TYPE, V_ASN1_SEQUENCE, der, n);
+out:
+	OPENSSL_free(der);
+	sk_ASN1_OBJECT_pop_free(statement, ASN1_OBJECT_free);
+	ASN1_OBJECT_free(purpose);
+	return rc;
+}
+
+/* ASCII as it is, everything else as BMP, which is what Windows reads. */
+static int
+set_program_name(SPC_STRING *name, const char *text)
+{
+	struct buf utf16 = BUF_INIT;
+	int rc = -1;
+
+	if (is_ascii(text)) {
+		name->value.ascii = ASN1_IA5STRING_new();
+		name->type = SPC_STRING_ASCII;
+		if (name->value.ascii != NULL &&
+		    ASN1_STRING_set(name->value.ascii, text, -1) == 1)
+			rc = 0;
+		return rc;
+	}
+	name->value.unicode = ASN1_BMPSTRING_new();
+	name->type = SPC_STRING_UNICODE;
+	if (name->value.unicode != NULL &&
+	    utf16_from_utf8(text, strlen(text), &utf16, NULL) == 0 &&
+	    buf_failed(&utf16) == 0 &&
+	    ASN1_STRING_set(name->value.unicode, utf16.data, (int)utf16.len) ==
+	        1)
+		rc = 0;
+	buf_free(&utf16);
+	return rc;
+}
+
+static int
+set_more_info(SPC_LINK *link, const char *url)
+{
+	link->value.url = ASN1_IA5STRING_new();
+	link->type = SPC_LINK_URL;
+	if (link->value.url == NULL ||
+	    ASN1_STRING_set(link->value.url, url, -1) != 1)
+		return -1;
+	return 0;
+}
+
+static int
+add_opus_info(SIGNER_INFO *info, const struct cms_options *options)
+{
+	bool named = options->description != NULL && *options->description;
+	bool linked = options->url != NULL && *options->url;
+	SPC_SP_OPUS_INFO *opus;
+	unsigned char *der = NULL;
+	int rc = -1;
+	int n;
+
+	if (!named && !linked)
+		return 0;
+	opus = SPC_SP_OPUS_INFO_new();
+	if (opus == NULL)
+		return -1;
+	if (named) {
+		opus->program_name = SPC_STRING_new();
+		if (opus->program_name == NULL ||
+		    set_program_name(opus->program_name, options->description) <
+		        0)
+			goto out;
+	}
+	if (linked) {
+		opus->more_info = SPC_LINK_new();
+		if (opus->more_info == NULL ||
+		    set_more_info(opus->more_info, options->url) < 0)
+			goto out;
+	}
+	n = i2d_SPC_SP_OPUS_INFO(opus, &der);
+	if (n > 0)
+		rc = add_attribute(
+		    info, OID_SPC_SP_OPUS_INFO, V_ASN1_SEQUENCE, der, n);
+out:
+	OPENSSL_free(der);
+	SPC_SP_OPUS_INFO_free(opus);
+	return rc;
+}
+
+static int
+add_attributes(SIGNER_INFO *info, const struct cms_options *options,
+    const struct spc_digest *content)
+{
+	info->signed_attributes = sk_X509_ATTRIBUTE_new_null();
+	if (info->signed_attributes == NULL || add_content_type(info) < 0 ||
+	    add_attribute(info, OID_MESSAGE_DIGEST, V_ASN1_OCTET_STRING,
+	        content->value, (int)content->length) < 0 ||
+	    add_signing_time(info, options->signing_time) < 0 ||
+	    add_statement_type(info, options->commercial) < 0 ||
+	    add_opus_info(info, options) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+set_algorithm(X509_ALGOR *out, int nid)
+{
+	/* Parameters NULL, in RFC 2315 and in what signtool writes. */
+	return X509_ALGOR_set0(out, OBJ_nid2obj(nid), V_ASN1_NULL, NULL) == 1
+	    ? 0
+	    : -1;
+}
+
+/*
+ * The signer's certificate, and the others but for a root: Windows must find
+ * the way to a root of its own, and does not fetch what is missing.
+ */
+static int
+add_certificates(SIGNED_DATA *data, const struct chain *chain)
+{
+	STACK_OF(X509) *all = chain_certificates(chain);
+	X509 *certificate;
+	int i;
+
+	data->certificates = sk_X509_new_null();
+	if (data->certificates == NULL)
+		return -1;
+	for (i = 0; i < sk_X509_num(all); i++) {
+		certificate = sk_X509_value(all, i);
+		if (i > 0 && x509_is_root(certificate))
+			continue;
+		if (sk_X509_push(data->certificates, certificate) <= 0)
+			return -1;
+		if (X509_up_ref(certificate) != 1) {
+			(void)sk_X509_pop(data->certificates);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+add_digest_algorithm(SIGNED_DATA *data, int nid)
+{
+	X509_ALGOR *algorithm = X509_ALGOR_new();
+
+	if (algorithm == NULL || set_algorithm(algorithm, nid) < 0 ||
+	    sk_X509_ALGOR_push(data->digest_algorithms, algorithm) <= 0) {
+		X509_ALGOR_free(algorithm);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+set_content(CONTENT_INFO *info, const void *content, size_t n)
+{
+	ASN1_STRING *octets = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
+
+	ASN1_OBJECT_free(info->type);
+	info->type = OBJ_txt2obj(OID_SPC_INDIRECT_DATA, 1);
+	info->content = ASN1_TYPE_new();
+	if (octets == NULL || info->type == NULL || info->content == NULL ||
+	    ASN1_STRING_set(octets, content, (int)n) != 1) {
+		ASN1_STRING_free(octets);
+		return -1;
+	}
+	ASN1_TYPE_set(info->content, V_ASN1_SEQUENCE, octets);
+	return 0;
+}
+
+static int
+set_signer(SIGNER_INFO *info, const struct chain *chain, int digest_nid)
+{
+	X509 *certificate = sk_X509_value(chain_certificates(chain), 0);
+	int key = chain_key(chain) == CHAIN_RSA ? NID_rsaEncryption
+	                                        : NID_X9_62_id_ecPublicKey;
+
+	if (ASN1_INTEGER_set(info->version, 1) != 1 ||
+	    X509_NAME_set(
+	        &info->signer->issuer, X509_get_issuer_name(certificate)) != 1)
+		return -1;
+	ASN1_INTEGER_free(info->signer->serial);
+	info->signer->serial =
+	    ASN1_INTEGER_dup(X509_get0_serialNumber(certificate));
+	if (info->signer->serial == NULL ||
+	    set_algorithm(info->digest_algorithm, digest_nid) < 0 ||
+	    set_algorithm(info->signature_algorithm, key) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+build(struct cms_signer *s, const struct chain *chain, const void *content,
+    size_t n, const struct spc_digest *digest,
+    const struct cms_options *options)
+{
+	int nid = EVP_MD_get_type(spc_md(s->file.algorithm));
+
+	s->certificate = sk_X509_value(chain_certificates(chain), 0);
+	if (X509_up_ref(s->certificate) != 1) {
+		s->certificate = NULL;
+		return -1;
+	}
+	s->data = SIGNED_DATA_new();
+	s->info = SIGNER_INFO_new();
+	if (s->data == NULL || s->info == NULL)
+		return -1;
+	if (sk_SIGNER_INFO_push(s->data->signers, s->info) <= 0) {
+		SIGNER_INFO_free(s->info);
+		return -1;
+	}
+	if (ASN1_INTEGER_set(s->data->version, 1) != 1 ||
+	    add_digest_algorithm(s->data, nid) < 0 ||
+	    set_content(s->data->content, content, n) < 0 ||
+	    add_certificates(s->data, chain) < 0 ||
+	    set_signer(s->info, chain, nid) < 0 ||
+	    add_attributes(s->info, options, digest) < 0)
+		return -1;
+	return 0;
+}
+
+int
+cms_signer_new(const struct chain *chain, const char *format,
+    const void *content, size_t n, const struct cms_options *options,
+    struct cms_signer **signer, struct ht_error *e)
+{
+	struct spc_digest digest;
+	struct cms_signer *s;
+	int rc;
+
+	*signer = NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if ((rc = check_options(options, e)) < 0 ||
+	    (rc = spc_parse(format, content, n, &s->file, e)) < 0 ||
+	    (rc = content_digest(content, n, s->file.algorithm, &digest, e)) <
+	        0)
+		goto out;
+	if (build(s, chain, content, n, &digest, options) < 0) {
+		rc = spc_crypto_error(
+		    e, HT_ERR_INTERNAL, "cannot make the SignedData");
+		goto out;
+	}
+	if ((rc = attributes_sort(&s->info->signed_attributes, e)) < 0 ||
+	    (rc = attributes_digest(s->info->signed_attributes,
+	         s->file.algorithm, &s->attributes, e)) < 0)
+		goto out;
+	*signer = s;
+	s = NULL;
+out:
+	cms_signer_free(s);
+	return rc;
+}
+
+void
+cms_signer_free(struct cms_signer *signer)
+{
+	if (signer == NULL)
+		return;
+	SIGNED_DATA_free(signer->data);
+	X509_free(signer->certificate);
+	free(signer);
+}
+
+const struct spc_digest *
+cms_signer_digest(const struct cms_signer *signer)
+{
+	return &signer->attributes;
+}
+
+const struct spc_digest *
+cms_signer_file(const struct cms_signer *signer)
+{
+	return &signer->file;
+}
+
+int
+cms_signer_signature(struct cms_signer *signer, const void *signature, size_t n,
+    struct ht_error *e)
+{
+	int rc;
+
+	rc = signature_verify(
+	    signer->certificate, &signer->attributes, signature, n, e);
+	if (rc < 0) {
+		if (e != NULL)
+			e->code = HT_ERR_INTERNAL;
+		return HT_ERR_INTERNAL;
+	}
+	if (ASN1_OCTET_STRING_set(signer->info->signature, signature, (int)n) !=
+	    1)
+		return spc_crypto_error(
+		    e, HT_ERR_INTERNAL, "cannot keep the signature");
+	signer->is_signed = true;
+	return 0;
+}
+
+int
+cms_ecdsa_der(const void *raw, size_t n, struct buf *out, struct ht_error *e)
+{
+	const unsigned char *p = raw;
+	ECDSA_SIG *pair = NULL;
+	BIGNUM *r = NULL;
+	BIGNUM *s = NULL;
+	unsigned char *der = NULL;
+	int rc = HT_ERR_INTERNAL;
+	int length;
+
+	if (n == 0 || n % 2 != 0 || n > RAW_ECDSA_MAX)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "%zu bytes are no ECDSA signature (PKCS #11)", n);
+	pair = ECDSA_SIG_new();
+	r = BN_bin2bn(p, (int)(n / 2), NULL);
+	s = BN_bin2bn(p + n / 2, (int)(n / 2), NULL);
+	if (pair == NULL || r == NULL || s == NULL ||
+	    ECDSA_SIG_set0(pair, r, s) != 1)
+		goto out;
+	r = NULL;
+	s = NULL;
+	length = i2d_ECDSA_SIG(pair, &der);
+	if (length <= 0)
+		goto out;
+	buf_bytes(out, der, (size_t)length);
+	rc = buf_failed(out);
+out:
+	if (rc < 0)
+		(void)spc_crypto_error(e, rc, "cannot encode the signature");
+	OPENSSL_free(der);
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(pair);
+	return rc;
+}
+
+int
+cms_signer_finish(
+    const struct cms_signer *signer, struct buf *der, struct ht_error *e)
+{
+	CONTENT_INFO *info = NULL;
+	unsigned char *encoded = NULL;
+	int rc = HT_ERR_INTERNAL;
+	int n;
+
+	if (!signer->is_signed)
+		return ht_error_set(e, rc, "there is no signature yet");
+	info = CONTENT_INFO_new();
+	if (info == NULL)
+		goto out;
+	ASN1_OBJECT_free(info->type);
+	info->type = OBJ_nid2obj(NID_pkcs7_signed);
+	info->content = ASN1_TYPE_pack_sequence(
+	    ASN1_ITEM_rptr(SIGNED_DATA), signer->data, NULL);
+	if (info->content == NULL)
+		goto out;
+	n = i2d_CONTENT_INFO(info, &encoded);
+	if (n <= 0)
+		goto out;
+	buf_bytes(der, encoded, (size_t)n);
+	rc = buf_failed(der);
+out:
+	if (rc < 0)
+		(void)spc_crypto_error(e, rc, "cannot encode the SignedData");
+	OPENSSL_free(encoded);
+	CONTENT_INFO_free(info);
+	return rc;
+}

@@ -1,0 +1,277 @@
+#include "config.h"
+
+#include <openssl/asn1.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <string.h>
+#include <strings.h>
+
+#include "authenticode/spc-asn1.h"
+#include "authenticode/spc.h"
+#include "authenticode/utf16.h"
+
+static const struct {
+	const char *name;
+	size_t length;
+	int nid;
+	const EVP_MD *(*md)(void);
+} algorithms[] = {
+	{ "sha256", 32, NID_sha256, EVP_sha256 },
+	{ "sha384", 48, NID_sha384, EVP_sha384 },
+	{ "sha512", 64, NID_sha512, EVP_sha512 },
+};
+#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+
+/* Each format's SPC type, and what makes its value. */
+struct spc_format {
+	const char *format;
+	const char *type;
+	ASN1_TYPE *(*value)(void);
+};
+
+static ASN1_TYPE *pe_value(void);
+
+static const struct spc_format formats[] = {
+	{ "pe", OID_SPC_PE_IMAGE_DATA, pe_value },
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+static const struct spc_format *
+format_of(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < FORMATS; i++) {
+		if (strcmp(formats[i].format, name) == 0)
+			return &formats[i];
+	}
+	return NULL;
+}
+
+const char *
+spc_algorithm(const char *name, size_t *length)
+{
+	size_t i;
+
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (strcasecmp(algorithms[i].name, name) == 0) {
+			if (length != NULL)
+				*length = algorithms[i].length;
+			return algorithms[i].name;
+		}
+	}
+	return NULL;
+}
+
+const EVP_MD *
+spc_md(const char *algorithm)
+{
+	size_t i;
+
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (strcmp(algorithms[i].name, algorithm) == 0)
+			return algorithms[i].md();
+	}
+	return NULL;
+}
+
+const char *
+spc_algorithm_of(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *object;
+	int parameter;
+	size_t i;
+
+	X509_ALGOR_get0(&object, &parameter, NULL, algorithm);
+	if (parameter != V_ASN1_NULL && parameter != V_ASN1_UNDEF)
+		return NULL;
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (OBJ_obj2nid(object) == algorithms[i].nid)
+			return algorithms[i].name;
+	}
+	return NULL;
+}
+
+/*
+ * SpcPeImageData: flags includeResources, and where a file name might be the
+ * word that Windows has there since it has no use for one.
+ */
+static ASN1_TYPE *
+pe_value(void)
+{
+	static const char obsolete[] = "<<<Obsolete>>>";
+	struct buf text = BUF_INIT;
+	SPC_PE_IMAGE_DATA *image = NULL;
+	ASN1_TYPE *value = NULL;
+	SPC_STRING *name;
+
+	image = SPC_PE_IMAGE_DATA_new();
+	if (image == NULL || ASN1_BIT_STRING_set_bit(image->flags, 0, 1) != 1 ||
+	    (image->file = SPC_LINK_new()) == NULL)
+		goto out;
+	name = SPC_STRING_new();
+	if (name == NULL)
+		goto out;
+	image->file->type = SPC_LINK_FILE;
+	image->file->value.file = name;
+	if (utf16_from_utf8(obsolete, strlen(obsolete), &text, NULL) < 0 ||
+	    buf_failed(&text) < 0 ||
+	    (name->value.unicode = ASN1_BMPSTRING_new()) == NULL)
+		goto out;
+	name->type = SPC_STRING_UNICODE;
+	if (ASN1_STRING_set(name->value.unicode, text.data, (int)text.len) != 1)
+		goto out;
+	value = ASN1_TYPE_pack_sequence(
+	    ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA), image, NULL);
+out:
+	buf_free(&text);
+	SPC_PE_IMAGE_DATA_free(image);
+	return value;
+}
+
+static int
+fill_digest_info(SPC_DIGEST_INFO *info, const struct spc_digest *digest)
+{
+	size_t i;
+
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (strcmp(algorithms[i].name, digest->algorithm) == 0)
+			break;
+	}
+	if (i == ALGORITHMS || digest->length != algorithms[i].length)
+		return -1;
+	if (X509_ALGOR_set0(info->algorithm, OBJ_nid2obj(algorithms[i].nid),
+	        V_ASN1_NULL, NULL) != 1)
+		return -1;
+	if (ASN1_OCTET_STRING_set(
+	        info->digest, digest->value, (int)digest->length) != 1)
+		return -1;
+	return 0;
+}
+
+int
+spc_encode(const char *format, const struct spc_digest *digest, struct buf *der,
+    struct ht_error *e)
+{
+	const struct spc_format *f = format_of(format);
+	SPC_INDIRECT_DATA *data = NULL;
+	unsigned char *encoded = NULL;
+	int rc = HT_ERR_INTERNAL;
+	int n;
+
+	if (f == NULL)
+		return ht_error_set(e, rc, "no SPC type for format %s", format);
+	data = SPC_INDIRECT_DATA_new();
+	if (data == NULL || fill_digest_info(data->message_digest, digest) < 0)
+		goto out;
+	ASN1_OBJECT_free(data->data->type);
+	data->data->type = OBJ_txt2obj(f->type, 1);
+	data->data->value = f->value();
+	if (data->data->type == NULL || data->data->value == NULL)
+		goto out;
+	n = i2d_SPC_INDIRECT_DATA(data, &encoded);
+	if (n <= 0)
+		goto out;
+	buf_bytes(der, encoded, (size_t)n);
+	rc = buf_failed(der);
+out:
+	if (rc < 0)
+		(void)spc_crypto_error(e, rc, "cannot encode SpcIndirectData");
+	OPENSSL_free(encoded);
+	SPC_INDIRECT_DATA_free(data);
+	return rc;
+}
+
+static int
+read_digest(
+    const SPC_DIGEST_INFO *info, struct spc_digest *out, struct ht_error *e)
+{
+	const char *name = spc_algorithm_of(info->algorithm);
+	size_t length;
+
+	if (name == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "SpcIndirectData: digestAlgorithm is not SHA-256, SHA-384 "
+		    "or SHA-512");
+	(void)spc_algorithm(name, &length);
+	if (ASN1_STRING_length(info->digest) != (int)length)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "SpcIndirectData: digest of %d bytes is not a %s",
+		    ASN1_STRING_length(info->digest), name);
+	memcpy(out->value, ASN1_STRING_get0_data(info->digest), length);
+	out->algorithm = name;
+	out->length = length;
+	return 0;
+}
+
+int
+spc_read(const char *format, const void *der, size_t n,
+    struct spc_digest *digest, struct ht_error *e)
+{
+	const struct spc_format *f = format_of(format);
+	const unsigned char *p = der;
+	SPC_INDIRECT_DATA *data = NULL;
+	int rc = HT_ERR_DATA;
+
+	memset(digest, 0, sizeof(*digest));
+	if (f == NULL)
+		return ht_error_set(e, rc, "unknown format");
+	if (n > SPC_MAX)
+		return ht_error_set(
+		    e, rc, "SpcIndirectData: over %zu bytes", SPC_MAX);
+	data = d2i_SPC_INDIRECT_DATA(NULL, &p, (long)n);
+	if (data == NULL) {
+		rc = spc_crypto_error(e, rc,
+		    "SpcIndirectData: not this "
+		    "structure");
+		goto out;
+	}
+	if (p != (const unsigned char *)der + n) {
+		rc = ht_error_at(e, rc,
+		    (uint64_t)(p - (const unsigned char *)der),
+		    "SpcIndirectData: bytes left over");
+		goto out;
+	}
+	if (!spc_is_object(data->data->type, f->type)) {
+		rc = ht_error_set(e, rc,
+		    "SpcIndirectData: SPC type is not that of format %s",
+		    f->format);
+		goto out;
+	}
+	rc = read_digest(data->message_digest, digest, e);
+out:
+	SPC_INDIRECT_DATA_free(data);
+	return rc;
+}
+
+int
+spc_parse(const char *format, const void *der, size_t n,
+    struct spc_digest *digest, struct ht_error *e)
+{
+	struct spc_digest found;
+	struct buf again = BUF_INIT;
+	const uint8_t *p = der;
+	size_t i;
+	int rc;
+
+	memset(digest, 0, sizeof(*digest));
+	rc = spc_read(format, der, n, &found, e);
+	if (rc < 0)
+		goto out;
+	rc = spc_encode(format, &found, &again, e);
+	if (rc < 0)
+		goto out;
+	for (i = 0; i < n && i < again.len && p[i] == again.data[i]; i++)
+		continue;
+	if (i < n || i < again.len) {
+		rc = ht_error_at(e, HT_ERR_DATA, i,
+		    "SpcIndirectData: not what format %s has there", format);
+		goto out;
+	}
+	*digest = found;
+out:
+	buf_free(&again);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * What chains and signatures both ask of certificates (RFC 5280), inside
+ * authenticode/ only.
+ */
+
+#ifndef AUTHENTICODE_X509_H
+#define AUTHENTICODE_X509_H
+
+#include <openssl/x509.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "authenticode/chain.h"
+#include "lib/error.h"
+
+/*
+ * Read all certificates of n bytes of PEM, in order, at most max of them; text
+ * between the blocks is ignored.  HT_ERR_DATA for none or too many, for one
+ * that is there twice, and for a block that is something else.  The caller
+ * frees the stack and what is in it.
+ */
+int x509_read_pem(const void *pem, size_t n, int max,
+    STACK_OF(X509) * *certificates, struct ht_error *e);
+
+/*
+ * Whether a certificate names itself as issuer and its key made its signature.
+ */
+bool x509_is_root(X509 *certificate);
+
+/*
+ * 0 if the certificate allows code signing: an extended key usage that has it
+ * (4.2.1.12), and digitalSignature unless there is no key usage (4.2.1.3).
+ * HT_ERR_DATA if not.
+ */
+int x509_check_code_signing(X509 *certificate, struct ht_error *e);
+
+/*
+ * 0 if issuer issued the certificate: the names and key identifiers agree,
+ * issuer is a CA (4.2.1.9) that may sign certificates, and its key made the
+ * signature.  HT_ERR_DATA if not.
+ */
+int x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e);
+
+/*
+ * The subject as UTF-8 (RFC 2253), or NULL without memory; the caller frees
+ * it with free().
+ */
+char *x509_subject(X509 *certificate);
+
+/*
+ * The certificates of a chain, the signer's first; borrowed.
+ */
+STACK_OF(X509) * chain_certificates(const struct chain *chain);
+
+#endif

@@ -109,8 +109,9 @@ read_principal(struct sshcert *cert, struct cursor *in, const char **reason,
 		    e, HT_ERR_DATA, "no principal, or one too long");
 	if (cursor_end(&list) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "more than one principal");
-	if (names_principal_parse(text, &cert->principal, e) < 0)
-		return HT_ERR_DATA;
+	if (names_principal_parse(text, &cert->principal, NULL) < 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the principal \"%s\" is none of ours", text);
 	if (cert->principal.role == NAMES_CLIENT &&
 	    strcmp(cert->principal.client, cert->person) != 0)
 		return ht_error_set(e, HT_ERR_DATA,

@@ -87,7 +87,7 @@ struct token_job_ops {
 /* What is to be signed. */
 struct token_work {
 	const char *client; /* jobs are taken from each client in turn */
-	uint32_t key;	    /* of token_key */
+	uint32_t key;       /* of token_key */
 	const char *digest; /* "sha256", "sha384", "sha512" */
 	const uint8_t *hash;
 	size_t n; /* bytes, as the digest has */

@@ -139,8 +139,8 @@ read_ed25519(const struct sshkey_format *format, struct cursor *c)
 
 	if (cursor_string(c, &point) < 0 || point.left != format->point)
 		return NULL;
-	return EVP_PKEY_new_raw_public_key(
-	    EVP_PKEY_ED25519, NULL, point.p, point.left);
+	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point.p,
+	    point.left);
 }
 
 /* RFC 5656 §3.1.  OpenSSL checks that the point is on the curve. */
@@ -158,10 +158,10 @@ read_ecdsa(const struct sshkey_format *format, struct cursor *c)
 		return NULL;
 	memcpy(bytes, point.p, point.left);
 	memcpy(group, format->group, strlen(format->group) + 1);
-	params[0] = OSSL_PARAM_construct_utf8_string(
-	    OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(
-	    OSSL_PKEY_PARAM_PUB_KEY, bytes, point.left);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+	    group, 0);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+	    bytes, point.left);
 	params[2] = OSSL_PARAM_construct_end();
 	return evp_from_params("EC", params);
 }
@@ -228,8 +228,8 @@ read_fields(const struct sshkey_format *format, struct cursor *c)
 }
 
 struct sshkey *
-sshkey_read(
-    const struct sshkey_format *format, struct cursor *c, struct ht_error *e)
+sshkey_read(const struct sshkey_format *format, struct cursor *c,
+    struct ht_error *e)
 {
 	struct sshkey *key = NULL;
 	struct buf blob = BUF_INIT;
@@ -238,8 +238,8 @@ sshkey_read(
 
 	evp = read_fields(format, &in);
 	if (evp == NULL) {
-		ht_error_set(
-		    e, HT_ERR_DATA, "not a valid %s key", format->name);
+		ht_error_set(e, HT_ERR_DATA, "not a valid %s key",
+		    format->name);
 		return NULL;
 	}
 	buf_text(&blob, format->name);
@@ -326,15 +326,16 @@ sshkey_line_blob(struct cursor text, struct buf *blob, struct ht_error *e)
 		text.left--;
 	if (text.left == 0 || memchr(text.p, '\n', text.left) != NULL ||
 	    memchr(text.p, '\0', text.left) != NULL)
-		return ht_error_set(
-		    e, HT_ERR_DATA, "not one line with a public key");
+		return ht_error_set(e, HT_ERR_DATA,
+		    "not one line with a public key");
 	name = next_word(&text);
 	base64 = next_word(&text);
 	if (base64_decode(base64, BASE64_STANDARD, blob) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the second word of the line is not base64");
-	decoded = cursor_over(blob->data + start, blob->len - start);
-	if (cursor_string(&decoded, &inner) < 0 || inner.left != name.left ||
+	decoded = buf_cursor(blob);
+	if (cursor_skip(&decoded, start) < 0 ||
+	    cursor_string(&decoded, &inner) < 0 || inner.left != name.left ||
 	    memcmp(inner.p, name.p, name.left) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the line's first word is not the type of its key");
@@ -393,8 +394,8 @@ sshkey_equal(const struct sshkey *a, const struct sshkey *b)
 }
 
 int
-sshkey_blob_fingerprint(
-    struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e)
+sshkey_blob_fingerprint(struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE],
+    struct ht_error *e)
 {
 	struct buf text = BUF_INIT;
 	uint8_t hash[EVP_MAX_MD_SIZE];
@@ -410,8 +411,8 @@ sshkey_blob_fingerprint(
 		memcpy(out, text.data, text.len - 1);
 		out[text.len - 1] = '\0';
 	} else {
-		rc = ht_error_set(
-		    e, HT_ERR_INTERNAL, "no memory for a fingerprint");
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "no memory for a fingerprint");
 	}
 	buf_free(&text);
 	return rc;

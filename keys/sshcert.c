@@ -21,6 +21,8 @@
 /* Room for a source-address list. */
 #define ADDRESSES_SIZE 1024
 
+const char sshcert_any_peer[] = "any address";
+
 struct sshcert {
 	struct sshkey *key;
 	uint8_t *blob;
@@ -78,8 +80,8 @@ read_key_id(struct sshcert *cert, struct cursor *in, const char **reason,
 	*reason = SSHCERT_KEY_ID;
 	if (text.left >= sizeof(cert->key_id) ||
 	    memchr(text.p, '\0', text.left) != NULL)
-		return ht_error_set(
-		    e, HT_ERR_DATA, "the key id is not NAME/SERIAL");
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the key id is not NAME/SERIAL");
 	memcpy(cert->key_id, text.p, text.left);
 	n = strcspn(cert->key_id, "/");
 	if (n < sizeof(cert->person))
@@ -105,8 +107,8 @@ read_principal(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA, "no list of principals");
 	*reason = SSHCERT_PRINCIPAL;
 	if (cursor_text(&list, text, sizeof(text)) < 0)
-		return ht_error_set(
-		    e, HT_ERR_DATA, "no principal, or one too long");
+		return ht_error_set(e, HT_ERR_DATA,
+		    "no principal, or one too long");
 	if (cursor_end(&list) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "more than one principal");
 	if (names_principal_parse(text, &cert->principal, NULL) < 0)
@@ -142,12 +144,12 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 
 	*reason = SSHCERT_MALFORMED;
 	if (cursor_u64be(in, &cert->serial) < 0 || cursor_u32be(in, &type) < 0)
-		return ht_error_set(
-		    e, HT_ERR_DATA, "the certificate is cut off");
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the certificate is cut off");
 	if (type != TYPE_USER) {
 		*reason = SSHCERT_NOT_USER;
-		return ht_error_set(
-		    e, HT_ERR_DATA, "not the certificate of a user");
+		return ht_error_set(e, HT_ERR_DATA,
+		    "not the certificate of a user");
 	}
 	if (read_key_id(cert, in, reason, e) < 0 ||
 	    read_principal(cert, in, reason, e) < 0 ||
@@ -204,8 +206,8 @@ read_critical_options(struct sshcert *cert, struct cursor *in,
 		return ht_error_set(e, HT_ERR_DATA, "no critical options");
 	while (list.left > 0) {
 		if (next_option(&list, &name, &value) < 0)
-			return ht_error_set(
-			    e, HT_ERR_DATA, "the critical options are damaged");
+			return ht_error_set(e, HT_ERR_DATA,
+			    "the critical options are damaged");
 		*reason = SSHCERT_OPTION;
 		if (!cursor_is(name, "source-address"))
 			return ht_error_set(e, HT_ERR_DATA,
@@ -230,8 +232,8 @@ read_extensions(struct cursor *in, const char **reason, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_DATA, "no extensions");
 	while (list.left > 0) {
 		if (next_option(&list, &name, &value) < 0)
-			return ht_error_set(
-			    e, HT_ERR_DATA, "the extensions are damaged");
+			return ht_error_set(e, HT_ERR_DATA,
+			    "the extensions are damaged");
 	}
 	return 0;
 }
@@ -373,6 +375,20 @@ check_time(const struct sshcert *cert, uint64_t now, const char **reason,
 	return 0;
 }
 
+static int
+check_address(const struct sshcert *cert, const char *peer, const char **reason,
+    struct ht_error *e)
+{
+	*reason = SSHCERT_ADDRESS;
+	if (cert->source_address[0] == '\0' || peer == sshcert_any_peer)
+		return 0;
+	if (peer == NULL || !sshcert_address_in(cert->source_address, peer))
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "the certificate is not for use from %s",
+		    peer == NULL ? "here" : peer);
+	return 0;
+}
+
 int
 sshcert_check(const struct sshcert *cert,
     const struct sshcert_authority *authorities, size_t n, uint64_t now,
@@ -385,17 +401,13 @@ sshcert_check(const struct sshcert *cert,
 	if (authority == NULL)
 		return refuse_foreign(cert, e);
 	*reason = SSHCERT_SIGNATURE;
-	if (sshkey_verify(
-	        authority->key, cert->signed_part, cert->signature, e) < 0)
+	if (sshkey_verify(authority->key, cert->signed_part, cert->signature,
+	        e) < 0)
 		return HT_ERR_DENIED;
 	if (check_time(cert, now, reason, e) < 0)
 		return HT_ERR_DENIED;
-	*reason = SSHCERT_ADDRESS;
-	if (cert->source_address[0] != '\0' &&
-	    (peer == NULL || !sshcert_address_in(cert->source_address, peer)))
-		return ht_error_set(e, HT_ERR_DENIED,
-		    "the certificate is not for use from %s",
-		    peer == NULL ? "here" : peer);
+	if (check_address(cert, peer, reason, e) < 0)
+		return HT_ERR_DENIED;
 	*reason = NULL;
 	return 0;
 }

@@ -59,14 +59,14 @@ struct sshcert;
  * HT_ERR_DATA (HT_ERR_INTERNAL without memory) and *reason set to one of the
  * words above.
  */
-struct sshcert *sshcert_parse(
-    struct cursor blob, const char **reason, struct ht_error *e);
+struct sshcert *sshcert_parse(struct cursor blob, const char **reason,
+    struct ht_error *e);
 
 /*
  * The same from the text "type base64 [comment]".
  */
-struct sshcert *sshcert_parse_line(
-    struct cursor text, const char **reason, struct ht_error *e);
+struct sshcert *sshcert_parse_line(struct cursor text, const char **reason,
+    struct ht_error *e);
 void sshcert_free(struct sshcert *cert); /* NULL is fine */
 
 /*
@@ -98,12 +98,19 @@ struct sshcert_authority {
 };
 
 /*
+ * In place of an address, compared as a pointer: do not look at where the
+ * certificate is used from.  For htsign-principals, whom sshd does not tell;
+ * the same certificate is checked again when its shell says HELLO.
+ */
+extern const char sshcert_any_peer[];
+
+/*
  * Check that cert is signed by one of n authorities for its role, is valid at
  * now (seconds since 1970), and may come from peer: an IPv4 or IPv6 address as
- * text, or NULL if there is none (a certificate with a source-address is then
- * refused).  0, or HT_ERR_DENIED with *reason one of the words above, or
- * HT_ERR_INTERNAL.  The signature is checked before what it signs, so that
- * "expired" counts only certificates that once were good.
+ * text, sshcert_any_peer, or NULL if there is none (a certificate with a
+ * source-address is then refused).  0, or HT_ERR_DENIED with *reason one of the
+ * words above, or HT_ERR_INTERNAL.  The signature is checked before what it
+ * signs, so that "expired" counts only certificates that once were good.
  */
 int sshcert_check(const struct sshcert *cert,
     const struct sshcert_authority *authorities, size_t n, uint64_t now,

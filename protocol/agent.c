@@ -120,6 +120,22 @@ agent_greet(struct agent *a, const struct protocol_hello *hello,
 }
 
 int
+agent_ticket(struct agent *a, const struct protocol_ask *ask,
+    struct protocol_ticket_for *ticket, struct ht_error *e)
+{
+	union protocol_body body;
+	struct msg m;
+	int rc;
+
+	rc = send_message(a, PROTOCOL_ASK, ask, e);
+	if (rc == 0)
+		rc = await(a, &m, &body, e);
+	if (rc == 0)
+		*ticket = body.ticket_for;
+	return rc;
+}
+
+int
 agent_begin(struct agent *a, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e)
 {

@@ -1,6 +1,6 @@
 /*
- * The half that asks: what htsign-shell says to htsign-keyd over a signing or
- * an administrator's connection, one step a function, waiting for the answer.
+ * The half that asks: what htsign-shell and htsign-principals say to
+ * htsign-keyd, one step a function, waiting for the answer.
  *
  * Every function returns 0 or HT_ERR_*.  When keyd refused, the code is the
  * one it gave, the text is in *e, and agent->refusal holds all of it, with
@@ -41,6 +41,12 @@ void agent_close(struct agent *a);
  */
 int agent_greet(struct agent *a, const struct protocol_hello *hello,
     struct protocol_welcome *welcome, struct buf *profiles, struct ht_error *e);
+
+/*
+ * ASK and TICKET, for htsign-principals: the only thing said there.
+ */
+int agent_ticket(struct agent *a, const struct protocol_ask *ask,
+    struct protocol_ticket_for *ticket, struct ht_error *e);
 
 /*
  * BEGIN and GO: *spool is the caller's to close.

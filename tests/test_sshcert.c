@@ -469,6 +469,8 @@ source_addresses_checked(void **state)
 	expect_good(cert, ca_keys[0], "::ffff:10.1.2.3");
 	expect_good(cert, ca_keys[0], "192.0.2.7");
 	expect_good(cert, ca_keys[0], "2001:db8::1");
+	expect_good(cert, ca_keys[0], sshcert_any_peer);
+	expect_refused(cert, ca_keys[0], NOW, "any address", SSHCERT_ADDRESS);
 	expect_refused(cert, ca_keys[0], NOW, "192.0.2.8", SSHCERT_ADDRESS);
 	expect_refused(cert, ca_keys[0], NOW, "2001:db9::1", SSHCERT_ADDRESS);
 	expect_refused(cert, ca_keys[0], NOW, "UNKNOWN", SSHCERT_ADDRESS);

@@ -1,0 +1,383 @@
+/*
+ * What a process that was taken over would try.  The sandbox test runs each
+ * attack in each role; tests/attack-shell runs one in a real htsign-shell.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/attack.h"
+
+static int
+result(long rc)
+{
+	return rc < 0 ? errno : 0;
+}
+
+static int
+try_open(const struct attack_target *t)
+{
+	return result(open(t->file, O_RDONLY));
+}
+
+static int
+try_create(const struct attack_target *t)
+{
+	return result(
+	    openat(AT_FDCWD, t->file, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+}
+
+static int
+try_stat(const struct attack_target *t)
+{
+	struct stat st;
+
+	return result(stat(t->file, &st));
+}
+
+static int
+try_unlink(const struct attack_target *t)
+{
+	return result(unlink(t->useless_file));
+}
+
+static int
+try_socket(const struct attack_target *t)
+{
+	(void)t;
+	return result(socket(AF_INET, SOCK_STREAM, 0));
+}
+
+static int
+try_connect(const struct attack_target *t)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", t->socket_path);
+	return result(connect(t->socket, (struct sockaddr *)&to, sizeof(to)));
+}
+
+static int
+try_bind(const struct attack_target *t)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)t;
+	return result(
+	    s < 0 ? s : bind(s, (struct sockaddr *)&any, sizeof(any)));
+}
+
+static int
+try_sendto_address(const struct attack_target *t)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", t->socket_path);
+	return result(
+	    sendto(t->socket, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)));
+}
+
+static int
+try_exec(const struct attack_target *t)
+{
+	char *const argv[] = { (char[]){ "true" }, NULL };
+
+	(void)t;
+	return result(execve("/bin/true", argv, argv + 1));
+}
+
+static int
+reap(pid_t child)
+{
+	if (child < 0)
+		return errno;
+	if (child == 0)
+		_exit(0);
+	return result(waitpid(child, NULL, 0));
+}
+
+static int
+try_fork(const struct attack_target *t)
+{
+	(void)t;
+	return reap(fork());
+}
+
+static int
+try_raw_clone(const struct attack_target *t)
+{
+	(void)t;
+	return reap((pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+}
+
+static int
+try_clone3(const struct attack_target *t)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal,
+		    stack, stack_size, tls;
+	} args = { .exit_signal = SIGCHLD };
+
+	(void)t;
+	return reap((pid_t)syscall(SYS_clone3, &args, sizeof(args)));
+}
+
+static int
+try_ptrace(const struct attack_target *t)
+{
+	return result(ptrace(PTRACE_SEIZE, t->pid, 0, 0));
+}
+
+static int
+try_kill(const struct attack_target *t)
+{
+	return result(kill(t->pid, 0));
+}
+
+static int
+try_tgkill(const struct attack_target *t)
+{
+	return result(syscall(SYS_tgkill, t->pid, t->pid, 0));
+}
+
+static int
+try_pidfd_signal(const struct attack_target *t)
+{
+	return result(syscall(SYS_pidfd_send_signal, t->pidfd, 0, 0, 0));
+}
+
+static int
+try_prlimit_other(const struct attack_target *t)
+{
+	struct rlimit limit;
+
+	return result(prlimit(t->pid, RLIMIT_CORE, NULL, &limit));
+}
+
+static int
+try_pidfd_getfd(const struct attack_target *t)
+{
+	return result(syscall(SYS_pidfd_getfd, t->pidfd, 0, 0));
+}
+
+static int
+try_vm_read(const struct attack_target *t)
+{
+	char here[8];
+	struct iovec to = { here, sizeof(here) };
+	struct iovec from = { (void *)(uintptr_t)t->file, sizeof(here) };
+
+	return result(process_vm_readv(t->pid, &to, 1, &from, 1, 0));
+}
+
+static int
+try_vm_write(const struct attack_target *t)
+{
+	char here[8] = "";
+	struct iovec from = { here, sizeof(here) };
+	struct iovec to = { (void *)(uintptr_t)t->file, sizeof(here) };
+
+	return result(process_vm_writev(t->pid, &from, 1, &to, 1, 0));
+}
+
+static int
+send_descriptor(const struct attack_target *t)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { "" };
+	char byte = 'x';
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &t->fd, sizeof(int));
+	return result(sendmsg(t->socket, &msg, 0));
+}
+
+static int
+try_io_uring(const struct attack_target *t)
+{
+	struct io_uring_params params = { 0 };
+
+	(void)t;
+	return result(syscall(SYS_io_uring_setup, 1, &params));
+}
+
+static int
+try_mmap_exec(const struct attack_target *t)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)t;
+	return p == MAP_FAILED ? errno : 0;
+}
+
+static int
+try_mprotect_exec(const struct attack_target *t)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)t;
+	if (p == MAP_FAILED)
+		return errno;
+	return result(mprotect(p, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int
+try_tiocsti(const struct attack_target *t)
+{
+	return result(ioctl(t->terminal, TIOCSTI, "x"));
+}
+
+/* The kernel drops the upper half of the request: the filter must see that. */
+static int
+try_tiocsti_wide(const struct attack_target *t)
+{
+	return result(
+	    syscall(SYS_ioctl, t->terminal, UINT64_C(1) << 32 | TIOCSTI, "x"));
+}
+
+static int
+try_unshare(const struct attack_target *t)
+{
+	(void)t;
+	return result(unshare(CLONE_NEWUSER));
+}
+
+static int
+try_keyctl(const struct attack_target *t)
+{
+	(void)t;
+	return result(syscall(SYS_keyctl, 0, -3, 0));
+}
+
+static int
+try_bpf(const struct attack_target *t)
+{
+	(void)t;
+	return result(syscall(SYS_bpf, 0, NULL, 0));
+}
+
+static int
+try_x32(const struct attack_target *t)
+{
+	(void)t;
+	return result(syscall(0x40000000L | SYS_getpid));
+}
+
+static int
+try_i386(const struct attack_target *t)
+{
+#ifdef __x86_64__
+	long rc;
+
+	(void)t;
+	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(20L) : "memory");
+	return rc < 0 ? (int)-rc : 0;
+#else
+	(void)t;
+	raise(SIGSYS);
+	return 0;
+#endif
+}
+
+const struct attack attacks[] = {
+	{ "open", try_open },
+	{ "create", try_create },
+	{ "stat", try_stat },
+	{ "unlink", try_unlink },
+	{ "socket", try_socket },
+	{ "connect", try_connect },
+	{ "bind", try_bind },
+	{ "sendto", try_sendto_address },
+	{ "exec", try_exec },
+	{ "fork", try_fork },
+	{ "clone", try_raw_clone },
+	{ "clone3", try_clone3 },
+	{ "ptrace", try_ptrace },
+	{ "kill", try_kill },
+	{ "tgkill", try_tgkill },
+	{ "pidfd-signal", try_pidfd_signal },
+	{ "prlimit", try_prlimit_other },
+	{ "pidfd_getfd", try_pidfd_getfd },
+	{ "process_vm_readv", try_vm_read },
+	{ "process_vm_writev", try_vm_write },
+	{ "descriptor", send_descriptor },
+	{ "io_uring", try_io_uring },
+	{ "mmap-exec", try_mmap_exec },
+	{ "mprotect-exec", try_mprotect_exec },
+	{ "TIOCSTI", try_tiocsti },
+	{ "wide-TIOCSTI", try_tiocsti_wide },
+	{ "unshare", try_unshare },
+	{ "keyctl", try_keyctl },
+	{ "bpf", try_bpf },
+	{ "x32", try_x32 },
+	{ "i386", try_i386 },
+	{ NULL, NULL },
+};
+
+const struct attack *
+attack_find(const char *name)
+{
+	const struct attack *a;
+
+	for (a = attacks; a->name != NULL; a++) {
+		if (strcmp(a->name, name) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+void
+attack_run(const char *name)
+{
+	const struct attack *a = attack_find(name);
+	const struct attack_target target = {
+		.pid = getppid(),
+		.pidfd = STDIN_FILENO,
+		.socket = STDIN_FILENO,
+		.terminal = STDIN_FILENO,
+		.fd = STDIN_FILENO,
+		.file = "/etc/passwd",
+		.useless_file = "/nonexistent",
+		.socket_path = "/run/htsign/sign",
+	};
+	int reason;
+
+	if (a == NULL)
+		_exit(ATTACK_UNKNOWN);
+	reason = a->run(&target);
+	dprintf(STDERR_FILENO, "%s was not stopped: %s\n", name,
+	    reason == 0 ? "it worked" : strerror(reason));
+	_exit(reason == EPERM ? ATTACK_DENIED : ATTACK_WORKED);
+}

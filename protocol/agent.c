@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,11 +60,24 @@ agent_fd(const struct agent *a)
 	return msg_channel_fd(a->link.channel);
 }
 
+/* The connection failed: whatever the reason, the file is not to blame. */
+static int
+lost(int rc, struct ht_error *e)
+{
+	struct ht_error why = *e;
+
+	return ht_error_set(e,
+	    rc == HT_ERR_UNAVAILABLE ? HT_ERR_UNAVAILABLE : HT_ERR_INTERNAL,
+	    "htsign-keyd: %s", why.text);
+}
+
 static int
 send_message(struct agent *a, enum protocol_type type, const void *body,
     struct ht_error *e)
 {
-	return protocol_send(&a->link, type, TAG, body, NULL, 0, e);
+	int rc = protocol_send(&a->link, type, TAG, body, NULL, 0, e);
+
+	return rc < 0 ? lost(rc, e) : 0;
 }
 
 /* keyd has refused: make its word the error. */
@@ -92,7 +106,7 @@ await(struct agent *a, struct msg *m, union protocol_body *body,
 	int rc = protocol_wait(&a->link, m, body, AGENT_TIMEOUT, e);
 
 	if (rc < 0)
-		return rc;
+		return lost(rc, e);
 	if (m->type == PROTOCOL_REFUSE)
 		return refused(a, &body->refuse, e);
 	return 0;
@@ -162,8 +176,10 @@ agent_check(struct agent *a, struct ht_error *e)
 	struct msg m;
 	int rc = protocol_next(&a->link, &m, &body, e);
 
-	if (rc <= 0)
-		return rc;
+	if (rc == 0)
+		return 0;
+	if (rc < 0)
+		return lost(rc, e);
 	if (m.type == PROTOCOL_REFUSE)
 		return refused(a, &body.refuse, e);
 	msg_close_fds(&m);
@@ -199,6 +215,15 @@ collect(struct agent *a, uint32_t length, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
+/* Whether nothing has come from keyd for AGENT_PATIENCE. */
+static bool
+is_slow(const struct agent *a)
+{
+	struct pollfd in = { agent_fd(a), POLLIN, 0 };
+
+	return poll(&in, 1, AGENT_PATIENCE) == 0;
+}
+
 int
 agent_content(struct agent *a, struct protocol_content *content,
     struct cursor der, agent_waiting_fn *waiting, void *cookie,
@@ -219,11 +244,13 @@ agent_content(struct agent *a, struct protocol_content *content,
 		rc = protocol_parts(&a->link, TAG, der.p, der.left, e);
 	if (rc == 0)
 		rc = msg_drain(a->link.channel, e);
+	if (rc < 0)
+		return lost(rc, e);
 	while (rc == 0) {
 		rc = await(a, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_SIGNED)
 			break;
-		if (waiting != NULL)
+		if (waiting != NULL && is_slow(a))
 			waiting(cookie, &body.wait);
 	}
 	if (rc < 0)

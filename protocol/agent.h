@@ -17,6 +17,9 @@
 /* keyd silent for so long is away, in milliseconds. */
 #define AGENT_TIMEOUT 60000
 
+/* Waiting for less is not worth a word, in milliseconds. */
+#define AGENT_PATIENCE 2000
+
 struct agent {
 	struct protocol_link link;
 	uint64_t number; /* of the open request, or of the last one; or 0 */
@@ -64,7 +67,7 @@ int agent_check(struct agent *a, struct ht_error *e);
 
 /*
  * CONTENT, and the wait for the signature.  waiting (or NULL) is called for
- * every WAIT.  The PKCS#7 is put at the end of *pkcs7 and the name of the
+ * every WAIT that has lasted for AGENT_PATIENCE.  The PKCS#7 is put at the end of *pkcs7 and the name of the
  * certificate copied to certificate (PROTOCOL_NAME bytes).
  */
 typedef void agent_waiting_fn(void *cookie, const struct protocol_wait *wait);

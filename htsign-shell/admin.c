@@ -1,0 +1,233 @@
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "htsign-shell/admin.h"
+#include "htsign-shell/report.h"
+#include "htsign-shell/words.h"
+#include "lib/log.h"
+
+/* What a command wants on stdin. */
+enum want { WANT_NOTHING, WANT_FILE, WANT_SECRET };
+
+static const struct {
+	const char *word;
+	enum want want;
+} wants[] = {
+	{ "issue", WANT_FILE },    /* a public key */
+	{ "unlock", WANT_SECRET }, /* a PIN */
+};
+
+static enum want
+want_of(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+		if (strcmp(wants[i].word, word) == 0)
+			return wants[i].want;
+	return WANT_NOTHING;
+}
+
+/* --- stdin -----------------------------------------------------------------
+ */
+
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+	interrupted = number;
+}
+
+/*
+ * Read stdin into out, which holds at most ADMIN_INPUT_MAX: to the end, or to
+ * the end of a line.  The bytes are in no other memory of ours afterwards.
+ */
+static int
+read_input(bool line, struct buf *out, struct ht_error *e)
+{
+	uint8_t bytes[512];
+	bool more = true;
+	ssize_t n = 0;
+
+	out->limit = ADMIN_INPUT_MAX;
+	while (more && !interrupted && buf_failed(out) == 0) {
+		n = read(STDIN_FILENO, bytes, line ? 1 : sizeof(bytes));
+		if (n > 0)
+			buf_bytes(out, bytes, (size_t)n);
+		more = n < 0 ? errno == EINTR
+		             : n > 0 && !(line && bytes[0] == '\n');
+	}
+	ht_wipe(bytes, sizeof(bytes));
+	if (interrupted)
+		return ht_error_set(e, HT_ERR_USAGE, "interrupted");
+	if (n < 0)
+		return ht_error_errno(e, "cannot read the input");
+	if (buf_failed(out) < 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "the input is longer than %zu bytes", ADMIN_INPUT_MAX);
+	return 0;
+}
+
+/* What would leave the terminal without echo. */
+static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
+#define FATAL (sizeof(fatal) / sizeof(fatal[0]))
+
+static void
+catch_signals(struct sigaction before[FATAL])
+{
+	struct sigaction action;
+	size_t i;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = interrupt;
+	for (i = 0; i < FATAL; i++)
+		(void)sigaction(fatal[i], &action, &before[i]);
+}
+
+static void
+restore_signals(const struct sigaction before[FATAL])
+{
+	size_t i;
+
+	for (i = 0; i < FATAL; i++)
+		(void)sigaction(fatal[i], &before[i], NULL);
+}
+
+/* Read a line from the terminal without showing it. */
+static int
+read_hidden(struct termios *shown, struct buf *out, struct ht_error *e)
+{
+	struct sigaction before[FATAL];
+	struct termios hidden = *shown;
+	struct ht_error ignored;
+	int rc;
+
+	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+	interrupted = 0;
+	catch_signals(before);
+	(void)report_write(STDERR_FILENO, "PIN: ", 5, &ignored);
+	rc = 0;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) < 0)
+		rc = ht_error_errno(e, "cannot turn off the echo");
+	if (rc == 0)
+		rc = read_input(true, out, e);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, shown);
+	(void)report_write(STDERR_FILENO, "\n", 1, &ignored);
+	restore_signals(before);
+	return rc;
+}
+
+/* A PIN: one line, without its end. */
+static int
+read_secret(struct buf *out, struct ht_error *e)
+{
+	struct termios shown;
+	int rc;
+
+	if (tcgetattr(STDIN_FILENO, &shown) == 0)
+		rc = read_hidden(&shown, out, e);
+	else
+		rc = read_input(true, out, e);
+	if (rc < 0)
+		return rc;
+	if (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->len--;
+	if (out->len > 0 && out->data[out->len - 1] == '\r')
+		out->len--;
+	if (out->len == 0)
+		return ht_error_set(e, HT_ERR_USAGE, "no PIN on stdin");
+	return 0;
+}
+
+/* --- the command -----------------------------------------------------------
+ */
+
+static int
+print(void *cookie, struct cursor bytes, struct ht_error *e)
+{
+	const int *fd = cookie;
+
+	return report_write(*fd, bytes.p, bytes.left, e);
+}
+
+static int
+code_of(uint32_t status)
+{
+	return status >= 64 && status <= 78 ? -(int)status : HT_ERR_INTERNAL;
+}
+
+/* Have keyd run words; what it prints goes to fd. */
+static int
+run(struct agent *agent, const struct words *words, const struct buf *input,
+    int fd, struct ht_error *e)
+{
+	struct buf encoded = BUF_INIT;
+	struct protocol_done done;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < words->n; i++)
+		buf_text(&encoded, words->word[i]);
+	if (buf_failed(&encoded) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	else
+		rc = agent_command(agent, &encoded, buf_cursor(input), print,
+		    &fd, &done, e);
+	buf_free(&encoded);
+	if (rc < 0)
+		return rc;
+	if (done.status != 0)
+		return ht_error_set(e, code_of(done.status), "%s", done.text);
+	if (done.text[0] != '\0')
+		log_notice("%s", done.text);
+	return 0;
+}
+
+/* No command: what there is, for people. */
+static int
+show_help(struct agent *agent, struct ht_error *e)
+{
+	const struct buf nothing = BUF_INIT;
+	struct words help;
+	int rc;
+
+	rc = words_split("help", &help, e);
+	if (rc == 0)
+		rc = run(agent, &help, &nothing, STDERR_FILENO, e);
+	words_free(&help);
+	return rc < 0 ? rc : ht_error_set(e, HT_ERR_USAGE, "no command");
+}
+
+int
+admin_command(struct agent *agent, const char *line, struct ht_error *e)
+{
+	struct buf input = BUF_INIT;
+	struct words words;
+	enum want want;
+	int rc;
+
+	rc = words_split(line != NULL ? line : "", &words, e);
+	if (rc < 0)
+		return rc;
+	if (words.n == 0) {
+		rc = show_help(agent, e);
+		goto out;
+	}
+	want = want_of(words.word[0]);
+	if (want == WANT_FILE)
+		rc = read_input(false, &input, e);
+	else if (want == WANT_SECRET)
+		rc = read_secret(&input, e);
+	if (rc == 0)
+		rc = run(agent, &words, &input, STDOUT_FILENO, e);
+out:
+	buf_free(&input);
+	words_free(&words);
+	return rc;
+}

@@ -1,0 +1,136 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "htsign-shell/invocation.h"
+#include "protocol/messages.h"
+
+static int
+set_descriptor(const char *text, int *fd, struct ht_error *e)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < 3 || n > 255)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%.32s is no descriptor for us", text);
+	*fd = (int)n;
+	return 0;
+}
+
+/* Take one option with its value (NULL: there is none). */
+static int
+read_option(struct invocation *v, const char *option, const char *value,
+    struct ht_error *e)
+{
+	if (value == NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%.32s: unknown, or its value is missing", option);
+	if (strcmp(option, "--session") == 0)
+		return set_descriptor(value, &v->session, e);
+	if (strcmp(option, "--agent") == 0)
+		return set_descriptor(value, &v->agent, e);
+	if (strcmp(option, "--ticket") == 0)
+		v->ticket = value;
+	else if (strcmp(option, "-r") == 0)
+		v->rundir = value;
+	else if (strcmp(option, "-c") == 0)
+		v->command = value;
+	else
+		return ht_error_set(e, HT_ERR_USAGE, "%.32s: unknown option",
+		    option);
+	return 0;
+}
+
+static int
+read_options(struct invocation *v, char *const *word, size_t n,
+    struct ht_error *e)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		if (strcmp(word[i], "--admin") == 0) {
+			v->admin = true;
+			continue;
+		}
+		rc = read_option(v, word[i], i + 1 < n ? word[i + 1] : NULL, e);
+		i++;
+	}
+	return rc;
+}
+
+/* A login shell runs nothing but this program, with a ticket. */
+static int
+read_forced(struct invocation *v, const char *self, struct ht_error *e)
+{
+	const char *command = v->command;
+
+	if (words_split(command, &v->words, e) < 0 || v->words.n == 0 ||
+	    strcmp(v->words.word[0], self) != 0)
+		goto denied;
+	v->command = NULL;
+	if (read_options(v, v->words.word + 1, v->words.n - 1, e) < 0 ||
+	    v->ticket == NULL)
+		goto denied;
+	return 0;
+denied:
+	return ht_error_set(e, HT_ERR_DENIED,
+	    "this account signs files over SSH and runs nothing else");
+}
+
+/* What must and what must not be there, door by door. */
+static int
+check(struct invocation *v, struct ht_error *e)
+{
+	if (v->session >= 0 && v->agent >= 0 && v->ticket == NULL &&
+	    v->command == NULL) {
+		v->door = PROTOCOL_DOOR_SSHD_SIGN;
+		return 0;
+	}
+	if (v->session >= 0 || v->agent >= 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "--session and --agent go together, and alone");
+	if (v->ticket != NULL && v->command == NULL) {
+		v->door = PROTOCOL_DOOR_OPENSSH;
+		return 0;
+	}
+	if (v->ticket == NULL && v->admin) {
+		v->door = PROTOCOL_DOOR_LOCAL;
+		return 0;
+	}
+	return ht_error_set(e, HT_ERR_DENIED, "no ticket, no service");
+}
+
+int
+invocation_parse(int argc, char *const *argv, const char *self,
+    struct invocation *v, struct ht_error *e)
+{
+	int rc;
+
+	memset(v, 0, sizeof(*v));
+	v->session = v->agent = -1;
+	v->rundir = INVOCATION_RUNDIR;
+	if (argc == 3 && strcmp(argv[1], "-c") == 0) {
+		v->command = argv[2];
+		rc = read_forced(v, self, e);
+	} else {
+		rc = read_options(v, argv + 1, argc > 1 ? (size_t)argc - 1 : 0,
+		    e);
+	}
+	if (rc == 0)
+		rc = check(v, e);
+	if (rc < 0)
+		invocation_free(v);
+	return rc;
+}
+
+void
+invocation_free(struct invocation *v)
+{
+	words_free(&v->words);
+}

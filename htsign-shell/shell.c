@@ -1,0 +1,212 @@
+#include "config.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticode/init.h"
+#include "htsign-shell/admin.h"
+#include "htsign-shell/greeting.h"
+#include "htsign-shell/invocation.h"
+#include "htsign-shell/report.h"
+#include "htsign-shell/request.h"
+#include "htsign-shell/session.h"
+#include "htsign-shell/shell.h"
+#include "htsign-shell/sign.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "lib/sandbox.h"
+#include "protocol/agent.h"
+
+struct shell {
+	struct invocation invocation;
+	struct session_source source;
+	struct agent agent;
+	struct session session;
+	struct protocol_welcome welcome;
+	struct buf profiles; /* of welcome */
+};
+
+/* --- with all rights -------------------------------------------------------
+ */
+
+static int
+connect_agent(struct shell *sh, struct ht_error *e)
+{
+	const struct invocation *v = &sh->invocation;
+	enum protocol_kind kind =
+	    v->admin ? PROTOCOL_LINK_ADMIN : PROTOCOL_LINK_SIGN;
+	char path[PATH_MAX];
+
+	if (v->agent >= 0)
+		return agent_bound(&sh->agent, v->agent, kind, e);
+	(void)snprintf(path, sizeof(path), "%s/%s.sock", v->rundir,
+	    v->admin ? "admin" : "agent");
+	return agent_connect(&sh->agent, path, kind, e);
+}
+
+/* Everything that needs opening, and no byte of the client's. */
+static int
+prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
+{
+	struct invocation *v = &sh->invocation;
+	char self[PATH_MAX];
+	int rc;
+
+	rc = proc_harden(e);
+	if (rc == 0)
+		rc = proc_program("htsign-shell", self, sizeof(self), e);
+	if (rc == 0)
+		rc = invocation_parse(argc, argv, self, v, e);
+	if (rc < 0)
+		return rc;
+	/* A full spool is an error of a write, not the end of us. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	sh->source.blob = v->session;
+	if (strcmp(v->door, PROTOCOL_DOOR_OPENSSH) == 0)
+		rc = session_open_user_auth(&sh->source.user_auth, e);
+	if (rc == 0 && !v->admin)
+		rc = authenticode_init(e);
+	if (rc == 0)
+		rc = connect_agent(sh, e);
+	return rc;
+}
+
+/* --- in the sandbox --------------------------------------------------------
+ */
+
+static int
+greet_agent(struct shell *sh, struct ht_error *e)
+{
+	const struct invocation *v = &sh->invocation;
+	struct protocol_hello hello;
+
+	memset(&hello, 0, sizeof(hello));
+	hello.version = PROTOCOL_VERSION;
+	(void)snprintf(hello.door, sizeof(hello.door), "%s", v->door);
+	if (v->ticket != NULL) {
+		if (strlen(v->ticket) >= sizeof(hello.ticket))
+			return ht_error_set(e, HT_ERR_DENIED,
+			    "the ticket is too long");
+		memcpy(hello.ticket, v->ticket, strlen(v->ticket) + 1);
+	}
+	session_hello(&sh->session, &hello);
+	return agent_greet(&sh->agent, &hello, &sh->welcome, &sh->profiles, e);
+}
+
+/* What a verb prints is the result, on stdout. */
+static int
+answer(struct shell *sh, enum request_verb verb, struct ht_error *e)
+{
+	struct buf out = BUF_INIT;
+	int rc;
+
+	if (verb == REQUEST_HELP)
+		request_help(&out);
+	else
+		greeting_profiles(&sh->welcome, "", &out);
+	rc = buf_failed(&out);
+	if (rc < 0)
+		(void)ht_error_set(e, rc, "out of memory");
+	else
+		rc = report_write(STDOUT_FILENO, out.data, out.len, e);
+	buf_free(&out);
+	return rc;
+}
+
+static int
+serve_client(struct shell *sh, struct ht_error *e)
+{
+	const struct session *s = &sh->session;
+	const struct request_defaults defaults = {
+		s->description,
+		s->url,
+		s->name,
+	};
+	struct ht_error ignored;
+	struct request request;
+	int rc;
+
+	rc = request_parse(s->command, &defaults, &request, e);
+	if (rc < 0) {
+		(void)agent_fail(&sh->agent, e, "usage", &ignored);
+		return rc;
+	}
+	if (request.verb == REQUEST_SIGN)
+		return sign_run(&sh->agent, &sh->welcome, &request, e);
+	return answer(sh, request.verb, e);
+}
+
+/*
+ * Read what the client brought, and greet keyd; a client that brought nonsense
+ * is greeted too, so that the journal has it.
+ */
+static int
+begin(struct shell *sh, struct ht_error *e)
+{
+	struct ht_error ignored;
+	int rc;
+
+	if (strcmp(sh->invocation.door, PROTOCOL_DOOR_LOCAL) == 0)
+		return greet_agent(sh, e);
+	rc = session_read(&sh->source, &sh->session, e);
+	if (rc == 0)
+		return greet_agent(sh, e);
+	if (!sh->invocation.admin && greet_agent(sh, &ignored) == 0)
+		(void)agent_fail(&sh->agent, e, "usage", &ignored);
+	return rc;
+}
+
+static int
+serve(struct shell *sh, struct ht_error *e)
+{
+	const struct invocation *v = &sh->invocation;
+	const char *command;
+	int rc;
+
+	rc = begin(sh, e);
+	if (rc < 0)
+		return rc;
+	if (!v->admin)
+		return serve_client(sh, e);
+	command = v->command != NULL ? v->command : sh->session.command;
+	return admin_command(&sh->agent, command, e);
+}
+
+/* --- all of it -------------------------------------------------------------
+ */
+
+static void
+shell_free(struct shell *sh)
+{
+	agent_close(&sh->agent);
+	session_free(&sh->session);
+	buf_free(&sh->profiles);
+	invocation_free(&sh->invocation);
+}
+
+int
+shell_main(int argc, char *const *argv)
+{
+	struct shell sh;
+	struct ht_error e;
+	int status = 0;
+	int landlock;
+	int rc;
+
+	memset(&sh, 0, sizeof(sh));
+	sh.source.blob = sh.source.user_auth = -1;
+	ht_error_clear(&e);
+	log_open("htsign", false, false);
+	rc = prepare(&sh, argc, argv, &e);
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_SHELL, NULL, 0, &landlock, &e);
+	if (rc == 0)
+		rc = serve(&sh, &e);
+	if (rc < 0)
+		status =
+		    report_failure(sh.agent.number, &e, sh.agent.refusal.retry);
+	shell_free(&sh);
+	return status;
+}

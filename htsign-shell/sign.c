@@ -1,0 +1,510 @@
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authenticode/format.h"
+#include "htsign-shell/greeting.h"
+#include "htsign-shell/report.h"
+#include "htsign-shell/sign.h"
+#include "lib/log.h"
+
+/* A client that neither sends nor takes a byte for so long is gone. */
+#define IDLE 120 /* seconds */
+
+/* Without a command, silence is answered with the greeting after so long. */
+#define GREETING_AFTER 1000 /* ms */
+
+/* What a signature adds to a file at most, beside its own bytes. */
+#define PADDING ((uint64_t)64 << 10)
+
+/* Words for the journal: why a request failed. */
+#define WHY_EMPTY "empty"
+#define WHY_UPLOAD "upload"
+#define WHY_NOT_SIGNABLE "not-signable"
+#define WHY_FORMAT "format"
+#define WHY_DAMAGED "damaged"
+#define WHY_CUT "cut"
+#define WHY_OUTPUT "output"
+#define WHY_INTERNAL "internal"
+
+/* The SHA-256 of bytes that flow past. */
+struct tap {
+	EVP_MD_CTX *ctx;
+	bool failed;
+};
+
+struct signing {
+	struct agent *agent;
+	const struct protocol_welcome *welcome;
+	struct request *request;
+	struct protocol_go go;
+	int spool;
+	struct tap tap;
+	struct input *in;
+	struct format_file *file;
+	uint8_t sha256[REQUEST_SHA256]; /* of the input */
+	struct buf pkcs7;
+	struct output *out;
+	const char *why; /* for the journal; NULL: keyd knows, or is gone */
+	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
+};
+
+/* --- SHA-256 ---------------------------------------------------------------
+ */
+
+static int
+tap_start(struct tap *t, struct ht_error *e)
+{
+	t->ctx = EVP_MD_CTX_new();
+	t->failed = t->ctx == NULL ||
+	    EVP_DigestInit_ex(t->ctx, EVP_sha256(), NULL) != 1;
+	if (t->failed)
+		return ht_error_set(e, HT_ERR_INTERNAL, "no SHA-256");
+	return 0;
+}
+
+static void
+tap_bytes(void *cookie, const uint8_t *p, size_t n)
+{
+	struct tap *t = cookie;
+
+	if (EVP_DigestUpdate(t->ctx, p, n) != 1)
+		t->failed = true;
+}
+
+static int
+tap_end(struct tap *t, uint8_t out[REQUEST_SHA256], struct ht_error *e)
+{
+	if (t->failed || EVP_DigestFinal_ex(t->ctx, out, NULL) != 1)
+		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
+	return 0;
+}
+
+static void
+tap_free(struct tap *t)
+{
+	EVP_MD_CTX_free(t->ctx);
+	t->ctx = NULL;
+}
+
+/* --- the upload ------------------------------------------------------------
+ */
+
+/* What keyd says while we are busy with the file ends the request. */
+static int
+watch_keyd(void *cookie, struct ht_error *e)
+{
+	struct signing *s = cookie;
+	int rc = agent_check(s->agent, e);
+
+	if (rc < 0)
+		s->why = NULL;
+	return rc;
+}
+
+static bool
+next_format(struct cursor *names, struct cursor *name)
+{
+	const uint8_t *comma;
+
+	if (names->left == 0)
+		return false;
+	comma = memchr(names->p, ',', names->left);
+	(void)cursor_bytes(names,
+	    comma == NULL ? names->left : (size_t)(comma - names->p), name);
+	if (comma != NULL)
+		(void)cursor_skip(names, 1);
+	return true;
+}
+
+/* Whether GO allows this format; NULL: any that reads out of order. */
+static bool
+format_allowed(const struct protocol_go *go, const struct format *wanted)
+{
+	struct cursor names = cursor_over(go->formats, strlen(go->formats));
+	const struct format *f;
+	struct cursor name;
+	char text[PROTOCOL_WORD];
+
+	while (next_format(&names, &name)) {
+		(void)snprintf(text, sizeof(text), "%.*s", (int)name.left,
+		    (const char *)name.p);
+		f = format_find(text);
+		if (f != NULL && (wanted != NULL ? f == wanted : f->seeks))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The output is not much larger than the input: whatever becomes of us, the
+ * spool cannot fill the disk.
+ */
+static int
+limit_files(uint64_t max_size, struct ht_error *e)
+{
+	uint64_t most = max_size + PROTOCOL_PKCS7_MAX + PADDING;
+	struct rlimit limit;
+
+	if (most < max_size || getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "no limit on files");
+	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > most)
+		limit.rlim_max = most;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return ht_error_errno(e, "setrlimit");
+	return 0;
+}
+
+static int
+open_input(struct signing *s, struct ht_error *e)
+{
+	bool spooled = s->request->begin.reply == PROTOCOL_REPLY_FULL ||
+	    format_allowed(&s->go, NULL);
+	struct input_stream how = {
+		.fd = STDIN_FILENO,
+		.spool = spooled ? s->spool : -1,
+		.max_size = s->go.max_size,
+		.idle = IDLE,
+		.watch_fd = agent_fd(s->agent),
+		.watch = watch_keyd,
+		.watch_cookie = s,
+	};
+	int rc = limit_files(s->go.max_size, e);
+
+	if (rc < 0)
+		return rc;
+	s->in = input_stream(&how, e);
+	if (s->in == NULL)
+		return HT_ERR_INTERNAL;
+	rc = tap_start(&s->tap, e);
+	if (rc == 0)
+		rc = input_tap(s->in, tap_bytes, &s->tap, e);
+	return rc;
+}
+
+/*
+ * An error of a read that has another cause than the bytes: too many, too
+ * slow, no room.
+ */
+static void
+blame_upload(struct signing *s, int rc)
+{
+	if (s->why != NULL && rc != HT_ERR_DATA)
+		s->why = rc == HT_ERR_INTERNAL ? WHY_INTERNAL : WHY_UPLOAD;
+}
+
+static void
+greet(const struct signing *s)
+{
+	struct buf text = BUF_INIT;
+	struct ht_error e;
+
+	greeting_put(s->welcome, &text);
+	if (buf_failed(&text) == 0)
+		(void)report_write(STDERR_FILENO, text.data, text.len, &e);
+	buf_free(&text);
+}
+
+/* See that there is a first byte, and talk to whoever sends none. */
+static int
+first_byte(struct signing *s, struct ht_error *e)
+{
+	struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+	bool greeted = false;
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	if (s->request->bare && poll(&in, 1, GREETING_AFTER) == 0) {
+		greet(s);
+		greeted = true;
+	}
+	rc = input_read(s->in, 0, 1, &p, &got, e);
+	if (rc < 0)
+		blame_upload(s, rc);
+	if (rc < 0 || got == 1)
+		return rc;
+	s->why = WHY_EMPTY;
+	if (!s->request->bare)
+		return ht_error_set(e, HT_ERR_DATA, "the input is empty");
+	if (!greeted)
+		greet(s);
+	return ht_error_set(e, HT_ERR_USAGE,
+	    "neither a command nor a byte of input");
+}
+
+/* --- what arrived ----------------------------------------------------------
+ */
+
+static int
+digest_input(struct signing *s, struct ht_error *e)
+{
+	const char *name = s->request->begin.name;
+	const struct format *format;
+	int rc;
+
+	s->why = WHY_NOT_SIGNABLE;
+	rc = format_detect(s->in, name[0] != '\0' ? name : NULL, &format, e);
+	if (rc < 0) {
+		blame_upload(s, rc);
+		return rc;
+	}
+	s->why = WHY_FORMAT;
+	if (!format_allowed(&s->go, format))
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the profile %s does not sign %s files", s->go.profile,
+		    format->title);
+	s->why = WHY_DAMAGED;
+	rc = format_digest(format, s->in, s->go.digest, &s->file, e);
+	if (rc < 0)
+		blame_upload(s, rc);
+	return rc;
+}
+
+/* Is it what the client says that it sent? */
+static int
+check_input(struct signing *s, struct ht_error *e)
+{
+	const struct protocol_begin *begin = &s->request->begin;
+	uint64_t size;
+	int rc;
+
+	s->why = WHY_INTERNAL;
+	rc = input_drain(s->in, &size, e);
+	if (rc < 0) {
+		blame_upload(s, rc);
+		return rc;
+	}
+	rc = tap_end(&s->tap, s->sha256, e);
+	if (rc < 0)
+		return rc;
+	s->why = WHY_CUT;
+	if (begin->size != PROTOCOL_SIZE_UNKNOWN && begin->size != size)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "upload was cut: %" PRIu64 " bytes arrived of %" PRIu64,
+		    size, begin->size);
+	if (begin->sha256.left == sizeof(s->sha256) &&
+	    memcmp(begin->sha256.p, s->sha256, sizeof(s->sha256)) != 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "upload was cut: its SHA-256 is another");
+	return 0;
+}
+
+/* --- the signature ---------------------------------------------------------
+ */
+
+/* The first line about each reason for waiting. */
+static void
+show_waiting(void *cookie, const struct protocol_wait *wait)
+{
+	struct signing *s = cookie;
+
+	if (strcmp(s->waiting, wait->reason) == 0)
+		return;
+	memcpy(s->waiting, wait->reason, sizeof(s->waiting));
+	log_notice("request %" PRIu64 ": waiting: %s", s->agent->number,
+	    wait->text[0] != '\0' ? wait->text : wait->reason);
+}
+
+static int
+get_signature(struct signing *s, struct ht_error *e)
+{
+	struct protocol_content content;
+	char certificate[PROTOCOL_NAME];
+
+	memset(&content, 0, sizeof(content));
+	content.kind = PROTOCOL_KIND_SPC;
+	(void)snprintf(content.format, sizeof(content.format), "%s",
+	    s->file->format->name);
+	content.size = s->file->size;
+	content.sha256 = cursor_over(s->sha256, sizeof(s->sha256));
+	content.existing = s->file->was_signed;
+	s->why = NULL;
+	return agent_content(s->agent, &content, buf_cursor(&s->file->content),
+	    show_waiting, s, &s->pkcs7, certificate, e);
+}
+
+/* --- the output ------------------------------------------------------------
+ */
+
+/* What we made does not verify: whoever is to blame, it is not the client. */
+static int
+unverified(const struct ht_error *why, struct ht_error *e)
+{
+	if (why->code == HT_ERR_UNAVAILABLE) {
+		*e = *why;
+		return why->code;
+	}
+	return ht_error_set(e, HT_ERR_INTERNAL,
+	    "the result does not verify: %s", why->text);
+}
+
+/* Verify the planned file as if it had come from elsewhere, and hash it. */
+static int
+verify_output(struct signing *s, uint8_t sha256[REQUEST_SHA256],
+    struct ht_error *e)
+{
+	const struct buf *content = &s->file->content;
+	struct format_verified found;
+	struct tap tap = { NULL, false };
+	struct input *in;
+	int rc;
+
+	memset(&found, 0, sizeof(found));
+	in = input_plan(s->out, e);
+	if (in == NULL)
+		return HT_ERR_INTERNAL;
+	rc = tap_start(&tap, e);
+	if (rc == 0)
+		rc = input_tap(in, tap_bytes, &tap, e);
+	if (rc == 0)
+		rc = format_verify(s->file->format, in, content->data,
+		    content->len, &found, e);
+	if (rc == 0 && found.size != output_size(s->out))
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size is another");
+	if (rc == 0)
+		rc = tap_end(&tap, sha256, e);
+	format_verified_clear(&found);
+	tap_free(&tap);
+	input_free(in);
+	return rc;
+}
+
+/* With --pkcs7 the output is the signature alone. */
+static int
+verify_pkcs7(struct signing *s, uint8_t sha256[REQUEST_SHA256],
+    struct ht_error *e)
+{
+	struct tap tap = { NULL, false };
+	int rc;
+
+	rc = pkcs7_postflight(s->pkcs7.data, s->pkcs7.len,
+	    s->file->content.data, s->file->content.len, e);
+	if (rc == 0)
+		rc = tap_start(&tap, e);
+	if (rc == 0) {
+		tap_bytes(&tap, s->pkcs7.data, s->pkcs7.len);
+		rc = tap_end(&tap, sha256, e);
+	}
+	tap_free(&tap);
+	return rc;
+}
+
+static int
+plan_output(struct signing *s, struct ht_error *e)
+{
+	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
+		return format_plan(s->file, s->pkcs7.data, s->pkcs7.len,
+		    &s->out, e);
+	s->out = output_new(s->in, e);
+	if (s->out == NULL)
+		return HT_ERR_INTERNAL;
+	return output_literal(s->out, s->pkcs7.data, s->pkcs7.len, e);
+}
+
+/* Make and verify the output, and have it recorded and released. */
+static int
+release_output(struct signing *s, struct ht_error *e)
+{
+	uint8_t sha256[REQUEST_SHA256];
+	struct protocol_output output;
+	struct ht_error why;
+	int rc;
+
+	s->why = WHY_OUTPUT;
+	rc = plan_output(s, e);
+	if (rc < 0)
+		return rc;
+	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
+		rc = verify_output(s, sha256, &why);
+	else
+		rc = verify_pkcs7(s, sha256, &why);
+	if (rc < 0)
+		return unverified(&why, e);
+	s->why = NULL;
+	output.size = output_size(s->out);
+	output.sha256 = cursor_over(sha256, sizeof(sha256));
+	return agent_output(s->agent, &output, e);
+}
+
+/*
+ * The signature is the client's; keyd records whether it took all of it.  A
+ * keyd that has gone meanwhile changes nothing for the client.
+ */
+static int
+deliver(struct signing *s, struct ht_error *e)
+{
+	struct ht_error ignored;
+	uint64_t written;
+	int rc;
+
+	rc = output_write(s->out, STDOUT_FILENO, IDLE, &written, e);
+	if (rc == 0)
+		(void)agent_delivered(s->agent, written, &ignored);
+	return rc;
+}
+
+/* --- all of it -------------------------------------------------------------
+ */
+
+static int
+sign_steps(struct signing *s, struct ht_error *e)
+{
+	int rc;
+
+	rc = agent_begin(s->agent, &s->request->begin, &s->go, &s->spool, e);
+	if (rc < 0)
+		return rc;
+	s->why = WHY_INTERNAL;
+	rc = open_input(s, e);
+	if (rc == 0)
+		rc = first_byte(s, e);
+	if (rc == 0)
+		rc = digest_input(s, e);
+	if (rc == 0)
+		rc = check_input(s, e);
+	if (rc == 0)
+		rc = get_signature(s, e);
+	if (rc == 0)
+		rc = release_output(s, e);
+	if (rc == 0)
+		rc = deliver(s, e);
+	return rc;
+}
+
+int
+sign_run(struct agent *agent, const struct protocol_welcome *welcome,
+    struct request *request, struct ht_error *e)
+{
+	struct signing s;
+	struct ht_error ignored;
+	int rc;
+
+	memset(&s, 0, sizeof(s));
+	s.agent = agent;
+	s.welcome = welcome;
+	s.request = request;
+	s.spool = -1;
+	rc = sign_steps(&s, e);
+	if (rc < 0 && s.why != NULL)
+		(void)agent_fail(agent, e, s.why, &ignored);
+	if (rc == HT_ERR_USAGE && request->bare && agent->refused)
+		greet(&s);
+	output_free(s.out);
+	format_file_free(s.file);
+	input_free(s.in);
+	tap_free(&s.tap);
+	buf_free(&s.pkcs7);
+	if (s.spool >= 0)
+		(void)close(s.spool);
+	return rc;
+}

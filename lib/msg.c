@@ -99,6 +99,13 @@ msg_close_fds(struct msg *m)
 	close_all(m->fd, &m->nfds);
 }
 
+void
+msg_wipe(struct msg *m)
+{
+	/* The body is a part of the channel's own memory. */
+	ht_wipe((void *)(uintptr_t)m->body.p, m->body.left);
+}
+
 /* --- receiving ------------------------------------------------------------- */
 
 /* Keep the descriptors that came; more than fit are closed and an error. */

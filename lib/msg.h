@@ -53,6 +53,11 @@ int msg_next(struct msg_channel *ch, struct msg *m, struct ht_error *e);
 void msg_close_fds(struct msg *m);
 
 /*
+ * Overwrite the body of m: it held a secret.
+ */
+void msg_wipe(struct msg *m);
+
+/*
  * Queue a frame.  The descriptors are duplicated: the caller keeps its own.
  * HT_ERR_INTERNAL if the body is too long or there is no memory.  msg_flush
  * sends what the socket takes: 0 (msg_pending says whether all is out) or

@@ -1,0 +1,155 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/agent.h"
+#include "keys/greet.h"
+#include "keys/policy.h"
+#include "keys/request.h"
+#include "lib/log.h"
+
+/* One connection; its requests come one at a time. */
+struct agent {
+	struct keyd_connection c; /* first: the callbacks get this */
+	bool bound;
+	struct identity who;
+	struct request *request; /* the open one, or NULL */
+};
+
+static void
+refuse(struct agent *a, uint32_t tag, const struct protocol_refuse *r)
+{
+	keyd_say(&a->c, PROTOCOL_REFUSE, tag, r, NULL, 0);
+	keyd_close(&a->c);
+}
+
+static void
+list_profile(void *cookie, const struct conf_profile *profile)
+{
+	struct buf *list = cookie;
+
+	buf_text(list, profile->name);
+	buf_text(list, profile->text);
+}
+
+static void
+hello(struct agent *a, const struct msg *m, const struct protocol_hello *hello)
+{
+	struct keyd *k = a->c.keyd;
+	struct protocol_welcome w;
+	struct protocol_refuse r;
+	struct buf list = BUF_INIT;
+	const char *profile;
+	int rc;
+
+	if (a->bound)
+		rc = greet_bound(k, hello, &a->who, &r);
+	else
+		rc = greet_shell(k, msg_channel_fd(a->c.link.channel), false,
+		    hello, &a->who, &r);
+	if (rc < 0) {
+		refuse(a, m->tag, &r);
+		return;
+	}
+	memset(&w, 0, sizeof(w));
+	(void)snprintf(w.role, sizeof(w.role), "%s",
+	    names_role_text(a->who.role));
+	(void)snprintf(w.name, sizeof(w.name), "%s", a->who.name);
+	profile = policy_default(k, &a->who);
+	(void)snprintf(w.profile, sizeof(w.profile), "%s", profile);
+	(void)policy_granted(k, &a->who, list_profile, &list);
+	w.profiles = buf_cursor(&list);
+	if (k->setup->conf->single_user)
+		memcpy(w.notice, "test", sizeof("test"));
+	keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
+	buf_free(&list);
+}
+
+static void
+begin(struct agent *a, const struct msg *m, const struct protocol_begin *begin)
+{
+	struct request_peer peer = { &a->c, &a->who, m->tag };
+
+	if (a->request != NULL)
+		request_abandon(a->request); /* the last one, which has ended */
+	a->request = request_begin(&peer, begin);
+}
+
+static void
+fail(struct agent *a, const struct msg *m, const struct protocol_fail *fail)
+{
+	struct request_peer peer = { &a->c, &a->who, m->tag };
+
+	if (a->request != NULL && !request_ended(a->request))
+		request_fail(a->request, fail);
+	else
+		request_failed_early(&peer, fail);
+}
+
+static void
+receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
+{
+	struct agent *a = (struct agent *)c;
+
+	switch (m->type) {
+	case PROTOCOL_HELLO:
+		hello(a, m, &body->hello);
+		break;
+	case PROTOCOL_BEGIN:
+		begin(a, m, &body->begin);
+		break;
+	case PROTOCOL_CONTENT:
+		request_content(a->request, &body->content);
+		break;
+	case PROTOCOL_PART:
+		request_part(a->request, body->part.bytes);
+		break;
+	case PROTOCOL_OUTPUT:
+		request_output(a->request, &body->output);
+		break;
+	case PROTOCOL_DELIVERED:
+		request_delivered(a->request, body->delivered.bytes);
+		break;
+	case PROTOCOL_FAIL:
+		fail(a, m, &body->fail);
+		break;
+	default: /* the link's rules let nothing else through */
+		keyd_close(c);
+		break;
+	}
+}
+
+static void
+gone(struct keyd_connection *c)
+{
+	struct agent *a = (struct agent *)c;
+
+	if (a->request != NULL)
+		request_abandon(a->request);
+	free(a);
+}
+
+int
+agent_accept(struct keyd *k, int fd, const struct identity *who,
+    struct ht_error *e)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (a == NULL) {
+		(void)close(fd);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	a->c.receive = receive;
+	a->c.gone = gone;
+	if (who != NULL) {
+		a->bound = true;
+		a->who = *who;
+	}
+	rc = keyd_connection_add(k, &a->c, fd, PROTOCOL_LINK_SIGN, e);
+	if (rc < 0)
+		free(a);
+	return rc;
+}

@@ -1,0 +1,46 @@
+/*
+ * What waits for the next commit of the journal.
+ *
+ * keyd's loop gathers the events of all connections that are ready, commits
+ * them with one fsync, and only then goes on: sockets are flushed after the
+ * commit, and what must look at the world once more between the commit and
+ * its effect (a hand-over to a token, a release) is a step in this queue.
+ */
+
+#ifndef KEYS_COMMIT_H
+#define KEYS_COMMIT_H
+
+#include <stdbool.h>
+
+/* Embedded in what waits; all zeros at first. */
+struct commit_step {
+	void (*run)(void *cookie);
+	void *cookie;
+	struct commit_step *next;
+	bool waiting;
+};
+
+struct commit_queue {
+	struct commit_step *first, **last;
+};
+
+void commit_init(struct commit_queue *q);
+
+/*
+ * Run step->run(step->cookie) once, after the next commit.  A step that waits
+ * already stays where it is.
+ */
+void commit_after(struct commit_queue *q, struct commit_step *step);
+
+/*
+ * Take a step out again; fine if it does not wait.
+ */
+void commit_forget(struct commit_queue *q, struct commit_step *step);
+
+/*
+ * The commit is done: run the steps that waited for it.  What a step adds
+ * waits for the next.
+ */
+void commit_run(struct commit_queue *q);
+
+#endif

@@ -1,0 +1,210 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "keys/identity.h"
+#include "store/clients.h"
+#include "store/journal.h"
+
+static bool
+is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == 127;
+	if (inet_pton(AF_INET6, address, &v6) != 1)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&v6))
+		return v6.s6_addr[12] == 127;
+	return IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static int
+denied(const char **reason, const char *word, struct ht_error *e,
+    const char *text)
+{
+	*reason = word;
+	return ht_error_set(e, HT_ERR_DENIED, "%s", text);
+}
+
+/* What a certificate that was checked makes of its holder. */
+static int
+take_certificate(const struct sshcert *cert, struct identity *who,
+    const char **reason, struct ht_error *e)
+{
+	struct names_principal p;
+
+	if (names_principal_parse(sshcert_principal(cert), &p, e) < 0) {
+		*reason = SSHCERT_PRINCIPAL;
+		return HT_ERR_DENIED;
+	}
+	who->role = p.role;
+	memcpy(who->name, sshcert_person(cert),
+	    strnlen(sshcert_person(cert), sizeof(who->name) - 1));
+	who->serial = sshcert_serial(cert);
+	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
+	return 0;
+}
+
+static int
+prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
+    struct identity *who, const char **reason, struct ht_error *e)
+{
+	const struct setup *s = k->setup;
+	struct sshcert_authority authorities[2];
+	size_t n = 0;
+	int rc;
+
+	authorities[n].key = sshkey_private_public(s->user_ca);
+	authorities[n++].kind = SSHCERT_CLIENT;
+	if (s->admin_ca != NULL) {
+		authorities[n].key = s->admin_ca;
+		authorities[n++].kind = SSHCERT_ROLE;
+	}
+	rc = sshcert_check(cert, authorities, n, (uint64_t)time(NULL), peer,
+	    reason, e);
+	/* The address is what is checked last. */
+	if (rc < 0 && !(peer == NULL && strcmp(*reason, SSHCERT_ADDRESS) == 0))
+		return rc;
+	if (sshcert_is_sk(cert) && !s->conf->ssh.allow_sk &&
+	    strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
+		return denied(reason, "sk-key", e,
+		    "sshd-sign cannot see whether a security key was touched");
+	return take_certificate(cert, who, reason, e);
+}
+
+/* A plain key: one of the administrators of the configuration. */
+static int
+prove_key(struct keyd *k, struct cursor blob, struct identity *who,
+    const char **reason, struct ht_error *e)
+{
+	const struct setup *s = k->setup;
+	struct sshkey *key = sshkey_parse(blob, e);
+	size_t i;
+
+	if (key == NULL)
+		return denied(reason, SSHCERT_MALFORMED, e,
+		    "neither a certificate nor a key");
+	for (i = 0; i < s->nadmins; i++)
+		if (sshkey_equal(key, s->admins[i].key))
+			break;
+	sshkey_free(key);
+	if (i == s->nadmins)
+		return denied(reason, "unknown-key", e,
+		    "a key without a certificate");
+	who->role = s->admins[i].conf->role;
+	memcpy(who->name, s->admins[i].conf->name,
+	    strnlen(s->admins[i].conf->name, sizeof(who->name) - 1));
+	return 0;
+}
+
+/* The rules that have nothing to do with how it was proved. */
+static int
+check_manner(struct keyd *k, const struct identity *who, const char *user,
+    const char **reason, struct ht_error *e)
+{
+	bool client = who->role == NAMES_CLIENT;
+
+	if (user != NULL && strcmp(user, client ? "sign" : "admin") != 0)
+		return denied(reason, "user-name", e,
+		    "the login name does not go with the role");
+	if (!client && !k->setup->conf->ssh.admin &&
+	    strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0 &&
+	    !is_loopback(who->peer))
+		return denied(reason, "admin-address", e,
+		    "administrators come over loopback here");
+	return 0;
+}
+
+int
+identity_prove(struct keyd *k, struct cursor key, const char *user,
+    const char *door, const char *peer, struct identity *who,
+    const char **reason, struct ht_error *e)
+{
+	const char *parse_reason = SSHCERT_MALFORMED;
+	struct sshcert *cert;
+	int rc;
+
+	memset(who, 0, sizeof(*who));
+	who->door = door;
+	if (peer != NULL)
+		memcpy(who->peer, peer, strnlen(peer, sizeof(who->peer) - 1));
+	cert = sshcert_parse(key, &parse_reason, e);
+	if (cert != NULL)
+		rc = prove_certificate(k, cert, peer, who, reason, e);
+	else if (strcmp(parse_reason, SSHCERT_MALFORMED) == 0)
+		rc = prove_key(k, key, who, reason, e);
+	else
+		rc = denied(reason, parse_reason, e, "not one of our certificates");
+	sshcert_free(cert);
+	if (rc == 0)
+		rc = check_manner(k, who, user, reason, e);
+	return rc;
+}
+
+int
+identity_stands(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r)
+{
+	struct user_certificate issued;
+	struct client client;
+	struct ht_error e;
+
+	if (who->role != NAMES_CLIENT)
+		return 0;
+	/*
+	 * One that another endpoint with the same CA issued is not in our
+	 * store, and is as good.
+	 */
+	if (user_certificate_find(k->store, who->serial, &issued, &e) == 0 &&
+	    issued.revoked != 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "revoked",
+		    "certificate %s/%llu is revoked", who->name,
+		    (unsigned long long)who->serial);
+		return HT_ERR_DENIED;
+	}
+	if (client_find(k->store, who->name, &client, &e) < 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "no-client",
+		    "there is no client %s", who->name);
+		return HT_ERR_DENIED;
+	}
+	if (client.disabled) {
+		keyd_refusal(r, HT_ERR_DENIED, "disabled",
+		    "client %s is disabled", who->name);
+		return HT_ERR_DENIED;
+	}
+	return 0;
+}
+
+void
+identity_refused(struct keyd *k, const struct identity *who,
+    const struct protocol_refuse *r)
+{
+	struct journal_request request = { .client = who->name,
+		.door = who->door,
+		.peer = who->peer,
+		.banner = who->banner,
+		.serial = who->serial };
+	struct journal_end why = { (int)r->status, r->code, HT_NO_OFFSET,
+		r->text };
+	struct ht_error e;
+
+	keyd_must(k, journal_refused_login(k->store, &request, &why, &e), &e);
+}
+
+struct store_actor
+identity_actor(const struct identity *who)
+{
+	struct store_actor actor = { who->name,
+		strcmp(who->door, PROTOCOL_DOOR_LOCAL) == 0 ?
+		    "local" :
+		    names_role_text(who->role),
+		who->peer };
+
+	return actor;
+}

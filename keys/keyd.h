@@ -1,0 +1,104 @@
+/*
+ * htsign-keyd's own process: what its parts share, and its life.
+ *
+ * One thread, one loop.  Connections of shells (agent.c, admin.c), of
+ * sshd-sign and htsign-principals (door.c), and the token workers (token.c)
+ * are descriptors in it; every change goes through the store, and nothing
+ * leaves on the strength of a change before commit.h has settled it.
+ */
+
+#ifndef KEYS_KEYD_H
+#define KEYS_KEYD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys/commit.h"
+#include "keys/setup.h"
+#include "keys/ticket.h"
+#include "keys/tokens.h"
+#include "lib/error.h"
+#include "lib/loop.h"
+#include "protocol/messages.h"
+#include "store/store.h"
+
+/* Open connections of all kinds; more are closed at once. */
+#define KEYD_CONNECTIONS 2048
+
+struct failures;
+struct request;
+
+/*
+ * One end of a connection, whoever is at the other.  Embedded first in what
+ * agent.c, admin.c and door.c keep for theirs.
+ */
+struct keyd_connection {
+	struct keyd *keyd;
+	struct protocol_link link;
+	struct loop_watch *watch;
+	void (*receive)(struct keyd_connection *c, struct msg *m,
+	    union protocol_body *body); /* one message */
+	void (*gone)(struct keyd_connection *c); /* free what c is part of */
+	bool closing; /* no more is read; close once all is sent */
+	struct keyd_connection *next, **at;
+};
+
+struct keyd {
+	struct loop *loop;
+	struct store *store;
+	struct commit_queue commits;
+	struct setup *setup;
+	struct tokens *tokens; /* as configured when keyd started */
+	uint8_t ticket_key[TICKET_KEY_SIZE];
+	int spool; /* the folder of spools */
+	struct keyd_connection *connections;
+	size_t nconnections;
+	struct request *requests; /* those that are open */
+	struct failures *failures;
+	bool clock_unset; /* said so in the journal already */
+	bool ending;	  /* SIGTERM: no new requests */
+};
+
+/*
+ * The process: loads the configuration, opens the store and the sockets,
+ * gives up its rights, serves until SIGTERM.  parent_fd is the link to the
+ * parent.  Returns the exit status.
+ */
+int keyd_main(const char *conf_path, int parent_fd, bool verbose);
+
+/*
+ * Serve fd, which is taken over, as a connection of this kind; c is part of
+ * what the caller allocated with receive and gone set.  HT_ERR_TEMPORARY with
+ * too many connections, HT_ERR_INTERNAL; fd is closed then, gone not called.
+ */
+int keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
+    enum protocol_kind kind, struct ht_error *e);
+
+/*
+ * Queue a message to c, which goes out after the commit.  What cannot be
+ * queued closes c.  keyd_close closes c once all that is queued was sent.
+ */
+void keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
+    const void *body, const int *fds, size_t nfds);
+void keyd_close(struct keyd_connection *c);
+
+/*
+ * Send what the commit has set free; connections that are done with are
+ * closed, which may record events.  For keyd's loop alone.
+ */
+void keyd_flush(struct keyd *k);
+
+/*
+ * A write to the store that must not fail has failed: nothing more can be
+ * promised.  Logs and ends the process.  Does nothing if rc is 0.
+ */
+void keyd_must(struct keyd *k, int rc, const struct ht_error *e);
+
+/*
+ * Fill in a refusal, ready to send.
+ */
+void keyd_refusal(struct protocol_refuse *r, int code, const char *word,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

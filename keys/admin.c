@@ -16,7 +16,7 @@ struct admin {
 	struct identity who;
 	uint32_t tag;
 	struct admin_command command; /* while one runs */
-	char line[MSG_MAX];	      /* its words */
+	char line[MSG_MAX];           /* its words */
 };
 
 static void
@@ -82,8 +82,7 @@ finish(struct admin *a, int rc, const struct ht_error *e)
 	if (rc == 0 && buf_failed(&a->command.out) < 0)
 		rc = HT_ERR_INTERNAL;
 	while (rc == 0 && out.left > 0) {
-		n = out.left < PROTOCOL_PART_MAX ? out.left :
-						   PROTOCOL_PART_MAX;
+		n = out.left < PROTOCOL_PART_MAX ? out.left : PROTOCOL_PART_MAX;
 		(void)cursor_bytes(&out, n, &print.bytes);
 		keyd_say(&a->c, PROTOCOL_PRINT, a->tag, &print, NULL, 0);
 	}

@@ -27,10 +27,10 @@ struct admin_command {
 	size_t nwords;
 	char *options[ADMIN_WORDS]; /* "ttl=1h", "json" */
 	size_t noptions;
-	struct cursor input; /* what came on stdin */
-	struct buf out;	     /* for stdout */
+	struct cursor input;      /* what came on stdin */
+	struct buf out;           /* for stdout */
 	char text[PROTOCOL_TEXT]; /* for stderr, or "" */
-	void *cookie;		  /* of verbs that end later: admin_later */
+	void *cookie;             /* of verbs that end later: admin_later */
 };
 
 /* A verb returns this when admin_later will be called. */

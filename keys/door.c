@@ -33,7 +33,8 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 	keyd_say(c, PROTOCOL_REFUSE, tag, r, NULL, 0);
 }
 
-/* --- sshd-sign ------------------------------------------------------------------ */
+/* --- sshd-sign
+ * ------------------------------------------------------------------ */
 
 /* The blob comes from a network process: who proved what? */
 static int
@@ -46,7 +47,7 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed,
 
 	if (protocol_session_get(relayed->blob, &blob) == 0 &&
 	    identity_prove(k, blob.key, blob.user, PROTOCOL_DOOR_SSHD_SIGN,
-		relayed->peer, who, &reason, &e) == 0)
+	        relayed->peer, who, &reason, &e) == 0)
 		return 0;
 	count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason, relayed->peer);
 	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);
@@ -121,12 +122,12 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 		keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
 }
 
-/* --- htsign-principals ------------------------------------------------------------ */
+/* --- htsign-principals
+ * ------------------------------------------------------------ */
 
 static int
 make_ticket(struct keyd *k, const struct protocol_ask *ask,
-    struct protocol_ticket_for *ticket, const char **reason,
-    struct ht_error *e)
+    struct protocol_ticket_for *ticket, const char **reason, struct ht_error *e)
 {
 	char text[TICKET_TEXT_SIZE];
 	struct identity who;
@@ -147,8 +148,7 @@ make_ticket(struct keyd *k, const struct protocol_ask *ask,
 		*reason = SSHCERT_INTERNAL;
 	else
 		memcpy(ticket->ticket, text, strlen(text));
-	memcpy(ticket->principal, sshcert_principal(cert),
-	    strlen(sshcert_principal(cert)));
+	names_principal_format(sshcert_principal(cert), ticket->principal);
 	sshcert_free(cert);
 	return rc;
 }
@@ -173,7 +173,8 @@ receive_principals(struct keyd_connection *c, struct msg *m,
 	keyd_close(c);
 }
 
-/* --- accepting ---------------------------------------------------------------------- */
+/* --- accepting
+ * ---------------------------------------------------------------------- */
 
 static void
 gone(struct keyd_connection *c)
@@ -184,7 +185,7 @@ gone(struct keyd_connection *c)
 static int
 accept_door(struct keyd *k, int fd, enum protocol_kind kind, uid_t uid,
     void (*receive)(struct keyd_connection *, struct msg *,
-	union protocol_body *),
+        union protocol_body *),
     struct ht_error *e)
 {
 	struct keyd_connection *c;

@@ -54,7 +54,7 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 	bool match;
 
 	if (ticket_open(k->ticket_key, hello->ticket, (uint64_t)time(NULL),
-		&ticket, &reason, &e) < 0)
+	        &ticket, &reason, &e) < 0)
 		goto denied;
 	reason = SSHCERT_MALFORMED;
 	cert = sshcert_parse(hello->certificate, &reason, &e);
@@ -67,7 +67,7 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 		goto denied;
 	}
 	if (identity_prove(k, hello->certificate, NULL, PROTOCOL_DOOR_OPENSSH,
-		hello->peer, who, &reason, &e) == 0)
+	        hello->peer, who, &reason, &e) == 0)
 		return 0;
 denied:
 	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);

@@ -33,22 +33,15 @@ denied(const char **reason, const char *word, struct ht_error *e,
 }
 
 /* What a certificate that was checked makes of its holder. */
-static int
-take_certificate(const struct sshcert *cert, struct identity *who,
-    const char **reason, struct ht_error *e)
+static void
+take_certificate(const struct sshcert *cert, struct identity *who)
 {
-	struct names_principal p;
+	const char *person = sshcert_person(cert);
 
-	if (names_principal_parse(sshcert_principal(cert), &p, e) < 0) {
-		*reason = SSHCERT_PRINCIPAL;
-		return HT_ERR_DENIED;
-	}
-	who->role = p.role;
-	memcpy(who->name, sshcert_person(cert),
-	    strnlen(sshcert_person(cert), sizeof(who->name) - 1));
+	who->role = sshcert_principal(cert)->role;
+	memcpy(who->name, person, strnlen(person, sizeof(who->name) - 1));
 	who->serial = sshcert_serial(cert);
 	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
-	return 0;
 }
 
 static int
@@ -61,21 +54,21 @@ prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
 	int rc;
 
 	authorities[n].key = sshkey_private_public(s->user_ca);
-	authorities[n++].kind = SSHCERT_CLIENT;
+	authorities[n++].admin = false;
 	if (s->admin_ca != NULL) {
 		authorities[n].key = s->admin_ca;
-		authorities[n++].kind = SSHCERT_ROLE;
+		authorities[n++].admin = true;
 	}
-	rc = sshcert_check(cert, authorities, n, (uint64_t)time(NULL), peer,
-	    reason, e);
-	/* The address is what is checked last. */
-	if (rc < 0 && !(peer == NULL && strcmp(*reason, SSHCERT_ADDRESS) == 0))
+	rc = sshcert_check(cert, authorities, n, (uint64_t)time(NULL),
+	    peer == NULL ? sshcert_any_peer : peer, reason, e);
+	if (rc < 0)
 		return rc;
 	if (sshcert_is_sk(cert) && !s->conf->ssh.allow_sk &&
 	    strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
 		return denied(reason, "sk-key", e,
 		    "sshd-sign cannot see whether a security key was touched");
-	return take_certificate(cert, who, reason, e);
+	take_certificate(cert, who);
+	return 0;
 }
 
 /* A plain key: one of the administrators of the configuration. */
@@ -140,7 +133,8 @@ identity_prove(struct keyd *k, struct cursor key, const char *user,
 	else if (strcmp(parse_reason, SSHCERT_MALFORMED) == 0)
 		rc = prove_key(k, key, who, reason, e);
 	else
-		rc = denied(reason, parse_reason, e, "not one of our certificates");
+		rc = denied(reason, parse_reason, e,
+		    "not one of our certificates");
 	sshcert_free(cert);
 	if (rc == 0)
 		rc = check_manner(k, who, user, reason, e);
@@ -201,9 +195,9 @@ struct store_actor
 identity_actor(const struct identity *who)
 {
 	struct store_actor actor = { who->name,
-		strcmp(who->door, PROTOCOL_DOOR_LOCAL) == 0 ?
-		    "local" :
-		    names_role_text(who->role),
+		strcmp(who->door, PROTOCOL_DOOR_LOCAL) == 0
+		    ? "local"
+		    : names_role_text(who->role),
 		who->peer };
 
 	return actor;

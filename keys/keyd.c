@@ -38,7 +38,8 @@ struct process {
 	bool stop;
 };
 
-/* --- the loop ------------------------------------------------------------------- */
+/* --- the loop
+ * ------------------------------------------------------------------- */
 
 void
 keyd_must(struct keyd *k, int rc, const struct ht_error *e)
@@ -91,7 +92,8 @@ drain(struct process *p)
 		p->stop = true;
 }
 
-/* --- reading the configuration again ---------------------------------------------- */
+/* --- reading the configuration again
+ * ---------------------------------------------- */
 
 static struct setup *
 setup_again(struct keyd *k, struct ht_error *e)
@@ -155,7 +157,8 @@ signalled(void *cookie, short revents)
 		drain(p);
 }
 
-/* --- starting --------------------------------------------------------------------- */
+/* --- starting
+ * --------------------------------------------------------------------- */
 
 static int
 watch_signals(struct process *p, struct ht_error *e)
@@ -171,8 +174,8 @@ watch_signals(struct process *p, struct ht_error *e)
 	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (p->signals < 0)
 		return ht_error_errno(e, "signalfd");
-	p->signal_watch = loop_watch_add(p->keyd.loop, p->signals, POLLIN,
-	    signalled, p);
+	p->signal_watch =
+	    loop_watch_add(p->keyd.loop, p->signals, POLLIN, signalled, p);
 	if (p->signal_watch == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	return 0;
@@ -330,8 +333,8 @@ start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 	single = k->setup->conf->single_user;
 	worker = &k->setup->conf->users[CONF_USER_TOKEN];
 	rc = tokens_start(k->tokens, k->store, parent_fd,
-	    single ? PROC_SAME : worker->uid,
-	    single ? (gid_t)-1 : worker->gid, stop, p, e);
+	    single ? PROC_SAME : worker->uid, single ? (gid_t)-1 : worker->gid,
+	    stop, p, e);
 	if (rc == 0)
 		rc = sockets_serve(p->sockets, k, e);
 	if (rc == 0)

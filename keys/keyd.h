@@ -38,7 +38,7 @@ struct keyd_connection {
 	struct protocol_link link;
 	struct loop_watch *watch;
 	void (*receive)(struct keyd_connection *c, struct msg *m,
-	    union protocol_body *body); /* one message */
+	    union protocol_body *body);          /* one message */
 	void (*gone)(struct keyd_connection *c); /* free what c is part of */
 	bool closing; /* no more is read; close once all is sent */
 	struct keyd_connection *next, **at;
@@ -57,7 +57,7 @@ struct keyd {
 	struct request *requests; /* those that are open */
 	struct failures *failures;
 	bool clock_unset; /* said so in the journal already */
-	bool ending;	  /* SIGTERM: no new requests */
+	bool ending;      /* SIGTERM: no new requests */
 };
 
 /*

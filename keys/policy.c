@@ -20,7 +20,7 @@ policy_clock(struct keyd *k)
 	if (!k->clock_unset) {
 		k->clock_unset = true;
 		log_error("the clock is %lld s behind the journal: nothing is "
-			  "signed",
+		          "signed",
 		    (long long)(behind / 1000000));
 		keyd_must(k,
 		    journal_clock(k->store, (uint64_t)behind / 1000000, &e),
@@ -199,9 +199,9 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 		    "profile %s is not granted to %s", name, who->name);
 		return HT_ERR_DENIED;
 	}
-	door = strcmp(who->door, PROTOCOL_DOOR_OPENSSH) == 0 ?
-	    CONF_DOOR_OPENSSH :
-	    CONF_DOOR_SSHD_SIGN;
+	door = strcmp(who->door, PROTOCOL_DOOR_OPENSSH) == 0
+	    ? CONF_DOOR_OPENSSH
+	    : CONF_DOOR_SSHD_SIGN;
 	if ((profile->doors & door) == 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "door",
 		    "profile %s is not served at %s", name, who->door);

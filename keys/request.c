@@ -38,12 +38,13 @@ struct request {
 	struct loop_timer *waiting;
 	struct commit_step release;
 	struct protocol_refuse refusal; /* status 0: none */
-	struct protocol_fail fail;	/* status 0: none; said while a token
-					   had the request */
-	struct request *next, **at; /* of those that are open */
+	struct protocol_fail fail;      /* status 0: none; said while a token
+	                                   had the request */
+	struct request *next, **at;     /* of those that are open */
 };
 
-/* --- endings ----------------------------------------------------------------- */
+/* --- endings -----------------------------------------------------------------
+ */
 
 static void
 request_free(struct request *r)
@@ -118,9 +119,9 @@ static void
 note_fail(struct request *r, const struct protocol_fail *fail)
 {
 	struct protocol_number number = { r->number };
-	int status = fail->status >= 64 && fail->status <= 78 ?
-	    (int)fail->status :
-	    -HT_ERR_INTERNAL;
+	int status = fail->status >= 64 && fail->status <= 78
+	    ? (int)fail->status
+	    : -HT_ERR_INTERNAL;
 
 	record_end(r, false, status, fail->code, fail->offset, fail->text);
 	if (r->connection != NULL)
@@ -149,15 +150,14 @@ request_abandon(struct request *r)
 	case OPEN:
 	case SIGNED:
 		keyd_must(r->keyd,
-		    journal_aborted(s, r->number, "the connection was cut",
-			&e),
+		    journal_aborted(s, r->number, "the connection was cut", &e),
 		    &e);
 		break;
 	case FINISHED:
 	case RELEASED:
 		keyd_must(r->keyd,
 		    journal_undelivered(s, r->number, "the connection was cut",
-			&e),
+		        &e),
 		    &e);
 		break;
 	case HANDED: /* the token has it: it ends on record in done() */
@@ -168,7 +168,8 @@ request_abandon(struct request *r)
 	request_free(r);
 }
 
-/* --- BEGIN ------------------------------------------------------------------- */
+/* --- BEGIN -------------------------------------------------------------------
+ */
 
 static struct request *
 request_new(const struct request_peer *peer)
@@ -207,8 +208,8 @@ record_asked(struct request *r, const struct protocol_begin *begin)
 	struct ht_error e;
 
 	if (begin != NULL) {
-		asked.reply = begin->reply == PROTOCOL_REPLY_PKCS7 ? "pkcs7" :
-								     "full";
+		asked.reply =
+		    begin->reply == PROTOCOL_REPLY_PKCS7 ? "pkcs7" : "full";
 		asked.description = begin->description;
 		asked.url = begin->url;
 		asked.name = begin->name;
@@ -276,8 +277,8 @@ go(struct request *r, const struct conf_profile *profile)
 	struct ht_error e;
 	int spool;
 
-	spool = openat(r->keyd->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-	    0600);
+	spool =
+	    openat(r->keyd->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (spool < 0) {
 		(void)ht_error_errno(&e, "no spool");
 		give_up(r, "spool", &e);
@@ -324,7 +325,8 @@ request_begin(const struct request_peer *peer,
 	return r;
 }
 
-/* --- CONTENT ----------------------------------------------------------------- */
+/* --- CONTENT -----------------------------------------------------------------
+ */
 
 static void content_complete(struct request *r);
 
@@ -379,8 +381,8 @@ still_waiting(void *cookie)
 	(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
 	(void)snprintf(wait.text, sizeof(wait.text), "waiting for token %s",
 	    r->token);
-	r->waiting = loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting,
-	    r);
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
 	if (r->connection != NULL)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
 }
@@ -405,16 +407,14 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 
 	if (!format_allowed(profile, r->format))
 		return ht_error_set(e, HT_ERR_REFUSED,
-		    "profile %s does not sign %s files", r->profile,
-		    r->format);
+		    "profile %s does not sign %s files", r->profile, r->format);
 	memset(&options, 0, sizeof(options));
-	options.description = r->description[0] != '\0' ? r->description :
-							  profile->description;
+	options.description =
+	    r->description[0] != '\0' ? r->description : profile->description;
 	options.url = r->url[0] != '\0' ? r->url : profile->url;
 	options.commercial = profile->statement == CONF_STATEMENT_COMMERCIAL;
-	options.signing_time = profile->signing_time ?
-	    journal_now() / 1000000 :
-	    CMS_NO_TIME;
+	options.signing_time =
+	    profile->signing_time ? journal_now() / 1000000 : CMS_NO_TIME;
 	rc = cms_signer_new(certificate->chain, r->format, r->der.data,
 	    r->der.len, &options, &r->signer, e);
 	if (rc < 0)
@@ -437,7 +437,8 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	return 0;
 }
 
-/* --- the token's side ---------------------------------------------------------- */
+/* --- the token's side
+ * ---------------------------------------------------------- */
 
 /* May it be signed now, with the certificate that it was made for? */
 static int
@@ -521,7 +522,7 @@ say_signed(struct request *r, const struct buf *pkcs7)
 	say.length = (uint32_t)pkcs7->len;
 	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
 	if (protocol_parts(&r->connection->link, r->tag, pkcs7->data,
-		pkcs7->len, &e) < 0)
+	        pkcs7->len, &e) < 0)
 		keyd_close(r->connection);
 }
 
@@ -578,14 +579,15 @@ content_complete(struct request *r)
 	work.hash = hash->value;
 	work.n = hash->length;
 	r->phase = QUEUED;
-	r->waiting = loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting,
-	    r);
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting, r);
 	if (token_submit(certificate->token, &work, &job_ops, r, &r->job, &e) <
 	    0)
 		give_up(r, "token", &e);
 }
 
-/* --- the end -------------------------------------------------------------------- */
+/* --- the end
+ * -------------------------------------------------------------------- */
 
 /* "finished" is on disk: may the client still have it? */
 static void
@@ -617,7 +619,7 @@ request_output(struct request *r, const struct protocol_output *output)
 	}
 	keyd_must(k,
 	    journal_finished(k->store, r->number, output->size,
-		output->sha256.p, &e),
+	        output->sha256.p, &e),
 	    &e);
 	r->phase = FINISHED;
 	r->release.run = release;

@@ -41,8 +41,7 @@ void request_failed_early(const struct request_peer *peer,
 /*
  * CONTENT and its PARTs; when all are there the request is queued.
  */
-void request_content(struct request *r,
-    const struct protocol_content *content);
+void request_content(struct request *r, const struct protocol_content *content);
 void request_part(struct request *r, struct cursor bytes);
 
 /*

@@ -39,8 +39,8 @@ read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
 	if (n < 0)
 		return HT_ERR_INTERNAL;
 	if (out->len > max)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s: more than %zu bytes", path, max);
+		return ht_error_set(e, HT_ERR_USAGE, "%s: more than %zu bytes",
+		    path, max);
 	return 0;
 }
 
@@ -85,8 +85,8 @@ load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
 	size_t i;
 	int rc = 0;
 
-	s->certificates = calloc(s->conf->ncertificates + 1,
-	    sizeof(*s->certificates));
+	s->certificates =
+	    calloc(s->conf->ncertificates + 1, sizeof(*s->certificates));
 	if (s->certificates == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	for (i = 0; i < s->conf->ncertificates && rc == 0; i++) {
@@ -129,8 +129,8 @@ load_admin_ca(struct setup *s, struct ht_error *e)
 			rc = in_file(path, e);
 	}
 	buf_free(&file);
-	if (rc == 0 && sshkey_equal(s->admin_ca,
-			   sshkey_private_public(s->user_ca)))
+	if (rc == 0 &&
+	    sshkey_equal(s->admin_ca, sshkey_private_public(s->user_ca)))
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "%s: the administrators' CA must not be the clients'",
 		    path);

@@ -88,8 +88,8 @@ listen_at(const struct conf *conf, size_t kind, int *out, struct ht_error *e)
 	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
 	    chmod(un.sun_path, group < 0 ? 0600 : 0660) < 0 ||
 	    (!conf->single_user && group >= 0 &&
-		chown(un.sun_path, users[CONF_USER_KEYD].uid,
-		    users[group].gid) < 0) ||
+	        chown(un.sun_path, users[CONF_USER_KEYD].uid,
+	            users[group].gid) < 0) ||
 	    listen(fd, BACKLOG) < 0) {
 		(void)ht_error_errno(e, "%s", un.sun_path);
 		(void)close(fd);

@@ -20,7 +20,8 @@
 /* Rows that log and events show when nobody said a --limit. */
 #define LIMIT_DEFAULT 100
 
-/* --- options and words -------------------------------------------------------- */
+/* --- options and words
+ * -------------------------------------------------------- */
 
 /* The value of --name=VALUE, "" for --name, or NULL. */
 static const char *
@@ -58,8 +59,7 @@ duration(const char *text, uint64_t *seconds, struct ht_error *e)
 	static const struct {
 		char unit;
 		uint64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 },
-		{ 'd', 86400 } };
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
 	uint64_t factor = 1;
 	char digits[16];
 	size_t i, n = strlen(text);
@@ -102,8 +102,8 @@ put_escaped(struct buf *out, const char *text)
 {
 	char line[1024];
 
-	buf_bytes(out, line, log_escape(line, sizeof(line), text,
-				 strlen(text)));
+	buf_bytes(out, line,
+	    log_escape(line, sizeof(line), text, strlen(text)));
 }
 
 static int
@@ -116,7 +116,8 @@ say_profile_unknown(const struct admin_command *c, const char *profile,
 	    "there is no profile %s in the configuration", profile);
 }
 
-/* --- clients and grants ---------------------------------------------------------- */
+/* --- clients and grants
+ * ---------------------------------------------------------- */
 
 static int
 client_add_verb(struct admin_command *c, struct ht_error *e)
@@ -153,15 +154,15 @@ client_change_verb(struct admin_command *c, struct ht_error *e)
 		return rc;
 	max_ttl = client.max_ttl;
 	if (profile == NULL && client.default_profile != NULL)
-		profile = strncpy(kept, client.default_profile,
-		    sizeof(kept) - 1);
+		profile =
+		    strncpy(kept, client.default_profile, sizeof(kept) - 1);
 	if (ttl != NULL)
 		rc = duration(ttl, &max_ttl, e);
 	if (rc == 0 && option(c, "default") != NULL)
 		rc = say_profile_unknown(c, profile, e);
 	if (rc == 0)
-		rc = client_change(c->keyd->store, &actor, c->words[2],
-		    profile, max_ttl, e);
+		rc = client_change(c->keyd->store, &actor, c->words[2], profile,
+		    max_ttl, e);
 	return rc;
 }
 
@@ -216,7 +217,8 @@ ungrant_verb(struct admin_command *c, struct ht_error *e)
 	    c->words[2], e);
 }
 
-/* --- user certificates -------------------------------------------------------------- */
+/* --- user certificates
+ * -------------------------------------------------------------- */
 
 /* Give out a serial and sign; the store has the row before the text leaves. */
 static int
@@ -226,22 +228,19 @@ issue_for(struct admin_command *c, const struct sshkey *key, uint64_t ttl,
 	struct store_actor actor = identity_actor(c->who);
 	char fingerprint[SSHKEY_FINGERPRINT_SIZE];
 	struct sshcert_request request = { .key = key,
-		.kind = SSHCERT_CLIENT,
-		.name = c->words[1],
 		.source_address = option(c, "source") };
 	struct user_certificate row;
-	struct names_principal p;
 	char principal[NAMES_PRINCIPAL_SIZE];
 	uint64_t now = (uint64_t)time(NULL);
 	int rc;
 
-	memset(&p, 0, sizeof(p));
 	memset(&row, 0, sizeof(row));
 	if (!names_valid(c->words[1]))
 		return ht_error_set(e, HT_ERR_USAGE, "%s is not a name",
 		    c->words[1]);
-	(void)snprintf(p.client, sizeof(p.client), "%s", c->words[1]);
-	names_principal_format(&p, principal);
+	(void)snprintf(request.principal.client,
+	    sizeof(request.principal.client), "%s", c->words[1]);
+	names_principal_format(&request.principal, principal);
 	rc = sshkey_fingerprint(key, fingerprint, e);
 	if (rc < 0)
 		return rc;
@@ -300,8 +299,7 @@ revoke_verb(struct admin_command *c, struct ht_error *e)
 	int rc;
 
 	if (number(c->words[1], &serial) == 0)
-		rc = user_certificate_revoke(c->keyd->store, &actor, serial,
-		    e);
+		rc = user_certificate_revoke(c->keyd->store, &actor, serial, e);
 	else
 		rc = user_certificate_revoke_name(c->keyd->store, &actor,
 		    c->words[1], &count, e);
@@ -348,7 +346,8 @@ certificates_verb(struct admin_command *c, struct ht_error *e)
 	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);
 }
 
-/* --- tokens ------------------------------------------------------------------------- */
+/* --- tokens
+ * ------------------------------------------------------------------------- */
 
 static void
 unlocked(void *cookie, const struct ht_error *e)
@@ -402,7 +401,8 @@ verbs_forget(struct keyd *k, void *cookie)
 		token_unlock_forget(tokens_at(k->tokens, i), cookie);
 }
 
-/* --- the journal -------------------------------------------------------------------- */
+/* --- the journal
+ * -------------------------------------------------------------------- */
 
 static int
 put_row(void *cookie, const struct journal_row *row)
@@ -475,10 +475,10 @@ events_verb(struct admin_command *c, struct ht_error *e)
 	return rc;
 }
 
-/* --- the table ---------------------------------------------------------------------- */
+/* --- the table
+ * ---------------------------------------------------------------------- */
 
-#define READERS                                                                \
-	(1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
+#define READERS (1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
 #define ADMINS (1u << NAMES_ADMIN)
 
 static int help_verb(struct admin_command *c, struct ht_error *e);
@@ -495,8 +495,8 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "help", "", "", 1, 1, READERS, help_verb, "this list" },
-	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]",
-	    "default ttl ", 3, 3, ADMINS, client_add_verb,
+	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", "default ttl ",
+	    3, 3, ADMINS, client_add_verb,
 	    "add a client; its certificates live for TIME at most" },
 	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]",
 	    "default ttl ", 3, 3, ADMINS, client_change_verb,
@@ -553,8 +553,8 @@ static bool
 named(const struct verb *v, const struct admin_command *c)
 {
 	const char *space = strchr(v->words, ' ');
-	size_t n = space == NULL ? strlen(v->words) :
-				   (size_t)(space - v->words);
+	size_t n =
+	    space == NULL ? strlen(v->words) : (size_t)(space - v->words);
 
 	if (c->nwords == 0 || strlen(c->words[0]) != n ||
 	    strncmp(c->words[0], v->words, n) != 0)
@@ -597,8 +597,9 @@ verbs_run(struct admin_command *c, struct ht_error *e)
 		    "%s: no such command; `help` lists them",
 		    c->nwords > 0 ? c->words[0] : "nothing");
 	if ((v->roles & 1u << c->who->role) == 0)
-		return ht_error_set(e, HT_ERR_DENIED, "%s is not for the role %s",
-		    v->words, names_role_text(c->who->role));
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "%s is not for the role %s", v->words,
+		    names_role_text(c->who->role));
 	if (c->nwords < v->min || c->nwords > v->max)
 		return ht_error_set(e, HT_ERR_USAGE, "usage: %s %s", v->words,
 		    v->args);

@@ -106,7 +106,8 @@ msg_wipe(struct msg *m)
 	ht_wipe((void *)(uintptr_t)m->body.p, m->body.left);
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------
+ */
 
 /* Keep the descriptors that came; more than fit are closed and an error. */
 static int
@@ -168,14 +169,14 @@ receive(struct msg_channel *ch, size_t want, struct ht_error *e)
 		if (n < 0)
 			return ht_error_set(e, HT_ERR_UNAVAILABLE,
 			    "the peer is gone: %s", strerror(errno));
-		if (keep_fds(ch, &h) < 0 || (ch->in_nfds > 0 && !at_start &&
-		    h.msg_controllen > 0))
+		if (keep_fds(ch, &h) < 0 ||
+		    (ch->in_nfds > 0 && !at_start && h.msg_controllen > 0))
 			return ht_error_set(e, HT_ERR_DATA,
 			    "descriptors where none belong");
 		if (n == 0)
 			return ht_error_set(e, HT_ERR_UNAVAILABLE,
-			    ch->have == 0 ? "the peer has closed" :
-					    "the peer closed within a frame");
+			    ch->have == 0 ? "the peer has closed"
+			                  : "the peer closed within a frame");
 		ch->have += (size_t)n;
 	}
 	return 1;
@@ -209,7 +210,8 @@ msg_next(struct msg_channel *ch, struct msg *m, struct ht_error *e)
 	return 1;
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------
+ */
 
 int
 msg_queue(struct msg_channel *ch, uint16_t type, uint32_t tag,
@@ -318,7 +320,8 @@ msg_pending(const struct msg_channel *ch)
 	return ch->first != NULL;
 }
 
-/* --- waiting --------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------
+ */
 
 static int64_t
 now_ms(void)

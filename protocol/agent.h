@@ -67,8 +67,9 @@ int agent_check(struct agent *a, struct ht_error *e);
 
 /*
  * CONTENT, and the wait for the signature.  waiting (or NULL) is called for
- * every WAIT that has lasted for AGENT_PATIENCE.  The PKCS#7 is put at the end of *pkcs7 and the name of the
- * certificate copied to certificate (PROTOCOL_NAME bytes).
+ * every WAIT that has lasted for AGENT_PATIENCE.  The PKCS#7 is put at the end
+ * of *pkcs7 and the name of the certificate copied to certificate
+ * (PROTOCOL_NAME bytes).
  */
 typedef void agent_waiting_fn(void *cookie, const struct protocol_wait *wait);
 int agent_content(struct agent *a, struct protocol_content *content,
@@ -102,8 +103,8 @@ int agent_fail(struct agent *a, const struct ht_error *why, const char *word,
  */
 typedef int agent_print_fn(void *cookie, struct cursor bytes,
     struct ht_error *e);
-int agent_command(struct agent *a, const struct buf *words,
-    struct cursor input, agent_print_fn *print, void *cookie,
-    struct protocol_done *done, struct ht_error *e);
+int agent_command(struct agent *a, const struct buf *words, struct cursor input,
+    agent_print_fn *print, void *cookie, struct protocol_done *done,
+    struct ht_error *e);
 
 #endif

@@ -1,0 +1,306 @@
+#include "config.h"
+
+#include "store/store-private.h"
+
+/* The layout is that of the SQL. */
+/* clang-format off */
+
+/* Times for people: to the second, and to the microsecond. */
+#define DATE(column) \
+	"strftime('%Y-%m-%dT%H:%M:%SZ', " column " / 1000000, 'unixepoch')"
+#define DATE_MICRO(column) \
+	"strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000, 'unixepoch') " \
+	"|| printf('.%06dZ', " column " % 1000000)"
+
+/* A JSON object without its nulls (RFC 7396). */
+#define COMPACT(members) "json_patch('{}', json_object(" members "))"
+
+#define BOOL(column) \
+	"json(CASE " column " WHEN 1 THEN 'true' WHEN 0 THEN 'false' " \
+	"ELSE 'null' END)"
+
+#define SIGNING_JSON COMPACT( \
+	"'request', request, " \
+	"'status', status, " \
+	"'client', client, " \
+	"'profile', profile, " \
+	"'name', name, " \
+	"'description', description, " \
+	"'url', url, " \
+	"'door', door, " \
+	"'peer', peer, " \
+	"'banner', banner, " \
+	"'serial', serial, " \
+	"'reply', reply, " \
+	"'format', format, " \
+	"'size', size, " \
+	"'sha256', sha256, " \
+	"'old_signature', " BOOL("old_signature") ", " \
+	"'algorithm', algorithm, " \
+	"'digest', digest, " \
+	"'certificate', certificate, " \
+	"'token', token, " \
+	"'attempts', attempts, " \
+	"'unknown', nullif(unknown, 0), " \
+	"'pkcs7_size', pkcs7_size, " \
+	"'pkcs7_sha256', pkcs7_sha256, " \
+	"'output_size', output_size, " \
+	"'output_sha256', output_sha256, " \
+	"'delivered_bytes', delivered_bytes, " \
+	"'exit', exit, " \
+	"'code', code, " \
+	"'offset', offset, " \
+	"'error', error, " \
+	"'asked', " DATE_MICRO("asked") ", " \
+	"'decided', " DATE_MICRO("decided") ", " \
+	"'signed', " DATE_MICRO("signed") ", " \
+	"'finished', " DATE_MICRO("finished") ", " \
+	"'ended', " DATE_MICRO("ended"))
+
+#define SIGNING_ROW \
+	"SELECT request, " DATE("asked") ", client, profile, status, name, " \
+	"description, certificate, error, " SIGNING_JSON " " \
+	"FROM signing "
+
+#define EVENT_JSON COMPACT( \
+	"'event', seq, " \
+	"'request', request, " \
+	"'at', " DATE_MICRO("at") ", " \
+	"'kind', kind, " \
+	"'actor', nullif(actor, ''), " \
+	"'detail', json(detail)")
+
+#define EVENT_ROW \
+	"SELECT seq, request, " DATE_MICRO("at") ", kind, actor, detail, " \
+	EVENT_JSON " " \
+	"FROM event "
+
+/* The profiles granted to a client, in order. */
+#define GRANTS(aggregate) \
+	"(SELECT " aggregate " FROM (SELECT profile FROM client_grant " \
+	"WHERE client = name ORDER BY profile))"
+
+#define CLIENT_JSON COMPACT( \
+	"'client', name, " \
+	"'default_profile', default_profile, " \
+	"'max_ttl', max_ttl, " \
+	"'disabled', " BOOL("disabled") ", " \
+	"'created', " DATE("created") ", " \
+	"'grants', json(" GRANTS("json_group_array(profile)") ")")
+
+#define CLIENT_ROW \
+	"SELECT name, default_profile, max_ttl, disabled, created, " \
+	GRANTS("group_concat(profile, ' ')") ", " CLIENT_JSON " " \
+	"FROM client "
+
+#define CERTIFICATE_JSON COMPACT( \
+	"'serial', serial, " \
+	"'principal', principal, " \
+	"'name', name, " \
+	"'key_id', name || '/' || serial, " \
+	"'fingerprint', fingerprint, " \
+	"'valid_after', " DATE("valid_after * 1000000") ", " \
+	"'valid_before', " DATE("valid_before * 1000000") ", " \
+	"'issued_by', issued_by, " \
+	"'issued', " DATE("issued") ", " \
+	"'revoked', " DATE("revoked"))
+
+#define CERTIFICATE_ROW \
+	"SELECT serial, principal, name, name || '/' || serial, " \
+	"fingerprint, valid_after, valid_before, issued_by, issued, revoked, " \
+	CERTIFICATE_JSON " " \
+	"FROM user_certificate "
+
+/* How every event begins: time, request, kind, actor, and then its detail. */
+#define EVENT_INSERT \
+	"INSERT INTO event (at, request, kind, actor, detail) "
+
+/* An update of the request that event ?1 belongs to. */
+#define PROJECT(set) \
+	"UPDATE signing SET " set " FROM event AS e " \
+	"WHERE e.seq = ?1 AND signing.request = e.request"
+
+const char *const store_statements[SQL_STATEMENTS] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_CHECKPOINT] = "PRAGMA wal_checkpoint(TRUNCATE)",
+	[SQL_LAST_TIME] = "SELECT coalesce(max(at), 0) FROM event",
+
+	[SQL_ASKED] = EVENT_INSERT
+	    "VALUES (?1, "
+	    "(SELECT coalesce(max(request), 0) + 1 FROM event "
+	    "WHERE request IS NOT NULL), 'asked', coalesce(?2, ''), "
+	    COMPACT(
+		"'client', ?2, "
+		"'door', ?3, "
+		"'peer', ?4, "
+		"'banner', ?5, "
+		"'serial', nullif(?6, 0), "
+		"'profile', ?7, "
+		"'reply', ?8, "
+		"'description', ?9, "
+		"'url', ?10, "
+		"'name', ?11")
+	    ") RETURNING seq, request",
+	[SQL_DECIDED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'decided', '', "
+	    COMPACT(
+		"'format', ?3, "
+		"'size', ?4, "
+		"'sha256', ?5, "
+		"'old_signature', " BOOL("?6") ", "
+		"'algorithm', ?7, "
+		"'digest', ?8, "
+		"'certificate', ?9, "
+		"'token', ?10, "
+		"'attempt', ?11")
+	    ") RETURNING seq, request",
+	[SQL_SIGNED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'signed', '', "
+	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
+	[SQL_PKCS7_ADD] = "INSERT INTO pkcs7 (request, der) VALUES (?1, ?2)",
+	[SQL_FINISHED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'finished', '', "
+	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
+	[SQL_NOTE] = EVENT_INSERT
+	    "VALUES (?1, nullif(?2, 0), ?3, coalesce(?4, ''), "
+	    COMPACT(
+		"'role', ?5, "
+		"'from', ?6, "
+		"'client', ?7, "
+		"'profile', ?8, "
+		"'token', ?9, "
+		"'door', ?10, "
+		"'peer', ?11, "
+		"'reason', ?12, "
+		"'code', ?13, "
+		"'text', ?14, "
+		"'principal', ?15, "
+		"'fingerprint', ?16, "
+		"'version', ?17, "
+		"'name', ?18, "
+		"'serial', nullif(?19, 0), "
+		"'count', nullif(?20, 0), "
+		"'seconds', nullif(?21, 0), "
+		"'exit', nullif(?22, 0), "
+		"'offset', ?23, "
+		"'bytes', ?24, "
+		"'valid_after', " DATE("nullif(?25, 0) * 1000000") ", "
+		"'valid_before', " DATE("nullif(?26, 0) * 1000000") ", "
+		"'test', " BOOL("nullif(?27, 0)"))
+	    ") RETURNING seq, request",
+
+	[SQL_PROJECT_ASKED] =
+	    "INSERT INTO signing (request, status, asked, client, door, peer, "
+	    "banner, serial, profile, reply, description, url, name) "
+	    "SELECT request, 'asked', at, "
+	    "detail ->> 'client', "
+	    "detail ->> 'door', "
+	    "detail ->> 'peer', "
+	    "detail ->> 'banner', "
+	    "detail ->> 'serial', "
+	    "detail ->> 'profile', "
+	    "detail ->> 'reply', "
+	    "detail ->> 'description', "
+	    "detail ->> 'url', "
+	    "detail ->> 'name' "
+	    "FROM event WHERE seq = ?1",
+	[SQL_PROJECT_DECIDED] = PROJECT(
+	    "status = 'decided', decided = e.at, "
+	    "format = e.detail ->> 'format', "
+	    "size = e.detail ->> 'size', "
+	    "sha256 = e.detail ->> 'sha256', "
+	    "old_signature = e.detail ->> 'old_signature', "
+	    "algorithm = e.detail ->> 'algorithm', "
+	    "digest = e.detail ->> 'digest', "
+	    "certificate = e.detail ->> 'certificate', "
+	    "token = e.detail ->> 'token', "
+	    "attempts = e.detail ->> 'attempt'"),
+	[SQL_PROJECT_MAYBE_SIGNED] = PROJECT(
+	    "status = 'maybe-signed', unknown = unknown + 1, "
+	    "error = e.detail ->> 'text'"),
+	[SQL_PROJECT_SIGNED] = PROJECT(
+	    "status = 'signed', signed = e.at, error = NULL, "
+	    "pkcs7_size = e.detail ->> 'size', "
+	    "pkcs7_sha256 = e.detail ->> 'sha256'"),
+	[SQL_PROJECT_FINISHED] = PROJECT(
+	    "status = 'finished', finished = e.at, "
+	    "output_size = e.detail ->> 'size', "
+	    "output_sha256 = e.detail ->> 'sha256'"),
+	[SQL_PROJECT_ENDED] = PROJECT(
+	    "status = iif(unknown > 0 AND signed IS NULL, 'maybe-signed', "
+	    "e.kind), ended = e.at, "
+	    "delivered_bytes = e.detail ->> 'bytes', "
+	    "exit = iif(e.kind = 'delivered', 0, e.detail ->> 'exit'), "
+	    "code = e.detail ->> 'code', "
+	    "offset = e.detail ->> 'offset', "
+	    "error = e.detail ->> 'text'"),
+
+	[SQL_REQUEST_STATE] =
+	    "SELECT status, ended IS NOT NULL FROM signing WHERE request = ?1",
+	[SQL_REQUEST_OPEN] =
+	    "SELECT request, status FROM signing WHERE ended IS NULL "
+	    "ORDER BY request LIMIT 1",
+	[SQL_SIGNING_CLEAR] = "DELETE FROM signing",
+	[SQL_REQUEST_EVENTS] =
+	    "SELECT seq, kind FROM event WHERE request IS NOT NULL "
+	    "ORDER BY seq",
+
+	[SQL_LOG] = SIGNING_ROW
+	    "WHERE request IN (SELECT request FROM signing "
+	    "WHERE (?1 IS NULL OR client = ?1) "
+	    "AND (?2 IS NULL OR profile = ?2) "
+	    "AND (?3 IS NULL OR status = ?3) "
+	    "ORDER BY request DESC LIMIT ?4) "
+	    "ORDER BY request",
+	[SQL_SHOW] = SIGNING_ROW "WHERE request = ?1",
+	[SQL_SHOW_EVENTS] = EVENT_ROW "WHERE request = ?1 ORDER BY seq",
+	[SQL_EVENTS] = EVENT_ROW
+	    "WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?1) "
+	    "ORDER BY seq",
+	[SQL_PKCS7] = "SELECT der FROM pkcs7 WHERE request = ?1",
+
+	[SQL_CLIENT_ADD] =
+	    "INSERT INTO client (name, default_profile, max_ttl, created) "
+	    "VALUES (?1, ?2, ?3, ?4)",
+	[SQL_CLIENT_CHANGE] =
+	    "UPDATE client SET default_profile = ?2, max_ttl = ?3 "
+	    "WHERE name = ?1",
+	[SQL_CLIENT_DISABLE] =
+	    "UPDATE client SET disabled = ?2 WHERE name = ?1",
+	[SQL_CLIENT_FIND] = CLIENT_ROW "WHERE name = ?1",
+	[SQL_CLIENT_EACH] = CLIENT_ROW "ORDER BY name",
+	[SQL_GRANT_ADD] =
+	    "INSERT INTO client_grant (client, profile) VALUES (?1, ?2)",
+	[SQL_GRANT_REMOVE] =
+	    "DELETE FROM client_grant WHERE client = ?1 AND profile = ?2",
+	[SQL_GRANT_FIND] =
+	    "SELECT 1 FROM client_grant WHERE client = ?1 AND profile = ?2",
+	[SQL_GRANTED] =
+	    "SELECT 1 FROM client_grant JOIN client ON name = client "
+	    "WHERE client = ?1 AND profile = ?2 AND NOT disabled",
+
+	[SQL_CERTIFICATE_ADD] =
+	    "INSERT INTO user_certificate (principal, name, fingerprint, "
+	    "valid_after, valid_before, issued_by, issued) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING serial, issued",
+	[SQL_CERTIFICATE_REVOKE] =
+	    "UPDATE user_certificate SET revoked = ?2 WHERE serial = ?1",
+	[SQL_CERTIFICATE_FIND] = CERTIFICATE_ROW "WHERE serial = ?1",
+	[SQL_CERTIFICATE_EACH] = CERTIFICATE_ROW
+	    "WHERE ?1 IS NULL OR name = ?1 ORDER BY serial",
+	[SQL_CERTIFICATE_VALID] =
+	    "SELECT serial FROM user_certificate WHERE name = ?1 "
+	    "AND revoked IS NULL AND valid_before > ?2 "
+	    "ORDER BY serial LIMIT 1",
+
+	[SQL_PIN_SALT] =
+	    "SELECT salt FROM pin_attempt WHERE token = ?1 LIMIT 1",
+	[SQL_PIN_STANDS] =
+	    "SELECT 1 FROM pin_attempt WHERE token = ?1 AND hash = ?2",
+	[SQL_PIN_ADD] =
+	    "INSERT INTO pin_attempt (token, salt, hash, at) "
+	    "VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+	[SQL_PIN_CLEAR] = "DELETE FROM pin_attempt WHERE token = ?1",
+};

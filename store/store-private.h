@@ -1,0 +1,179 @@
+/*
+ * Private to store/: the engine, and the statements by name.
+ */
+
+#ifndef STORE_STORE_PRIVATE_H
+#define STORE_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+/* Every statement that is ever run after store_open; SQL in statements.c. */
+enum store_sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_CHECKPOINT,
+	SQL_LAST_TIME,
+
+	SQL_ASKED,
+	SQL_DECIDED,
+	SQL_SIGNED,
+	SQL_PKCS7_ADD,
+	SQL_FINISHED,
+	SQL_NOTE,
+
+	SQL_PROJECT_ASKED,
+	SQL_PROJECT_DECIDED,
+	SQL_PROJECT_MAYBE_SIGNED,
+	SQL_PROJECT_SIGNED,
+	SQL_PROJECT_FINISHED,
+	SQL_PROJECT_ENDED,
+
+	SQL_REQUEST_STATE,
+	SQL_REQUEST_OPEN,
+	SQL_SIGNING_CLEAR,
+	SQL_REQUEST_EVENTS,
+
+	SQL_LOG,
+	SQL_SHOW,
+	SQL_SHOW_EVENTS,
+	SQL_EVENTS,
+	SQL_PKCS7,
+
+	SQL_CLIENT_ADD,
+	SQL_CLIENT_CHANGE,
+	SQL_CLIENT_DISABLE,
+	SQL_CLIENT_FIND,
+	SQL_CLIENT_EACH,
+	SQL_GRANT_ADD,
+	SQL_GRANT_REMOVE,
+	SQL_GRANT_FIND,
+	SQL_GRANTED,
+
+	SQL_CERTIFICATE_ADD,
+	SQL_CERTIFICATE_REVOKE,
+	SQL_CERTIFICATE_FIND,
+	SQL_CERTIFICATE_EACH,
+	SQL_CERTIFICATE_VALID,
+
+	SQL_PIN_SALT,
+	SQL_PIN_STANDS,
+	SQL_PIN_ADD,
+	SQL_PIN_CLEAR,
+
+	SQL_STATEMENTS
+};
+
+extern const char *const store_statements[SQL_STATEMENTS];
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *prepared[SQL_STATEMENTS];
+	sqlite3_stmt *held; /* a row that the caller still reads */
+	bool open;          /* a transaction */
+	bool wipe_log;      /* PIN hashes are to leave the WAL too */
+	int bind;           /* first failure of a bind since the last run */
+	struct ht_error failure; /* code 0, or what spoilt the transaction */
+	int64_t last_time;
+};
+
+/*
+ * The prepared statement, reset, without bindings; what was held is let go.
+ */
+sqlite3_stmt *store_statement(struct store *s, enum store_sql sql);
+
+/*
+ * Bind parameter i.  A text or blob must live until the statement has run.
+ * NULL text is NULL; bytes that are not UTF-8 become U+FFFD.  A number above
+ * INT64_MAX is bound as decimal text.  Failures are seen when it is run.
+ */
+void store_bind_text(
+    struct store *s, sqlite3_stmt *st, int i, const char *text);
+void store_bind_number(
+    struct store *s, sqlite3_stmt *st, int i, uint64_t value);
+void store_bind_time(struct store *s, sqlite3_stmt *st, int i, int64_t value);
+void store_bind_blob(
+    struct store *s, sqlite3_stmt *st, int i, const void *p, size_t n);
+
+/*
+ * Lower-case hex of n <= 64 bytes.
+ */
+void store_bind_hex(
+    struct store *s, sqlite3_stmt *st, int i, const uint8_t *p, size_t n);
+
+/*
+ * Open a transaction if none is open; before every write.
+ */
+int store_begin(struct store *s, struct ht_error *e);
+
+/*
+ * Step a statement: 1 if there is a row, 0 at its end, or a negative HT_ERR_*.
+ * store_write spoils the transaction then; it runs to the end, keeps nothing,
+ * and returns 0.
+ */
+int store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+int store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+
+/*
+ * As store_write, for a statement that returns one row of two numbers.
+ */
+int store_write_returning(
+    struct store *s, sqlite3_stmt *st, int64_t out[2], struct ht_error *e);
+
+/*
+ * Mark the transaction as spoilt by *why, if nothing has before.
+ */
+int store_spoil(
+    struct store *s, const struct ht_error *why, struct ht_error *e);
+
+/*
+ * Column i as text: never NULL.
+ */
+const char *store_column(sqlite3_stmt *st, int i);
+
+/*
+ * An event of any kind but asked, decided, signed and finished.  What is NULL
+ * or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
+ */
+struct store_note {
+	const char *kind;
+	uint64_t request;
+	const struct store_actor *actor;
+	const char *client;
+	const char *profile;
+	const char *token;
+	const char *door;
+	const char *peer;
+	const char *reason;
+	const char *code;
+	const char *text;
+	const char *principal;
+	const char *fingerprint;
+	const char *version;
+	const char *name;
+	uint64_t serial;
+	uint64_t count;
+	uint64_t seconds;
+	uint64_t exit;
+	uint64_t offset;
+	uint64_t bytes;
+	int64_t valid_after;
+	int64_t valid_before;
+	bool test;
+};
+
+/*
+ * Record an event; *seq (may be NULL) is its number.  Opens the transaction.
+ */
+int store_note(struct store *s, const struct store_note *note, int64_t *seq,
+    struct ht_error *e);
+
+/*
+ * Bring the table of requests up to date with event seq of that kind.
+ */
+int journal_project(
+    struct store *s, const char *kind, int64_t seq, struct ht_error *e);
+
+#endif

@@ -43,8 +43,7 @@ struct request {
 	struct request *next, **at;     /* of those that are open */
 };
 
-/* --- endings -----------------------------------------------------------------
- */
+/* --- endings ----------------------------------------------------------- */
 
 static void
 request_free(struct request *r)
@@ -168,8 +167,7 @@ request_abandon(struct request *r)
 	request_free(r);
 }
 
-/* --- BEGIN -------------------------------------------------------------------
- */
+/* --- BEGIN ------------------------------------------------------------- */
 
 static struct request *
 request_new(const struct request_peer *peer)
@@ -325,8 +323,7 @@ request_begin(const struct request_peer *peer,
 	return r;
 }
 
-/* --- CONTENT -----------------------------------------------------------------
- */
+/* --- CONTENT ----------------------------------------------------------- */
 
 static void content_complete(struct request *r);
 

@@ -434,8 +434,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	return 0;
 }
 
-/* --- the token's side
- * ---------------------------------------------------------- */
+/* --- the token's side ----------------------------------------------- */
 
 /* May it be signed now, with the certificate that it was made for? */
 static int
@@ -583,8 +582,7 @@ content_complete(struct request *r)
 		give_up(r, "token", &e);
 }
 
-/* --- the end
- * -------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------- */
 
 /* "finished" is on disk: may the client still have it? */
 static void

@@ -43,7 +43,8 @@ struct request {
 	struct request *next, **at;     /* of those that are open */
 };
 
-/* --- endings ----------------------------------------------------------- */
+/* --- endings -----------------------------------------------------------------
+ */
 
 static void
 request_free(struct request *r)
@@ -167,7 +168,8 @@ request_abandon(struct request *r)
 	request_free(r);
 }
 
-/* --- BEGIN ------------------------------------------------------------- */
+/* --- BEGIN -------------------------------------------------------------------
+ */
 
 static struct request *
 request_new(const struct request_peer *peer)
@@ -323,7 +325,8 @@ request_begin(const struct request_peer *peer,
 	return r;
 }
 
-/* --- CONTENT ----------------------------------------------------------- */
+/* --- CONTENT -----------------------------------------------------------------
+ */
 
 static void content_complete(struct request *r);
 
@@ -434,7 +437,8 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	return 0;
 }
 
-/* --- the token's side ----------------------------------------------- */
+/* --- the token's side
+ * ---------------------------------------------------------- */
 
 /* May it be signed now, with the certificate that it was made for? */
 static int
@@ -582,7 +586,8 @@ content_complete(struct request *r)
 		give_up(r, "token", &e);
 }
 
-/* --- the end -------------------------------------------------------- */
+/* --- the end
+ * -------------------------------------------------------------------- */
 
 /* "finished" is on disk: may the client still have it? */
 static void

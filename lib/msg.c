@@ -106,7 +106,8 @@ msg_wipe(struct msg *m)
 	ht_wipe((void *)(uintptr_t)m->body.p, m->body.left);
 }
 
-/* --- receiving --------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------
+ */
 
 /* Keep the descriptors that came; more than fit are closed and an error. */
 static int
@@ -136,8 +137,8 @@ keep_fds(struct msg_channel *ch, struct msghdr *h)
 
 /*
  * Receive until want bytes of the frame are there.  1 when they are, 0 when
- * they have not come yet.  Descriptors may only come with the first byte, and
- * a frame's header is received apart, so they cannot be another frame's.
+ * they have not come yet.  Descriptors may only come with the header, which is
+ * received apart, so they cannot be another frame's.
  */
 static int
 receive(struct msg_channel *ch, size_t want, struct ht_error *e)
@@ -209,7 +210,8 @@ msg_next(struct msg_channel *ch, struct msg *m, struct ht_error *e)
 	return 1;
 }
 
-/* --- sending ----------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------
+ */
 
 int
 msg_queue(struct msg_channel *ch, uint16_t type, uint32_t tag,
@@ -318,7 +320,8 @@ msg_pending(const struct msg_channel *ch)
 	return ch->first != NULL;
 }
 
-/* --- waiting ----------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------
+ */
 
 static int64_t
 now_ms(void)

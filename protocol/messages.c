@@ -6,7 +6,7 @@
 
 #include "protocol/messages.h"
 
-/* --- fields ------------------------------------------------------------ */
+/* --- fields ---------------------------------------------------------------- */
 
 enum field_kind { FIELD_U8, FIELD_U32, FIELD_U64, FIELD_TEXT, FIELD_BYTES };
 
@@ -129,7 +129,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_TOKEN_TROUBLE] = LAYOUT("TROUBLE", token_trouble),
 };
 
-/* --- what may be said when --------------------------------------------- */
+/* --- what may be said when ------------------------------------------------- */
 
 #define IN(state) (1u << PROTOCOL_##state)
 #define ANY_REQUEST (IN(ASKED) | IN(GRANTED) | IN(CONTENTS) | IN(SIGNING) | \
@@ -214,7 +214,7 @@ static const struct rule rules[] = {
 };
 /* clang-format on */
 
-/* --- encoding ---------------------------------------------------------- */
+/* --- encoding -------------------------------------------------------------- */
 
 static const struct layout *
 layout_of(unsigned int type)
@@ -311,7 +311,7 @@ protocol_decode(enum protocol_type type, struct cursor in,
 	return cursor_end(&in);
 }
 
-/* --- links ------------------------------------------------------------- */
+/* --- links ----------------------------------------------------------------- */
 
 int
 protocol_open(struct protocol_link *link, int fd, enum protocol_kind kind,
@@ -456,7 +456,7 @@ protocol_parts(struct protocol_link *link, uint32_t tag, const void *p,
 	return rc;
 }
 
-/* --- what sshd-sign's network process sends on ------------------------- */
+/* --- what sshd-sign's network process sends on ----------------------------- */
 
 void
 protocol_session_put(struct buf *out, const struct protocol_session_blob *s)

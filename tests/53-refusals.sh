@@ -61,10 +61,6 @@ door=sign
 expect "a client without a grant" 77 '"client":"other"' '"status":"refused"'
 
 # Certificates that are not valid are ssh's to refuse, and counted.
-events()
-{
-	admin 'log --json --events' | grep -c '"auth-failed"'
-}
 ssh-keygen -q -s "$dir/user_ca" -I other/77 -z 77 -n client:other -V -2h:-1h \
     "$dir/other.pub"
 door=other
@@ -78,6 +74,12 @@ request test-signing <"$work/app.exe"
 check "a foreign certificate is 255" test "$status" -eq 255
 door=sign
 next
+counted()
+{
+	admin 'events --json' | grep '"auth-failed"' | grep -q "\"$1\""
+}
+check "the expired one is counted" within 70 counted expired
+check "the foreign one too" within 70 counted foreign-ca
 
 # The token worker dies with a request in its hands.  It is stopped first, so
 # that the request is sure to be there.

@@ -603,7 +603,7 @@ token_mark_committed(struct token *t)
 {
 	struct token_job *job;
 
-	TAILQ_FOREACH (job, &t->window, entry)
+	TAILQ_FOREACH(job, &t->window, entry)
 		if (job->phase == JOB_WRITTEN)
 			job->phase = JOB_COMMITTED;
 	if (t->phase == TOKEN_PIN_WRITTEN)

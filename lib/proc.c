@@ -188,8 +188,6 @@ proc_harden(struct ht_error *e)
 #endif
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return ht_error_errno(e, "SIGPIPE");
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-		return ht_error_errno(e, "SIGXFSZ");
 	return 0;
 }
 

@@ -1,0 +1,68 @@
+/*
+ * One session channel in the network process: from its opening over its
+ * environment and command to the shell's pipes and its exit status.
+ *
+ * Nothing is dropped and nothing piles up: what the shell does not take stays
+ * in libssh's buffer, so that the client's window closes; what the client does
+ * not take stays in the shell's pipe.
+ */
+
+#ifndef SSHD_SIGN_COMMAND_H
+#define SSHD_SIGN_COMMAND_H
+
+#include <poll.h>
+#include <stdbool.h>
+
+#include <libssh/libssh.h>
+
+#include "lib/buf.h"
+#include "protocol/messages.h"
+#include "sshd-sign/relay.h"
+
+/* What the channels of one connection share. */
+struct command_host {
+	ssh_session session;
+	int relay;
+	char user[PROTOCOL_NAME];
+	struct buf key;         /* the certificate or key that was proved */
+	const char *connection; /* "SSH_CONNECTION=…" */
+	bool broken;            /* set by a channel: the connection must end */
+};
+
+struct command;
+
+/* Descriptors that one channel may have polled. */
+#define COMMAND_POLLS 3
+
+/*
+ * A channel that a client opens, under a number not used before.  NULL if
+ * there is no memory.  command_free sends nothing to anybody that is not sent
+ * yet but an SSH close.
+ */
+struct command *command_new(struct command_host *host, uint32_t number);
+void command_free(struct command *c);
+ssh_channel command_ssh(const struct command *c);
+uint32_t command_number(const struct command *c);
+
+/*
+ * What the listener says about it.  fds are the channel's from then on.
+ */
+void command_started(struct command *c, const int fds[RELAY_FDS]);
+void command_refused(struct command *c, const struct protocol_refuse *refusal);
+void command_exited(struct command *c, int status);
+
+/*
+ * Fill in what to poll for (a descriptor of -1 for nothing), and move what can
+ * be moved after the poll.
+ */
+void command_polls(const struct command *c, struct pollfd p[COMMAND_POLLS]);
+void command_serve(struct command *c);
+
+/*
+ * Whether it has a command that is not finished; and whether both ends have
+ * closed it, so that it can be freed.
+ */
+bool command_active(const struct command *c);
+bool command_over(const struct command *c);
+
+#endif

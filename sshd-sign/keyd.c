@@ -1,0 +1,288 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "sshd-sign/keyd.h"
+
+/* keyd silent for so long is away, in milliseconds. */
+#define ANSWER_TIMEOUT 60000
+
+struct keyd_ask {
+	LIST_ENTRY(keyd_ask) entry;
+	uint32_t tag;
+	enum protocol_type expected;
+	keyd_answer_fn *fn;
+	void *cookie;
+	struct loop_timer *timer;
+};
+
+struct keyd {
+	struct loop *loop;
+	char *path;
+	bool present;
+	struct protocol_link link;
+	struct loop_watch *watch;
+	struct loop_timer *retry;
+	struct proc_backoff backoff;
+	LIST_HEAD(, keyd_ask) asks;
+	uint32_t tag; /* the last one given out */
+};
+
+static void try_connect(void *cookie);
+
+/* --- answers ---------------------------------------------------------------
+ */
+
+static void
+forget(struct keyd_ask *a)
+{
+	LIST_REMOVE(a, entry);
+	loop_timer_remove(a->timer);
+	free(a);
+}
+
+static void
+answer(struct keyd_ask *a, struct keyd_answer *with)
+{
+	keyd_answer_fn *fn = a->fn;
+	void *cookie = a->cookie;
+
+	forget(a);
+	fn(cookie, with);
+}
+
+/* What the client is told when keyd is not there to say it. */
+static void
+answer_away(struct keyd_ask *a)
+{
+	struct keyd_answer away = { .type = PROTOCOL_REFUSE,
+		.fd = -1,
+		.refuse = { .status = (uint32_t)-HT_ERR_UNAVAILABLE,
+		    .code = "unavailable",
+		    .text = "htsign-keyd is away; try again later" } };
+
+	answer(a, &away);
+}
+
+static void
+answer_late(void *cookie)
+{
+	struct keyd_ask *a = cookie;
+
+	a->timer = NULL;
+	log_error("htsign-keyd does not answer");
+	answer_away(a);
+}
+
+static struct keyd_ask *
+find_ask(struct keyd *k, uint32_t tag)
+{
+	struct keyd_ask *a;
+
+	LIST_FOREACH(a, &k->asks, entry)
+	if (a->tag == tag)
+		return a;
+	return NULL;
+}
+
+/* --- the link --------------------------------------------------------------
+ */
+
+static void
+lose(struct keyd *k)
+{
+	k->present = false;
+	loop_watch_remove(k->watch);
+	k->watch = NULL;
+	protocol_close(&k->link);
+	while (!LIST_EMPTY(&k->asks))
+		answer_away(LIST_FIRST(&k->asks));
+	k->retry = loop_timer_add(k->loop, proc_backoff_next(&k->backoff),
+	    try_connect, k);
+}
+
+static void
+lose_because(struct keyd *k, const struct ht_error *e)
+{
+	log_error("htsign-keyd is away: %s", e->text);
+	lose(k);
+}
+
+/*
+ * One answer.  An unknown tag is that of a question which nobody wants
+ * answered any more.
+ */
+static int
+take_answer(struct keyd *k, struct msg *m, const union protocol_body *body,
+    struct ht_error *e)
+{
+	struct keyd_answer with = { .type = (enum protocol_type)m->type,
+		.fd = -1 };
+	struct keyd_ask *a = find_ask(k, m->tag);
+
+	if (a == NULL) {
+		msg_close_fds(m);
+		return 0;
+	}
+	if (m->type != PROTOCOL_REFUSE && m->type != a->expected) {
+		msg_close_fds(m);
+		return ht_error_set(e, HT_ERR_DATA, "%s is no answer",
+		    protocol_name((enum protocol_type)m->type));
+	}
+	if (m->type == PROTOCOL_REFUSE)
+		with.refuse = body->refuse;
+	if (m->type == PROTOCOL_START) {
+		with.admin = body->start.admin != 0;
+		with.fd = m->fd[0];
+	}
+	answer(a, &with);
+	return 0;
+}
+
+static void
+ready(void *cookie, short revents)
+{
+	struct keyd *k = cookie;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	int rc = 0;
+
+	if ((revents & POLLOUT) != 0)
+		rc = msg_flush(k->link.channel, &e);
+	while (rc == 0 && (rc = protocol_next(&k->link, &m, &body, &e)) == 1)
+		rc = take_answer(k, &m, &body, &e);
+	if (rc < 0)
+		lose_because(k, &e);
+	else if (!msg_pending(k->link.channel))
+		loop_watch_events(k->watch, POLLIN);
+}
+
+/* A socket connected to path, or -1. */
+static int
+connect_to(const char *path, struct ht_error *e)
+{
+	struct sockaddr_un un;
+	int fd;
+
+	memset(&un, 0, sizeof(un));
+	un.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(un.sun_path)) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL,
+		    "%s: too long for a socket", path);
+		return -1;
+	}
+	memcpy(un.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
+		return fd;
+	(void)ht_error_errno(e, "%s", path);
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+static void
+try_connect(void *cookie)
+{
+	struct keyd *k = cookie;
+	struct ht_error e;
+	int fd;
+
+	k->retry = NULL;
+	proc_backoff_started(&k->backoff);
+	fd = connect_to(k->path, &e);
+	if (fd >= 0 &&
+	    protocol_open(&k->link, fd, PROTOCOL_LINK_SSHD, true, &e) == 0)
+		k->watch = loop_watch_add(k->loop, fd, POLLIN, ready, k);
+	if (k->watch == NULL) {
+		log_debug("htsign-keyd is away: %s", e.text);
+		lose(k);
+		return;
+	}
+	log_notice("connected to htsign-keyd");
+	k->present = true;
+}
+
+struct keyd *
+keyd_new(struct loop *loop, const char *path)
+{
+	struct keyd *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return NULL;
+	k->loop = loop;
+	LIST_INIT(&k->asks);
+	k->path = strdup(path);
+	if (k->path == NULL) {
+		free(k);
+		return NULL;
+	}
+	try_connect(k);
+	return k;
+}
+
+void
+keyd_free(struct keyd *k)
+{
+	if (k == NULL)
+		return;
+	while (!LIST_EMPTY(&k->asks))
+		forget(LIST_FIRST(&k->asks));
+	loop_timer_remove(k->retry);
+	loop_watch_remove(k->watch);
+	protocol_close(&k->link);
+	free(k->path);
+	free(k);
+}
+
+bool
+keyd_present(const struct keyd *k)
+{
+	return k->present;
+}
+
+/* --- questions -------------------------------------------------------------
+ */
+
+struct keyd_ask *
+keyd_ask(struct keyd *k, enum protocol_type type,
+    const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie)
+{
+	struct keyd_ask *a;
+	struct ht_error e;
+
+	if (!k->present || (a = calloc(1, sizeof(*a))) == NULL)
+		return NULL;
+	a->tag = ++k->tag;
+	a->expected = type == PROTOCOL_LOGIN ? PROTOCOL_ADMIT : PROTOCOL_START;
+	a->fn = fn;
+	a->cookie = cookie;
+	a->timer = loop_timer_add(k->loop, ANSWER_TIMEOUT, answer_late, a);
+	if (a->timer == NULL ||
+	    protocol_queue(&k->link, type, a->tag, relayed, NULL, 0, &e) < 0) {
+		loop_timer_remove(a->timer);
+		free(a);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&k->asks, a, entry);
+	/* A failure to send is seen by the watch, as the end of the link. */
+	(void)msg_flush(k->link.channel, &e);
+	if (msg_pending(k->link.channel))
+		loop_watch_events(k->watch, POLLIN | POLLOUT);
+	return a;
+}
+
+void
+keyd_ask_cancel(struct keyd_ask *a)
+{
+	if (a != NULL)
+		forget(a);
+}

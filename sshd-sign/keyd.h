@@ -1,0 +1,55 @@
+/*
+ * The listener's connection to htsign-keyd: questions with a number each, and
+ * their answers in whatever order.  It reconnects by itself.
+ */
+
+#ifndef SSHD_SIGN_KEYD_H
+#define SSHD_SIGN_KEYD_H
+
+#include <stdbool.h>
+
+#include "lib/loop.h"
+#include "protocol/messages.h"
+
+struct keyd;
+struct keyd_ask;
+
+/*
+ * An answer.  type is PROTOCOL_ADMIT, PROTOCOL_START (with the bound
+ * connection in fd, the callee's from now on) or PROTOCOL_REFUSE, which is
+ * also made up here when keyd is away or silent.
+ */
+struct keyd_answer {
+	enum protocol_type type;
+	bool admin;
+	int fd;
+	struct protocol_refuse refuse;
+};
+
+/* Called once for each question, never from within keyd_ask. */
+typedef void keyd_answer_fn(void *cookie, struct keyd_answer *answer);
+
+/*
+ * Keep a connection to the socket at path (copied).  NULL if there is no
+ * memory; if keyd is away it tries again by itself.
+ */
+struct keyd *keyd_new(struct loop *loop, const char *path);
+void keyd_free(struct keyd *k); /* NULL is fine; open questions are dropped */
+
+/*
+ * Whether keyd is there now.
+ */
+bool keyd_present(const struct keyd *k);
+
+/*
+ * Ask LOGIN or SESSION.  NULL if there is no memory or keyd is away.
+ */
+struct keyd_ask *keyd_ask(struct keyd *k, enum protocol_type type,
+    const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie);
+
+/*
+ * The answer is not wanted any more.  NULL is fine.
+ */
+void keyd_ask_cancel(struct keyd_ask *a);
+
+#endif

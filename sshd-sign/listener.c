@@ -1,0 +1,350 @@
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/proc.h"
+#include "lib/sandbox.h"
+#include "sshd-sign/connection.h"
+#include "sshd-sign/keyd.h"
+#include "sshd-sign/listener.h"
+#include "sshd-sign/startups.h"
+#include "sshd-sign/transport.h"
+
+/* Connections waiting to be accepted, and accepted in one go. */
+#define BACKLOG 512
+#define ACCEPT_AT_ONCE 16
+
+/* Milliseconds: a break when there are no descriptors left; the longest that
+ * sessions may run on after SIGTERM; between two lines about drops. */
+#define ACCEPT_BREAK 100
+#define DRAIN_TIME 60000
+#define DROPS_EVERY 60000
+
+struct listener {
+	struct server server;
+	struct startups startups;
+	char shell[PATH_MAX];
+	struct socket *sockets; /* as many as conf->ssh.nlisten */
+	int signals;
+	struct loop_watch *signals_watch;
+	struct loop_timer *resume; /* runs while nothing is accepted */
+	unsigned int dropped;      /* since the last line about it */
+	uint64_t drops_said;
+	bool draining;
+	bool over;
+};
+
+struct socket {
+	struct listener *listener;
+	int fd;
+	struct loop_watch *watch;
+};
+
+/* --- accepting -------------------------------------------------------------
+ */
+
+static void
+accept_all(struct listener *l, short events)
+{
+	size_t i;
+
+	for (i = 0; i < l->server.conf->ssh.nlisten; i++)
+		loop_watch_events(l->sockets[i].watch, events);
+}
+
+static void
+resume(void *cookie)
+{
+	struct listener *l = cookie;
+
+	l->resume = NULL;
+	if (!l->draining)
+		accept_all(l, POLLIN);
+}
+
+/* No descriptors, no memory: polling on would only burn the processor. */
+static void
+take_a_break(struct listener *l, const char *why)
+{
+	log_error("accept: %s", why);
+	l->resume = loop_timer_add(l->server.loop, ACCEPT_BREAK, resume, l);
+	if (l->resume != NULL)
+		accept_all(l, 0);
+}
+
+static void
+count_drop(struct listener *l)
+{
+	uint64_t now = loop_now();
+
+	l->dropped++;
+	if (l->drops_said != 0 && now - l->drops_said < DROPS_EVERY)
+		return;
+	log_notice("too many connections, or htsign-keyd is away: "
+	           "refused %u since the last such line",
+	    l->dropped);
+	l->drops_said = now;
+	l->dropped = 0;
+}
+
+static bool
+has_room(const struct listener *l)
+{
+	const struct server *s = &l->server;
+	unsigned int lot;
+
+	if (!keyd_present(s->keyd) ||
+	    s->connections >= s->conf->ssh.max_connections)
+		return false;
+	if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
+		lot = 0;
+	return !startups_drop(&l->startups, s->starting, lot % 100);
+}
+
+static void
+acceptable(void *cookie, short revents)
+{
+	struct socket *s = cookie;
+	struct listener *l = s->listener;
+	struct ht_error e;
+	int fd, i;
+
+	(void)revents;
+	for (i = 0; i < ACCEPT_AT_ONCE; i++) {
+		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS)
+				take_a_break(l, strerror(errno));
+			return;
+		}
+		if (!has_room(l)) {
+			count_drop(l);
+			(void)close(fd);
+		} else if (connection_open(&l->server, fd, &e) < 0) {
+			log_error("%s", e.text);
+		}
+	}
+}
+
+static int
+bind_socket(int fd, const struct conf_listen *where, struct ht_error *e)
+{
+	const int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    (where->address.ss_family == AF_INET6 &&
+	        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0))
+		return ht_error_errno(e, "%s", where->text);
+	if (bind(fd, (const struct sockaddr *)&where->address, where->length) <
+	        0 ||
+	    listen(fd, BACKLOG) < 0)
+		return ht_error_errno(e, "cannot listen on %s", where->text);
+	return 0;
+}
+
+static int
+open_sockets(struct listener *l, struct ht_error *e)
+{
+	const struct conf_ssh *ssh = &l->server.conf->ssh;
+	size_t i;
+	int rc = 0;
+
+	l->sockets = calloc(ssh->nlisten, sizeof(*l->sockets));
+	if (l->sockets == NULL)
+		return ht_error_errno(e, "sockets");
+	for (i = 0; i < ssh->nlisten; i++)
+		l->sockets[i].fd = -1;
+	for (i = 0; i < ssh->nlisten && rc == 0; i++) {
+		l->sockets[i].listener = l;
+		l->sockets[i].fd = socket(ssh->listen[i].address.ss_family,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (l->sockets[i].fd < 0)
+			return ht_error_errno(e, "socket");
+		rc = bind_socket(l->sockets[i].fd, &ssh->listen[i], e);
+	}
+	return rc;
+}
+
+static int
+watch_sockets(struct listener *l, struct ht_error *e)
+{
+	struct socket *s;
+	size_t i;
+
+	for (i = 0; i < l->server.conf->ssh.nlisten; i++) {
+		s = &l->sockets[i];
+		s->watch = loop_watch_add(l->server.loop, s->fd, POLLIN,
+		    acceptable, s);
+		if (s->watch == NULL)
+			return ht_error_errno(e, "sockets");
+		log_notice("listening on %s",
+		    l->server.conf->ssh.listen[i].text);
+	}
+	return 0;
+}
+
+static void
+close_sockets(struct listener *l)
+{
+	size_t i;
+
+	if (l->sockets == NULL)
+		return;
+	for (i = 0; i < l->server.conf->ssh.nlisten; i++) {
+		loop_watch_remove(l->sockets[i].watch);
+		if (l->sockets[i].fd >= 0)
+			(void)close(l->sockets[i].fd);
+	}
+	free(l->sockets);
+	l->sockets = NULL;
+}
+
+/* --- the end ---------------------------------------------------------------
+ */
+
+static void
+time_is_up(void *cookie)
+{
+	struct listener *l = cookie;
+
+	l->over = true;
+	connection_close_all(&l->server);
+}
+
+/* The first signal drains, the second ends it at once. */
+static void
+signalled(void *cookie, short revents)
+{
+	struct listener *l = cookie;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	if (read(l->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (l->draining) {
+		time_is_up(l);
+		return;
+	}
+	l->draining = true;
+	log_notice("stopping; %u connections", l->server.connections);
+	loop_timer_remove(l->resume);
+	l->resume = NULL;
+	close_sockets(l);
+	connection_drain_all(&l->server);
+	if (loop_timer_add(l->server.loop, DRAIN_TIME, time_is_up, l) == NULL)
+		time_is_up(l);
+}
+
+static int
+watch_signals(struct listener *l, struct ht_error *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return ht_error_errno(e, "signals");
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signals < 0)
+		return ht_error_errno(e, "signals");
+	l->signals_watch =
+	    loop_watch_add(l->server.loop, l->signals, POLLIN, signalled, l);
+	return l->signals_watch == NULL ? ht_error_errno(e, "signals") : 0;
+}
+
+/* --- the beginning ---------------------------------------------------------
+ */
+
+static int
+prepare_jail(struct listener *l, struct ht_error *e)
+{
+	const struct conf *conf = l->server.conf;
+	struct jail *jail = &l->server.jail;
+
+	jail->uid = PROC_SAME;
+	jail->gid = (gid_t)-1;
+	jail->folder = -1;
+	if (conf->single_user)
+		return 0;
+	jail->uid = conf->users[CONF_USER_NET].uid;
+	jail->gid = conf->users[CONF_USER_NET].gid;
+	jail->folder = jail_folder(conf->run, e);
+	return jail->folder < 0 ? e->code : 0;
+}
+
+/* A process and some descriptors for each connection and session. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int
+prepare(struct listener *l, struct ht_error *e)
+{
+	struct server *s = &l->server;
+	char path[PATH_MAX];
+	int landlock, rc;
+
+	raise_file_limit();
+	rc = proc_program("htsign-shell", l->shell, sizeof(l->shell), e);
+	if (rc < 0)
+		return rc;
+	s->shell = l->shell;
+	s->bind = transport_new(&s->conf->ssh, e);
+	if (s->bind == NULL)
+		return e->code;
+	rc = prepare_jail(l, e);
+	if (rc == 0)
+		rc = open_sockets(l, e);
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_PARENT, NULL, 0, &landlock, e);
+	if (rc < 0)
+		return rc;
+	s->loop = loop_new();
+	if (s->loop == NULL)
+		return ht_error_errno(e, "loop");
+	(void)snprintf(path, sizeof(path), "%s/sshd.sock", s->conf->run);
+	s->keyd = keyd_new(s->loop, path);
+	if (s->keyd == NULL)
+		return ht_error_errno(e, "keyd");
+	rc = watch_signals(l, e);
+	return rc < 0 ? rc : watch_sockets(l, e);
+}
+
+int
+listener_run(const struct conf *conf, struct ht_error *e)
+{
+	static struct listener l;
+	int rc;
+
+	l.server.conf = conf;
+	l.startups.start = conf->ssh.startups;
+	l.startups.rate = conf->ssh.startups_rate;
+	l.startups.full = conf->ssh.startups_full;
+	l.signals = -1;
+	rc = prepare(&l, e);
+	while (rc == 0 && !l.over && !(l.draining && l.server.connections == 0))
+		rc = loop_once(l.server.loop, e);
+	close_sockets(&l);
+	return rc;
+}

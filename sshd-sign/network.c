@@ -1,0 +1,490 @@
+#include "config.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include "lib/base64.h"
+#include "lib/loop.h"
+#include "lib/proc.h"
+#include "sshd-sign/command.h"
+#include "sshd-sign/jail.h"
+#include "sshd-sign/network.h"
+#include "sshd-sign/relay.h"
+#include "sshd-sign/transport.h"
+
+/* Pieces that libssh takes off the socket before the pipes have their turn. */
+#define ROUNDS 64
+
+/* Probes that a client may leave without an answer. */
+#define PROBES 3
+
+/* How long a client that has its exit status may take to go, in ms. */
+#define LINGER 5000
+
+struct network {
+	const struct conf_ssh *conf;
+	struct command_host host;
+	struct ssh_server_callbacks_struct callbacks;
+	ssh_event event;
+	char connection[2 * PROTOCOL_ADDRESS + 2 * NETWORK_PORT + 32];
+	bool authenticated;
+	unsigned int attempts;
+	struct protocol_session_blob admitted; /* user and key keyd let in */
+	struct buf admitted_key;
+	struct command *commands[RELAY_SESSIONS_MAX];
+	size_t ncommands;
+	uint32_t number; /* of the last channel */
+	bool started;    /* a command has come */
+	bool draining;
+	const char *goodbye; /* why the connection ends by our will */
+	uint64_t heard;      /* loop_now() when the client last sent */
+	uint64_t probed;     /* of the last probe */
+	unsigned int probes; /* without an answer */
+	uint64_t busy;       /* when there last was a command */
+};
+
+/* --- the listener ----------------------------------------------------------
+ */
+
+static struct command *
+find_command(const struct network *n, uint32_t number)
+{
+	size_t i;
+
+	for (i = 0; i < n->ncommands; i++)
+		if (command_number(n->commands[i]) == number)
+			return n->commands[i];
+	return NULL;
+}
+
+static void
+take_refused(struct command *c, struct cursor payload)
+{
+	union protocol_body body;
+
+	if (protocol_decode(PROTOCOL_REFUSE, payload, &body) < 0)
+		body.refuse.status = (uint32_t)-HT_ERR_INTERNAL;
+	command_refused(c, &body.refuse);
+}
+
+/*
+ * A channel stays until its REFUSED or EXITED has come, so there is none of
+ * which the listener could still speak.
+ */
+static void
+take_message(struct network *n, const struct relay_message *m)
+{
+	struct cursor payload = m->payload;
+	struct command *c = find_command(n, m->channel);
+	uint32_t status;
+
+	if (m->type == RELAY_DRAIN)
+		n->draining = true;
+	else if (c == NULL)
+		n->host.broken = true;
+	else if (m->type == RELAY_STARTED)
+		command_started(c, m->fd);
+	else if (m->type == RELAY_REFUSED)
+		take_refused(c, payload);
+	else if (m->type == RELAY_EXITED &&
+	    cursor_u32be(&payload, &status) == 0)
+		command_exited(c, (int)status);
+}
+
+/* One message, waiting for it.  The listener's end is ours. */
+static int
+receive(struct network *n, struct relay_message *m)
+{
+	struct ht_error e;
+	int rc = relay_receive(n->host.relay, RELAY_LISTENER, m, &e);
+
+	if (rc < 0)
+		n->host.broken = true;
+	return rc;
+}
+
+/* --- authentication --------------------------------------------------------
+ */
+
+static int
+key_blob(ssh_key key, struct buf *blob)
+{
+	char *text = NULL;
+	int rc;
+
+	if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
+		return HT_ERR_DATA;
+	rc = base64_decode(cursor_over(text, strlen(text)), BASE64_STANDARD,
+	    blob);
+	ssh_string_free_char(text);
+	return rc;
+}
+
+/* Put the question to keyd.  Nothing else can happen meanwhile. */
+static bool
+ask(struct network *n, const struct protocol_session_blob *login)
+{
+	static struct relay_message m;
+	struct buf out = BUF_INIT;
+	struct ht_error e;
+	int rc;
+
+	protocol_session_put(&out, login);
+	rc = buf_failed(&out);
+	if (rc == 0 && out.len <= PROTOCOL_SESSION_MAX)
+		rc = relay_send(n->host.relay, RELAY_LOGIN, 0, buf_cursor(&out),
+		    NULL, &e);
+	else
+		rc = HT_ERR_DATA;
+	buf_free(&out);
+	if (rc < 0)
+		return false;
+	while (receive(n, &m) == 1) {
+		if (m.type == RELAY_ADMIT || m.type == RELAY_DENY)
+			return m.type == RELAY_ADMIT;
+		take_message(n, &m);
+	}
+	return false;
+}
+
+static bool
+is_admitted(const struct network *n, const struct protocol_session_blob *login)
+{
+	return n->admitted_key.len > 0 &&
+	    n->admitted_key.len == login->key.left &&
+	    memcmp(n->admitted_key.data, login->key.p, login->key.left) == 0 &&
+	    strcmp(n->admitted.user, login->user) == 0;
+}
+
+/*
+ * keyd's word for this key and this user name, asked once.  An attempt is a
+ * question: what was admitted may be asked again for nothing.
+ */
+static bool
+admit(struct network *n, const struct protocol_session_blob *login)
+{
+	if (is_admitted(n, login))
+		return true;
+	buf_reset(&n->admitted_key);
+	if (n->attempts >= n->conf->max_auth_tries) {
+		n->goodbye = "too many authentication failures";
+		return false;
+	}
+	n->attempts++;
+	if (!ask(n, login))
+		return false;
+	n->admitted = *login;
+	buf_bytes(&n->admitted_key, login->key.p, login->key.left);
+	return buf_failed(&n->admitted_key) == 0;
+}
+
+static void
+set_authenticated(struct network *n)
+{
+	struct ht_error e;
+
+	if (relay_send(n->host.relay, RELAY_AUTHENTICATED, 0,
+	        cursor_over(NULL, 0), NULL, &e) < 0) {
+		n->host.broken = true;
+		return;
+	}
+	memcpy(n->host.user, n->admitted.user, sizeof(n->host.user));
+	n->host.key = n->admitted_key;
+	memset(&n->admitted_key, 0, sizeof(n->admitted_key));
+	n->busy = loop_now();
+	n->authenticated = true;
+}
+
+static bool
+is_sk(ssh_key key)
+{
+	const char *name = ssh_key_type_to_char(ssh_key_type(key));
+
+	return name != NULL && strncmp(name, "sk-", 3) == 0;
+}
+
+/*
+ * Called for the question whether a key would do, and again with a signature
+ * that libssh has verified.  Only the latter lets anybody in.
+ */
+static int
+on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
+    char state, void *cookie)
+{
+	struct network *n = cookie;
+	struct protocol_session_blob login;
+	struct buf blob = BUF_INIT;
+	bool good;
+
+	(void)session;
+	memset(&login, 0, sizeof(login));
+	if (n->authenticated || n->goodbye != NULL || n->host.broken ||
+	    (state != SSH_PUBLICKEY_STATE_NONE &&
+	        state != SSH_PUBLICKEY_STATE_VALID) ||
+	    strlen(user) >= sizeof(login.user) ||
+	    (is_sk(key) && !n->conf->allow_sk))
+		return SSH_AUTH_DENIED;
+	memcpy(login.user, user, strlen(user));
+	good = key_blob(key, &blob) == 0;
+	login.key = buf_cursor(&blob);
+	good = good && admit(n, &login);
+	buf_free(&blob);
+	if (good && state == SSH_PUBLICKEY_STATE_VALID)
+		set_authenticated(n);
+	return good && !n->host.broken ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+}
+
+/* --- channels --------------------------------------------------------------
+ */
+
+static ssh_channel
+on_channel(ssh_session session, void *cookie)
+{
+	struct network *n = cookie;
+	struct command *c;
+
+	(void)session;
+	if (!n->authenticated || n->draining || n->goodbye != NULL ||
+	    n->ncommands >= RELAY_SESSIONS_MAX)
+		return NULL;
+	c = command_new(&n->host, ++n->number);
+	if (c == NULL)
+		return NULL;
+	n->commands[n->ncommands++] = c;
+	return command_ssh(c);
+}
+
+/* Move what can be moved; drop what is over. */
+static void
+serve_commands(struct network *n)
+{
+	size_t i = 0;
+
+	while (i < n->ncommands && !n->host.broken) {
+		command_serve(n->commands[i]);
+		if (command_active(n->commands[i])) {
+			n->started = true;
+			n->busy = loop_now();
+		}
+		if (command_over(n->commands[i])) {
+			command_free(n->commands[i]);
+			n->commands[i] = n->commands[--n->ncommands];
+		} else {
+			i++;
+		}
+	}
+}
+
+static bool
+is_busy(const struct network *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->ncommands; i++)
+		if (command_active(n->commands[i]))
+			return true;
+	return false;
+}
+
+/* --- time ------------------------------------------------------------------
+ */
+
+/* Sooner of the two; 0 is never. */
+static uint64_t
+sooner(uint64_t a, uint64_t b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+static uint64_t
+probe_due(const struct network *n)
+{
+	uint64_t last = n->probed > n->heard ? n->probed : n->heard;
+
+	if (n->conf->keepalive == 0 || !n->authenticated)
+		return 0;
+	return last + (uint64_t)n->conf->keepalive * 1000;
+}
+
+static uint64_t
+idle_due(const struct network *n)
+{
+	if (!n->authenticated || is_busy(n))
+		return 0;
+	if (n->draining)
+		return n->busy + (n->ncommands > 0 ? LINGER : 1);
+	return n->busy + (uint64_t)n->conf->idle * 1000;
+}
+
+/* What poll(2) takes.  Before the login the listener has the clock. */
+static int
+timeout(const struct network *n)
+{
+	uint64_t due = sooner(probe_due(n), idle_due(n)), now = loop_now();
+
+	if (due == 0)
+		return -1;
+	return due > now ? (int)(due - now) : 0;
+}
+
+/*
+ * A probe asks for an answer, any answer.  libssh sends the next one only
+ * after it was called once more to take that in.
+ */
+static void
+probe(struct network *n)
+{
+	if (n->probed <= n->heard)
+		n->probes = 0;
+	if (n->probes++ == PROBES) {
+		n->goodbye = "the client does not answer";
+		return;
+	}
+	(void)ssh_send_keepalive(n->host.session);
+	(void)ssh_send_keepalive(n->host.session);
+	n->probed = loop_now();
+}
+
+static void
+check_times(struct network *n)
+{
+	uint64_t now = loop_now(), due;
+
+	due = probe_due(n);
+	if (due != 0 && due <= now)
+		probe(n);
+	due = idle_due(n);
+	if (due != 0 && due <= now)
+		n->goodbye = n->draining ? "the server is being stopped"
+		                         : "idle for too long";
+}
+
+/* --- the loop --------------------------------------------------------------
+ */
+
+/*
+ * Let libssh read and write as long as there is something.  It must be asked
+ * without a time to wait: it would not tell about anything else.
+ */
+static void
+pump(struct network *n)
+{
+	int i, rc = SSH_OK;
+
+	for (i = 0; i < ROUNDS && rc == SSH_OK; i++)
+		rc = ssh_event_dopoll(n->event, 0);
+	if (rc == SSH_ERROR || !ssh_is_connected(n->host.session))
+		n->host.broken = true;
+}
+
+/* Acknowledge at once: each step of a login waits for the one before. */
+static void
+acknowledge_quickly(void)
+{
+	const int on = 1;
+
+	(void)setsockopt(JAIL_SOCKET, IPPROTO_TCP, TCP_QUICKACK, &on,
+	    sizeof(on));
+}
+
+static void
+wait_for_something(struct network *n, bool *heard, bool *relayed)
+{
+	struct pollfd p[2 + RELAY_SESSIONS_MAX * COMMAND_POLLS];
+	int flags = ssh_get_poll_flags(n->host.session);
+	nfds_t used = 2;
+	size_t i;
+
+	memset(p, 0, sizeof(p));
+	p[0].fd = JAIL_SOCKET;
+	p[0].events = POLLIN;
+	if ((flags & SSH_WRITE_PENDING) != 0)
+		p[0].events |= POLLOUT;
+	p[1].fd = n->host.relay;
+	p[1].events = POLLIN;
+	for (i = 0; i < n->ncommands; i++, used += COMMAND_POLLS)
+		command_polls(n->commands[i], &p[used]);
+	if (!n->started)
+		acknowledge_quickly();
+	if (poll(p, used, timeout(n)) < 0)
+		memset(p, 0, sizeof(p));
+	*heard = (p[0].revents & ~POLLOUT) != 0;
+	*relayed = p[1].revents != 0;
+}
+
+static void
+run(struct network *n)
+{
+	static struct relay_message m;
+	bool heard, relayed;
+
+	while (!n->host.broken && n->goodbye == NULL) {
+		wait_for_something(n, &heard, &relayed);
+		if (heard)
+			n->heard = loop_now();
+		if (relayed && receive(n, &m) == 1)
+			take_message(n, &m);
+		pump(n);
+		serve_commands(n);
+		check_times(n);
+	}
+	if (n->goodbye == NULL || n->host.broken)
+		return;
+	pump(n);
+	ssh_session_set_disconnect_message(n->host.session, n->goodbye);
+	ssh_disconnect(n->host.session);
+}
+
+static int
+begin(struct network *n, ssh_bind bind)
+{
+	const int on = 1;
+	struct ht_error e;
+
+	(void)setsockopt(JAIL_SOCKET, IPPROTO_TCP, TCP_NODELAY, &on,
+	    sizeof(on));
+	if (proc_nonblock(JAIL_SOCKET, &e) < 0)
+		return e.code;
+	n->host.session = transport_session(bind, JAIL_SOCKET);
+	n->event = ssh_event_new();
+	if (n->host.session == NULL || n->event == NULL)
+		return HT_ERR_INTERNAL;
+	ssh_callbacks_init(&n->callbacks);
+	n->callbacks.userdata = n;
+	n->callbacks.auth_pubkey_function = on_key;
+	n->callbacks.channel_open_request_session_function = on_channel;
+	if (ssh_set_server_callbacks(n->host.session, &n->callbacks) < 0 ||
+	    ssh_handle_key_exchange(n->host.session) == SSH_ERROR ||
+	    ssh_event_add_session(n->event, n->host.session) < 0)
+		return HT_ERR_INTERNAL;
+	return 0;
+}
+
+int
+network_run(ssh_bind bind, const struct conf_ssh *conf,
+    const struct network_peer *peer)
+{
+	static struct network n;
+
+	n.conf = conf;
+	n.host.relay = JAIL_RELAY;
+	(void)snprintf(n.connection, sizeof(n.connection),
+	    "SSH_CONNECTION=%s %s %s %s", peer->address, peer->port,
+	    peer->local, peer->local_port);
+	n.host.connection = n.connection;
+	n.heard = loop_now();
+	if (begin(&n, bind) < 0)
+		return -HT_ERR_INTERNAL;
+	run(&n);
+	return 0;
+}

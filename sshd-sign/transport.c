@@ -1,0 +1,126 @@
+#include "config.h"
+
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include "sshd-sign/transport.h"
+
+#define KEY_EXCHANGE "curve25519-sha256,curve25519-sha256@libssh.org"
+
+/*
+ * Nothing but AES-GCM: with a choice, clients take a slower cipher.  It needs
+ * no MAC, but a list may not be empty.
+ */
+#define CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+#define MACS "hmac-sha2-256-etm@openssh.com"
+
+#define HOST_KEYS                                                              \
+	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"                 \
+	"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
+
+/*
+ * libssh compares this list with a plain signature's name and shows it to
+ * clients, which look for the names of certificates in it: both are listed.
+ */
+#define USER_KEYS                                                              \
+	"ssh-ed25519-cert-v01@openssh.com,"                                    \
+	"ecdsa-sha2-nistp256-cert-v01@openssh.com,"                            \
+	"ecdsa-sha2-nistp384-cert-v01@openssh.com,"                            \
+	"ecdsa-sha2-nistp521-cert-v01@openssh.com,"                            \
+	"rsa-sha2-512-cert-v01@openssh.com,"                                   \
+	"rsa-sha2-256-cert-v01@openssh.com," HOST_KEYS
+#define USER_SK_KEYS                                                           \
+	",sk-ssh-ed25519-cert-v01@openssh.com,"                                \
+	"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,"                         \
+	"sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
+
+struct option {
+	enum ssh_bind_options_e name;
+	const char *value;
+};
+
+static int
+set_options(ssh_bind bind, const struct conf_ssh *conf, struct ht_error *e)
+{
+	const struct option options[] = {
+		{ SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGE },
+		{ SSH_BIND_OPTIONS_CIPHERS_C_S, CIPHERS },
+		{ SSH_BIND_OPTIONS_CIPHERS_S_C, CIPHERS },
+		{ SSH_BIND_OPTIONS_HMAC_C_S, MACS },
+		{ SSH_BIND_OPTIONS_HMAC_S_C, MACS },
+		{ SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, HOST_KEYS },
+		{ SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES,
+		    conf->allow_sk ? USER_KEYS USER_SK_KEYS : USER_KEYS },
+		{ SSH_BIND_OPTIONS_BANNER, "htsign" },
+	};
+	bool no_file = false;
+	size_t i;
+
+	if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG,
+	        &no_file) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "libssh: %s",
+		    ssh_get_error(bind));
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (ssh_bind_options_set(bind, options[i].name,
+		        options[i].value) < 0)
+			return ht_error_set(e, HT_ERR_INTERNAL, "libssh: %s",
+			    ssh_get_error(bind));
+	return 0;
+}
+
+/*
+ * The key itself, not its file's name: a network process cannot open files.
+ */
+static int
+import_key(ssh_bind bind, const char *path, struct ht_error *e)
+{
+	ssh_key key = NULL;
+
+	if (ssh_pki_import_privkey_file(path, NULL, NULL, NULL, &key) != SSH_OK)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s: no private host key that can be read", path);
+	if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) < 0) {
+		ssh_key_free(key);
+		return ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
+		    ssh_get_error(bind));
+	}
+	return 0;
+}
+
+ssh_bind
+transport_new(const struct conf_ssh *conf, struct ht_error *e)
+{
+	ssh_bind bind = NULL;
+	size_t i;
+	int rc;
+
+	(void)ssh_set_log_level(SSH_LOG_NOLOG);
+	if (ssh_init() < 0 || (bind = ssh_bind_new()) == NULL) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "libssh: no start");
+		return NULL;
+	}
+	rc = set_options(bind, conf, e);
+	for (i = 0; i < conf->nhost_keys && rc == 0; i++)
+		rc = import_key(bind, conf->host_keys[i], e);
+	if (rc == 0)
+		return bind;
+	ssh_bind_free(bind);
+	return NULL;
+}
+
+ssh_session
+transport_session(ssh_bind bind, int fd)
+{
+	ssh_session session = ssh_new();
+
+	if (session == NULL)
+		return NULL;
+	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "no") == 0 &&
+	    ssh_bind_accept_fd(bind, session, fd) == SSH_OK) {
+		ssh_set_blocking(session, 0);
+		ssh_set_auth_methods(session, SSH_AUTH_METHOD_PUBLICKEY);
+		return session;
+	}
+	ssh_free(session);
+	return NULL;
+}

@@ -59,8 +59,8 @@ read_key(struct chain *chain, struct ht_error *e)
 	char group[32] = "";
 
 	if (key == NULL)
-		return spc_crypto_error(
-		    e, HT_ERR_DATA, "certificate 1 has no usable public key");
+		return spc_crypto_error(e, HT_ERR_DATA,
+		    "certificate 1 has no usable public key");
 	chain->bits = (unsigned int)EVP_PKEY_get_bits(key);
 	if (EVP_PKEY_is_a(key, "RSA")) {
 		chain->key = CHAIN_RSA;
@@ -97,8 +97,8 @@ find_weakness(struct chain *chain)
 	}
 	for (i = 0; i < sk_X509_num(chain->certificates); i++) {
 		certificate = sk_X509_value(chain->certificates, i);
-		if (X509_get_signature_info(
-		        certificate, &digest, NULL, NULL, NULL) != 1)
+		if (X509_get_signature_info(certificate, &digest, NULL, NULL,
+		        NULL) != 1)
 			digest = NID_undef;
 		if ((digest == NID_sha1 || digest == NID_md5 ||
 		        digest == NID_md5_sha1) &&
@@ -196,8 +196,8 @@ chain_load(const void *pem, size_t n, struct chain **chain, struct ht_error *e)
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	if ((rc = x509_read_pem(
-	         pem, n, CHAIN_CERTIFICATES, &c->certificates, e)) < 0 ||
+	if ((rc = x509_read_pem(pem, n, CHAIN_CERTIFICATES, &c->certificates,
+	         e)) < 0 ||
 	    (rc = x509_check_code_signing(leaf_of(c), e)) < 0 ||
 	    (rc = read_key(c, e)) < 0 || (rc = check_order(c, e)) < 0 ||
 	    (rc = read_validity(c, e)) < 0 || (rc = read_names(c, e)) < 0)
@@ -258,8 +258,8 @@ chain_fingerprint(const struct chain *chain, uint8_t out[32])
 }
 
 void
-chain_validity(
-    const struct chain *chain, int64_t *not_before, int64_t *not_after)
+chain_validity(const struct chain *chain, int64_t *not_before,
+    int64_t *not_after)
 {
 	*not_before = chain->not_before;
 	*not_after = chain->not_after;
@@ -278,8 +278,8 @@ chain_spki(const struct chain *chain, struct buf *out, struct ht_error *e)
 
 	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf_of(chain)), &der);
 	if (n <= 0)
-		return spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot encode the public key");
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot encode the public key");
 	buf_bytes(out, der, (size_t)n);
 	OPENSSL_free(der);
 	if (buf_failed(out) < 0)

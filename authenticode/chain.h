@@ -36,8 +36,8 @@ struct chain;
  * 0 and *chain, or HT_ERR_DATA with what is wrong and which certificate,
  * HT_ERR_INTERNAL without memory; *chain is NULL then.
  */
-int chain_load(
-    const void *pem, size_t n, struct chain **chain, struct ht_error *e);
+int chain_load(const void *pem, size_t n, struct chain **chain,
+    struct ht_error *e);
 void chain_free(struct chain *chain); /* NULL is fine */
 
 /*
@@ -71,8 +71,8 @@ void chain_fingerprint(const struct chain *chain, uint8_t out[32]);
  * When all certificates of the chain are valid: seconds since 1970, from
  * *not_before to *not_after, both inclusive.
  */
-void chain_validity(
-    const struct chain *chain, int64_t *not_before, int64_t *not_after);
+void chain_validity(const struct chain *chain, int64_t *not_before,
+    int64_t *not_after);
 
 /*
  * Append the DER of the signer's SubjectPublicKeyInfo (RFC 5280) to out; and

@@ -74,8 +74,8 @@ attributes_digest(const STACK_OF(X509_ATTRIBUTE) * attributes,
 	n = ASN1_item_i2d((const ASN1_VALUE *)attributes, &der,
 	    ASN1_ITEM_rptr(ATTRIBUTES_AS_THEY_ARE));
 	if (n <= 0)
-		return spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot encode the signed attributes");
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot encode the signed attributes");
 	rc = digest_of(der, (size_t)n, algorithm, digest, e);
 	OPENSSL_free(der);
 	return rc;
@@ -93,13 +93,13 @@ attributes_sort(STACK_OF(X509_ATTRIBUTE) * *attributes, struct ht_error *e)
 	    ASN1_ITEM_rptr(ATTRIBUTES_SORTED));
 	if (n > 0) {
 		p = der;
-		sorted = (STACK_OF(X509_ATTRIBUTE) *)ASN1_item_d2i(
-		    NULL, &p, n, ASN1_ITEM_rptr(ATTRIBUTES_SORTED));
+		sorted = (STACK_OF(X509_ATTRIBUTE) *)ASN1_item_d2i(NULL, &p, n,
+		    ASN1_ITEM_rptr(ATTRIBUTES_SORTED));
 	}
 	OPENSSL_free(der);
 	if (sorted == NULL)
-		return spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot encode the signed attributes");
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot encode the signed attributes");
 	sk_X509_ATTRIBUTE_pop_free(*attributes, X509_ATTRIBUTE_free);
 	*attributes = sorted;
 	return 0;
@@ -120,8 +120,8 @@ content_digest(const void *der, size_t n, const char *algorithm,
 	kind = ASN1_get_object(&p, &length, &tag, &class, (long)n);
 	/* The error bit, and the bit of a BER length that is not given. */
 	if ((kind & 0x81) != 0 || p + length != (const unsigned char *)der + n)
-		return spc_crypto_error(
-		    e, HT_ERR_DATA, "content is not one DER value (X.690)");
+		return spc_crypto_error(e, HT_ERR_DATA,
+		    "content is not one DER value (X.690)");
 	return digest_of(p, (size_t)length, algorithm, digest, e);
 }
 
@@ -139,8 +139,8 @@ signature_verify(X509 *certificate, const struct spc_digest *digest,
 	    EVP_PKEY_CTX_set_signature_md(verify, spc_md(digest->algorithm)) !=
 	        1)
 		goto out;
-	if (EVP_PKEY_verify(
-	        verify, signature, n, digest->value, digest->length) == 1)
+	if (EVP_PKEY_verify(verify, signature, n, digest->value,
+	        digest->length) == 1)
 		rc = 0;
 out:
 	if (rc < 0)

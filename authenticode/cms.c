@@ -15,6 +15,7 @@
 #include "authenticode/spc-asn1.h"
 #include "authenticode/utf16.h"
 #include "authenticode/x509.h"
+#include "lib/utf8.h"
 
 /* What an ASN.1 time can say: 1950-01-01 to 9999-12-31 (RFC 5280 4.1.2.5). */
 #define TIME_FIRST (-631152000LL)
@@ -35,22 +36,22 @@ struct cms_signer {
  * A text of the options: NULL and "" are none.
  */
 static int
-check_text(
-    const char *what, const char *text, bool ascii_only, struct ht_error *e)
+check_text(const char *what, const char *text, bool ascii_only,
+    struct ht_error *e)
 {
-	struct cursor c;
+	const uint8_t *p = (const uint8_t *)text;
+	size_t n = text == NULL ? 0 : strlen(text);
+	size_t length;
 	uint32_t v;
 
-	if (text == NULL)
-		return 0;
-	c = cursor_over(text, strlen(text));
-	if (c.left > CMS_TEXT_MAX)
+	if (n > CMS_TEXT_MAX)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the %s is longer than %d bytes", what, CMS_TEXT_MAX);
-	while (c.left > 0) {
-		if (utf8_next(&c, &v) < 0)
-			return ht_error_set(
-			    e, HT_ERR_USAGE, "the %s is not UTF-8", what);
+	for (; n > 0; p += length, n -= length) {
+		length = utf8_next(p, n, &v);
+		if (length == 0)
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "the %s is not UTF-8", what);
 		if (v < 0x20 || (v >= 0x7f && v < 0xa0))
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "the %s holds a control character", what);
@@ -95,8 +96,8 @@ is_ascii(const char *text)
  * length).
  */
 static int
-add_attribute(
-    SIGNER_INFO *info, const char *oid, int type, const void *value, int n)
+add_attribute(SIGNER_INFO *info, const char *oid, int type, const void *value,
+    int n)
 {
 	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
 	X509_ATTRIBUTE *attribute = NULL;
@@ -124,8 +125,8 @@ add_content_type(SIGNER_INFO *info)
 	int rc = -1;
 
 	if (type != NULL)
-		rc = add_attribute(
-		    info, OID_CONTENT_TYPE, V_ASN1_OBJECT, type, -1);
+		rc = add_attribute(info, OID_CONTENT_TYPE, V_ASN1_OBJECT, type,
+		    -1);
 	ASN1_OBJECT_free(type);
 	return rc;
 }
@@ -164,8 +165,8 @@ add_statement_type(SIGNER_INFO *info, bool commercial)
 	purpose = NULL;
 	n = i2d_SPC_STATEMENT_TYPE(statement, &der);
 	if (n > 0)
-		rc = add_attribute(
-		    info, OID_SPC_STATEMENT_TYPE, V_ASN1_SEQUENCE, der, n);
+		rc = add_attribute(info, OID_SPC_STATEMENT_TYPE,
+		    V_ASN1_SEQUENCE, der, n);
 out:
 	OPENSSL_free(der);
 	sk_ASN1_OBJECT_pop_free(statement, ASN1_OBJECT_free);
@@ -241,8 +242,8 @@ add_opus_info(SIGNER_INFO *info, const struct cms_options *options)
 	}
 	n = i2d_SPC_SP_OPUS_INFO(opus, &der);
 	if (n > 0)
-		rc = add_attribute(
-		    info, OID_SPC_SP_OPUS_INFO, V_ASN1_SEQUENCE, der, n);
+		rc = add_attribute(info, OID_SPC_SP_OPUS_INFO, V_ASN1_SEQUENCE,
+		    der, n);
 out:
 	OPENSSL_free(der);
 	SPC_SP_OPUS_INFO_free(opus);
@@ -339,8 +340,8 @@ set_signer(SIGNER_INFO *info, const struct chain *chain, int digest_nid)
 	                                        : NID_X9_62_id_ecPublicKey;
 
 	if (ASN1_INTEGER_set(info->version, 1) != 1 ||
-	    X509_NAME_set(
-	        &info->signer->issuer, X509_get_issuer_name(certificate)) != 1)
+	    X509_NAME_set(&info->signer->issuer,
+	        X509_get_issuer_name(certificate)) != 1)
 		return -1;
 	ASN1_INTEGER_free(info->signer->serial);
 	info->signer->serial =
@@ -401,8 +402,8 @@ cms_signer_new(const struct chain *chain, const char *format,
 	        0)
 		goto out;
 	if (build(s, chain, content, n, &digest, options) < 0) {
-		rc = spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot make the SignedData");
+		rc = spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot make the SignedData");
 		goto out;
 	}
 	if ((rc = attributes_sort(&s->info->signed_attributes, e)) < 0 ||
@@ -444,8 +445,8 @@ cms_signer_signature(struct cms_signer *signer, const void *signature, size_t n,
 {
 	int rc;
 
-	rc = signature_verify(
-	    signer->certificate, &signer->attributes, signature, n, e);
+	rc = signature_verify(signer->certificate, &signer->attributes,
+	    signature, n, e);
 	if (rc < 0) {
 		if (e != NULL)
 			e->code = HT_ERR_INTERNAL;
@@ -453,8 +454,8 @@ cms_signer_signature(struct cms_signer *signer, const void *signature, size_t n,
 	}
 	if (ASN1_OCTET_STRING_set(signer->info->signature, signature, (int)n) !=
 	    1)
-		return spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot keep the signature");
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot keep the signature");
 	signer->is_signed = true;
 	return 0;
 }
@@ -497,8 +498,8 @@ out:
 }
 
 int
-cms_signer_finish(
-    const struct cms_signer *signer, struct buf *der, struct ht_error *e)
+cms_signer_finish(const struct cms_signer *signer, struct buf *der,
+    struct ht_error *e)
 {
 	CONTENT_INFO *info = NULL;
 	unsigned char *encoded = NULL;
@@ -512,8 +513,8 @@ cms_signer_finish(
 		goto out;
 	ASN1_OBJECT_free(info->type);
 	info->type = OBJ_nid2obj(NID_pkcs7_signed);
-	info->content = ASN1_TYPE_pack_sequence(
-	    ASN1_ITEM_rptr(SIGNED_DATA), signer->data, NULL);
+	info->content = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
+	    signer->data, NULL);
 	if (info->content == NULL)
 		goto out;
 	n = i2d_CONTENT_INFO(info, &encoded);

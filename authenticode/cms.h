@@ -79,14 +79,14 @@ int cms_signer_signature(struct cms_signer *signer, const void *signature,
  * ECDSA-Sig-Value for those n bytes to out.  HT_ERR_DATA if n is odd, zero or
  * above 132.
  */
-int cms_ecdsa_der(
-    const void *raw, size_t n, struct buf *out, struct ht_error *e);
+int cms_ecdsa_der(const void *raw, size_t n, struct buf *out,
+    struct ht_error *e);
 
 /*
  * Append the DER of the ContentInfo to der.  HT_ERR_INTERNAL if no signature
  * was taken before, or no memory.  It may be called again.
  */
-int cms_signer_finish(
-    const struct cms_signer *signer, struct buf *der, struct ht_error *e);
+int cms_signer_finish(const struct cms_signer *signer, struct buf *der,
+    struct ht_error *e);
 
 #endif

@@ -53,7 +53,7 @@ authenticode_init(struct ht_error *e)
 	            OPENSSL_INIT_ADD_ALL_DIGESTS,
 	        NULL) != 1 ||
 	    fetch_all() < 0)
-		return spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "libcrypto cannot start");
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "libcrypto cannot start");
 	return 0;
 }

@@ -40,15 +40,15 @@ unpack(struct pkcs7 *p7, const void *der, size_t n, struct ht_error *e)
 
 	info = d2i_CONTENT_INFO(NULL, &p, (long)n);
 	if (info == NULL)
-		return spc_crypto_error(
-		    e, HT_ERR_DATA, "PKCS#7: not a ContentInfo (RFC 2315 7)");
+		return spc_crypto_error(e, HT_ERR_DATA,
+		    "PKCS#7: not a ContentInfo (RFC 2315 7)");
 	if (p != (const unsigned char *)der + n)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: bytes left over behind the ContentInfo");
 	else if (OBJ_obj2nid(info->type) != NID_pkcs7_signed ||
 	    info->content == NULL)
-		rc = ht_error_set(
-		    e, HT_ERR_DATA, "PKCS#7: not SignedData (RFC 2315 7)");
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: not SignedData (RFC 2315 7)");
 	if (rc == 0) {
 		p7->data = ASN1_TYPE_unpack_sequence(
 		    ASN1_ITEM_rptr(SIGNED_DATA), info->content);
@@ -194,8 +194,8 @@ pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 
 	*p7 = NULL;
 	if (n > PKCS7_MAX)
-		return ht_error_set(
-		    e, HT_ERR_DATA, "PKCS#7: over %zu bytes", PKCS7_MAX);
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_MAX);
 	parsed = calloc(1, sizeof(*parsed));
 	if (parsed == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
@@ -227,8 +227,8 @@ pkcs7_content(const struct pkcs7 *p7)
 {
 	const ASN1_STRING *octets = p7->data->content->content->value.sequence;
 
-	return cursor_over(
-	    ASN1_STRING_get0_data(octets), (size_t)ASN1_STRING_length(octets));
+	return cursor_over(ASN1_STRING_get0_data(octets),
+	    (size_t)ASN1_STRING_length(octets));
 }
 
 const char *
@@ -330,8 +330,8 @@ pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e)
 	int rc;
 
 	if ((rc = check_attributes(p7, e)) < 0 ||
-	    (rc = attributes_digest(
-	         p7->info->signed_attributes, p7->algorithm, &digest, e)) < 0 ||
+	    (rc = attributes_digest(p7->info->signed_attributes, p7->algorithm,
+	         &digest, e)) < 0 ||
 	    (rc = signature_verify(p7->signer, &digest,
 	         ASN1_STRING_get0_data(signature),
 	         (size_t)ASN1_STRING_length(signature), e)) < 0 ||
@@ -391,11 +391,11 @@ verify_path(const struct pkcs7 *p7, X509_STORE *roots, struct ht_error *e)
 	int rc;
 
 	if (path == NULL ||
-	    X509_STORE_CTX_init(
-	        path, roots, p7->signer, p7->data->certificates) != 1 ||
+	    X509_STORE_CTX_init(path, roots, p7->signer,
+	        p7->data->certificates) != 1 ||
 	    X509_STORE_CTX_set_purpose(path, X509_PURPOSE_ANY) != 1)
-		rc = spc_crypto_error(
-		    e, HT_ERR_INTERNAL, "cannot check the chain");
+		rc = spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot check the chain");
 	else if (X509_verify_cert(path) != 1)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "the certificate chain is not valid: %s",
@@ -409,8 +409,8 @@ verify_path(const struct pkcs7 *p7, X509_STORE *roots, struct ht_error *e)
 }
 
 int
-pkcs7_verify_chain(
-    const struct pkcs7 *p7, const void *pem, size_t n, struct ht_error *e)
+pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
+    struct ht_error *e)
 {
 	STACK_OF(X509) *certificates = NULL;
 	X509_STORE *roots = NULL;
@@ -429,10 +429,10 @@ pkcs7_verify_chain(
 	if (roots == NULL)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	for (i = 0; rc == 0 && i < sk_X509_num(certificates); i++) {
-		if (X509_STORE_add_cert(
-		        roots, sk_X509_value(certificates, i)) != 1)
-			rc = spc_crypto_error(
-			    e, HT_ERR_INTERNAL, "cannot take a root");
+		if (X509_STORE_add_cert(roots,
+		        sk_X509_value(certificates, i)) != 1)
+			rc = spc_crypto_error(e, HT_ERR_INTERNAL,
+			    "cannot take a root");
 	}
 	if (rc == 0)
 		rc = verify_path(p7, roots, e);

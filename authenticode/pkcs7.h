@@ -21,8 +21,8 @@ struct pkcs7;
  * is not SignedData with one signer, whose certificate is in it, over embedded
  * content.  Nothing is verified yet.  *p7 is NULL on error.
  */
-int pkcs7_parse(
-    const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e);
+int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
+    struct ht_error *e);
 void pkcs7_free(struct pkcs7 *p7); /* NULL is fine */
 
 /*
@@ -45,8 +45,8 @@ int pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e);
  * valid for code signing now (X.509 path validation, RFC 5280).  HT_ERR_USAGE
  * if the PEM holds no certificate, HT_ERR_DATA if there is no valid chain.
  */
-int pkcs7_verify_chain(
-    const struct pkcs7 *p7, const void *pem, size_t n, struct ht_error *e);
+int pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
+    struct ht_error *e);
 
 /*
  * What the shell asks of a PKCS#7 that keyd sent: it parses, its content is

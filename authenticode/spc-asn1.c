@@ -57,8 +57,8 @@ ASN1_ITEM_TEMPLATE(SPC_STATEMENT_TYPE) =
 static_ASN1_ITEM_TEMPLATE_END(SPC_STATEMENT_TYPE)
     /* clang-format on */
 
-    int i2d_SPC_STATEMENT_TYPE(
-        const SPC_STATEMENT_TYPE *purposes, unsigned char **der)
+    int i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes,
+        unsigned char **der)
 {
 	return ASN1_item_i2d((const ASN1_VALUE *)purposes, der,
 	    ASN1_ITEM_rptr(SPC_STATEMENT_TYPE));

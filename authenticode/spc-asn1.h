@@ -87,8 +87,8 @@ DECLARE_ASN1_FUNCTIONS(SPC_ATTRIBUTE)
 DECLARE_ASN1_FUNCTIONS(SPC_DIGEST_INFO)
 DECLARE_ASN1_FUNCTIONS(SPC_INDIRECT_DATA)
 DECLARE_ASN1_FUNCTIONS(SPC_SP_OPUS_INFO)
-int i2d_SPC_STATEMENT_TYPE(
-    const SPC_STATEMENT_TYPE *purposes, unsigned char **der);
+int i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes,
+    unsigned char **der);
 
 /*
  * Whether object is the identifier in dotted form.

@@ -123,8 +123,8 @@ pe_value(void)
 	name->type = SPC_STRING_UNICODE;
 	if (ASN1_STRING_set(name->value.unicode, text.data, (int)text.len) != 1)
 		goto out;
-	value = ASN1_TYPE_pack_sequence(
-	    ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA), image, NULL);
+	value = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA),
+	    image, NULL);
 out:
 	buf_free(&text);
 	SPC_PE_IMAGE_DATA_free(image);
@@ -145,8 +145,8 @@ fill_digest_info(SPC_DIGEST_INFO *info, const struct spc_digest *digest)
 	if (X509_ALGOR_set0(info->algorithm, OBJ_nid2obj(algorithms[i].nid),
 	        V_ASN1_NULL, NULL) != 1)
 		return -1;
-	if (ASN1_OCTET_STRING_set(
-	        info->digest, digest->value, (int)digest->length) != 1)
+	if (ASN1_OCTET_STRING_set(info->digest, digest->value,
+	        (int)digest->length) != 1)
 		return -1;
 	return 0;
 }
@@ -185,8 +185,8 @@ out:
 }
 
 static int
-read_digest(
-    const SPC_DIGEST_INFO *info, struct spc_digest *out, struct ht_error *e)
+read_digest(const SPC_DIGEST_INFO *info, struct spc_digest *out,
+    struct ht_error *e)
 {
 	const char *name = spc_algorithm_of(info->algorithm);
 	size_t length;
@@ -219,8 +219,8 @@ spc_read(const char *format, const void *der, size_t n,
 	if (f == NULL)
 		return ht_error_set(e, rc, "unknown format");
 	if (n > SPC_MAX)
-		return ht_error_set(
-		    e, rc, "SpcIndirectData: over %zu bytes", SPC_MAX);
+		return ht_error_set(e, rc, "SpcIndirectData: over %zu bytes",
+		    SPC_MAX);
 	data = d2i_SPC_INDIRECT_DATA(NULL, &p, (long)n);
 	if (data == NULL) {
 		rc = spc_crypto_error(e, rc,

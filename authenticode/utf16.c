@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "authenticode/utf16.h"
+#include "lib/utf8.h"
 
 #define REPLACEMENT 0xfffdU
 
@@ -11,56 +12,18 @@ is_surrogate(uint32_t character)
 }
 
 int
-utf8_next(struct cursor *c, uint32_t *character)
-{
-	/* The least character for each length: below it the form is overlong.
-	 */
-	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-	struct cursor at = *c;
-	size_t more;
-	size_t i;
-	uint32_t v;
-	uint8_t byte;
-
-	if (cursor_u8(&at, &byte) < 0)
-		return HT_ERR_DATA;
-	if (byte < 0x80) {
-		more = 0;
-		v = byte;
-	} else if ((byte & 0xe0) == 0xc0) {
-		more = 1;
-		v = byte & 0x1f;
-	} else if ((byte & 0xf0) == 0xe0) {
-		more = 2;
-		v = byte & 0x0f;
-	} else if ((byte & 0xf8) == 0xf0) {
-		more = 3;
-		v = byte & 0x07;
-	} else {
-		return HT_ERR_DATA;
-	}
-	for (i = 0; i < more; i++) {
-		if (cursor_u8(&at, &byte) < 0 || (byte & 0xc0) != 0x80)
-			return HT_ERR_DATA;
-		v = v << 6 | (byte & 0x3f);
-	}
-	if (v < least[more] || v > 0x10ffff || is_surrogate(v))
-		return HT_ERR_DATA;
-	*c = at;
-	*character = v;
-	return 0;
-}
-
-int
 utf16_from_utf8(const char *text, size_t n, struct buf *out, struct ht_error *e)
 {
-	struct cursor c = cursor_over(text, n);
+	const uint8_t *p = (const uint8_t *)text;
+	size_t length;
+	size_t at;
 	uint32_t v;
 
-	while (c.left > 0) {
-		if (utf8_next(&c, &v) < 0)
-			return ht_error_at(
-			    e, HT_ERR_DATA, n - c.left, "not UTF-8 (RFC 3629)");
+	for (at = 0; at < n; at += length) {
+		length = utf8_next(p + at, n - at, &v);
+		if (length == 0)
+			return ht_error_at(e, HT_ERR_DATA, at,
+			    "not UTF-8 (RFC 3629)");
 		if (v < 0x10000) {
 			buf_u16be(out, (uint16_t)v);
 		} else {

@@ -12,19 +12,12 @@
 #include "lib/error.h"
 
 /*
- * Take the next character of UTF-8 (RFC 3629) from c.  HT_ERR_DATA, and c stays
- * where it was, for a form that is cut, overlong, a surrogate or above
- * U+10FFFF, and at the end.
- */
-int utf8_next(struct cursor *c, uint32_t *character);
-
-/*
  * Append the n bytes of UTF-8 at text to out as UTF-16BE without a byte order
  * mark.  HT_ERR_DATA with the offset if it is not UTF-8; out then holds what
  * came before.
  */
-int utf16_from_utf8(
-    const char *text, size_t n, struct buf *out, struct ht_error *e);
+int utf16_from_utf8(const char *text, size_t n, struct buf *out,
+    struct ht_error *e);
 
 /*
  * Append the n bytes of UTF-16BE at p to out as UTF-8; a lone surrogate or an

@@ -89,8 +89,8 @@ x509_read_pem(const void *pem, size_t n, int max,
 	}
 	while ((rc = next_certificate(bio, &certificate, e)) > 0) {
 		if (++number > max)
-			rc = ht_error_set(
-			    e, HT_ERR_DATA, "more than %d certificates", max);
+			rc = ht_error_set(e, HT_ERR_DATA,
+			    "more than %d certificates", max);
 		else if (is_repeated(all, certificate))
 			rc = ht_error_set(e, HT_ERR_DATA,
 			    "certificate %d is there twice", number);
@@ -169,8 +169,8 @@ x509_subject(X509 *certificate)
 
 	if (bio == NULL)
 		return NULL;
-	if (X509_NAME_print_ex(
-	        bio, X509_get_subject_name(certificate), 0, flags) >= 0) {
+	if (X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0,
+	        flags) >= 0) {
 		n = BIO_get_mem_data(bio, &p);
 		text = n < 0 ? NULL : strndup(n > 0 ? p : "", (size_t)n);
 	}

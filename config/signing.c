@@ -77,6 +77,46 @@ read_pin(struct conf_reader *r, const config_setting_t *s,
 	return 0;
 }
 
+/* "NAME=value", as environ(7) has it. */
+static bool
+is_variable(const char *text)
+{
+	const char *c = text;
+
+	while (*c == '_' || (*c >= 'A' && *c <= 'Z') ||
+	    (*c >= 'a' && *c <= 'z') ||
+	    (c > text && *c >= '0' && *c <= '9'))
+		c++;
+	return c > text && *c == '=';
+}
+
+/* Variables for the module. */
+static int
+read_environment(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_token *token = out;
+	const config_setting_t *element;
+	int i, n = conf_length(r, s);
+	const char **texts;
+
+	if (n < 0 ||
+	    (texts = conf_alloc(r, (size_t)n, sizeof(*texts))) == NULL)
+		return r->e->code;
+	for (i = 0; i < n; i++) {
+		element = config_setting_get_elem(s, (unsigned int)i);
+		texts[i] = conf_string(r, element);
+		if (texts[i] == NULL)
+			return r->e->code;
+		if (!is_variable(texts[i]))
+			return conf_mistake(r, element,
+			    "%s takes \"NAME=value\"", f->key);
+	}
+	token->environment = texts;
+	token->nenvironment = (size_t)n;
+	return 0;
+}
+
 /* SoftHSM's library has had two names. */
 static bool
 is_softhsm(const char *module)
@@ -99,10 +139,11 @@ token_check(struct conf_reader *r, const config_setting_t *s,
 		    "token \"%s\" needs either module or file", token->name);
 	if (token->file != NULL &&
 	    (token->label != NULL || token->serial != NULL ||
-	        token->pin != CONF_PIN_NONE))
+	        token->pin != CONF_PIN_NONE || token->nenvironment > 0 ||
+	        token->nwritable > 0))
 		return conf_mistake(r, s,
-		    "token \"%s\" is a key file: label, serial and pin are "
-		    "for modules",
+		    "token \"%s\" is a key file: label, serial, pin, "
+		    "environment and writable are for modules",
 		    token->name);
 	if (token->module != NULL && token->label == NULL &&
 	    token->serial == NULL)
@@ -131,6 +172,9 @@ static const struct conf_field token_fields[] = {
 	{ "serial", conf_read_text, TOKEN(serial) },
 	{ "file", conf_read_path, TOKEN(file) },
 	{ .key = "pin", .read = read_pin },
+	{ .key = "environment", .read = read_environment },
+	{ "writable", conf_read_paths, TOKEN(writable),
+	    offsetof(struct conf_token, nwritable) },
 	{ "timeout", conf_read_number, TOKEN(timeout), .min = 1, .max = 600 },
 	{ .key = NULL },
 };

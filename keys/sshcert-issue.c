@@ -10,7 +10,6 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-#define TYPE_USER 1
 #define NONCE_SIZE 32
 
 /* A string that holds one string. */
@@ -58,7 +57,7 @@ put_claims(struct buf *b, const struct sshkey *ca,
 		return HT_ERR_INTERNAL;
 	buf_bytes(b, key->blob + key->body, key->blob_len - key->body);
 	buf_u64be(b, request->serial);
-	buf_u32be(b, TYPE_USER);
+	buf_u32be(b, SSHKEY_CERT_USER);
 	buf_text(b, key_id);
 	put_wrapped(b, principal);
 	buf_u64be(b, request->valid_after);
@@ -71,8 +70,8 @@ put_claims(struct buf *b, const struct sshkey *ca,
 }
 
 static int
-sign_claims(
-    const struct sshkey_private *ca, struct buf *blob, struct ht_error *e)
+sign_claims(const struct sshkey_private *ca, struct buf *blob,
+    struct ht_error *e)
 {
 	struct buf signature = BUF_INIT;
 	int rc;
@@ -115,8 +114,8 @@ sshcert_issue(const struct sshkey_private *ca,
 	if (!names_valid(person))
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the key id of a certificate needs a name");
-	(void)snprintf(
-	    key_id, sizeof(key_id), "%s/%" PRIu64, person, request->serial);
+	(void)snprintf(key_id, sizeof(key_id), "%s/%" PRIu64, person,
+	    request->serial);
 	if (put_claims(&blob, ca->public, request, key_id) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL,
 		    "a certificate could not be put together");

@@ -12,9 +12,6 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* PROTOCOL.certkeys: SSH_CERT_TYPE_USER. */
-#define TYPE_USER 1
-
 /* A nonce is 16 or 32 bytes where it was seen. */
 #define NONCE_MAX 128
 
@@ -146,7 +143,7 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 	if (cursor_u64be(in, &cert->serial) < 0 || cursor_u32be(in, &type) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the certificate is cut off");
-	if (type != TYPE_USER) {
+	if (type != SSHKEY_CERT_USER) {
 		*reason = SSHCERT_NOT_USER;
 		return ht_error_set(e, HT_ERR_DATA,
 		    "not the certificate of a user");

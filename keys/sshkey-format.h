@@ -15,6 +15,9 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
+/* PROTOCOL.certkeys: SSH_CERT_TYPE_USER. */
+#define SSHKEY_CERT_USER 1
+
 struct sshkey_format {
 	const char *name;      /* of the key */
 	const char *cert_name; /* of a certificate for it */
@@ -51,8 +54,8 @@ const struct sshkey_format *sshkey_format_of_group(const char *group);
  * Read the fields of a key of this format off c: what follows the name in a
  * key, and the nonce in a certificate.  As sshkey_parse.
  */
-struct sshkey *sshkey_read(
-    const struct sshkey_format *format, struct cursor *c, struct ht_error *e);
+struct sshkey *sshkey_read(const struct sshkey_format *format, struct cursor *c,
+    struct ht_error *e);
 
 /*
  * A positive mpint (RFC 4251 §5) in its shortest form, as its bytes without a
@@ -69,8 +72,8 @@ bool sshkey_is_blob(const struct sshkey *key, struct cursor blob);
 /*
  * As sshkey_fingerprint, for a blob that was not parsed.
  */
-int sshkey_blob_fingerprint(
-    struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
+int sshkey_blob_fingerprint(struct cursor blob,
+    char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
 
 /*
  * Take the blob of a line "type base64 [comment]" apart: append the decoded

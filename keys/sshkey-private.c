@@ -75,14 +75,14 @@ read_ed25519(struct cursor *c)
 	if (cursor_string(c, &public) < 0 || public.left != ED25519_SEED ||
 	    cursor_string(c, &secret) < 0 || secret.left != 2 * ED25519_SEED)
 		return NULL;
-	return EVP_PKEY_new_raw_private_key(
-	    EVP_PKEY_ED25519, NULL, secret.p, ED25519_SEED);
+	return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret.p,
+	    ED25519_SEED);
 }
 
 /* A key of group with the scalar in native byte order. */
 static EVP_PKEY *
-ecdsa_from_parts(
-    const char *group, struct cursor point, uint8_t *scalar, size_t n)
+ecdsa_from_parts(const char *group, struct cursor point, uint8_t *scalar,
+    size_t n)
 {
 	EVP_PKEY_CTX *ctx;
 	EVP_PKEY *evp = NULL;
@@ -92,10 +92,10 @@ ecdsa_from_parts(
 
 	memcpy(point_bytes, point.p, point.left);
 	memcpy(group_name, group, strlen(group) + 1);
-	params[0] = OSSL_PARAM_construct_utf8_string(
-	    OSSL_PKEY_PARAM_GROUP_NAME, group_name, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(
-	    OSSL_PKEY_PARAM_PUB_KEY, point_bytes, point.left);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+	    group_name, 0);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+	    point_bytes, point.left);
 	params[2] =
 	    OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, scalar, n);
 	params[3] = OSSL_PARAM_construct_end();
@@ -123,8 +123,8 @@ read_ecdsa(const struct sshkey_format *format, struct cursor *c)
 	number = BN_bin2bn(magnitude.p, (int)magnitude.left, NULL);
 	if (number != NULL &&
 	    BN_bn2nativepad(number, scalar, sizeof(scalar)) > 0)
-		evp = ecdsa_from_parts(
-		    format->group, point, scalar, sizeof(scalar));
+		evp = ecdsa_from_parts(format->group, point, scalar,
+		    sizeof(scalar));
 	BN_clear_free(number);
 	ht_wipe(scalar, sizeof(scalar));
 	return evp;
@@ -198,8 +198,8 @@ read_openssh(struct cursor c, struct cursor *public, struct ht_error *e)
 	}
 	evp = read_secret(secret);
 	if (evp == NULL)
-		ht_error_set(
-		    e, HT_ERR_DATA, "not an Ed25519 or ECDSA private key");
+		ht_error_set(e, HT_ERR_DATA,
+		    "not an Ed25519 or ECDSA private key");
 	return evp;
 }
 
@@ -226,8 +226,8 @@ read_pem(struct cursor file, struct ht_error *e)
 	BIO_free(bio);
 	ERR_clear_error();
 	if (evp == NULL)
-		ht_error_set(
-		    e, HT_ERR_DATA, "not an unencrypted private key file");
+		ht_error_set(e, HT_ERR_DATA,
+		    "not an unencrypted private key file");
 	return evp;
 }
 
@@ -254,8 +254,8 @@ put_ecdsa(EVP_PKEY *evp, struct buf *blob)
 
 	if (EVP_PKEY_get_utf8_string_param(evp, OSSL_PKEY_PARAM_GROUP_NAME,
 	        group, sizeof(group), NULL) != 1 ||
-	    EVP_PKEY_get_octet_string_param(
-	        evp, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) != 1)
+	    EVP_PKEY_get_octet_string_param(evp, OSSL_PKEY_PARAM_PUB_KEY, point,
+	        sizeof(point), &n) != 1)
 		return HT_ERR_DATA;
 	format = sshkey_format_of_group(group);
 	if (format == NULL)

@@ -122,21 +122,21 @@ sshkey_verify(const struct sshkey *key, struct cursor data,
 
 	if (cursor_string(&signature, &algorithm) < 0 ||
 	    cursor_string(&signature, &raw) < 0 || cursor_end(&signature) < 0)
-		return ht_error_set(
-		    e, HT_ERR_DENIED, "the signature is damaged");
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "the signature is damaged");
 	if (!algorithm_fits(key->format, algorithm, &digest))
 		return ht_error_set(e, HT_ERR_DENIED,
 		    "the signature's algorithm is not taken for a %s key",
 		    key->format->name);
 	if (key->format->curve != NULL) {
 		if (ecdsa_to_der(raw, der, &n) < 0)
-			return ht_error_set(
-			    e, HT_ERR_DENIED, "the ECDSA signature is damaged");
+			return ht_error_set(e, HT_ERR_DENIED,
+			    "the ECDSA signature is damaged");
 		raw = cursor_over(der, n);
 	}
 	if (evp_verify(key->evp, digest, data, raw) < 0)
-		return ht_error_set(
-		    e, HT_ERR_DENIED, "the signature does not verify");
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "the signature does not verify");
 	return 0;
 }
 
@@ -179,8 +179,8 @@ sshkey_private_sign(const struct sshkey_private *key, struct cursor data,
 		buf_string(signature, raw.data, raw.len);
 	}
 	if (rc < 0 || buf_failed(&raw) < 0 || buf_failed(signature) < 0)
-		rc = ht_error_set(
-		    e, HT_ERR_INTERNAL, "signing with an SSH key failed");
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "signing with an SSH key failed");
 	buf_free(&raw);
 	return rc;
 }

@@ -103,8 +103,8 @@ int sshkey_verify(const struct sshkey *key, struct cursor data,
  * file, HT_ERR_INTERNAL without memory.  What it copies on the way is wiped;
  * the file's bytes are the caller's to wipe.
  */
-struct sshkey_private *sshkey_private_load(
-    struct cursor file, struct ht_error *e);
+struct sshkey_private *sshkey_private_load(struct cursor file,
+    struct ht_error *e);
 void sshkey_private_free(struct sshkey_private *key); /* NULL is fine */
 
 /*

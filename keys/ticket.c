@@ -106,8 +106,8 @@ open_bytes(const uint8_t key[TICKET_KEY_SIZE], struct cursor bytes,
 		    "the ticket was not made here since the last start");
 	*reason = TICKET_MALFORMED;
 	if (read_claims(claims, t) < 0)
-		return ht_error_set(
-		    e, HT_ERR_DENIED, "the ticket is of another version");
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "the ticket is of another version");
 	return 0;
 }
 
@@ -124,8 +124,8 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 	*reason = TICKET_MALFORMED;
 	if (n == TICKET_TEXT_SIZE ||
 	    base64_decode(cursor_over(text, n), BASE64_URL, &bytes) < 0)
-		rc = ht_error_set(
-		    e, HT_ERR_DENIED, "the ticket is not a ticket");
+		rc = ht_error_set(e, HT_ERR_DENIED,
+		    "the ticket is not a ticket");
 	else
 		rc = open_bytes(key, buf_cursor(&bytes), &found, reason, e);
 	buf_free(&bytes);
@@ -143,6 +143,6 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 bool
 ticket_matches(const struct ticket *t, const struct sshcert *cert)
 {
-	return CRYPTO_memcmp(
-	           t->certificate, sshcert_sha256(cert), SSHCERT_SHA256) == 0;
+	return CRYPTO_memcmp(t->certificate, sshcert_sha256(cert),
+	           SSHCERT_SHA256) == 0;
 }

@@ -11,7 +11,7 @@
  * Nothing reaches a worker on the strength of an event that is not durable:
  *
  *	QUEUED ── room in the window, authorise() ──► WRITTEN
- *	WRITTEN ── store_commit, token_committed ──► COMMITTED
+ *	WRITTEN ── store_commit, tokens_committed ──► COMMITTED
  *	COMMITTED ── confirm() ──► SENT ── answer ──► done()
  *	SENT ── the worker died or hung, lost() ──► QUEUED again, or done()
  *
@@ -61,8 +61,8 @@ struct token_job_ops {
 	 * negative HT_ERR_* with *e ends the job: done() follows with that
 	 * error.
 	 */
-	int (*authorise)(
-	    void *cookie, unsigned int attempt, struct ht_error *e);
+	int (
+	    *authorise)(void *cookie, unsigned int attempt, struct ht_error *e);
 	/*
 	 * That event is durable: the verdict once more, right before the token
 	 * gets it.  As above.
@@ -128,15 +128,22 @@ void token_start(struct token *t, struct store *s);
 void token_spawned(struct token *t, int fd);
 
 /*
- * store_commit has returned 0: hand over what was waiting for it.
+ * store_commit has returned 0, and nothing was written since: take note of what
+ * that covers.  Then go on with it, which may write.
  */
+void token_mark_committed(struct token *t);
 void token_committed(struct token *t);
 
 /*
- * Queue a job; *job names it until it is done.  authorise, confirm and done
- * may be called before this returns only if it succeeds.  HT_ERR_UNAVAILABLE
- * if the token is locked ("an administrator must unlock it"), away or without
- * that key; HT_ERR_INTERNAL.
+ * Whether the token can be expected to sign with that key: 0, or
+ * HT_ERR_UNAVAILABLE if it is locked ("an administrator must unlock it"), away
+ * or without that key.  It may still fail; one that is starting counts.
+ */
+int token_check(const struct token *t, uint32_t key, struct ht_error *e);
+
+/*
+ * Queue a job; *job names it until it is done.  No callback is called before
+ * the loop's next round.  Errors as token_check, and HT_ERR_INTERNAL.
  */
 int token_submit(struct token *t, const struct token_work *work,
     const struct token_job_ops *ops, void *cookie, struct token_job **job,

@@ -14,8 +14,8 @@ struct tokens;
  * Make every token of the configuration: comes before keyd gives up root, as
  * token_new opens key files and reads PINs.  NULL and *e as token_new.
  */
-struct tokens *tokens_new(
-    struct loop *loop, const struct conf *conf, struct ht_error *e);
+struct tokens *tokens_new(struct loop *loop, const struct conf *conf,
+    struct ht_error *e);
 void tokens_free(struct tokens *ts); /* NULL is fine */
 
 /*
@@ -35,9 +35,9 @@ int tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
     gid_t gid, void (*gone)(void *cookie), void *cookie, struct ht_error *e);
 
 /*
- * store_commit has returned 0: hand over what waited for it.  This may write
- * new events, so it comes in a loop: while store_dirty, store_commit and
- * tokens_committed.
+ * store_commit has returned 0: hand over what waited for it.  Does nothing if
+ * something was written since.  This may write new events, so it comes in a
+ * loop: while store_dirty, store_commit and tokens_committed.
  */
 void tokens_committed(struct tokens *ts);
 
@@ -50,7 +50,7 @@ size_t tokens_jobs(const struct tokens *ts);
  * 0 if conf has exactly these tokens, HT_ERR_USAGE with the one that differs:
  * a reload cannot change them.
  */
-int tokens_match(
-    const struct tokens *ts, const struct conf *conf, struct ht_error *e);
+int tokens_match(const struct tokens *ts, const struct conf *conf,
+    struct ht_error *e);
 
 #endif

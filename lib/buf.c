@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,12 +154,20 @@ buf_reset(struct buf *b)
 	b->failed = false;
 }
 
-/* Memory that held a secret must not be left to realloc. */
+/*
+ * Make the memory larger than need, so that buf_format has room for a NUL.
+ * What held a secret must not be left to realloc.
+ */
 static int
-buf_grow(struct buf *b, size_t size)
+buf_grow(struct buf *b, size_t need)
 {
+	size_t size = b->size != 0 ? b->size : 128;
 	uint8_t *data;
 
+	while (size <= need && size <= SIZE_MAX / 2)
+		size *= 2;
+	if (size <= need)
+		return HT_ERR_INTERNAL;
 	data = malloc(size);
 	if (data == NULL)
 		return HT_ERR_INTERNAL;
@@ -176,16 +185,13 @@ uint8_t *
 buf_room(struct buf *b, size_t n)
 {
 	size_t limit = b->limit != 0 ? b->limit : BUF_LIMIT;
-	size_t size = b->size != 0 ? b->size : 128;
 	uint8_t *at;
 
 	if (b->failed || n > limit || b->len > limit - n) {
 		b->failed = true;
 		return NULL;
 	}
-	while (size < b->len + n)
-		size *= 2;
-	if ((size > b->size || b->data == NULL) && buf_grow(b, size) < 0) {
+	if (b->len + n >= b->size && buf_grow(b, b->len + n) < 0) {
 		b->failed = true;
 		return NULL;
 	}
@@ -298,14 +304,14 @@ buf_format(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (at = buf_room(b, (size_t)n + 1)) == NULL) {
+	if (n < 0 || (at = buf_room(b, (size_t)n)) == NULL) {
 		b->failed = true;
 		return;
 	}
+	/* There is always a byte more: see buf_grow. */
 	va_start(ap, fmt);
 	(void)vsnprintf((char *)at, (size_t)n + 1, fmt, ap);
 	va_end(ap);
-	b->len--;
 }
 
 int

@@ -7,7 +7,7 @@
 
 #include "lib/error.h"
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 fill(struct ht_error *e, int code, uint64_t offset, const char *fmt, va_list ap)
 {
 	if (e == NULL)

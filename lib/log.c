@@ -137,7 +137,7 @@ write_stderr(const char *text)
 	} while (wrote < 0 && errno == EINTR);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 write_line(int priority, const char *fmt, va_list ap)
 {
 	char text[LINE_MAX_TEXT];

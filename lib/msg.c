@@ -137,8 +137,8 @@ keep_fds(struct msg_channel *ch, struct msghdr *h)
 
 /*
  * Receive until want bytes of the frame are there.  1 when they are, 0 when
- * they have not come yet.  Descriptors may only come with the first byte, and
- * a frame's header is received apart, so they cannot be another frame's.
+ * they have not come yet.  Descriptors may only come with the header, which is
+ * received apart, so they cannot be another frame's.
  */
 static int
 receive(struct msg_channel *ch, size_t want, struct ht_error *e)

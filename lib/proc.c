@@ -188,6 +188,8 @@ proc_harden(struct ht_error *e)
 #endif
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return ht_error_errno(e, "SIGPIPE");
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+		return ht_error_errno(e, "SIGXFSZ");
 	return 0;
 }
 

@@ -41,8 +41,8 @@ int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
 
 /*
  * First thing in every program: no core, undumpable (execve undoes it) and so
- * no ptrace by others; SIGPIPE ignored; descriptors 0 to 2 open.  A build
- * without sandbox stays dumpable, for debuggers and leak checkers.
+ * no ptrace by others; SIGPIPE and SIGXFSZ ignored; descriptors 0 to 2 open.
+ * A build without sandbox stays dumpable, for debuggers and leak checkers.
  */
 int proc_harden(struct ht_error *e);
 

@@ -91,10 +91,17 @@ while read -r file how; do
 	case $how in
 	start)
 		;;
+	return)
+		case " $seen " in
+		*" $file "*) ;;
+		*) fail "DESIGN.md: nothing returns to $file" ;;
+		esac
+		;;
 	[A-Z]*)
 		found=no
-		calls "$file" "PROTOCOL_$how" && for f in $seen; do
-			calls "$f" "PROTOCOL_$how" && found=yes
+		how="(PROTOCOL_|PROTOCOL_TOKEN_)?$how"
+		calls "$file" "$how" && for f in $seen; do
+			calls "$f" "$how" && found=yes
 		done
 		[ "$found" = yes ] ||
 		    fail "DESIGN.md: message $how does not lead to $file"
@@ -105,12 +112,33 @@ while read -r file how; do
 			calls "$f" "$how" && found=yes
 		done
 		[ "$found" = yes ] || fail "DESIGN.md: nothing before calls $how"
-		grep -Eq "^$how\(" "$file" ||
-		    fail "DESIGN.md: $file does not define $how()"
+		grep -Eq "^$how\(|[ *]$how = \{" "$file" ||
+		    fail "DESIGN.md: $file does not define $how"
 		;;
 	esac
 	seen="$seen $file"
 done <"$work/steps"
+
+# --- configuration keys ----------------------------------------------------------
+
+# Those that are built, in the order of the tables.
+sed -n -e 's/^\t{ "\([a-z_]*\)", \(conf_\)*read_.*/\1/p' \
+    -e '/conf_read_later/d' \
+    -e 's/^\t{ \.key = "\([a-z_]*\)", \.read.*/\1/p' config/*.c |
+    sort -u >"$work/keys"
+[ -s "$work/keys" ] || fail "no keys found in config/"
+while read -r key; do
+	grep -Eq "^\.It .*\<$key\>" man/htsign.conf.5 ||
+	    fail "htsign.conf.5 has no item for $key"
+	grep -Eq "(^|[^a-z_])$key *[=:]" config/htsign.conf.sample ||
+	    fail "htsign.conf.sample does not have $key"
+done <"$work/keys"
+grep -Eo '(^|[^a-z_"])[a-z_]+ *[=:]( |$)' config/htsign.conf.sample |
+    grep -Eo '[a-z_]+' | sort -u >"$work/sample"
+while read -r key; do
+	grep -qx "$key" "$work/keys" ||
+	    fail "htsign.conf.sample has $key, which the code does not"
+done <"$work/sample"
 
 # --- manual pages ----------------------------------------------------------------
 

@@ -190,6 +190,31 @@ lines_refused(void **state)
 }
 
 static void
+line_ends_and_long_lines(void **state)
+{
+	struct buf line = BUF_INIT;
+	struct sshkey *key;
+	struct ht_error e;
+
+	(void)state;
+	read_public("ed25519", &line);
+	line.len--;
+	buf_format(&line, "\r\n");
+	key = sshkey_parse_line(buf_cursor(&line), &e);
+	assert_non_null(key);
+	sshkey_free(key);
+	line.len -= 2;
+	while (line.len <= SSHKEY_LINE_MAX)
+		buf_u8(&line, 'x');
+	refuse_line((const char *)line.data, line.len);
+	while (line.len <= SSHKEY_FILE_MAX)
+		buf_u8(&line, 'x');
+	assert_null(sshkey_private_load(buf_cursor(&line), &e));
+	assert_int_equal(e.code, HT_ERR_DATA);
+	buf_free(&line);
+}
+
+static void
 blobs_cut_or_longer_refused(void **state)
 {
 	struct ht_error e;
@@ -348,6 +373,9 @@ security_keys(void **state)
 	assert_non_null(key);
 	assert_true(sshkey_is_sk(key));
 	assert_int_equal(sshkey_type(key), SSHKEY_SK_ED25519);
+	assert_int_equal(sshkey_verify(key, cursor_over("words", 5),
+	                     cursor_over("\0\0\0\x01s\0\0\0\0", 9), &e),
+	    HT_ERR_DENIED);
 	assert_int_equal(sshkey_line(key, NULL, &line, &e), 0);
 	scratch_write("sk.pub", line.data, line.len);
 	assert_int_equal(RUN("ssh-keygen", "-l", "-f", "sk.pub"), 0);
@@ -448,8 +476,8 @@ private_ed25519_from_openssl(void **state)
 	    0);
 	key = load_private("pem", &e);
 	assert_non_null(key);
-	assert_int_equal(
-	    sshkey_type(sshkey_private_public(key)), SSHKEY_ED25519);
+	assert_int_equal(sshkey_type(sshkey_private_public(key)),
+	    SSHKEY_ED25519);
 	sshkey_private_free(key);
 }
 
@@ -533,8 +561,8 @@ private_key_files_damaged(void **state)
 			file.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			key = sshkey_private_load(buf_cursor(&file), &e);
 			if (key != NULL)
-				assert_true(sshkey_equal(
-				    public, sshkey_private_public(key)));
+				assert_true(sshkey_equal(public,
+				    sshkey_private_public(key)));
 			sshkey_private_free(key);
 			file.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
@@ -579,8 +607,8 @@ private_key_with_foreign_public_half(void **state)
 	base64_encode(body.data, body.len, BASE64_STANDARD, &file);
 	buf_format(&file, "\n-----END OPENSSH PRIVATE KEY-----\n");
 	assert_null(sshkey_private_load(buf_cursor(&file), &e));
-	assert_string_equal(
-	    e.text, "the private key is not that of its public key");
+	assert_string_equal(e.text,
+	    "the private key is not that of its public key");
 	buf_free(&file);
 	buf_free(&body);
 	buf_free(&secret);
@@ -629,6 +657,7 @@ main(void)
 		cmocka_unit_test(fingerprints_are_those_of_ssh_keygen),
 		cmocka_unit_test(keys_differ),
 		cmocka_unit_test(lines_refused),
+		cmocka_unit_test(line_ends_and_long_lines),
 		cmocka_unit_test(blobs_cut_or_longer_refused),
 		cmocka_unit_test(flipped_bits_make_other_keys),
 		cmocka_unit_test(points_must_be_on_their_curve),

@@ -1,0 +1,187 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticode/format.h"
+
+/*
+ * In the order in which they are asked: those that their first bytes tell come
+ * before those that a file name tells.
+ */
+static const struct format *const formats[] = {
+	&format_pe,
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+const struct format *
+format_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < FORMATS; i++) {
+		if (strcmp(formats[i]->name, name) == 0)
+			return formats[i];
+	}
+	return NULL;
+}
+
+int
+format_detect(struct input *in, const char *file_name,
+    const struct format **format, struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	size_t i;
+	bool is;
+	int rc;
+
+	*format = NULL;
+	rc = input_read(in, 0, 1, &p, &got, e);
+	if (rc < 0)
+		return rc;
+	if (got == 0)
+		return ht_error_at(e, HT_ERR_DATA, 0, "the input is empty");
+	for (i = 0; i < FORMATS; i++) {
+		rc = formats[i]->detect(in, file_name, &is, e);
+		if (rc < 0)
+			return rc;
+		if (is) {
+			*format = formats[i];
+			return 0;
+		}
+	}
+	return ht_error_at(e, HT_ERR_DATA, 0,
+	    "not a signable file: its first bytes are of no known format");
+}
+
+int
+format_digest(const struct format *format, struct input *in,
+    const char *algorithm, struct format_file **file, struct ht_error *e)
+{
+	struct format_file *f;
+	int rc;
+
+	*file = NULL;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	f->format = format;
+	f->in = in;
+	f->digest.algorithm = spc_algorithm(algorithm, &f->digest.length);
+	if (f->digest.algorithm == NULL) {
+		rc = ht_error_set(e, HT_ERR_USAGE,
+		    "the digest algorithm is not sha256, sha384 or sha512");
+		goto out;
+	}
+	rc = format->digest(f, e);
+	if (rc < 0)
+		goto out;
+	*file = f;
+	f = NULL;
+out:
+	format_file_free(f);
+	return rc;
+}
+
+void
+format_file_free(struct format_file *file)
+{
+	if (file == NULL)
+		return;
+	file->format->clear(file);
+	buf_free(&file->content);
+	free(file);
+}
+
+int
+format_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output **plan, struct ht_error *e)
+{
+	struct output *made;
+	int rc;
+
+	*plan = NULL;
+	made = output_new(file->in, e);
+	if (made == NULL)
+		return HT_ERR_INTERNAL;
+	rc = file->format->plan(file, p7, n, made, e);
+	if (rc < 0)
+		goto out;
+	*plan = made;
+	made = NULL;
+out:
+	output_free(made);
+	return rc;
+}
+
+/*
+ * The signature that the file carries, verified in itself, and what it says
+ * the file's digest is.
+ */
+static int
+read_signature(const struct format *format, struct input *in,
+    struct format_verified *out, struct ht_error *e)
+{
+	struct buf der = BUF_INIT;
+	struct cursor content;
+	int rc;
+
+	rc = format->signature(in, &der, e);
+	if (rc == 0 && der.len == 0)
+		rc = ht_error_set(e, HT_ERR_DATA, "the file is not signed");
+	if (rc < 0 || (rc = pkcs7_parse(der.data, der.len, &out->p7, e)) < 0 ||
+	    (rc = pkcs7_verify(out->p7, e)) < 0)
+		goto out;
+	content = pkcs7_content(out->p7);
+	rc = spc_read(format->name, content.p, content.left, &out->digest, e);
+out:
+	buf_free(&der);
+	return rc;
+}
+
+static int
+compare_content(const struct format_verified *out, const void *content,
+    size_t n, struct ht_error *e)
+{
+	struct cursor found = pkcs7_content(out->p7);
+
+	if (content != NULL &&
+	    (found.left != n || memcmp(found.p, content, n) != 0))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the signature is over other content than was sent");
+	return 0;
+}
+
+int
+format_verify(const struct format *format, struct input *in,
+    const void *content, size_t n, struct format_verified *out,
+    struct ht_error *e)
+{
+	struct format_file *file = NULL;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if ((rc = read_signature(format, in, out, e)) < 0 ||
+	    (rc = compare_content(out, content, n, e)) < 0 ||
+	    (rc = format_digest(format, in, out->digest.algorithm, &file, e)) <
+	        0 ||
+	    (rc = input_drain(in, &out->size, e)) < 0)
+		goto out;
+	if (memcmp(file->digest.value, out->digest.value, out->digest.length) !=
+	    0)
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "the file is not what was signed: its digest differs");
+out:
+	format_file_free(file);
+	if (rc < 0)
+		format_verified_clear(out);
+	return rc;
+}
+
+void
+format_verified_clear(struct format_verified *out)
+{
+	pkcs7_free(out->p7);
+	memset(out, 0, sizeof(*out));
+}

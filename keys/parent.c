@@ -1,0 +1,563 @@
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keys/parent.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/proc.h"
+#include "lib/sandbox.h"
+#include "protocol/messages.h"
+
+#define WORKERS_MAX 64
+
+/* How long keyd may take to end what it does after SIGTERM. */
+#define DRAIN 15000U /* ms */
+
+/* A keyd that ends so soon, with such a status, will not do better. */
+#define HOPELESS 1000U /* ms */
+#define STATUS_FIRST 64
+#define STATUS_LAST 78
+
+/* One that runs, or was killed and has not ended yet. */
+struct child {
+	TAILQ_ENTRY(child) entry;
+	struct parent *parent;
+	const char *name;
+	pid_t pid;
+	int pidfd;
+	struct loop_watch *watch;
+};
+
+TAILQ_HEAD(child_list, child);
+
+struct parent {
+	const struct parent_options *options;
+	struct loop *loop;
+	struct child_list children;
+	struct child *keyd;                 /* or NULL */
+	struct child *workers[WORKERS_MAX]; /* or NULL */
+	uint32_t nworkers;                  /* as READY says */
+	uid_t uid;
+	gid_t gid;
+	struct protocol_link link;
+	struct loop_watch *link_watch;
+	int signals;
+	struct loop_timer *timer; /* the next start of keyd, or its last hour */
+	struct proc_backoff backoff;
+	bool ready;    /* keyd has said so once: it can be started */
+	bool starting; /* of keyd is ours: not so in parent_serve */
+	bool ending;   /* SIGTERM */
+	bool over;
+	int status;
+};
+
+static void start_keyd(struct parent *p);
+
+/* --- children --------------------------------------------------------------
+ */
+
+/* Collect a child that has ended, and forget it; the wait status. */
+static int
+collect(struct child *c)
+{
+	int status = 0;
+
+	while (waitpid(c->pid, &status, WNOHANG) < 0 && errno == EINTR)
+		;
+	TAILQ_REMOVE(&c->parent->children, c, entry);
+	loop_watch_remove(c->watch);
+	(void)close(c->pidfd);
+	free(c);
+	return status;
+}
+
+/*
+ * It is collected when it has ended: one that hangs in the kernel must not
+ * keep us waiting.
+ */
+static void
+kill_child(struct child **at)
+{
+	if (*at != NULL)
+		(void)kill((*at)->pid, SIGKILL);
+	*at = NULL;
+}
+
+/* Ended by SIGKILL is what we do to them: nothing to say. */
+static void
+log_end(const char *name, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		log_error("%s: killed by signal %d", name, WTERMSIG(status));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_error("%s: exit status %d", name, WEXITSTATUS(status));
+}
+
+static void
+on_worker_end(void *cookie, short revents)
+{
+	struct child *c = cookie;
+	struct parent *p = c->parent;
+	const char *name = c->name;
+	size_t i;
+
+	(void)revents;
+	for (i = 0; i < WORKERS_MAX; i++)
+		if (p->workers[i] == c)
+			p->workers[i] = NULL;
+	log_end(name, collect(c));
+}
+
+/*
+ * Start argv with one end of a new socket pair as descriptor 3; *fd is the
+ * other.  on_end is called when it has ended.
+ */
+static struct child *
+start_child(struct parent *p, const char *const *argv, uid_t uid, gid_t gid,
+    loop_watch_fn *on_end, int *fd, struct ht_error *e)
+{
+	struct child *c = calloc(1, sizeof(*c));
+	int fds[4] = { -1, -1, STDERR_FILENO, -1 };
+	struct proc_spec spec = { argv, NULL, fds, 4, uid, gid };
+	int pair[2] = { -1, -1 };
+
+	if (c == NULL || proc_socketpair(pair, e) < 0)
+		goto fail;
+	fds[3] = pair[1];
+	if (proc_start(&spec, &c->pid, &c->pidfd, e) < 0)
+		goto fail;
+	c->watch = loop_watch_add(p->loop, c->pidfd, POLLIN, on_end, c);
+	if (c->watch == NULL) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+		(void)close(c->pidfd);
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		goto fail;
+	}
+	c->parent = p;
+	TAILQ_INSERT_TAIL(&p->children, c, entry);
+	(void)close(pair[1]);
+	*fd = pair[0];
+	return c;
+fail:
+	if (c == NULL)
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	free(c);
+	if (pair[0] >= 0) {
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+	}
+	*fd = -1;
+	return NULL;
+}
+
+/* --- what keyd asks for ----------------------------------------------------
+ */
+
+static int
+start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
+{
+	char program[PROTOCOL_PATH];
+	const char *argv[3] = { program, NULL, NULL };
+	int rc;
+
+	if (p->options->to_syslog)
+		argv[1] = "--syslog";
+	rc = proc_program("htsign-token", program, sizeof(program), e);
+	if (rc < 0)
+		return rc;
+	*at = start_child(p, argv, p->uid, p->gid, on_worker_end, fd, e);
+	if (*at == NULL)
+		return e->code;
+	(*at)->name = "htsign-token";
+	return 0;
+}
+
+/* A worker that cannot be started is answered with a link that is closed. */
+static int
+closed_link(int *fd, struct ht_error *e)
+{
+	int pair[2];
+	int rc = proc_socketpair(pair, e);
+
+	if (rc < 0)
+		return rc;
+	(void)close(pair[1]);
+	*fd = pair[0];
+	return 0;
+}
+
+static int
+spawn(struct parent *p, uint32_t index, struct ht_error *e)
+{
+	struct protocol_worker body = { index };
+	int fd, rc;
+
+	kill_child(&p->workers[index]);
+	rc = start_worker(p, &p->workers[index], &fd, e);
+	if (rc < 0) {
+		log_error("htsign-token: %s", e->text);
+		rc = closed_link(&fd, e);
+	}
+	if (rc < 0)
+		return rc;
+	rc = protocol_queue(&p->link, PROTOCOL_SPAWNED, 0, &body, &fd, 1, e);
+	(void)close(fd);
+	if (rc == 0)
+		rc = msg_drain(p->link.channel, e);
+	return rc;
+}
+
+static int
+get_ready(struct parent *p, const struct protocol_ready *ready,
+    struct ht_error *e)
+{
+	if (p->nworkers != 0 || ready->tokens > WORKERS_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "READY twice, or too many");
+	/* Only root can change, and to root is no change. */
+	if (geteuid() == 0 && ready->token_uid == 0)
+		return ht_error_set(e, HT_ERR_DATA, "tokens under root");
+	p->uid = (uid_t)ready->token_uid;
+	p->gid = (gid_t)ready->token_gid;
+	p->nworkers = ready->tokens;
+	p->ready = true;
+	return 0;
+}
+
+static int
+obey(struct parent *p, const struct msg *m, const union protocol_body *body,
+    struct ht_error *e)
+{
+	if (m->type == PROTOCOL_READY)
+		return get_ready(p, &body->ready, e);
+	if (body->worker.index >= p->nworkers)
+		return ht_error_set(e, HT_ERR_DATA, "no worker %u",
+		    (unsigned int)body->worker.index);
+	if (m->type == PROTOCOL_SPAWN)
+		return spawn(p, body->worker.index, e);
+	kill_child(&p->workers[body->worker.index]);
+	return 0;
+}
+
+/* keyd's side is gone, or not to be trusted: nothing of it stays. */
+static void
+drop_link(struct parent *p)
+{
+	size_t i;
+
+	loop_watch_remove(p->link_watch);
+	p->link_watch = NULL;
+	if (p->link.channel != NULL)
+		protocol_close(&p->link);
+	for (i = 0; i < WORKERS_MAX; i++)
+		kill_child(&p->workers[i]);
+	p->nworkers = 0;
+	if (!p->starting)
+		p->over = true;
+}
+
+static void
+on_link(void *cookie, short revents)
+{
+	struct parent *p = cookie;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	int rc;
+
+	(void)revents;
+	while ((rc = protocol_next(&p->link, &m, &body, &e)) == 1) {
+		rc = obey(p, &m, &body, &e);
+		if (rc < 0)
+			break;
+	}
+	if (rc == 0)
+		return;
+	if (rc != HT_ERR_UNAVAILABLE) {
+		log_error("htsign-keyd: %s", e.text);
+		if (p->keyd != NULL)
+			(void)kill(p->keyd->pid, SIGKILL);
+	}
+	drop_link(p);
+}
+
+static int
+open_link(struct parent *p, int fd, struct ht_error *e)
+{
+	int rc = protocol_open(&p->link, fd, PROTOCOL_LINK_PARENT, false, e);
+
+	if (rc < 0)
+		return rc;
+	p->link_watch = loop_watch_add(p->loop, fd, POLLIN, on_link, p);
+	if (p->link_watch == NULL) {
+		protocol_close(&p->link);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	return 0;
+}
+
+/* --- keyd ------------------------------------------------------------------
+ */
+
+static void
+on_start_time(void *cookie)
+{
+	struct parent *p = cookie;
+
+	p->timer = NULL;
+	start_keyd(p);
+}
+
+static void
+start_again(struct parent *p)
+{
+	unsigned int wait = proc_backoff_next(&p->backoff);
+
+	log_notice("htsign-keyd is started again in %u ms", wait);
+	p->timer = loop_timer_add(p->loop, wait, on_start_time, p);
+	if (p->timer == NULL) {
+		log_error("out of memory");
+		p->over = true;
+		p->status = -HT_ERR_INTERNAL;
+	}
+}
+
+/* Whether keyd's end says that it cannot be started: then with what status. */
+static bool
+is_hopeless(const struct parent *p, int status)
+{
+	return !p->ready && WIFEXITED(status) &&
+	    WEXITSTATUS(status) >= STATUS_FIRST &&
+	    WEXITSTATUS(status) <= STATUS_LAST &&
+	    loop_now() - p->backoff.started <= HOPELESS;
+}
+
+static void
+on_keyd_end(void *cookie, short revents)
+{
+	struct child *c = cookie;
+	struct parent *p = c->parent;
+	int status;
+
+	(void)revents;
+	p->keyd = NULL;
+	status = collect(c);
+	drop_link(p);
+	loop_timer_remove(p->timer);
+	p->timer = NULL;
+	if (p->ending) {
+		log_end("htsign-keyd", status);
+		p->over = true;
+	} else if (is_hopeless(p, status)) {
+		log_error("htsign-keyd cannot be started: exit status %d",
+		    WEXITSTATUS(status));
+		p->over = true;
+		p->status = WEXITSTATUS(status);
+	} else {
+		log_end("htsign-keyd", status);
+		start_again(p);
+	}
+}
+
+static int
+try_keyd(struct parent *p, struct ht_error *e)
+{
+	char program[PROTOCOL_PATH];
+	const char *argv[7] = { program, "--keyd", "-c", p->options->conf };
+	size_t n = 4;
+	int fd;
+	int rc;
+
+	if (p->options->verbose)
+		argv[n++] = "-v";
+	if (p->options->to_syslog)
+		argv[n++] = "-s";
+	argv[n] = NULL;
+	rc = proc_program("htsign-keyd", program, sizeof(program), e);
+	if (rc < 0)
+		return rc;
+	proc_backoff_started(&p->backoff);
+	p->keyd =
+	    start_child(p, argv, PROC_SAME, (gid_t)-1, on_keyd_end, &fd, e);
+	if (p->keyd == NULL)
+		return e->code;
+	p->keyd->name = "htsign-keyd";
+	if (open_link(p, fd, e) < 0) {
+		log_error("htsign-keyd: %s", e->text);
+		(void)kill(p->keyd->pid, SIGKILL); /* its end starts it again */
+	}
+	return 0;
+}
+
+static void
+start_keyd(struct parent *p)
+{
+	struct ht_error e;
+
+	if (try_keyd(p, &e) == 0)
+		return;
+	log_error("htsign-keyd: %s", e.text);
+	start_again(p);
+}
+
+/* --- signals ---------------------------------------------------------------
+ */
+
+static void
+on_drained(void *cookie)
+{
+	struct parent *p = cookie;
+
+	p->timer = NULL;
+	log_error("htsign-keyd did not end in %u s", DRAIN / 1000);
+	kill_child(&p->keyd);
+	p->over = true;
+}
+
+static void
+end(struct parent *p)
+{
+	if (p->ending)
+		return;
+	p->ending = true;
+	loop_timer_remove(p->timer);
+	p->timer = NULL;
+	if (p->keyd == NULL) {
+		p->over = true;
+		return;
+	}
+	(void)kill(p->keyd->pid, SIGTERM);
+	p->timer = loop_timer_add(p->loop, DRAIN, on_drained, p);
+}
+
+static void
+on_signal(void *cookie, short revents)
+{
+	struct parent *p = cookie;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		if (p->keyd != NULL)
+			(void)kill(p->keyd->pid, SIGHUP);
+	} else {
+		end(p);
+	}
+}
+
+static int
+watch_signals(struct parent *p, struct ht_error *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return ht_error_errno(e, "signals");
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->signals < 0)
+		return ht_error_errno(e, "signals");
+	if (loop_watch_add(p->loop, p->signals, POLLIN, on_signal, p) == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+/* --- the process -----------------------------------------------------------
+ */
+
+static struct parent *
+parent_new(const struct parent_options *options, struct ht_error *e)
+{
+	struct parent *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+		p->loop = loop_new();
+	if (p == NULL || p->loop == NULL) {
+		free(p);
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return NULL;
+	}
+	p->options = options;
+	p->signals = -1;
+	TAILQ_INIT(&p->children);
+	return p;
+}
+
+static void
+parent_free(struct parent *p)
+{
+	struct child *c;
+
+	drop_link(p);
+	while ((c = TAILQ_FIRST(&p->children)) != NULL) {
+		(void)kill(c->pid, SIGKILL);
+		(void)collect(c);
+	}
+	loop_free(p->loop);
+	if (p->signals >= 0)
+		(void)close(p->signals);
+	free(p);
+}
+
+static int
+run(struct parent *p, struct ht_error *e)
+{
+	int rc = 0;
+
+	while (rc == 0 && !p->over)
+		rc = loop_once(p->loop, e);
+	return rc;
+}
+
+int
+parent_run(const struct parent_options *options)
+{
+	struct ht_error e;
+	struct parent *p = parent_new(options, &e);
+	int landlock, status;
+	int rc = p != NULL ? watch_signals(p, &e) : e.code;
+
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_PARENT, NULL, 0, &landlock, &e);
+	if (rc == 0) {
+		p->starting = true;
+		start_keyd(p);
+		rc = run(p, &e);
+	}
+	if (rc < 0)
+		log_error("%s", e.text);
+	status = rc < 0 ? -rc : p->status;
+	if (p != NULL)
+		parent_free(p);
+	return status;
+}
+
+int
+parent_serve(int fd, struct ht_error *e)
+{
+	static const struct parent_options options = { NULL, false, false };
+	struct parent *p = parent_new(&options, e);
+	int rc;
+
+	if (p == NULL) {
+		(void)close(fd);
+		return e->code;
+	}
+	rc = open_link(p, fd, e);
+	if (rc == 0)
+		rc = run(p, e);
+	parent_free(p);
+	return rc;
+}

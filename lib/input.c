@@ -1,0 +1,559 @@
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/input.h"
+#include "lib/output.h"
+
+/*
+ * A stream's window: room for a read of INPUT_CHUNK that starts anywhere in
+ * the last one.
+ */
+#define WINDOW (INPUT_HEAD + 2 * INPUT_CHUNK)
+
+struct tap {
+	input_tap_fn *fn;
+	void *cookie;
+};
+
+struct input {
+	/* Where bytes come from; as input_read, for n in 1 to INPUT_CHUNK. */
+	int (*read)(struct input *in, uint64_t offset, size_t n,
+	    const uint8_t **p, size_t *got, struct ht_error *e);
+	struct tap taps[INPUT_TAPS];
+	size_t ntaps;
+	uint64_t tapped;  /* how far the taps have seen it */
+	uint64_t arrived; /* of a file, memory or plan: the size */
+	uint8_t *buffer;  /* of a stream: WINDOW; a file: INPUT_CHUNK */
+
+	int fd; /* a file's */
+	const struct output *plan;
+
+	struct input_stream how;
+	uint8_t *head;          /* the first INPUT_HEAD bytes, for good */
+	uint8_t *back;          /* INPUT_CHUNK bytes read from the spool */
+	uint64_t base;          /* the offset of buffer[0]; up to arrived */
+	bool ended;             /* at the genuine end */
+	struct ht_error failed; /* what ended it otherwise */
+};
+
+static void
+feed(struct input *in, uint64_t offset, const uint8_t *p, size_t n)
+{
+	uint64_t skip = in->tapped - offset;
+	size_t i;
+
+	/* Seen before, or ahead of what the taps are waiting for. */
+	if (in->tapped < offset || skip >= n)
+		return;
+	for (i = 0; i < in->ntaps; i++)
+		in->taps[i].fn(in->taps[i].cookie, p + skip, n - skip);
+	in->tapped = offset + n;
+}
+
+static uint64_t
+milliseconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/*
+ * Wait until the stream has bytes or its end, serving the watch meanwhile.
+ */
+static int
+stream_wait(const struct input_stream *how, struct ht_error *e)
+{
+	struct pollfd ready[2] = {
+		{ .fd = how->fd, .events = POLLIN },
+		{ .fd = how->watch == NULL ? -1 : how->watch_fd,
+		    .events = POLLIN },
+	};
+	uint64_t until = milliseconds() + (uint64_t)how->idle * 1000;
+	uint64_t now;
+	int timeout = -1;
+	int rc;
+
+	for (;;) {
+		if (how->idle > 0) {
+			now = milliseconds();
+			timeout = now >= until ? 0 : (int)(until - now);
+		}
+		rc = poll(ready, 2, timeout);
+		if (rc < 0 && errno != EINTR)
+			return ht_error_errno(e, "poll");
+		if (rc < 0)
+			continue;
+		if (rc == 0)
+			return ht_error_set(e, HT_ERR_UNAVAILABLE,
+			    "the upload stalled: not a byte for %u seconds",
+			    how->idle);
+		if (ready[1].revents != 0) {
+			rc = how->watch(how->watch_cookie, e);
+			if (rc < 0)
+				return rc;
+		}
+		if (ready[0].revents != 0)
+			return 0;
+	}
+}
+
+/*
+ * read(2) once: how many bytes, 0 at the end, or an error.
+ */
+static int
+stream_receive(const struct input_stream *how, uint8_t *p, size_t n,
+    size_t *got, struct ht_error *e)
+{
+	ssize_t did;
+	int rc;
+
+	do {
+		rc = stream_wait(how, e);
+		if (rc < 0)
+			return rc;
+		did = read(how->fd, p, n);
+	} while (did < 0 && (errno == EINTR || errno == EAGAIN));
+	if (did < 0 && errno == ECONNRESET)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "the connection was cut");
+	if (did < 0)
+		return ht_error_errno(e, "cannot read the input");
+	*got = (size_t)did;
+	return 0;
+}
+
+static int
+stream_spool(const struct input_stream *how, const uint8_t *p, size_t n,
+    struct ht_error *e)
+{
+	ssize_t did;
+
+	while (n > 0) {
+		did = write(how->spool, p, n);
+		if (did < 0 && errno == EINTR)
+			continue;
+		if (did < 0 &&
+		    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+			return ht_error_set(e, HT_ERR_UNAVAILABLE,
+			    "no room for the spool: %s", strerror(errno));
+		if (did < 0)
+			return ht_error_errno(e, "cannot write the spool");
+		p += did;
+		n -= (size_t)did;
+	}
+	return 0;
+}
+
+/*
+ * The end of the stream: a genuine one, or the peer died.
+ */
+static int
+stream_end(struct input *in, struct ht_error *e)
+{
+	if (in->how.cut != NULL && in->how.cut(in->how.cut_cookie))
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "the connection was cut");
+	in->ended = true;
+	return 0;
+}
+
+/*
+ * The byte after max_size: there must be none.
+ */
+static int
+stream_check_full(struct input *in, struct ht_error *e)
+{
+	uint8_t beyond;
+	size_t got;
+	int rc;
+
+	rc = stream_receive(&in->how, &beyond, 1, &got, e);
+	if (rc == 0 && got > 0)
+		rc = ht_error_at(e, HT_ERR_REFUSED, in->arrived,
+		    "the file is larger than %llu bytes",
+		    (unsigned long long)in->how.max_size);
+	if (rc == 0)
+		rc = stream_end(in, e);
+	return rc;
+}
+
+/*
+ * Take what the stream has, up to n bytes, to the end of the window, where
+ * there is room for them.
+ */
+static int
+stream_take(struct input *in, size_t n, struct ht_error *e)
+{
+	uint8_t *p = in->buffer + (in->arrived - in->base);
+	uint64_t left = in->how.max_size - in->arrived;
+	size_t got;
+	size_t keep;
+	int rc;
+
+	if (left == 0)
+		return stream_check_full(in, e);
+	if (n > left)
+		n = (size_t)left;
+	rc = stream_receive(&in->how, p, n, &got, e);
+	if (rc < 0)
+		return rc;
+	if (got == 0)
+		return stream_end(in, e);
+	if (in->how.spool >= 0) {
+		rc = stream_spool(&in->how, p, got, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (in->arrived < INPUT_HEAD) {
+		keep = INPUT_HEAD - (size_t)in->arrived;
+		memcpy(in->head + in->arrived, p, got < keep ? got : keep);
+	}
+	feed(in, in->arrived, p, got);
+	in->arrived += got;
+	return 0;
+}
+
+/*
+ * Move the window so that it starts at offset, or at what arrived so far if
+ * that is less.
+ */
+static void
+stream_slide(struct input *in, uint64_t offset)
+{
+	size_t have = (size_t)(in->arrived - in->base);
+	size_t drop = have;
+
+	if (offset < in->arrived)
+		drop = (size_t)(offset - in->base);
+	if (drop < have)
+		memmove(in->buffer, in->buffer + drop, have - drop);
+	in->base += drop;
+}
+
+/*
+ * Read on until the bytes up to end are there, or the stream ends.
+ */
+static int
+stream_fill(struct input *in, uint64_t offset, uint64_t end, struct ht_error *e)
+{
+	size_t room;
+	int rc;
+
+	while (in->arrived < end && !in->ended) {
+		if (in->failed.code != 0) {
+			if (e != NULL)
+				*e = in->failed;
+			return in->failed.code;
+		}
+		if (end - in->base > WINDOW)
+			stream_slide(in, offset);
+		room = WINDOW - (size_t)(in->arrived - in->base);
+		rc = stream_take(in, room < INPUT_CHUNK ? room : INPUT_CHUNK,
+		    &in->failed);
+		if (rc < 0)
+			in->failed.code = rc;
+	}
+	return 0;
+}
+
+/*
+ * Bytes that the window has no more, from the spool.
+ */
+static int
+stream_back(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    struct ht_error *e)
+{
+	size_t done = 0;
+	ssize_t did;
+
+	if (in->how.spool < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the bytes at %llu are gone, and there is no spool",
+		    (unsigned long long)offset);
+	if (in->back == NULL)
+		in->back = malloc(INPUT_CHUNK);
+	if (in->back == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	while (done < n) {
+		did = pread(in->how.spool, in->back + done, n - done,
+		    (off_t)(offset + done));
+		if (did < 0 && errno == EINTR)
+			continue;
+		if (did <= 0)
+			return ht_error_errno(e, "cannot read the spool");
+		done += (size_t)did;
+	}
+	*p = in->back;
+	return 0;
+}
+
+static int
+read_stream(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	int rc;
+
+	rc = stream_fill(in, offset, offset + n, e);
+	if (rc < 0)
+		return rc;
+	if (offset >= in->arrived)
+		return 0;
+	if (n > in->arrived - offset)
+		n = (size_t)(in->arrived - offset);
+	if (offset >= in->base) {
+		*p = in->buffer + (offset - in->base);
+	} else if (offset + n <= INPUT_HEAD) {
+		*p = in->head + offset;
+	} else {
+		rc = stream_back(in, offset, n, p, e);
+		if (rc < 0)
+			return rc;
+	}
+	*got = n;
+	return 0;
+}
+
+static int
+read_file(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	size_t done = 0;
+	ssize_t did;
+
+	if (offset >= in->arrived)
+		return 0;
+	if (n > in->arrived - offset)
+		n = (size_t)(in->arrived - offset);
+	while (done < n) {
+		did = pread(in->fd, in->buffer + done, n - done,
+		    (off_t)(offset + done));
+		if (did < 0 && errno == EINTR)
+			continue;
+		if (did < 0)
+			return ht_error_errno(e, "cannot read the input");
+		if (did == 0)
+			return ht_error_set(e, HT_ERR_DATA,
+			    "the file became shorter while it was read");
+		done += (size_t)did;
+	}
+	*p = in->buffer;
+	*got = n;
+	return 0;
+}
+
+static int
+read_memory(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	(void)e;
+	if (offset >= in->arrived)
+		return 0;
+	if (n > in->arrived - offset)
+		n = (size_t)(in->arrived - offset);
+	*p = in->buffer + offset;
+	*got = n;
+	return 0;
+}
+
+static int
+read_plan(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	return output_read(in->plan, offset, n, p, got, e);
+}
+
+static struct input *
+new_input(size_t buffer, struct ht_error *e)
+{
+	struct input *in = calloc(1, sizeof(*in));
+
+	if (in != NULL)
+		in->buffer = malloc(buffer > 0 ? buffer : 1);
+	if (in == NULL || in->buffer == NULL) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		free(in);
+		return NULL;
+	}
+	in->fd = -1;
+	in->how.spool = -1;
+	return in;
+}
+
+struct input *
+input_stream(const struct input_stream *how, struct ht_error *e)
+{
+	struct input *in = new_input(WINDOW, e);
+
+	if (in == NULL)
+		return NULL;
+	in->head = malloc(INPUT_HEAD);
+	if (in->head == NULL) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		input_free(in);
+		return NULL;
+	}
+	in->read = read_stream;
+	in->how = *how;
+	return in;
+}
+
+struct input *
+input_file(int fd, struct ht_error *e)
+{
+	struct input *in;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		(void)ht_error_errno(e, "cannot read the input");
+		return NULL;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "not a regular file");
+		return NULL;
+	}
+	in = new_input(INPUT_CHUNK, e);
+	if (in == NULL)
+		return NULL;
+	in->read = read_file;
+	in->fd = fd;
+	in->arrived = (uint64_t)st.st_size;
+	return in;
+}
+
+struct input *
+input_memory(const void *p, size_t n, struct ht_error *e)
+{
+	struct input *in = new_input(n, e);
+
+	if (in == NULL)
+		return NULL;
+	in->read = read_memory;
+	in->arrived = n;
+	if (n > 0)
+		memcpy(in->buffer, p, n);
+	return in;
+}
+
+struct input *
+input_plan(const struct output *plan, struct ht_error *e)
+{
+	struct input *in = new_input(0, e);
+
+	if (in == NULL)
+		return NULL;
+	in->read = read_plan;
+	in->plan = plan;
+	in->arrived = output_size(plan);
+	return in;
+}
+
+void
+input_free(struct input *in)
+{
+	if (in == NULL)
+		return;
+	free(in->buffer);
+	free(in->head);
+	free(in->back);
+	free(in);
+}
+
+int
+input_tap(struct input *in, input_tap_fn *fn, void *cookie, struct ht_error *e)
+{
+	if (in->ntaps == INPUT_TAPS || in->tapped > 0 ||
+	    (in->read == read_stream && in->arrived > 0))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "too many taps, or one too late");
+	in->taps[in->ntaps].fn = fn;
+	in->taps[in->ntaps].cookie = cookie;
+	in->ntaps++;
+	return 0;
+}
+
+int
+input_read(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	int rc;
+
+	*p = in->buffer;
+	*got = 0;
+	if (n > INPUT_CHUNK || offset > UINT64_MAX - n)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "a read of %zu bytes at %llu", n,
+		    (unsigned long long)offset);
+	if (n == 0)
+		return 0;
+	rc = in->read(in, offset, n, p, got, e);
+	if (rc == 0 && in->read != read_stream)
+		feed(in, offset, *p, *got);
+	return rc;
+}
+
+int
+input_copy(struct input *in, uint64_t offset, void *out, size_t n,
+    struct ht_error *e)
+{
+	uint8_t *to = out;
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	while (n > 0) {
+		rc = input_read(in, offset, n < INPUT_CHUNK ? n : INPUT_CHUNK,
+		    &p, &got, e);
+		if (rc < 0)
+			return rc;
+		if (got == 0)
+			return ht_error_at(e, HT_ERR_DATA, offset,
+			    "the file ends here, too early");
+		memcpy(to, p, got);
+		to += got;
+		offset += got;
+		n -= got;
+	}
+	return 0;
+}
+
+int
+input_drain(struct input *in, uint64_t *size, struct ht_error *e)
+{
+	bool streams = in->read == read_stream;
+	uint64_t at;
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	*size = 0;
+	do {
+		at = streams ? in->arrived : in->tapped;
+		rc = input_read(in, at, INPUT_CHUNK, &p, &got, e);
+		if (rc < 0)
+			return rc;
+	} while (got > 0);
+	*size = in->arrived;
+	return 0;
+}
+
+uint64_t
+input_arrived(const struct input *in)
+{
+	return in->arrived;
+}
+
+bool
+input_seekable(const struct input *in)
+{
+	return in->read != read_stream || in->how.spool >= 0;
+}

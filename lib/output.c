@@ -1,0 +1,285 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/input.h"
+#include "lib/output.h"
+
+/* A run of bytes: of the input from offset, or of the literals from there. */
+struct segment {
+	uint64_t start; /* in the planned file */
+	uint64_t length;
+	uint64_t offset;
+	bool literal;
+};
+
+struct output {
+	struct input *in;
+	struct segment *segments;
+	size_t count;
+	size_t room;
+	struct buf literals;
+	uint64_t size;
+	uint8_t *joined; /* INPUT_CHUNK bytes, for reads across segments */
+};
+
+struct output *
+output_new(struct input *in, struct ht_error *e)
+{
+	struct output *out = calloc(1, sizeof(*out));
+
+	if (out != NULL)
+		out->joined = malloc(INPUT_CHUNK);
+	if (out == NULL || out->joined == NULL) {
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		free(out);
+		return NULL;
+	}
+	out->in = in;
+	return out;
+}
+
+void
+output_free(struct output *out)
+{
+	if (out == NULL)
+		return;
+	buf_free(&out->literals);
+	free(out->segments);
+	free(out->joined);
+	free(out);
+}
+
+static int
+make_room(struct output *out, struct ht_error *e)
+{
+	size_t room = out->room == 0 ? 16 : out->room * 2;
+	struct segment *segments;
+
+	if (out->count < out->room)
+		return 0;
+	segments = reallocarray(out->segments, room, sizeof(*segments));
+	if (segments == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	out->segments = segments;
+	out->room = room;
+	return 0;
+}
+
+static int
+append(struct output *out, bool literal, uint64_t offset, uint64_t n,
+    struct ht_error *e)
+{
+	struct segment *last = NULL;
+	int rc;
+
+	if (n == 0)
+		return 0;
+	if (n > UINT64_MAX - out->size || n > UINT64_MAX - offset)
+		return ht_error_set(e, HT_ERR_INTERNAL, "an output too large");
+	if (out->count > 0)
+		last = &out->segments[out->count - 1];
+	if (last != NULL && last->literal == literal &&
+	    last->offset + last->length == offset) {
+		last->length += n;
+	} else {
+		rc = make_room(out, e);
+		if (rc < 0)
+			return rc;
+		out->segments[out->count] = (struct segment){
+			.start = out->size,
+			.length = n,
+			.offset = offset,
+			.literal = literal,
+		};
+		out->count++;
+	}
+	out->size += n;
+	return 0;
+}
+
+int
+output_literal(struct output *out, const void *p, size_t n, struct ht_error *e)
+{
+	size_t offset = out->literals.len;
+
+	buf_bytes(&out->literals, p, n);
+	if (buf_failed(&out->literals) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return append(out, true, offset, n, e);
+}
+
+int
+output_range(struct output *out, uint64_t offset, uint64_t n,
+    struct ht_error *e)
+{
+	return append(out, false, offset, n, e);
+}
+
+uint64_t
+output_size(const struct output *out)
+{
+	return out->size;
+}
+
+/*
+ * The segment that holds the byte at offset, which is below the size.
+ */
+static size_t
+find_segment(const struct output *out, uint64_t offset)
+{
+	size_t low = 0;
+	size_t high = out->count;
+	size_t middle;
+
+	while (high - low > 1) {
+		middle = low + (high - low) / 2;
+		if (out->segments[middle].start <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Up to n bytes from skip bytes into a segment, all of them in it.
+ */
+static int
+read_segment(const struct output *out, const struct segment *s, uint64_t skip,
+    size_t n, const uint8_t **p, size_t *got, struct ht_error *e)
+{
+	size_t want = n;
+	int rc;
+
+	if (want > s->length - skip)
+		want = (size_t)(s->length - skip);
+	if (s->literal) {
+		*p = out->literals.data + s->offset + skip;
+		*got = want;
+		return 0;
+	}
+	rc = input_read(out->in, s->offset + skip, want, p, got, e);
+	if (rc == 0 && *got < want)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the output plan reaches past the end of the input");
+	return rc;
+}
+
+int
+output_read(const struct output *out, uint64_t offset, size_t n,
+    const uint8_t **p, size_t *got, struct ht_error *e)
+{
+	const struct segment *s;
+	size_t done = 0;
+	size_t piece;
+	int rc;
+
+	*p = out->joined;
+	*got = 0;
+	if (n > INPUT_CHUNK)
+		return ht_error_set(e, HT_ERR_INTERNAL, "too large a read");
+	if (n == 0 || offset >= out->size)
+		return 0;
+	if (n > out->size - offset)
+		n = (size_t)(out->size - offset);
+	s = &out->segments[find_segment(out, offset)];
+	rc = read_segment(out, s, offset - s->start, n, p, &piece, e);
+	if (rc < 0)
+		return rc;
+	if (piece < n) {
+		/* Only what crosses segments is copied. */
+		while (done < n) {
+			memcpy(out->joined + done, *p, piece);
+			done += piece;
+			if (done == n)
+				break;
+			s++;
+			rc = read_segment(out, s, 0, n - done, p, &piece, e);
+			if (rc < 0)
+				return rc;
+		}
+		*p = out->joined;
+	}
+	*got = n;
+	return 0;
+}
+
+/*
+ * Wait until fd takes bytes again, at most idle seconds.
+ */
+static int
+wait_writable(int fd, unsigned int idle, struct ht_error *e)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	int rc;
+
+	do
+		rc = poll(&ready, 1, idle == 0 ? -1 : (int)idle * 1000);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "the reader took nothing for %u seconds", idle);
+	if (rc < 0)
+		return ht_error_errno(e, "poll");
+	return 0;
+}
+
+static int
+write_all(int fd, const uint8_t *p, size_t n, unsigned int idle,
+    uint64_t *written, struct ht_error *e)
+{
+	ssize_t did;
+	int rc;
+
+	while (n > 0) {
+		did = write(fd, p, n);
+		if (did >= 0) {
+			p += did;
+			n -= (size_t)did;
+			*written += (uint64_t)did;
+		} else if (errno == EAGAIN) {
+			rc = wait_writable(fd, idle, e);
+			if (rc < 0)
+				return rc;
+		} else if (errno == EPIPE || errno == ECONNRESET) {
+			return ht_error_set(e, HT_ERR_UNAVAILABLE,
+			    "the reader of the output is gone");
+		} else if (errno != EINTR) {
+			return ht_error_errno(e, "cannot write the output");
+		}
+	}
+	return 0;
+}
+
+int
+output_write(const struct output *out, int fd, unsigned int idle,
+    uint64_t *written, struct ht_error *e)
+{
+	/* A write that waits has no deadline, so none may wait. */
+	int flags = idle == 0 ? -1 : fcntl(fd, F_GETFL);
+	const uint8_t *p;
+	size_t got;
+	int rc = 0;
+
+	*written = 0;
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	while (*written < out->size) {
+		rc = output_read(out, *written, INPUT_CHUNK, &p, &got, e);
+		if (rc == 0)
+			rc = write_all(fd, p, got, idle, written, e);
+		if (rc < 0)
+			break;
+	}
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags);
+	return rc;
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# quickstart as its first user sees it: in a path with spaces, again, with a
+# file of his own, as an ordinary user, and ended.
+
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+needs ssh softhsm2-util osslsigncode
+
+dir="$work/a folder/demo"
+port=2400
+mkdir "$work/a folder"
+
+# quick [AS ...]: quickstart with the build of the tests, from a path with
+# spaces to the sources too.
+ln -s "$srcdir" "$work/the sources"
+quick()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	"${as[@]}" bash -c '
+		. "$1"; set_build "$2"; build_programs() { :; }
+		check_packages() { :; }; shift 2; main "$@"' quickstart \
+	    "$work/the sources/quickstart" "$builddir" "$@" \
+	    >"$work/out" 2>"$work/err"
+}
+as=(env)
+
+check "quickstart in a path with spaces" quick -d "$dir" -p "$port"
+check "says what to try" grep -q "ssh -F .* sign test-signing" "$work/out"
+check "the sample verifies" verify_osslsigncode "$dir/sample-signed.exe"
+first=$(cat "$dir/htsign-keyd.pid" "$dir/sshd-sign.pid")
+
+sample app.exe
+check "a file" quick -d "$dir" "$work/app.exe"
+check "is signed beside itself" verify_osslsigncode "$work/app-signed.exe"
+check "nothing was started again" test "$first" = \
+    "$(cat "$dir/htsign-keyd.pid" "$dir/sshd-sign.pid")"
+
+cp "$work/app.exe" "$work/no suffix"
+(cd "$work" && quick -d "$dir" "no suffix")
+check "a name without extension" verify_osslsigncode "$work/no suffix-signed"
+
+cd /
+request test-signing My App <"$work/app.exe"
+signed "ssh -F from another folder"
+check "the admin's log" ssh -F "$dir/ssh_config" admin log
+check "the admin's log has the request" grep -q test-signing \
+    "$work/check.log"
+
+ssh-keygen -q -s "$dir/user_ca" -I ci/1 -z 1 -n client:ci -V -2h:-1h \
+    "$dir/ci.pub"
+check "an expired certificate" quick -d "$dir"
+check "is renewed" is_valid "$dir/ci-cert.pub"
+
+printf 'no program\n' >"$work/text"
+quick -d "$dir" "$work/text"
+check "the status of a failure is ssh's" test $? -eq 65
+check "and leaves no output" test ! -e "$work/text-signed"
+
+mkdir "$work/full" && : >"$work/full/file"
+check "a folder with other files is left alone" \
+    not quick -d "$work/full" -p 2401
+
+check "--stop" quick --stop -d "$dir"
+for pid in $first; do
+	check "ended $pid" test ! -e "/proc/$pid"
+done
+check "--stop again" quick --stop -d "$dir"
+check "a start after a stop keeps the port" quick -d "$dir"
+check "and the journal" test "$(requests)" -ge 6
+quick --stop -d "$dir"
+
+# An ordinary user, who cannot write where we build.
+if [ "$(id -u)" -ne 0 ]; then
+	done_testing
+fi
+chmod 755 "$work"
+mkdir "$work/user" && chown 64999:64999 "$work/user"
+as=(setpriv --reuid 64999 --regid 64999 --clear-groups env "HOME=$work/user")
+if ! "${as[@]}" test -x "$htsign"; then
+	bad "the build in $builddir is out of reach for other users"
+	done_testing
+fi
+dir=$work/user/demo
+check "an ordinary user" quick -d "$dir" -p 2401
+check "signs" verify_osslsigncode "$dir/sample-signed.exe"
+check "owns all of it" test -z "$(find "$dir" ! -uid 64999)"
+check "and stops" quick --stop -d "$dir"
+done_testing

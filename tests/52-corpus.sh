@@ -7,13 +7,14 @@
 needs ssh softhsm2-util osslsigncode sbverify apt-get \
     x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc
 corpus=$builddir/corpus
-endpoint 2404
-doors=sign
-if [ "$(id -u)" -eq 0 ] && [ -f "$srcdir/tests/openssh.sh" ]; then
-	# shellcheck source=tests/openssh.sh
-	. "$srcdir/tests/openssh.sh"
-	openssh_start 2405
+check "the corpus" "$srcdir/tests/corpus.sh" "$corpus"
+if [ "$(id -u)" -eq 0 ]; then
+	. "$srcdir/tests/installed.sh"
+	installed_endpoint 2404 2405
 	doors="sign openssh"
+else
+	endpoint 2404
+	doors=sign
 fi
 
 # What mingw makes of a few lines, for both machines.
@@ -31,7 +32,6 @@ build_programs_of_ours()
 	        >"$name.payload.exe" &&
 	    "$cc" -mwindows -o "$name.gui.exe" "$work/program.c"
 }
-check "the corpus" "$srcdir/tests/corpus.sh" "$corpus"
 check "64-bit programs" build_programs_of_ours x86_64
 check "32-bit programs" build_programs_of_ours i686
 

@@ -133,8 +133,8 @@ while read -r key; do
 	grep -Eq "(^|[^a-z_])$key *[=:]" config/htsign.conf.sample ||
 	    fail "htsign.conf.sample does not have $key"
 done <"$work/keys"
-grep -Eo '(^|[^a-z_"])[a-z_]+ *[=:]( |$)' config/htsign.conf.sample |
-    grep -Eo '[a-z_]+' | sort -u >"$work/sample"
+sed 's/"[^"]*"//g' config/htsign.conf.sample |
+    grep -Eo '[a-z_]+( =|: \{)' | grep -Eo '[a-z_]+' | sort -u >"$work/sample"
 while read -r key; do
 	grep -qx "$key" "$work/keys" ||
 	    fail "htsign.conf.sample has $key, which the code does not"

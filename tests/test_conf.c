@@ -43,7 +43,8 @@ static const char full[] =
     "  max_startups = \"5:50:7\"; login_grace = 3; max_auth_tries = 2;\n"
     "  max_connections = 9; idle = 10; keepalive = 0; };\n"
     "tokens = ( { name = \"soft\"; module = \"/l/libsofthsm2.so\";\n"
-    "    label = \"L\"; serial = \"S\"; pin = \"file:/pin\"; timeout = 5; },\n"
+    "    label = \"L\"; serial = \"S\"; pin = \"file:/pin\"; timeout = 5;\n"
+    "    environment = [ \"A_1=x y\", \"B=\" ]; writable = [ \"/w\" ]; },\n"
     "  { name = \"cred\"; module = \"/l/libsofthsm2.so\"; serial = \"S\";\n"
     "    pin = \"credential:pin-1\"; },\n"
     "  { name = \"pem\"; file = \"/k.pem\"; } );\n"
@@ -141,6 +142,10 @@ test_full_signing(void **state)
 	assert_int_equal(soft->pin, CONF_PIN_FILE);
 	assert_string_equal(soft->pin_where, "/pin");
 	assert_int_equal(soft->timeout, 5);
+	assert_int_equal(soft->nenvironment, 2);
+	assert_string_equal(soft->environment[0], "A_1=x y");
+	assert_int_equal(soft->nwritable, 1);
+	assert_string_equal(soft->writable[0], "/w");
 	assert_true(soft->test);
 	assert_int_equal(conf_token(c, "cred")->pin, CONF_PIN_CREDENTIAL);
 	assert_string_equal(conf_token(c, "cred")->pin_where, "pin-1");
@@ -229,8 +234,8 @@ test_root_mistakes(void **state)
 	    "f:2: state must be 1 to 1024 bytes of printable UTF-8");
 	refuse(SSH "state = \"/a\xff\";",
 	    "f:2: state must be 1 to 1024 bytes of printable UTF-8");
-	refuse(
-	    SSH "single_user = 1;", "f:2: single_user must be true or false");
+	refuse(SSH "single_user = 1;",
+	    "f:2: single_user must be true or false");
 	refuse(SSH "users: { boss = 1; };", "f:2: unknown key boss");
 	refuse(SSH "users: { keyd = -1; };",
 	    "f:2: keyd must be a number from 1 to 4294967293");
@@ -263,8 +268,8 @@ test_run_has_room_for_sockets(void **state)
 	(void)snprintf(text, sizeof(text), SSH "run = \"/%089d\";", 1);
 	conf_free(parse(text));
 	(void)snprintf(text, sizeof(text), SSH "run = \"/%090d\";", 1);
-	refuse(
-	    text, "f:2: run must not be longer than 90 bytes, for its sockets");
+	refuse(text,
+	    "f:2: run must not be longer than 90 bytes, for its sockets");
 }
 
 static void
@@ -343,12 +348,18 @@ test_token_mistakes(void **state)
 	    "f:2: token \"t\" needs either module or file");
 	refuse(TOKEN("module = \"/m\";"),
 	    "f:2: token \"t\" needs label or serial");
-	refuse(TOKEN("file = \"/f\"; pin = \"ask\";"),
-	    "f:2: token \"t\" is a key file: label, serial and pin are for "
-	    "modules");
-	refuse(TOKEN("file = \"/f\"; label = \"l\";"),
-	    "f:2: token \"t\" is a key file: label, serial and pin are for "
-	    "modules");
+#define KEY_FILE                                                               \
+	"f:2: token \"t\" is a key file: label, serial, pin, environment and " \
+	"writable are for modules"
+	refuse(TOKEN("file = \"/f\"; pin = \"ask\";"), KEY_FILE);
+	refuse(TOKEN("file = \"/f\"; label = \"l\";"), KEY_FILE);
+	refuse(TOKEN("file = \"/f\"; writable = [ \"/w\" ];"), KEY_FILE);
+	refuse(TOKEN("environment = [ \"A\" ];"),
+	    "f:2: environment takes \"NAME=value\"");
+	refuse(TOKEN("environment = [ \"1A=b\" ];"),
+	    "f:2: environment takes \"NAME=value\"");
+	refuse(TOKEN("writable = [ \"w\" ];"),
+	    "f:2: writable must be an absolute path");
 	refuse(TOKEN("pin = \"each\";"), "f:2: pin \"each\" is not built yet");
 #define BAD_PIN "f:2: pin can be \"ask\", \"file:/PATH\", \"credential:NAME\""
 	refuse(TOKEN("pin = \"1234\";"), BAD_PIN);
@@ -396,15 +407,15 @@ test_profile_mistakes(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		(void)snprintf(
-		    text, sizeof(text), PROFILE("max_size = %s;"), sizes[i]);
+		(void)snprintf(text, sizeof(text), PROFILE("max_size = %s;"),
+		    sizes[i]);
 		refuse(text,
 		    "f:8: max_size must be bytes, or text like \"512M\" or "
 		    "\"2G\", at most \"1024G\"");
 	}
 	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		(void)snprintf(
-		    text, sizeof(text), PROFILE("%s = \"x\";"), later[i]);
+		(void)snprintf(text, sizeof(text), PROFILE("%s = \"x\";"),
+		    later[i]);
 		(void)snprintf(expected, sizeof(expected),
 		    "f:8: %s is not built yet", later[i]);
 		refuse(text, expected);
@@ -498,13 +509,13 @@ test_accounts(void **state)
 	conf_free(c);
 	c = parse(SSH "users: { keyd = \"no-such-account\"; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
-	assert_string_equal(
-	    e.text, "f:2: there is no account \"no-such-account\"");
+	assert_string_equal(e.text,
+	    "f:2: there is no account \"no-such-account\"");
 	conf_free(c);
 	c = parse(SSH "users: { keyd = \"root\"; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
-	assert_string_equal(
-	    e.text, "f:2: an account of users must not be root's");
+	assert_string_equal(e.text,
+	    "f:2: an account of users must not be root's");
 	conf_free(c);
 }
 
@@ -575,8 +586,8 @@ test_files(void **state)
 	conf_free(c);
 	assert_null(conf_load("/nonexistent/htsign.conf", &e));
 	assert_int_equal(e.code, HT_ERR_INTERNAL);
-	assert_string_equal(
-	    e.text, "/nonexistent/htsign.conf: No such file or directory");
+	assert_string_equal(e.text,
+	    "/nonexistent/htsign.conf: No such file or directory");
 	assert_null(conf_load("/", &e));
 	assert_string_equal(e.text, "/: Is a directory");
 	assert_null(conf_load("/dev/zero", &e));

@@ -33,8 +33,7 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 	keyd_say(c, PROTOCOL_REFUSE, tag, r, NULL, 0);
 }
 
-/* --- sshd-sign
- * ------------------------------------------------------------------ */
+/* --- sshd-sign --------------------------------------------------------- */
 
 /* The blob comes from a network process: who proved what? */
 static int
@@ -122,8 +121,7 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 		keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
 }
 
-/* --- htsign-principals
- * ------------------------------------------------------------ */
+/* --- htsign-principals ------------------------------------------------- */
 
 static int
 make_ticket(struct keyd *k, const struct protocol_ask *ask,
@@ -173,8 +171,7 @@ receive_principals(struct keyd_connection *c, struct msg *m,
 	keyd_close(c);
 }
 
-/* --- accepting
- * ---------------------------------------------------------------------- */
+/* --- accepting --------------------------------------------------------- */
 
 static void
 gone(struct keyd_connection *c)

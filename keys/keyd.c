@@ -38,8 +38,7 @@ struct process {
 	bool stop;
 };
 
-/* --- the loop
- * ------------------------------------------------------------------- */
+/* --- the loop ---------------------------------------------------------- */
 
 void
 keyd_must(struct keyd *k, int rc, const struct ht_error *e)
@@ -92,8 +91,7 @@ drain(struct process *p)
 		p->stop = true;
 }
 
-/* --- reading the configuration again
- * ---------------------------------------------- */
+/* --- reading the configuration again ----------------------------------- */
 
 static struct setup *
 setup_again(struct keyd *k, struct ht_error *e)
@@ -157,8 +155,7 @@ signalled(void *cookie, short revents)
 		drain(p);
 }
 
-/* --- starting
- * --------------------------------------------------------------------- */
+/* --- starting ---------------------------------------------------------- */
 
 static int
 watch_signals(struct process *p, struct ht_error *e)

@@ -20,8 +20,7 @@ struct module {
 	UI_METHOD *nobody;
 };
 
-/* --- complaints ------------------------------------------------------------
- */
+/* --- complaints -------------------------------------------------------- */
 
 /*
  * Return values of PKCS #11 v2.40, section 2, that keyd acts on.  After those
@@ -96,8 +95,7 @@ module_complaint(struct protocol_token_trouble *t, const char *what)
 	    "%s: %s", what, reason != NULL ? reason : "no reason given");
 }
 
-/* --- opening ---------------------------------------------------------------
- */
+/* --- opening ----------------------------------------------------------- */
 
 /* libp11 asks here for a PIN a second time; nobody answers, and it fails. */
 static int
@@ -218,8 +216,7 @@ module_login(
 	return 0;
 }
 
-/* --- keys ------------------------------------------------------------------
- */
+/* --- keys -------------------------------------------------------------- */
 
 enum likeness { LIKE_NOT, LIKE_PERHAPS, LIKE_SAME };
 

@@ -61,8 +61,7 @@ struct parent {
 
 static void start_keyd(struct parent *p);
 
-/* --- children --------------------------------------------------------------
- */
+/* --- children ---------------------------------------------------------- */
 
 /* Collect a child that has ended, and forget it; the wait status. */
 static int
@@ -159,8 +158,7 @@ fail:
 	return NULL;
 }
 
-/* --- what keyd asks for ----------------------------------------------------
- */
+/* --- what keyd asks for ------------------------------------------------ */
 
 static int
 start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
@@ -304,8 +302,7 @@ open_link(struct parent *p, int fd, struct ht_error *e)
 	return 0;
 }
 
-/* --- keyd ------------------------------------------------------------------
- */
+/* --- keyd -------------------------------------------------------------- */
 
 static void
 on_start_time(void *cookie)
@@ -408,8 +405,7 @@ start_keyd(struct parent *p)
 	start_again(p);
 }
 
-/* --- signals ---------------------------------------------------------------
- */
+/* --- signals ----------------------------------------------------------- */
 
 static void
 on_drained(void *cookie)
@@ -474,8 +470,7 @@ watch_signals(struct parent *p, struct ht_error *e)
 	return 0;
 }
 
-/* --- the process -----------------------------------------------------------
- */
+/* --- the process ------------------------------------------------------- */
 
 static struct parent *
 parent_new(const struct parent_options *options, struct ht_error *e)

@@ -43,8 +43,7 @@ struct request {
 	struct request *next, **at;     /* of those that are open */
 };
 
-/* --- endings -----------------------------------------------------------------
- */
+/* --- endings ----------------------------------------------------------- */
 
 static void
 request_free(struct request *r)
@@ -168,8 +167,7 @@ request_abandon(struct request *r)
 	request_free(r);
 }
 
-/* --- BEGIN -------------------------------------------------------------------
- */
+/* --- BEGIN ------------------------------------------------------------- */
 
 static struct request *
 request_new(const struct request_peer *peer)
@@ -325,8 +323,7 @@ request_begin(const struct request_peer *peer,
 	return r;
 }
 
-/* --- CONTENT -----------------------------------------------------------------
- */
+/* --- CONTENT ----------------------------------------------------------- */
 
 static void content_complete(struct request *r);
 
@@ -437,8 +434,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	return 0;
 }
 
-/* --- the token's side
- * ---------------------------------------------------------- */
+/* --- the token's side -------------------------------------------------- */
 
 /* May it be signed now, with the certificate that it was made for? */
 static int
@@ -586,8 +582,7 @@ content_complete(struct request *r)
 		give_up(r, "token", &e);
 }
 
-/* --- the end
- * -------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------- */
 
 /* "finished" is on disk: may the client still have it? */
 static void

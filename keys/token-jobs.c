@@ -82,8 +82,7 @@ on_kick(void *cookie)
 	token_fill(t);
 }
 
-/* --- handing over ----------------------------------------------------------
- */
+/* --- handing over ------------------------------------------------------ */
 
 /*
  * A job for the second time goes alone: if it is what kills the worker, it
@@ -153,8 +152,7 @@ token_hand_over(struct token *t)
 	}
 }
 
-/* --- answers ---------------------------------------------------------------
- */
+/* --- answers ----------------------------------------------------------- */
 
 /* The job that tag answers, out of the window; or NULL and no worker. */
 static struct token_job *
@@ -215,8 +213,7 @@ token_not_signed(struct token *t, uint32_t tag,
 	go_on(t);
 }
 
-/* --- failing ---------------------------------------------------------------
- */
+/* --- failing ----------------------------------------------------------- */
 
 static void
 end_list(struct job_list *list, const struct ht_error *e)
@@ -272,8 +269,7 @@ token_end_all(struct token *t, const struct ht_error *e)
 	end_list(&all, e);
 }
 
-/* --- the owner's side ------------------------------------------------------
- */
+/* --- the owner's side -------------------------------------------------- */
 
 /* Fill the window in the loop's next round, not within the caller. */
 static int

@@ -147,8 +147,7 @@ token_pin_refused(struct token *t, const char *text)
 	lock(t, text);
 }
 
-/* --- an administrator ------------------------------------------------------
- */
+/* --- an administrator -------------------------------------------------- */
 
 void
 token_unlock_end(struct token *t, const struct ht_error *e)

@@ -121,8 +121,7 @@ struct token {
 	struct loop_timer *kick; /* fill the window in the next round */
 };
 
-/* --- token.c ---------------------------------------------------------------
- */
+/* --- token.c ----------------------------------------------------------- */
 
 /*
  * Send a message to the worker and await its answer.  When it cannot be sent
@@ -169,8 +168,7 @@ void token_note(struct token *t, enum journal_token_change change,
 
 void token_set_reason(struct token *t, const char *text);
 
-/* --- token-login.c ---------------------------------------------------------
- */
+/* --- token-login.c ----------------------------------------------------- */
 
 /*
  * The token is open and wants a PIN: record an attempt, or lock.
@@ -185,8 +183,7 @@ void token_pin_refused(struct token *t, const char *text);
  */
 void token_unlock_end(struct token *t, const struct ht_error *e);
 
-/* --- token-jobs.c ----------------------------------------------------------
- */
+/* --- token-jobs.c ------------------------------------------------------ */
 
 /*
  * Authorise jobs while the window has room.

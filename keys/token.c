@@ -23,8 +23,7 @@
 
 static int start(struct token *t, struct ht_error *e);
 
-/* --- making one ------------------------------------------------------------
- */
+/* --- making one -------------------------------------------------------- */
 
 static int
 copy_text(char *out, size_t size, const char *text, struct ht_error *e)
@@ -264,8 +263,7 @@ token_key(struct token *t, const char *uri, const uint8_t *spki, size_t n,
 	return 0;
 }
 
-/* --- the worker ------------------------------------------------------------
- */
+/* --- the worker -------------------------------------------------------- */
 
 void
 token_set_reason(struct token *t, const char *text)
@@ -493,8 +491,7 @@ token_spawned(struct token *t, int fd)
 		token_await(t);
 }
 
-/* --- starting and failing --------------------------------------------------
- */
+/* --- starting and failing ---------------------------------------------- */
 
 static int
 start(struct token *t, struct ht_error *e)
@@ -621,8 +618,7 @@ token_committed(struct token *t)
 	}
 }
 
-/* --- asking ----------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------ */
 
 int
 token_check(const struct token *t, uint32_t key, struct ht_error *e)

@@ -20,8 +20,7 @@ struct tokens {
 	void *cookie;
 };
 
-/* --- the parent ------------------------------------------------------------
- */
+/* --- the parent -------------------------------------------------------- */
 
 static void
 lose_parent(struct tokens *ts, const char *text)
@@ -121,8 +120,7 @@ tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
 	return rc;
 }
 
-/* --- the set ---------------------------------------------------------------
- */
+/* --- the set ----------------------------------------------------------- */
 
 struct tokens *
 tokens_new(struct loop *loop, const struct conf *conf, struct ht_error *e)

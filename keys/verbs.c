@@ -20,8 +20,7 @@
 /* Rows that log and events show when nobody said a --limit. */
 #define LIMIT_DEFAULT 100
 
-/* --- options and words
- * -------------------------------------------------------- */
+/* --- options and words ------------------------------------------------- */
 
 /* The value of --name=VALUE, "" for --name, or NULL. */
 static const char *
@@ -116,8 +115,7 @@ say_profile_unknown(const struct admin_command *c, const char *profile,
 	    "there is no profile %s in the configuration", profile);
 }
 
-/* --- clients and grants
- * ---------------------------------------------------------- */
+/* --- clients and grants ------------------------------------------------ */
 
 static int
 client_add_verb(struct admin_command *c, struct ht_error *e)
@@ -217,8 +215,7 @@ ungrant_verb(struct admin_command *c, struct ht_error *e)
 	    c->words[2], e);
 }
 
-/* --- user certificates
- * -------------------------------------------------------------- */
+/* --- user certificates ------------------------------------------------- */
 
 /* Give out a serial and sign; the store has the row before the text leaves. */
 static int
@@ -346,8 +343,7 @@ certificates_verb(struct admin_command *c, struct ht_error *e)
 	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);
 }
 
-/* --- tokens
- * ------------------------------------------------------------------------- */
+/* --- tokens ------------------------------------------------------------ */
 
 static void
 unlocked(void *cookie, const struct ht_error *e)
@@ -401,8 +397,7 @@ verbs_forget(struct keyd *k, void *cookie)
 		token_unlock_forget(tokens_at(k->tokens, i), cookie);
 }
 
-/* --- the journal
- * -------------------------------------------------------------------- */
+/* --- the journal ------------------------------------------------------- */
 
 static int
 put_row(void *cookie, const struct journal_row *row)
@@ -475,8 +470,7 @@ events_verb(struct admin_command *c, struct ht_error *e)
 	return rc;
 }
 
-/* --- the table
- * ---------------------------------------------------------------------- */
+/* --- the table --------------------------------------------------------- */
 
 #define READERS (1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
 #define ADMINS (1u << NAMES_ADMIN)

@@ -56,8 +56,7 @@ struct answer {
 	((void)module_trouble(                                                 \
 	    &(a)->body.trouble, PROTOCOL_TROUBLE_##kind, __VA_ARGS__))
 
-/* --- opening: the sandbox, then the module ---------------------------------
- */
+/* --- opening: the sandbox, then the module ----------------------------- */
 
 /*
  * The PIN must not be swapped out, and libp11 keeps a copy of its own on the
@@ -237,8 +236,7 @@ open_file(struct worker *w, struct msg *m, struct answer *a)
 	memset(&a->body.opened, 0, sizeof(a->body.opened));
 }
 
-/* --- operations ------------------------------------------------------------
- */
+/* --- operations -------------------------------------------------------- */
 
 static void
 log_in(struct worker *w, const struct protocol_token_login *login,
@@ -363,8 +361,7 @@ sign(struct worker *w, const struct protocol_token_sign *what, struct answer *a)
 	}
 }
 
-/* --- the loop --------------------------------------------------------------
- */
+/* --- the loop ---------------------------------------------------------- */
 
 static void
 perform(struct worker *w, struct msg *m, const union protocol_body *body,

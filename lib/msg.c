@@ -106,8 +106,7 @@ msg_wipe(struct msg *m)
 	ht_wipe((void *)(uintptr_t)m->body.p, m->body.left);
 }
 
-/* --- receiving -------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------- */
 
 /* Keep the descriptors that came; more than fit are closed and an error. */
 static int
@@ -210,8 +209,7 @@ msg_next(struct msg_channel *ch, struct msg *m, struct ht_error *e)
 	return 1;
 }
 
-/* --- sending ---------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------- */
 
 int
 msg_queue(struct msg_channel *ch, uint16_t type, uint32_t tag,
@@ -320,8 +318,7 @@ msg_pending(const struct msg_channel *ch)
 	return ch->first != NULL;
 }
 
-/* --- waiting ---------------------------------------------------------------
- */
+/* --- waiting ----------------------------------------------------------- */
 
 static int64_t
 now_ms(void)

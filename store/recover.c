@@ -33,8 +33,7 @@ store_rebuild(struct store *s, struct ht_error *e)
 	return ret;
 }
 
-/* --- after a crash ---------------------------------------------------------
- */
+/* --- after a crash ----------------------------------------------------- */
 
 /* The next request that is open: 1, or 0 if there is none. */
 static int

@@ -20,6 +20,9 @@ static const char *const steps[] = { store_schema };
  * index needs no shared memory), durable at each commit, and not to be talked
  * into anything by a damaged schema.
  */
+/* A process that was killed may take so long to be gone, in milliseconds. */
+#define LEAVING 2000
+
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
@@ -209,6 +212,7 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 		return s->db == NULL
 		    ? ht_error_set(e, HT_ERR_INTERNAL, "no memory")
 		    : engine_error(s, e);
+	(void)sqlite3_busy_timeout(s->db, LEAVING);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);

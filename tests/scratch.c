@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,22 +25,22 @@ scratch_enter(void **state)
 	return mkdtemp(folder) == NULL || chdir(folder) != 0;
 }
 
+static int
+remove_one(
+    const char *path, const struct stat *st, int flag, struct FTW *place)
+{
+	(void)st;
+	(void)flag;
+	(void)place;
+	return remove(path);
+}
+
 int
 scratch_leave(void **state)
 {
-	struct dirent *entry;
-	DIR *dir;
-
 	(void)state;
-	dir = opendir(".");
-	if (dir == NULL)
-		return 1;
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_type != DT_DIR)
-			(void)unlink(entry->d_name);
-	}
-	(void)closedir(dir);
-	return chdir("/") != 0 || rmdir(folder) != 0;
+	return chdir("/") != 0 ||
+	    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0;
 }
 
 int

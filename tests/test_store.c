@@ -302,8 +302,7 @@ test_append_only(void **state)
 	assert_int_equal(ask_sql("SELECT count(*) FROM event"), 3);
 }
 
-/* --- crashes ---------------------------------------------------------------
- */
+/* --- crashes ----------------------------------------------------------- */
 
 /*
  * A process that signs on its own: one request a transaction, and its number
@@ -386,8 +385,7 @@ test_killed(void **state)
 	}
 }
 
-/* --- no room -----------------------------------------------------------------
- */
+/* --- no room ----------------------------------------------------------- */
 
 /* What a full disk does: 0 if all that follows the failure fails too. */
 static int

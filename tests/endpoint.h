@@ -1,0 +1,68 @@
+/*
+ * A real htsign-keyd for tests, in the working folder (tests/scratch.h): one
+ * user, a key file as its token, an SSH CA, a client "ci" that is granted the
+ * profile "test", and connections to it as a shell makes them.
+ */
+
+#ifndef TESTS_ENDPOINT_H
+#define TESTS_ENDPOINT_H
+
+#include <sys/types.h>
+
+#include "protocol/agent.h"
+
+/*
+ * Make keys and configuration; once for a folder.
+ */
+void endpoint_make(void);
+
+/*
+ * Start keyd and wait until it takes connections; end it with SIGTERM (or
+ * kill it at once) and wait for it.  Returns its exit status.
+ */
+void endpoint_start(void);
+int endpoint_stop(int signal);
+
+/*
+ * Send keyd a signal and give it a moment.
+ */
+void endpoint_signal(int signal);
+
+/*
+ * Run an administrator's command through the admin socket, with input or NULL
+ * as its standard input.  Returns its status; what it printed is in out, which
+ * may be NULL.
+ */
+int endpoint_admin(const char *command, const char *input, struct buf *out);
+
+/*
+ * A certificate for client, issued by keyd for a new key, as a blob.
+ */
+void endpoint_certificate(const char *client, const char *options,
+    struct buf *blob);
+
+/*
+ * The ticket that htsign-principals would get for it.  Returns 0, or -1 if
+ * keyd refuses.
+ */
+int endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET]);
+
+/*
+ * Connect to the signing socket and say HELLO with these; what agent_greet
+ * returns.
+ */
+int endpoint_greet(struct agent *a, const struct buf *blob,
+    const char *ticket, struct ht_error *e);
+
+/*
+ * The same with everything as it should be; failing fails the test.
+ */
+void endpoint_connect(struct agent *a);
+
+/*
+ * Whether the journal, as `log --json` shows it, ends with a row that holds
+ * text.
+ */
+bool endpoint_last_row_holds(const char *text);
+
+#endif

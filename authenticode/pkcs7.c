@@ -77,6 +77,50 @@ find_signer(const SIGNED_DATA *data, const ISSUER_AND_SERIAL *wanted)
 	return NULL;
 }
 
+/*
+ * Whether the signature algorithm is that of the signer's key, alone (RFC 2315,
+ * signtool) or joined with the digest algorithm (RFC 5652, osslsigncode).
+ */
+static bool
+is_signature_algorithm(const struct pkcs7 *p7)
+{
+	EVP_PKEY *key = X509_get0_pubkey(p7->signer);
+	const ASN1_OBJECT *object;
+	int digest;
+	int algorithm;
+	int parameter;
+
+	X509_ALGOR_get0(&object, &parameter, NULL,
+	    p7->info->signature_algorithm);
+	if (parameter != V_ASN1_NULL && parameter != V_ASN1_UNDEF)
+		return false;
+	algorithm = OBJ_obj2nid(object);
+	if (OBJ_find_sigid_algs(algorithm, &digest, &algorithm) == 1 &&
+	    digest != EVP_MD_get_type(spc_md(p7->algorithm)))
+		return false;
+	return key != NULL && EVP_PKEY_get_base_id(key) == algorithm;
+}
+
+static int
+check_versions(const struct pkcs7 *p7, struct ht_error *e)
+{
+	const SIGNED_DATA *data = p7->data;
+	const char *algorithm = NULL;
+
+	if (ASN1_INTEGER_get(data->version) != 1 ||
+	    ASN1_INTEGER_get(p7->info->version) != 1)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: not version 1 (RFC 2315 9.1)");
+	if (sk_X509_ALGOR_num(data->digest_algorithms) == 1)
+		algorithm = spc_algorithm_of(
+		    sk_X509_ALGOR_value(data->digest_algorithms, 0));
+	if (algorithm == NULL || strcmp(algorithm, p7->algorithm) != 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: digestAlgorithms are not the signer's (RFC 2315 "
+		    "9.1)");
+	return 0;
+}
+
 static int
 check_structure(struct pkcs7 *p7, struct ht_error *e)
 {
@@ -101,7 +145,11 @@ check_structure(struct pkcs7 *p7, struct ht_error *e)
 	if (p7->signer == NULL)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: the signer's certificate is not in it");
-	return 0;
+	if (!is_signature_algorithm(p7))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the signature algorithm is not that of the "
+		    "signer's key (RFC 2315 9.2)");
+	return check_versions(p7, e);
 }
 
 /*

@@ -69,8 +69,8 @@ replay(const char *path)
 	while ((entry = readdir(folder)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		(void)snprintf(
-		    name, sizeof(name), "%s/%s", path, entry->d_name);
+		(void)snprintf(name, sizeof(name), "%s/%s", path,
+		    entry->d_name);
 		if (replay(name) < 0)
 			rc = -1;
 	}

@@ -1,0 +1,167 @@
+/*
+ * Sign a file with a private key in a PEM file, over the libraries that shell
+ * and keyd share between them: what tests compare with other signers.
+ */
+
+#include "config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticode/format.h"
+#include "authenticode/init.h"
+#include "tests/signing.h"
+
+static const struct option options[] = {
+	{ "key", required_argument, NULL, 'k' },
+	{ "chain", required_argument, NULL, 'c' },
+	{ "digest", required_argument, NULL, 'h' },
+	{ "description", required_argument, NULL, 'n' },
+	{ "url", required_argument, NULL, 'i' },
+	{ "time", required_argument, NULL, 't' },
+	{ "commercial", no_argument, NULL, 'j' },
+	{ "pkcs7", no_argument, NULL, 'p' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct arguments {
+	const char *key;
+	const char *chain;
+	const char *digest;
+	bool pkcs7;
+	struct cms_options cms;
+};
+
+static _Noreturn void
+usage(void)
+{
+	(void)fputs("usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
+	            "[--description=TEXT]\n"
+	            "               [--url=URL] [--time=SECONDS] "
+	            "[--commercial] [--pkcs7] < IN > OUT\n",
+	    stderr);
+	exit(64);
+}
+
+static void
+parse(int argc, char **argv, struct arguments *a)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'k':
+			a->key = optarg;
+			break;
+		case 'c':
+			a->chain = optarg;
+			break;
+		case 'h':
+			a->digest = optarg;
+			break;
+		case 'n':
+			a->cms.description = optarg;
+			break;
+		case 'i':
+			a->cms.url = optarg;
+			break;
+		case 't':
+			a->cms.signing_time = strtoimax(optarg, NULL, 10);
+			break;
+		case 'j':
+			a->cms.commercial = true;
+			break;
+		case 'p':
+			a->pkcs7 = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || a->key == NULL || a->chain == NULL)
+		usage();
+}
+
+static int
+write_signed(const struct format_file *file, const struct buf *p7,
+    struct ht_error *e)
+{
+	struct format_verified checked;
+	struct output *plan;
+	struct input *again = NULL;
+	uint64_t written;
+	int rc;
+
+	rc = format_plan(file, p7->data, p7->len, &plan, e);
+	if (rc < 0)
+		return rc;
+	again = input_plan(plan, e);
+	if (again == NULL) {
+		rc = HT_ERR_INTERNAL;
+		goto out;
+	}
+	rc = format_verify(file->format, again, file->content.data,
+	    file->content.len, &checked, e);
+	if (rc < 0)
+		goto out;
+	format_verified_clear(&checked);
+	rc = output_write(plan, STDOUT_FILENO, 0, &written, e);
+out:
+	input_free(again);
+	output_free(plan);
+	return rc;
+}
+
+static int
+run(const struct arguments *a, struct signing *signing, struct ht_error *e)
+{
+	const struct format *format;
+	struct format_file *file = NULL;
+	struct input *in;
+	struct buf p7 = BUF_INIT;
+	int rc;
+
+	in = input_file(STDIN_FILENO, e);
+	if (in == NULL)
+		return HT_ERR_INTERNAL;
+	if ((rc = format_detect(in, NULL, &format, e)) < 0 ||
+	    (rc = format_digest(format, in, a->digest, &file, e)) < 0 ||
+	    (rc = signing_sign(signing, format->name, &file->content, &a->cms,
+	         &p7, e)) < 0)
+		goto out;
+	if (!a->pkcs7)
+		rc = write_signed(file, &p7, e);
+	else if (fwrite(p7.data, 1, p7.len, stdout) != p7.len ||
+	    fflush(stdout) != 0)
+		rc = ht_error_errno(e, "stdout");
+out:
+	buf_free(&p7);
+	format_file_free(file);
+	input_free(in);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments a = {
+		.digest = "sha256",
+		.cms.signing_time = CMS_NO_TIME,
+	};
+	struct signing signing = { 0 };
+	struct ht_error e;
+	int rc;
+
+	parse(argc, argv, &a);
+	if ((rc = authenticode_init(&e)) == 0 &&
+	    (rc = signing_load(a.key, a.chain, &signing, &e)) == 0)
+		rc = run(&a, &signing, &e);
+	signing_clear(&signing);
+	if (rc < 0)
+		(void)fprintf(stderr, "sign-pe: %s\n", e.text);
+	return -rc;
+}

@@ -1,0 +1,47 @@
+/*
+ * Signing with a key in this process: only tests do that.
+ */
+
+#ifndef TESTS_SIGNING_H
+#define TESTS_SIGNING_H
+
+#include <openssl/evp.h>
+
+#include "authenticode/cms.h"
+
+struct signing {
+	struct chain *chain;
+	EVP_PKEY *key;
+	struct buf pem;  /* of signing_make: the chain */
+	struct buf root; /* and the root above it, each as text with a NUL */
+};
+
+/*
+ * From a private key and a chain in PEM files.
+ */
+int signing_load(const char *key, const char *chain, struct signing *out,
+    struct ht_error *e);
+
+/*
+ * A new key of this kind ("RSA", which is of 3072 bits, "RSA-2048", "P-256",
+ * "P-384") whose certificate comes below an intermediate, which is in the
+ * chain, and a root, all made now and valid for a day.
+ */
+int signing_make(const char *kind, struct signing *out, struct ht_error *e);
+
+void signing_clear(struct signing *signing);
+
+/*
+ * What the token does: sign a digest.
+ */
+int signing_raw(struct signing *signing, const struct spc_digest *digest,
+    struct buf *signature, struct ht_error *e);
+
+/*
+ * All three steps of authenticode/cms.h: content in, ContentInfo out.
+ */
+int signing_sign(struct signing *signing, const char *format,
+    const struct buf *content, const struct cms_options *options,
+    struct buf *p7, struct ht_error *e);
+
+#endif

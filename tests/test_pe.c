@@ -1,0 +1,630 @@
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "authenticode/format.h"
+#include "authenticode/init.h"
+#include "tests/pe_image.h"
+#include "tests/signing.h"
+
+static struct signing signing;
+
+static const struct pe_image images[] = {
+	{ PE_IMAGE_X64, false, 0, 0, 0, 0 },
+	{ PE_IMAGE_X86, false, 0, 0, 0, 0 },
+	{ PE_IMAGE_ARM64, true, 0, 0, 0, 0 },
+	{ PE_IMAGE_X64, false, 128, 512, 5000, 0 },
+	{ PE_IMAGE_X86, false, 77, 0, 0, 13 },     /* all fields odd */
+	{ PE_IMAGE_X64, false, 0, 0, 0, 1 },       /* odd size */
+	{ PE_IMAGE_X64, false, 0, 7, 0, 100003 },  /* odd gap */
+	{ PE_IMAGE_X64, false, 0, 0, 1 << 20, 0 }, /* several chunks */
+	{ PE_IMAGE_X64, false, 70000, 0, 0, 3 },   /* beyond INPUT_HEAD */
+	{ PE_IMAGE_X64, false, 700000, 0, 0, 3 },  /* beyond the window */
+};
+#define IMAGES (sizeof(images) / sizeof(images[0]))
+
+static void
+build(const struct pe_image *image, struct buf *out)
+{
+	uint8_t *payload;
+
+	pe_image_build(image, out);
+	payload = buf_room(out, (size_t)image->payload);
+	pe_image_payload(0, payload, (size_t)image->payload);
+	assert_int_equal(buf_failed(out), 0);
+}
+
+static uint32_t
+u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	    (uint32_t)p[3] << 24;
+}
+
+static void
+put_u32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+/* Where the PE header is, and from it the directory entry. */
+static size_t
+header_of(const uint8_t *p)
+{
+	return u32(p + 0x3c);
+}
+
+static size_t
+security_of(const uint8_t *p)
+{
+	size_t at = header_of(p);
+
+	return at + (p[at + 25] == 1 ? 152 : 168);
+}
+
+/* CheckSum, the slow way: word by word, folding each time. */
+static uint32_t
+slow_checksum(const uint8_t *p, size_t n)
+{
+	size_t field = header_of(p) + 88;
+	uint32_t sum = 0;
+	uint32_t word;
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < n; i += 2) {
+		word = 0;
+		for (j = i; j < i + 2 && j < n; j++) {
+			if (j < field || j >= field + 4)
+				word |= (uint32_t)p[j] << 8 * (j - i);
+		}
+		sum += word;
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum + (uint32_t)n;
+}
+
+/* The digest, from a copy with everything taken out that does not count. */
+static void
+slow_digest(const struct buf *pe, size_t end, uint8_t out[32])
+{
+	struct buf covered = BUF_INIT;
+	size_t checksum = header_of(pe->data) + 88;
+	size_t security = security_of(pe->data);
+
+	buf_bytes(&covered, pe->data, checksum);
+	buf_bytes(&covered, pe->data + checksum + 4, security - checksum - 4);
+	buf_bytes(&covered, pe->data + security + 8, end - security - 8);
+	buf_zeros(&covered, -end & 7);
+	assert_int_equal(EVP_Digest(covered.data, covered.len, out, NULL,
+	                     EVP_sha256(), NULL),
+	    1);
+	buf_free(&covered);
+}
+
+static struct format_file *
+digest_of(struct input *in)
+{
+	const struct format *format;
+	struct format_file *file;
+	struct ht_error e;
+
+	assert_int_equal(format_detect(in, NULL, &format, &e), 0);
+	assert_string_equal(format->name, "pe");
+	assert_int_equal(format_digest(format, in, "sha256", &file, &e), 0);
+	return file;
+}
+
+static void
+sign(const struct format_file *file, struct buf *out)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct format_verified verified;
+	struct output *plan;
+	struct input *again;
+	struct buf p7 = BUF_INIT;
+	struct ht_error e;
+
+	options.description = "My App";
+	assert_int_equal(
+	    signing_sign(&signing, "pe", &file->content, &options, &p7, &e), 0);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
+	again = input_plan(plan, &e);
+	assert_int_equal(format_verify(file->format, again, file->content.data,
+	                     file->content.len, &verified, &e),
+	    0);
+	assert_int_equal(verified.size, output_size(plan));
+	assert_memory_equal(verified.digest.value, file->digest.value, 32);
+	assert_string_equal(pkcs7_description(verified.p7), "My App");
+	format_verified_clear(&verified);
+	assert_int_equal(format_verify(file->format, again, file->content.data,
+	                     file->content.len - 1, &verified, &e),
+	    HT_ERR_DATA);
+	assert_null(verified.p7);
+	assert_int_equal(input_copy(again, 0,
+	                     buf_room(out, (size_t)output_size(plan)),
+	                     (size_t)output_size(plan), &e),
+	    0);
+	input_free(again);
+	output_free(plan);
+	buf_free(&p7);
+}
+
+static void
+check_signed(const struct buf *plain, const struct buf *out)
+{
+	size_t end = plain->len + (-plain->len & 7);
+	size_t security = security_of(out->data);
+	const uint8_t *table = out->data + end;
+
+	assert_int_equal(u32(out->data + security), end);
+	assert_int_equal(u32(out->data + security + 4), out->len - end);
+	assert_int_equal(u32(table), out->len - end);
+	assert_int_equal(u32(table + 4), 0x00020200);
+	assert_int_equal(out->len % 8, 0);
+	assert_int_equal(u32(out->data + header_of(out->data) + 88),
+	    slow_checksum(out->data, out->len));
+}
+
+static void
+test_sign_and_sign_again(void **state)
+{
+	uint8_t expected[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < IMAGES; i++) {
+		struct buf pe = BUF_INIT;
+		struct buf once = BUF_INIT;
+		struct buf twice = BUF_INIT;
+		struct format_file *file;
+		struct input *in;
+		struct ht_error e;
+
+		build(&images[i], &pe);
+		slow_digest(&pe, pe.len, expected);
+		in = input_memory(pe.data, pe.len, &e);
+		file = digest_of(in);
+		assert_false(file->was_signed);
+		assert_int_equal(file->size, pe.len);
+		assert_memory_equal(file->digest.value, expected, 32);
+		sign(file, &once);
+		check_signed(&pe, &once);
+		format_file_free(file);
+		input_free(in);
+
+		in = input_memory(once.data, once.len, &e);
+		file = digest_of(in);
+		assert_true(file->was_signed);
+		assert_int_equal(file->size, once.len);
+		assert_memory_equal(file->digest.value, expected, 32);
+		sign(file, &twice);
+		check_signed(&pe, &twice);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&pe);
+		buf_free(&once);
+		buf_free(&twice);
+	}
+}
+
+/* An input that arrives in pieces, without a spool. */
+static struct input *
+streamed(const struct buf *pe, int *fd, pid_t *child)
+{
+	struct input_stream how = {
+		.spool = -1,
+		.max_size = UINT64_MAX,
+		.watch_fd = -1,
+	};
+	struct ht_error e;
+	size_t done;
+	size_t n;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	*child = fork();
+	assert_true(*child >= 0);
+	if (*child == 0) {
+		(void)close(ends[0]);
+		for (done = 0; done < pe->len; done += n) {
+			n = pe->len - done < 9999 ? pe->len - done : 9999;
+			if (write(ends[1], pe->data + done, n) != (ssize_t)n)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	*fd = ends[0];
+	how.fd = ends[0];
+	return input_stream(&how, &e);
+}
+
+static void
+test_stream_without_spool(void **state)
+{
+	uint8_t expected[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < IMAGES; i++) {
+		struct buf pe = BUF_INIT;
+		struct format_file *file;
+		struct input *in;
+		pid_t child;
+		int fd;
+
+		build(&images[i], &pe);
+		slow_digest(&pe, pe.len, expected);
+		in = streamed(&pe, &fd, &child);
+		file = digest_of(in);
+		assert_memory_equal(file->digest.value, expected, 32);
+		assert_int_equal(file->size, pe.len);
+		format_file_free(file);
+		input_free(in);
+		(void)close(fd);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		buf_free(&pe);
+	}
+}
+
+/*
+ * What detect or digest says to these bytes: HT_ERR_DATA and why, or 0.
+ */
+static int
+damage(const uint8_t *p, size_t n, struct ht_error *e)
+{
+	struct input *in = input_memory(p, n, e);
+	const struct format *format;
+	struct format_file *file = NULL;
+	int rc;
+
+	rc = format_detect(in, NULL, &format, e);
+	if (rc == 0)
+		rc = format_digest(format, in, "sha256", &file, e);
+	assert_true(rc == 0 || rc == HT_ERR_DATA);
+	assert_true((rc == 0) == (file != NULL));
+	format_file_free(file);
+	input_free(in);
+	return rc;
+}
+
+static void
+test_every_truncation(void **state)
+{
+	size_t i;
+	size_t n;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct buf pe = BUF_INIT;
+		struct buf out = BUF_INIT;
+		struct format_file *file;
+		struct input *in;
+		struct ht_error e;
+		uint8_t *cut;
+
+		build(&images[i], &pe);
+		in = input_memory(pe.data, pe.len, &e);
+		file = digest_of(in);
+		sign(file, &out);
+		for (n = 0; n < pe.len; n++) {
+			cut = malloc(n + 1);
+			memcpy(cut, pe.data, n);
+			assert_int_equal(damage(cut, n, &e), HT_ERR_DATA);
+			assert_true(e.offset <= n);
+			memcpy(cut, out.data, n);
+			assert_int_equal(damage(cut, n, &e), HT_ERR_DATA);
+			free(cut);
+		}
+		for (; n < out.len; n++)
+			assert_int_equal(damage(out.data, n, &e), HT_ERR_DATA);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&pe);
+		buf_free(&out);
+	}
+}
+
+static bool
+verifies(const struct buf *pe)
+{
+	struct format_verified verified;
+	struct ht_error e;
+	struct input *in = input_memory(pe->data, pe->len, &e);
+	int rc;
+
+	rc = format_verify(&format_pe, in, NULL, 0, &verified, &e);
+	if (rc == 0)
+		rc = pkcs7_verify_chain(verified.p7, signing.root.data,
+		    signing.root.len - 1, &e);
+	assert_true(rc == 0 || rc == HT_ERR_DATA);
+	format_verified_clear(&verified);
+	input_free(in);
+	return rc == 0;
+}
+
+static void
+test_bit_flips_do_not_verify(void **state)
+{
+	struct buf pe = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+	size_t checksum;
+	size_t bit;
+
+	(void)state;
+	build(&images[4], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	file = digest_of(in);
+	sign(file, &out);
+	assert_true(verifies(&out));
+	checksum = header_of(out.data) + 88;
+	for (bit = 0; bit < 8 * out.len; bit += 7) {
+		/* CheckSum is not covered, and bit 5 is in test_cms.c. */
+		if (bit / 8 - checksum < 4 ||
+		    (bit / 8 > pe.len && bit % 8 == 5))
+			continue;
+		out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (verifies(&out))
+			fail_msg("verified with bit %zu of byte %zu flipped",
+			    bit % 8, bit / 8);
+		out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	format_file_free(file);
+	input_free(in);
+	buf_free(&pe);
+	buf_free(&out);
+}
+
+static void
+bad(const struct buf *pe, uint64_t offset, const char *why)
+{
+	struct ht_error e;
+
+	ht_error_clear(&e);
+	assert_int_equal(damage(pe->data, pe->len, &e), HT_ERR_DATA);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+	assert_int_equal(e.offset, offset);
+}
+
+static void
+test_not_signable(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		uint64_t offset;
+		const char *why;
+	} files[] = {
+		{ "", 0, 0, "empty" },
+		{ "M", 1, 0, "not a signable file" },
+		{ "hello, world\n", 13, 0, "not a signable file" },
+		{ "\x7f"
+		  "ELF",
+		    4, 0, "not a signable file" },
+		{ "MZ", 2, 2, "inside the DOS header" },
+		{ "MZ not much more than this", 26, 26,
+		    "inside the DOS header" },
+	};
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		assert_int_equal(
+		    damage((const uint8_t *)files[i].bytes, files[i].n, &e),
+		    HT_ERR_DATA);
+		assert_non_null(strstr(e.text, files[i].why));
+		assert_int_equal(e.offset, files[i].offset);
+	}
+}
+
+static void
+test_bad_headers(void **state)
+{
+	struct buf pe = BUF_INIT;
+	uint8_t *header;
+	size_t at;
+
+	(void)state;
+	build(&images[0], &pe);
+	at = header_of(pe.data);
+	header = pe.data + at;
+
+	put_u32(pe.data + 0x3c, 0x10000001);
+	bad(&pe, 0x3c, "256 MiB");
+	put_u32(pe.data + 0x3c, 0x0fffffff);
+	bad(&pe, 0x0fffffff, "before the PE signature");
+	put_u32(pe.data + 0x3c, 500);
+	bad(&pe, 500, "no PE signature");
+	put_u32(pe.data + 0x3c, (uint32_t)at);
+
+	header[24] = 0x07; /* a ROM image */
+	bad(&pe, at + 24, "neither PE32 nor PE32+");
+	header[24] = 0x0b;
+	header[132] = 4; /* NumberOfRvaAndSizes */
+	bad(&pe, at + 132, "no place for a certificate table");
+	header[132] = 16;
+	header[20] = 151; /* SizeOfOptionalHeader */
+	bad(&pe, at + 132, "no place for a certificate table");
+	header[20] = 240;
+	header[7] = 0x20; /* 8193 sections */
+	bad(&pe, pe.len, "inside the section table");
+	header[7] = 0;
+	put_u32(header + 24 + 240 + 16, 513); /* SizeOfRawData */
+	bad(&pe, pe.len, "before its last section");
+	put_u32(header + 24 + 240 + 16, 512);
+	buf_free(&pe);
+}
+
+static void
+test_bad_certificate_table(void **state)
+{
+	struct buf pe = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct buf p7 = BUF_INIT;
+	struct ht_error e;
+	size_t security;
+	uint8_t *entry;
+	uint32_t size;
+
+	(void)state;
+	build(&images[0], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	file = digest_of(in);
+	sign(file, &out);
+	security = security_of(out.data);
+	entry = out.data + security;
+	size = u32(entry + 4);
+
+	put_u32(entry + 4, size - 8);
+	bad(&out, security, "does not end the file");
+	put_u32(entry + 4, size + 8);
+	bad(&out, security, "does not end the file");
+	put_u32(entry + 4, UINT32_MAX);
+	bad(&out, security, "does not end the file");
+	put_u32(entry + 4, 7);
+	bad(&out, security, "behind the sections");
+	put_u32(entry + 4, size);
+	put_u32(entry, (uint32_t)pe.len - 8);
+	bad(&out, security, "behind the sections");
+	put_u32(entry, (uint32_t)pe.len + 4);
+	bad(&out, security, "on 8 bytes");
+	put_u32(entry, (uint32_t)pe.len);
+	assert_int_equal(damage(out.data, out.len, &e), 0);
+	format_file_free(file);
+	input_free(in);
+
+	/* Not one PKCS#7: type X.509, two entries, bytes behind the DER. */
+	out.data[pe.len + 6] = 1;
+	assert_false(verifies(&out));
+	out.data[pe.len + 6] = 2;
+	put_u32(out.data + pe.len, size - 8);
+	assert_false(verifies(&out));
+	put_u32(out.data + pe.len, size);
+	assert_true(verifies(&out));
+	out.data[out.len - 1] = 1;
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(format_pe.signature(in, &p7, &e), HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "not one PKCS#7"));
+	input_free(in);
+	/* No signature at all. */
+	assert_false(verifies(&pe));
+	buf_free(&p7);
+	buf_free(&pe);
+	buf_free(&out);
+}
+
+static void
+test_names(void **state)
+{
+	struct buf pe = BUF_INIT;
+	struct format_file *file;
+	struct ht_error e;
+	struct input *in;
+
+	(void)state;
+	assert_ptr_equal(format_find("pe"), &format_pe);
+	assert_null(format_find("elf"));
+	build(&images[0], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	assert_int_equal(format_digest(&format_pe, in, "sha1", &file, &e),
+	    HT_ERR_USAGE);
+	assert_null(file);
+	input_free(in);
+	buf_free(&pe);
+}
+
+static void
+count(void *cookie, const uint8_t *p, size_t n)
+{
+	(void)p;
+	*(uint64_t *)cookie += n;
+}
+
+/* A tap on the output has seen every byte when the post-flight returns. */
+static void
+test_verify_feeds_taps(void **state)
+{
+	struct buf pe = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct format_verified verified;
+	struct format_file *file;
+	struct ht_error e;
+	struct input *in;
+	uint64_t seen = 0;
+
+	(void)state;
+	build(&images[7], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	file = digest_of(in);
+	sign(file, &out);
+	format_file_free(file);
+	input_free(in);
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(input_tap(in, count, &seen, &e), 0);
+	assert_int_equal(format_verify(&format_pe, in, NULL, 0, &verified, &e),
+	    0);
+	assert_int_equal(seen, out.len);
+	format_verified_clear(&verified);
+	input_free(in);
+	buf_free(&pe);
+	buf_free(&out);
+}
+
+static int
+start(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	if (authenticode_init(&e) < 0)
+		return -1;
+	return signing_make("P-256", &signing, &e);
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	signing_clear(&signing);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sign_and_sign_again),
+		cmocka_unit_test(test_stream_without_spool),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_bit_flips_do_not_verify),
+		cmocka_unit_test(test_not_signable),
+		cmocka_unit_test(test_bad_headers),
+		cmocka_unit_test(test_bad_certificate_table),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_verify_feeds_taps),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

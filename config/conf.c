@@ -10,7 +10,7 @@
 
 #include "config/table.h"
 
-/* --- the file as a whole ------------------------------------------------- */
+/* --- the file as a whole --------------------------------------------- */
 
 static int
 read_account(struct conf_reader *r, const config_setting_t *s,
@@ -18,9 +18,9 @@ read_account(struct conf_reader *r, const config_setting_t *s,
 {
 	struct conf_account *account =
 	    (struct conf_account *)((char *)out + f->offset);
-	struct conf_field number = {
-		.key = f->key, .min = 1, .max = UINT32_MAX - 2
-	};
+	struct conf_field number = { .key = f->key,
+		.min = 1,
+		.max = UINT32_MAX - 2 };
 	int ret = 0;
 
 	account->line = config_setting_source_line(s);
@@ -141,7 +141,7 @@ static const struct conf_section root_section = {
 	.check = root_check,
 };
 
-/* --- reading it ---------------------------------------------------------- */
+/* --- reading it ------------------------------------------------------ */
 
 /*
  * What libconfig would do that we do not want: read other files, and end a
@@ -175,8 +175,8 @@ check_text(const char *path, const char *text, size_t n, struct ht_error *e)
 			end = text + n;
 		what = line_mistake(p, (size_t)(end - p));
 		if (what != NULL)
-			return ht_error_set(
-			    e, HT_ERR_USAGE, "%s:%u: %s", path, line, what);
+			return ht_error_set(e, HT_ERR_USAGE, "%s:%u: %s", path,
+			    line, what);
 		p = end + 1;
 	}
 	return 0;
@@ -190,8 +190,8 @@ read_text(struct conf_reader *r, const char *text)
 
 	config_init(&file);
 	if (config_read_string(&file, text) == CONFIG_TRUE)
-		ret = conf_section_read(
-		    r, config_root_setting(&file), &root_section, r->conf);
+		ret = conf_section_read(r, config_root_setting(&file),
+		    &root_section, r->conf);
 	else
 		ret =
 		    ht_error_set(r->e, HT_ERR_USAGE, "%s:%d: %s", r->conf->path,
@@ -277,11 +277,11 @@ conf_load(const char *path, struct ht_error *e)
 	return c;
 }
 
-/* --- accounts ------------------------------------------------------------ */
+/* --- accounts -------------------------------------------------------- */
 
 static int
-resolve_account(
-    struct conf *c, struct conf_account *account, struct ht_error *e)
+resolve_account(struct conf *c, struct conf_account *account,
+    struct ht_error *e)
 {
 	const struct passwd *pw;
 
@@ -326,7 +326,7 @@ conf_resolve(struct conf *c, struct ht_error *e)
 	return 0;
 }
 
-/* --- looking things up --------------------------------------------------- */
+/* --- looking things up ----------------------------------------------- */
 
 const struct conf_token *
 conf_token(const struct conf *c, const char *name)

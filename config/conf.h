@@ -184,8 +184,8 @@ struct conf *conf_load(const char *path, struct ht_error *e);
 /*
  * The same for n bytes of text that are there already; path is for messages.
  */
-struct conf *conf_parse(
-    const char *path, const char *text, size_t n, struct ht_error *e);
+struct conf *conf_parse(const char *path, const char *text, size_t n,
+    struct ht_error *e);
 
 void conf_free(struct conf *c); /* NULL is fine */
 
@@ -203,8 +203,8 @@ int conf_resolve(struct conf *c, struct ht_error *e);
  * Look up by name; NULL if there is none.
  */
 const struct conf_token *conf_token(const struct conf *c, const char *name);
-const struct conf_certificate *conf_certificate(
-    const struct conf *c, const char *name);
+const struct conf_certificate *conf_certificate(const struct conf *c,
+    const char *name);
 const struct conf_profile *conf_profile(const struct conf *c, const char *name);
 
 /*

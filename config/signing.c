@@ -40,7 +40,7 @@ static const struct conf_word statements[] = {
 	{ NULL, 0, false },
 };
 
-/* --- tokens -------------------------------------------------------------- */
+/* --- tokens ---------------------------------------------------------- */
 
 static bool
 is_credential_name(const char *name)
@@ -84,8 +84,7 @@ is_variable(const char *text)
 	const char *c = text;
 
 	while (*c == '_' || (*c >= 'A' && *c <= 'Z') ||
-	    (*c >= 'a' && *c <= 'z') ||
-	    (c > text && *c >= '0' && *c <= '9'))
+	    (*c >= 'a' && *c <= 'z') || (c > text && *c >= '0' && *c <= '9'))
 		c++;
 	return c > text && *c == '=';
 }
@@ -100,8 +99,7 @@ read_environment(struct conf_reader *r, const config_setting_t *s,
 	int i, n = conf_length(r, s);
 	const char **texts;
 
-	if (n < 0 ||
-	    (texts = conf_alloc(r, (size_t)n, sizeof(*texts))) == NULL)
+	if (n < 0 || (texts = conf_alloc(r, (size_t)n, sizeof(*texts))) == NULL)
 		return r->e->code;
 	for (i = 0; i < n; i++) {
 		element = config_setting_get_elem(s, (unsigned int)i);
@@ -147,8 +145,8 @@ token_check(struct conf_reader *r, const config_setting_t *s,
 		    token->name);
 	if (token->module != NULL && token->label == NULL &&
 	    token->serial == NULL)
-		return conf_mistake(
-		    r, s, "token \"%s\" needs label or serial", token->name);
+		return conf_mistake(r, s, "token \"%s\" needs label or serial",
+		    token->name);
 	if (token->module != NULL && token->pin == CONF_PIN_NONE)
 		token->pin = CONF_PIN_ASK;
 	token->test = token->file != NULL || is_softhsm(token->module);
@@ -186,7 +184,7 @@ const struct conf_section conf_token_section = {
 	.check = token_check,
 };
 
-/* --- certificates -------------------------------------------------------- */
+/* --- certificates ---------------------------------------------------- */
 
 static int
 read_token(struct conf_reader *r, const config_setting_t *s,
@@ -254,7 +252,7 @@ const struct conf_section conf_certificate_section = {
 	.check = certificate_check,
 };
 
-/* --- profiles ------------------------------------------------------------ */
+/* --- profiles -------------------------------------------------------- */
 
 static int
 read_certificates(struct conf_reader *r, const config_setting_t *s,
@@ -273,8 +271,8 @@ read_certificates(struct conf_reader *r, const config_setting_t *s,
 		if ((name = conf_string(r, element)) == NULL)
 			return r->e->code;
 		if ((list[i] = conf_certificate(r->conf, name)) == NULL)
-			return conf_mistake(
-			    r, element, "there is no certificate \"%s\"", name);
+			return conf_mistake(r, element,
+			    "there is no certificate \"%s\"", name);
 		for (j = 0; j < i; j++)
 			if (list[j] == list[i])
 				return conf_mistake(r, element,

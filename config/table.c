@@ -50,8 +50,8 @@ conf_free(struct conf *c)
 }
 
 int
-conf_mistake(
-    struct conf_reader *r, const config_setting_t *s, const char *fmt, ...)
+conf_mistake(struct conf_reader *r, const config_setting_t *s, const char *fmt,
+    ...)
 {
 	unsigned int line = config_setting_source_line(s);
 	char text[sizeof(r->e->text)];
@@ -93,8 +93,8 @@ conf_string(struct conf_reader *r, const config_setting_t *s)
 	size_t n;
 
 	if (config_setting_type(s) != CONFIG_TYPE_STRING) {
-		(void)conf_mistake(
-		    r, s, "%s must be text in quotes", conf_key(s));
+		(void)conf_mistake(r, s, "%s must be text in quotes",
+		    conf_key(s));
 		return NULL;
 	}
 	text = config_setting_get_string(s);
@@ -154,8 +154,8 @@ conf_section_read(struct conf_reader *r, const config_setting_t *s,
 	int ret;
 
 	if (!config_setting_is_group(s))
-		return conf_mistake(
-		    r, s, "%s must be a group { … }", conf_key(s));
+		return conf_mistake(r, s, "%s must be a group { … }",
+		    conf_key(s));
 	if ((ret = check_keys(r, s, section)) < 0)
 		return ret;
 	if (section->defaults != NULL)
@@ -163,8 +163,8 @@ conf_section_read(struct conf_reader *r, const config_setting_t *s,
 	for (f = section->fields; f->key != NULL; f++) {
 		member = config_setting_get_member(s, f->key);
 		if (member == NULL && f->required)
-			return conf_mistake(
-			    r, s, "%s needs %s", conf_key(s), f->key);
+			return conf_mistake(r, s, "%s needs %s", conf_key(s),
+			    f->key);
 		if (member == NULL)
 			continue;
 		if ((ret = f->read(r, member, f, out)) < 0)
@@ -279,8 +279,8 @@ conf_read_path(struct conf_reader *r, const config_setting_t *s,
 	if (path == NULL)
 		return r->e->code;
 	if (path[0] != '/')
-		return conf_mistake(
-		    r, s, "%s must be an absolute path", f->key);
+		return conf_mistake(r, s, "%s must be an absolute path",
+		    f->key);
 	put(out, f->offset, &path, sizeof(path));
 	return 0;
 }

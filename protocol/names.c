@@ -61,8 +61,8 @@ names_role_parse(const char *word, enum names_role *role)
 }
 
 int
-names_principal_parse(
-    const char *text, struct names_principal *p, struct ht_error *e)
+names_principal_parse(const char *text, struct names_principal *p,
+    struct ht_error *e)
 {
 	memset(p, 0, sizeof(*p));
 	if (strncmp(text, "client:", 7) == 0 && names_valid(text + 7)) {
@@ -78,12 +78,12 @@ names_principal_parse(
 }
 
 void
-names_principal_format(
-    const struct names_principal *p, char out[NAMES_PRINCIPAL_SIZE])
+names_principal_format(const struct names_principal *p,
+    char out[NAMES_PRINCIPAL_SIZE])
 {
 	if (p->role == NAMES_CLIENT)
-		(void)snprintf(
-		    out, NAMES_PRINCIPAL_SIZE, "client:%s", p->client);
+		(void)snprintf(out, NAMES_PRINCIPAL_SIZE, "client:%s",
+		    p->client);
 	else
 		(void)snprintf(out, NAMES_PRINCIPAL_SIZE, "role:%s",
 		    names_role_text(p->role));

@@ -52,13 +52,13 @@ bool names_role_parse(const char *word, enum names_role *role);
  * HT_ERR_DENIED for all else.  Text from outside comes through cursor_text,
  * which refuses a NUL.
  */
-int names_principal_parse(
-    const char *text, struct names_principal *p, struct ht_error *e);
+int names_principal_parse(const char *text, struct names_principal *p,
+    struct ht_error *e);
 
 /*
  * Write p as above.  p is as names_principal_parse makes it.
  */
-void names_principal_format(
-    const struct names_principal *p, char out[NAMES_PRINCIPAL_SIZE]);
+void names_principal_format(const struct names_principal *p,
+    char out[NAMES_PRINCIPAL_SIZE]);
 
 #endif

@@ -93,15 +93,15 @@ store_bind_time(struct store *s, sqlite3_stmt *st, int i, int64_t value)
 }
 
 void
-store_bind_blob(
-    struct store *s, sqlite3_stmt *st, int i, const void *p, size_t n)
+store_bind_blob(struct store *s, sqlite3_stmt *st, int i, const void *p,
+    size_t n)
 {
 	bound(s, sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC));
 }
 
 void
-store_bind_hex(
-    struct store *s, sqlite3_stmt *st, int i, const uint8_t *p, size_t n)
+store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
+    size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
 	char hex[128];

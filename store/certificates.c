@@ -29,8 +29,8 @@ fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
 
 /* Whether a client may have a certificate that long. */
 static int
-check_client(
-    struct store *s, const struct user_certificate *what, struct ht_error *e)
+check_client(struct store *s, const struct user_certificate *what,
+    struct ht_error *e)
 {
 	struct client client;
 	int ret;
@@ -38,8 +38,8 @@ check_client(
 	if ((ret = client_find(s, what->name, &client, e)) < 0)
 		return ret;
 	if (client.disabled)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "client %s is disabled", what->name);
+		return ht_error_set(e, HT_ERR_USAGE, "client %s is disabled",
+		    what->name);
 	if ((uint64_t)(what->valid_before - what->valid_after) > client.max_ttl)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "a certificate of client %s is valid for %ju seconds at "
@@ -49,14 +49,14 @@ check_client(
 }
 
 static int
-check_certificate(
-    struct store *s, const struct user_certificate *what, struct ht_error *e)
+check_certificate(struct store *s, const struct user_certificate *what,
+    struct ht_error *e)
 {
 	struct names_principal principal;
 
 	if (names_principal_parse(what->principal, &principal, e) < 0)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "\"%s\" is no principal", what->principal);
+		return ht_error_set(e, HT_ERR_USAGE, "\"%s\" is no principal",
+		    what->principal);
 	if (!names_valid(what->name) ||
 	    (principal.role == NAMES_CLIENT &&
 	        strcmp(principal.client, what->name) != 0))
@@ -65,8 +65,8 @@ check_certificate(
 		    what->principal);
 	if (what->valid_after < 0 || what->valid_before > LATEST ||
 	    what->valid_after >= what->valid_before)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "a certificate must begin before it ends");
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a certificate must begin before it ends");
 	return principal.role == NAMES_CLIENT ? check_client(s, what, e) : 0;
 }
 
@@ -87,8 +87,8 @@ add_certificate(struct store *s, const struct user_certificate *what,
 	store_bind_text(s, st, 3, what->fingerprint);
 	store_bind_time(s, st, 4, what->valid_after);
 	store_bind_time(s, st, 5, what->valid_before);
-	store_bind_text(
-	    s, st, 6, what->issued_by != NULL ? what->issued_by : "");
+	store_bind_text(s, st, 6,
+	    what->issued_by != NULL ? what->issued_by : "");
 	store_bind_time(s, st, 7, journal_now());
 	if ((ret = store_write_returning(s, st, row, e)) < 0)
 		return ret;
@@ -163,8 +163,8 @@ user_certificate_revoke(struct store *s, const struct store_actor *actor,
 
 /* The first serial of a name that is still good: 1, or 0 if there is none. */
 static int
-next_valid(
-    struct store *s, const char *name, uint64_t *serial, struct ht_error *e)
+next_valid(struct store *s, const char *name, uint64_t *serial,
+    struct ht_error *e)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_VALID);
 	int ret;

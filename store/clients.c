@@ -56,17 +56,17 @@ check_client(struct store *s, const char *name, bool exists, struct ht_error *e)
 		return ret;
 	ret = has_row(s, SQL_CLIENT_FIND, name, NULL, e);
 	if (ret == 0 && exists)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "there is no client %s", name);
+		return ht_error_set(e, HT_ERR_USAGE, "there is no client %s",
+		    name);
 	if (ret > 0 && !exists)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "client %s exists already", name);
+		return ht_error_set(e, HT_ERR_USAGE, "client %s exists already",
+		    name);
 	return ret < 0 ? ret : 0;
 }
 
 static int
-check_settings(
-    const char *default_profile, uint64_t max_ttl, struct ht_error *e)
+check_settings(const char *default_profile, uint64_t max_ttl,
+    struct ht_error *e)
 {
 	if (max_ttl < 1 || max_ttl > CLIENT_MAX_TTL_LIMIT)
 		return ht_error_set(e, HT_ERR_USAGE,
@@ -223,8 +223,8 @@ client_find(struct store *s, const char *name, struct client *client,
 }
 
 int
-client_granted(
-    struct store *s, const char *name, const char *profile, struct ht_error *e)
+client_granted(struct store *s, const char *name, const char *profile,
+    struct ht_error *e)
 {
 	return has_row(s, SQL_GRANTED, name, profile, e);
 }

@@ -68,16 +68,16 @@ typedef int client_fn(void *cookie, const struct client *client);
  * client_find is HT_ERR_USAGE if there is none such; the pointers of *client
  * hold until the next call on the store.
  */
-int client_each(
-    struct store *s, client_fn *fn, void *cookie, struct ht_error *e);
+int client_each(struct store *s, client_fn *fn, void *cookie,
+    struct ht_error *e);
 int client_find(struct store *s, const char *name, struct client *client,
     struct ht_error *e);
 
 /*
  * Whether an enabled client has the grant: 1, 0, or a negative HT_ERR_*.
  */
-int client_granted(
-    struct store *s, const char *name, const char *profile, struct ht_error *e);
+int client_granted(struct store *s, const char *name, const char *profile,
+    struct ht_error *e);
 
 struct user_certificate {
 	uint64_t serial;         /* 1 or more; unique for ever */
@@ -92,8 +92,8 @@ struct user_certificate {
 	int64_t revoked; /* 0: it is not */
 	const char *json;
 };
-typedef int user_certificate_fn(
-    void *cookie, const struct user_certificate *certificate);
+typedef int user_certificate_fn(void *cookie,
+    const struct user_certificate *certificate);
 
 /*
  * "certificate-issued": give out the next serial for a certificate that is
@@ -156,7 +156,7 @@ int pin_attempt_add(struct store *s, const char *token,
 /*
  * Clear all attempts of a token; *count (may be NULL) is how many stood.
  */
-int pin_attempt_clear(
-    struct store *s, const char *token, uint64_t *count, struct ht_error *e);
+int pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
+    struct ht_error *e);
 
 #endif

@@ -88,8 +88,8 @@ find_kind(const char *kind)
 
 /* The state of a request that has not ended, or 0. */
 static int
-find_state(
-    struct store *s, uint64_t number, unsigned int *state, struct ht_error *e)
+find_state(struct store *s, uint64_t number, unsigned int *state,
+    struct ht_error *e)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_REQUEST_STATE);
 	size_t i;
@@ -109,8 +109,8 @@ find_state(
 
 /* Whether the event may happen to the request now; opens the transaction. */
 static int
-check_state(
-    struct store *s, uint64_t number, const char *kind, struct ht_error *e)
+check_state(struct store *s, uint64_t number, const char *kind,
+    struct ht_error *e)
 {
 	unsigned int state;
 	int ret;
@@ -126,8 +126,8 @@ check_state(
 }
 
 int
-journal_project(
-    struct store *s, const char *kind, int64_t seq, struct ht_error *e)
+journal_project(struct store *s, const char *kind, int64_t seq,
+    struct ht_error *e)
 {
 	size_t i = find_kind(kind);
 	sqlite3_stmt *st;
@@ -156,7 +156,7 @@ insert_event(struct store *s, sqlite3_stmt *st, const char *kind,
 	return row[1] != 0 ? journal_project(s, kind, row[0], e) : 0;
 }
 
-/* --- requests ------------------------------------------------------------ */
+/* --- requests -------------------------------------------------------- */
 
 int
 journal_asked(struct store *s, const struct journal_request *request,
@@ -260,7 +260,7 @@ journal_finished(struct store *s, uint64_t number, uint64_t size,
 	return insert_event(s, st, "finished", NULL, NULL, e);
 }
 
-/* --- all other events ---------------------------------------------------- */
+/* --- all other events ------------------------------------------------ */
 
 static void
 bind_note(struct store *s, sqlite3_stmt *st, const struct store_note *note)
@@ -360,29 +360,29 @@ say(struct store *s, uint64_t number, const char *kind, const char *text,
 }
 
 int
-journal_maybe_signed(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e)
+journal_maybe_signed(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
 {
 	return say(s, number, "maybe-signed", text, e);
 }
 
 int
-journal_aborted(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e)
+journal_aborted(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
 {
 	return say(s, number, "aborted", text, e);
 }
 
 int
-journal_undelivered(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e)
+journal_undelivered(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
 {
 	return say(s, number, "undelivered", text, e);
 }
 
 int
-journal_delivered(
-    struct store *s, uint64_t number, uint64_t bytes, struct ht_error *e)
+journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
+    struct ht_error *e)
 {
 	const struct store_note note = {
 		.kind = "delivered",
@@ -430,8 +430,8 @@ journal_refused_login(struct store *s, const struct journal_request *who,
 }
 
 int
-journal_started(
-    struct store *s, const char *version, bool test, struct ht_error *e)
+journal_started(struct store *s, const char *version, bool test,
+    struct ht_error *e)
 {
 	const struct store_note note = {
 		.kind = "started",

@@ -82,8 +82,8 @@ int journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7,
  * hung).  The request may be decided once more; if it is never signed after
  * all, its status stays maybe-signed for ever, however it ends.
  */
-int journal_maybe_signed(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e);
+int journal_maybe_signed(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e);
 
 /*
  * "finished": the output is complete; its size in bytes and SHA-256.
@@ -96,10 +96,10 @@ int journal_finished(struct store *s, uint64_t number, uint64_t size,
  * "delivered": the client took all bytes of the result.  "undelivered": the
  * result was released, but it is not known to have arrived.  Both end it.
  */
-int journal_delivered(
-    struct store *s, uint64_t number, uint64_t bytes, struct ht_error *e);
-int journal_undelivered(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e);
+int journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
+    struct ht_error *e);
+int journal_undelivered(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e);
 
 /* Why a request ended without a result. */
 struct journal_end {
@@ -118,8 +118,8 @@ int journal_refused(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
 int journal_failed(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
-int journal_aborted(
-    struct store *s, uint64_t number, const char *text, struct ht_error *e);
+int journal_aborted(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e);
 
 /*
  * "auth-failed": strangers who did not get in, counted: one event for each
@@ -139,8 +139,8 @@ int journal_refused_login(struct store *s, const struct journal_request *who,
  * "started" and "stopped": this endpoint, with its version; test says that
  * single_user is on.  "configured": the configuration was loaded again.
  */
-int journal_started(
-    struct store *s, const char *version, bool test, struct ht_error *e);
+int journal_started(struct store *s, const char *version, bool test,
+    struct ht_error *e);
 int journal_stopped(struct store *s, const char *text, struct ht_error *e);
 int journal_configured(struct store *s, const struct store_actor *actor,
     const char *text, struct ht_error *e);

@@ -64,8 +64,8 @@ pin_attempt_add(struct store *s, const char *token,
 }
 
 int
-pin_attempt_clear(
-    struct store *s, const char *token, uint64_t *count, struct ht_error *e)
+pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
+    struct ht_error *e)
 {
 	sqlite3_stmt *st;
 	int ret;

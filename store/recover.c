@@ -7,7 +7,7 @@
 
 #define RESTARTED "endpoint restarted"
 
-/* --- the table of requests from the events -------------------------------- */
+/* --- the table of requests from the events --------------------------- */
 
 int
 store_rebuild(struct store *s, struct ht_error *e)
@@ -33,7 +33,7 @@ store_rebuild(struct store *s, struct ht_error *e)
 	return ret;
 }
 
-/* --- after a crash ----------------------------------------------------- */
+/* --- after a crash --------------------------------------------------- */
 
 /* The next request that is open: 1, or 0 if there is none. */
 static int
@@ -56,8 +56,8 @@ next_open(struct store *s, uint64_t *number, char *status, size_t size,
  * stays the status of a request that ends without a signature.
  */
 static int
-close_request(
-    struct store *s, uint64_t number, const char *status, struct ht_error *e)
+close_request(struct store *s, uint64_t number, const char *status,
+    struct ht_error *e)
 {
 	int ret = 0;
 

@@ -89,19 +89,19 @@ sqlite3_stmt *store_statement(struct store *s, enum store_sql sql);
  * NULL text is NULL; bytes that are not UTF-8 become U+FFFD.  A number above
  * INT64_MAX is bound as decimal text.  Failures are seen when it is run.
  */
-void store_bind_text(
-    struct store *s, sqlite3_stmt *st, int i, const char *text);
-void store_bind_number(
-    struct store *s, sqlite3_stmt *st, int i, uint64_t value);
+void store_bind_text(struct store *s, sqlite3_stmt *st, int i,
+    const char *text);
+void store_bind_number(struct store *s, sqlite3_stmt *st, int i,
+    uint64_t value);
 void store_bind_time(struct store *s, sqlite3_stmt *st, int i, int64_t value);
-void store_bind_blob(
-    struct store *s, sqlite3_stmt *st, int i, const void *p, size_t n);
+void store_bind_blob(struct store *s, sqlite3_stmt *st, int i, const void *p,
+    size_t n);
 
 /*
  * Lower-case hex of n <= 64 bytes.
  */
-void store_bind_hex(
-    struct store *s, sqlite3_stmt *st, int i, const uint8_t *p, size_t n);
+void store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
+    size_t n);
 
 /*
  * Open a transaction if none is open; before every write.
@@ -119,14 +119,14 @@ int store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e);
 /*
  * As store_write, for a statement that returns one row of two numbers.
  */
-int store_write_returning(
-    struct store *s, sqlite3_stmt *st, int64_t out[2], struct ht_error *e);
+int store_write_returning(struct store *s, sqlite3_stmt *st, int64_t out[2],
+    struct ht_error *e);
 
 /*
  * Mark the transaction as spoilt by *why, if nothing has before.
  */
-int store_spoil(
-    struct store *s, const struct ht_error *why, struct ht_error *e);
+int store_spoil(struct store *s, const struct ht_error *why,
+    struct ht_error *e);
 
 /*
  * Column i as text: never NULL.
@@ -173,7 +173,7 @@ int store_note(struct store *s, const struct store_note *note, int64_t *seq,
 /*
  * Bring the table of requests up to date with event seq of that kind.
  */
-int journal_project(
-    struct store *s, const char *kind, int64_t seq, struct ht_error *e);
+int journal_project(struct store *s, const char *kind, int64_t seq,
+    struct ht_error *e);
 
 #endif

@@ -33,7 +33,7 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA mmap_size = 0;"
                                "PRAGMA cell_size_check = ON;";
 
-/* --- errors -------------------------------------------------------------- */
+/* --- errors ---------------------------------------------------------- */
 
 /* What the engine last failed at, as one of ours. */
 static int
@@ -73,7 +73,7 @@ store_spoil(struct store *s, const struct ht_error *why, struct ht_error *e)
 	return s->failure.code;
 }
 
-/* --- opening ------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------- */
 
 /*
  * SQLite would create the file with the umask's mode.  This descriptor must be
@@ -264,7 +264,7 @@ store_close(struct store *s)
 	free(s);
 }
 
-/* --- transactions -------------------------------------------------------- */
+/* --- transactions ---------------------------------------------------- */
 
 bool
 store_dirty(const struct store *s)
@@ -331,7 +331,7 @@ store_rollback(struct store *s)
 	(void)read_last_time(s, NULL);
 }
 
-/* --- statements ---------------------------------------------------------- */
+/* --- statements ------------------------------------------------------ */
 
 sqlite3_stmt *
 store_statement(struct store *s, enum store_sql sql)
@@ -378,8 +378,8 @@ store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e)
 }
 
 int
-store_write_returning(
-    struct store *s, sqlite3_stmt *st, int64_t out[2], struct ht_error *e)
+store_write_returning(struct store *s, sqlite3_stmt *st, int64_t out[2],
+    struct ht_error *e)
 {
 	struct ht_error why;
 	int ret;

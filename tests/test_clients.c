@@ -87,7 +87,7 @@ expect_events(const char *expected)
 	buf_free(&b);
 }
 
-/* --- clients ----------------------------------------------------------- */
+/* --- clients --------------------------------------------------------- */
 
 static void
 test_client(void **state)
@@ -220,7 +220,7 @@ test_client_each(void **state)
 	assert_int_equal(calls, 1);
 }
 
-/* --- user certificates ------------------------------------------------- */
+/* --- user certificates ----------------------------------------------- */
 
 static struct user_certificate
 certificate_of(const char *name)
@@ -377,7 +377,7 @@ test_revoke_name(void **state)
 	assert_int_equal(n, 7);
 }
 
-/* --- the PIN guard ----------------------------------------------------- */
+/* --- the PIN guard --------------------------------------------------- */
 
 /* Whether the n bytes at p stand in the file, or in its WAL. */
 static bool
@@ -435,7 +435,7 @@ test_pins(void **state)
 	assert_false(on_disk("", two, sizeof(two)));
 }
 
-/* --- names ------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------- */
 
 static void
 test_names(void **state)

@@ -87,7 +87,7 @@ remove_folder(void **state)
 	return rmdir(folder);
 }
 
-/* --- getting to a state ------------------------------------------------ */
+/* --- getting to a state ---------------------------------------------- */
 
 enum stage { ASKED, DECIDED, MAYBE_SIGNED, SIGNED, FINISHED, DELIVERED };
 
@@ -174,7 +174,7 @@ holds(const struct buf *b, const char *text)
 	return memmem(b->data, b->len, text, strlen(text)) != NULL;
 }
 
-/* --- one request ------------------------------------------------------- */
+/* --- one request ----------------------------------------------------- */
 
 static void
 test_delivered(void **state)
@@ -274,7 +274,7 @@ test_hostile_text(void **state)
 	buf_free(&b);
 }
 
-/* --- what may follow what ---------------------------------------------- */
+/* --- what may follow what -------------------------------------------- */
 
 static int
 try_event(uint64_t number, size_t event, struct ht_error *e)
@@ -411,7 +411,7 @@ test_maybe_signed_for_ever(void **state)
 	    HT_ERR_INTERNAL);
 }
 
-/* --- after a crash, and from the events -------------------------------- */
+/* --- after a crash, and from the events ------------------------------ */
 
 static void
 test_recover(void **state)
@@ -470,7 +470,7 @@ test_rebuild(void **state)
 	buf_free(&after);
 }
 
-/* --- other events ------------------------------------------------------ */
+/* --- other events ---------------------------------------------------- */
 
 static void
 test_other_events(void **state)
@@ -542,7 +542,7 @@ test_clock(void **state)
 	assert_int_equal(journal_last_time(store), last);
 }
 
-/* --- queries ----------------------------------------------------------- */
+/* --- queries --------------------------------------------------------- */
 
 static int
 append_number(void *cookie, const struct journal_row *row)

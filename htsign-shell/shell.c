@@ -40,8 +40,8 @@ connect_agent(struct shell *sh, struct ht_error *e)
 
 	if (v->agent >= 0)
 		return agent_bound(&sh->agent, v->agent, kind, e);
-	(void)snprintf(path, sizeof(path), "%s/%s.sock", v->rundir,
-	    v->admin ? "admin" : "agent");
+	(void)snprintf(path, sizeof(path), "%s/%s", v->rundir,
+	    v->admin ? PROTOCOL_SOCKET_ADMIN : PROTOCOL_SOCKET_SIGN);
 	return agent_connect(&sh->agent, path, kind, e);
 }
 

@@ -71,7 +71,7 @@ connect_keyd(const struct question *q, struct agent *agent, struct ht_error *e)
 	char path[PROTOCOL_PATH];
 	int n;
 
-	n = snprintf(path, sizeof(path), "%s/principals",
+	n = snprintf(path, sizeof(path), "%s/" PROTOCOL_SOCKET_PRINCIPALS,
 	    q->rundir != NULL ? q->rundir : RUNDIR);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ht_error_set(e, HT_ERR_USAGE,

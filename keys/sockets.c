@@ -39,10 +39,10 @@ static const struct {
 	int group; /* of the socket: whose group; -1 keeps root's */
 	int (*accept)(struct keyd *k, int fd, struct ht_error *e);
 } kinds[] = {
-	{ "agent.sock", CONF_USER_SIGN, accept_agent },
-	{ "admin.sock", CONF_USER_ADMIN, accept_admin },
-	{ "principals.sock", CONF_USER_AUTH, door_accept_principals },
-	{ "sshd.sock", -1, door_accept_sshd },
+	{ PROTOCOL_SOCKET_SIGN, CONF_USER_SIGN, accept_agent },
+	{ PROTOCOL_SOCKET_ADMIN, CONF_USER_ADMIN, accept_admin },
+	{ PROTOCOL_SOCKET_PRINCIPALS, CONF_USER_AUTH, door_accept_principals },
+	{ PROTOCOL_SOCKET_SSHD, -1, door_accept_sshd },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(*kinds))

@@ -81,6 +81,12 @@ enum protocol_type {
 	PROTOCOL_TYPES /* how many there are, and 0 */
 };
 
+/* The sockets in the run folder, by who connects. */
+#define PROTOCOL_SOCKET_SIGN "agent.sock"
+#define PROTOCOL_SOCKET_ADMIN "admin.sock"
+#define PROTOCOL_SOCKET_PRINCIPALS "principals.sock"
+#define PROTOCOL_SOCKET_SSHD "sshd.sock"
+
 /* How a connection reached the shell. */
 #define PROTOCOL_DOOR_SSHD_SIGN "sshd-sign"
 #define PROTOCOL_DOOR_OPENSSH "openssh"

@@ -323,7 +323,8 @@ prepare(struct listener *l, struct ht_error *e)
 	s->loop = loop_new();
 	if (s->loop == NULL)
 		return ht_error_errno(e, "loop");
-	(void)snprintf(path, sizeof(path), "%s/sshd.sock", s->conf->run);
+	(void)snprintf(path, sizeof(path), "%s/%s", s->conf->run,
+	    PROTOCOL_SOCKET_SSHD);
 	s->keyd = keyd_new(s->loop, path);
 	if (s->keyd == NULL)
 		return ht_error_errno(e, "keyd");

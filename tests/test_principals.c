@@ -41,7 +41,7 @@ static int
 listen_as_keyd(void)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX,
-		.sun_path = "principals" };
+		.sun_path = PROTOCOL_SOCKET_PRINCIPALS };
 	int fd;
 
 	(void)unlink(un.sun_path);
@@ -194,7 +194,7 @@ static void
 keyd_is_away(void **state)
 {
 	(void)state;
-	(void)unlink("principals");
+	(void)unlink(PROTOCOL_SOCKET_PRINCIPALS);
 	assert_int_equal(
 	    RUN(program, "-r", ".", "sign", "ci/7", "7", "YmxvYg=="), 1);
 }

@@ -148,6 +148,7 @@ identity_stands(struct keyd *k, const struct identity *who,
 	struct user_certificate issued;
 	struct client client;
 	struct ht_error e;
+	int rc;
 
 	if (who->role != NAMES_CLIENT)
 		return 0;
@@ -155,8 +156,12 @@ identity_stands(struct keyd *k, const struct identity *who,
 	 * One that another endpoint with the same CA issued is not in our
 	 * store, and is as good.
 	 */
-	if (user_certificate_find(k->store, who->serial, &issued, &e) == 0 &&
-	    issued.revoked != 0) {
+	rc = user_certificate_find(k->store, who->serial, &issued, &e);
+	if (rc < 0 && rc != HT_ERR_USAGE) {
+		keyd_refusal(r, HT_ERR_INTERNAL, "journal", "%s", e.text);
+		return HT_ERR_INTERNAL;
+	}
+	if (rc == 0 && issued.revoked != 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "revoked",
 		    "certificate %s/%llu is revoked", who->name,
 		    (unsigned long long)who->serial);

@@ -1,0 +1,98 @@
+#!/bin/sh
+# tests/layers.sh must find what it is there to find: in a tree made up for
+# this, which has one violation of each kind.
+
+set -eu
+srcdir=${srcdir:-.}
+layers=$srcdir/tests/layers.sh
+compiler=${CC:-cc}
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+
+folders='lib protocol config store authenticode keys htsign-shell sshd-sign
+htsign'
+archives='base protocol conf store spc formats sshcert keys worker shell sshd'
+programs='keys/htsign-keyd keys/htsign-token keys/htsign-principals
+htsign-shell/htsign-shell sshd-sign/sshd-sign htsign/htsign'
+
+# An archive of one file that says $2.
+make_archive() {
+	echo "$2" >"$tree/part.c"
+	$compiler -c -o "$tree/part-$1.o" "$tree/part.c"
+	rm -f "$tree/lib$1.a"
+	ar rc "$tree/lib$1.a" "$tree/part-$1.o"
+}
+
+# A program that is linked with the libraries $2 whatever it needs.
+make_program() {
+	echo 'int main(void) { return 0; }' >"$tree/part.c"
+	# shellcheck disable=SC2086 # a list of words
+	$compiler -o "$tree/$1" "$tree/part.c" -Wl,--no-as-needed ${2:-}
+}
+
+make_clean_tree() {
+	for folder in $folders; do
+		mkdir -p "$tree/$folder"
+		echo '#include "lib/buf.h"' >"$tree/$folder/part.c"
+	done
+	for archive in $archives; do
+		make_archive "$archive" "int ${archive}_part = 1;"
+	done
+	for program in $programs; do
+		make_program "$program"
+	done
+}
+
+run() {
+	srcdir=$tree builddir=$tree sh "$layers"
+}
+
+# The tree has to be refused, with exactly this line.
+expect() {
+	if said=$(run); then
+		echo "not refused: $1"
+		exit 1
+	fi
+	if [ "$said" != "$1" ]; then
+		echo "said: $said"
+		echo "instead of: $1"
+		exit 1
+	fi
+}
+
+make_clean_tree
+run
+
+echo '#include "store/journal.h"' >>"$tree/authenticode/part.c"
+expect 'authenticode/part.c includes store/journal.h'
+make_clean_tree
+
+make_archive shell 'int ssh_new(void); int f(void) { return ssh_new(); }'
+expect 'libshell.a calls ssh_new of ssh'
+make_archive shell 'int shell_part = 1;'
+
+make_archive base 'int EVP_x(void); int f(void) { return EVP_x(); }'
+expect 'libbase.a calls EVP_x of crypto'
+make_archive base 'int base_part = 1;'
+
+make_archive keys 'extern int formats_part; int *f(void); int *f(void)
+{ return &formats_part; }'
+expect 'libkeys.a calls formats_part of libformats.a'
+make_archive keys 'int keys_part = 1;'
+
+make_program htsign-shell/htsign-shell -lsqlite3
+expect 'htsign-shell/htsign-shell is linked with sqlite3
+htsign-shell/htsign-shell reaches sqlite3'
+make_program htsign-shell/htsign-shell
+
+# Through libssh, which libcrypto is not forbidden to.
+make_program sshd-sign/sshd-sign -lssh
+run
+
+rm "$tree/htsign/htsign"
+expect 'htsign/htsign: not built'
+make_program htsign/htsign
+
+rm "$tree/libspc.a"
+expect 'libspc.a: not built'

@@ -1,0 +1,196 @@
+#!/bin/sh
+# Whether the folders use each other only as DESIGN.md's table says: includes
+# by their source, archives by nm, programs by what they are linked with.
+# Prints one line a violation; ends with 1 if there is any.
+#
+# srcdir and builddir are the trees, by default here.
+
+set -eu
+srcdir=${srcdir:-.}
+builddir=${builddir:-.}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+: >"$work/violations"
+
+violation() {
+	echo "$*" >>"$work/violations"
+}
+
+# folder: the folders whose headers it may include.
+includes='
+lib:
+protocol: lib
+config: lib protocol
+store: lib protocol
+authenticode: lib
+keys: lib protocol config store authenticode
+htsign-shell: lib protocol authenticode
+sshd-sign: lib protocol config
+htsign: lib authenticode
+'
+
+# archive: the archives, then / and the libraries that it may call.
+archives='
+libbase.a: / seccomp
+libprotocol.a: libbase.a /
+libconf.a: libbase.a libprotocol.a / config
+libstore.a: libbase.a libprotocol.a / sqlite3 crypto
+libspc.a: libbase.a / crypto
+libformats.a: libbase.a libspc.a / crypto
+libsshcert.a: libbase.a libprotocol.a / crypto
+libkeys.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
+libworker.a: libbase.a libprotocol.a / p11 crypto
+libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
+libsshd.a: libbase.a libprotocol.a libconf.a / ssh
+'
+
+# program: the libraries it may be linked with, then / and those that it must
+# not even reach through others.
+programs='
+keys/htsign-keyd: crypto sqlite3 config seccomp / ssh p11 curl jansson
+keys/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
+keys/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
+htsign-shell/htsign-shell: crypto seccomp / ssh sqlite3 p11 config curl jansson
+sshd-sign/sshd-sign: ssh config seccomp / sqlite3 p11 curl jansson
+htsign/htsign: crypto seccomp / ssh sqlite3 p11 config curl jansson
+'
+
+# Whether the word $1 is among the others.
+among() {
+	among_word=$1
+	shift
+	for among_each; do
+		if [ "$among_each" = "$among_word" ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# The library that a symbol belongs to, by the prefix of its interface.
+cat >"$work/owner.awk" <<'END'
+/^sqlite3_/ { print "sqlite3", $0 }
+/^ssh_/ { print "ssh", $0 }
+/^PKCS11_/ { print "p11", $0 }
+/^config_/ { print "config", $0 }
+/^curl_/ { print "curl", $0 }
+/^json_/ { print "jansson", $0 }
+/^seccomp_/ { print "seccomp", $0 }
+/^(ASN1|BIO|BN|CMS|CRYPTO|DSA|ECDSA|EC|ERR|EVP|HMAC|OBJ|OPENSSL|OSSL|PEM|PKCS7|PKCS8|RAND|RSA|SHA[0-9]*|TS|X509|d2i|i2d|o2i|i2o)_/ {
+	print "crypto", $0
+}
+END
+
+# Every include of a header of ours, against the table.
+check_includes() {
+	folder=$1
+	shift
+	if [ ! -d "$srcdir/$folder" ]; then
+		violation "$folder: no such folder"
+		return
+	fi
+	grep -H '^[[:space:]]*#[[:space:]]*include "[a-z-]*/' \
+	    "$srcdir/$folder"/*.[ch] /dev/null |
+	    sed 's/^\([^:]*\):[^"]*"\([^"]*\)".*/\1 \2/' >"$work/includes" ||
+	    true
+	while read -r file header; do
+		if ! among "${header%%/*}" "$folder" "$@"; then
+			violation "$folder/${file##*/} includes $header"
+		fi
+	done <"$work/includes"
+}
+
+# Which archive defines what, for all of them.
+list_definitions() {
+	for archive; do
+		nm --defined-only --extern-only "$builddir/$archive" \
+		    2>/dev/null | awk -v archive="$archive" \
+		    'NF == 3 { print $3, archive }'
+	done | sort -u >"$work/defined"
+}
+
+# What an archive calls outside itself: lines of owner and symbol.
+list_calls() {
+	nm --undefined-only "$builddir/$1" | awk 'NF == 2 { print $2 }' |
+	    sort -u >"$work/undefined"
+	awk -v self="$1" '
+		NR == FNR { owner[$1] = owner[$1] " " $2; next }
+		!($1 in owner) { print "-", $1; next }
+		index(owner[$1] " ", " " self " ") { next }
+		{ split(owner[$1], o, " "); print o[1], $1 }
+	    ' "$work/defined" "$work/undefined" >"$work/ours"
+	grep -v '^- ' "$work/ours" || true
+	sed -n 's/^- //p' "$work/ours" | awk -f "$work/owner.awk"
+}
+
+check_archive() {
+	archive=$1
+	shift
+	if [ ! -f "$builddir/$archive" ]; then
+		violation "$archive: not built"
+		return
+	fi
+	list_calls "$archive" >"$work/calls"
+	while read -r owner symbol; do
+		if ! among "$owner" "$@"; then
+			violation "$archive calls $symbol of $owner"
+		fi
+	done <"$work/calls"
+}
+
+# The libraries of lines like "libssh.so.4", by their short names; the
+# compiler's and libc's own do not count.
+short_names() {
+	sed -n 's/^.*lib\([a-z0-9_+-]*\)\.so.*/\1/p' |
+	    grep -vxE 'c|m|dl|rt|pthread|resolv|gcc_s|asan|ubsan' | sort -u
+}
+
+check_program() {
+	program=$1
+	shift
+	if [ ! -x "$builddir/$program" ]; then
+		violation "$program: not built"
+		return
+	fi
+	# Up to the slash is one list, behind it the other.
+	allowed=
+	while [ $# -gt 0 ] && [ "$1" != / ]; do
+		allowed="$allowed $1"
+		shift
+	done
+	shift
+	readelf -d "$builddir/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+	    short_names >"$work/needed" || true
+	while read -r library; do
+		# shellcheck disable=SC2086 # a list of words
+		if ! among "$library" $allowed; then
+			violation "$program is linked with $library"
+		fi
+	done <"$work/needed"
+	ldd "$builddir/$program" | awk '{ print $1 }' | short_names \
+	    >"$work/reached" || true
+	while read -r library; do
+		if among "$library" "$@"; then
+			violation "$program reaches $library"
+		fi
+	done <"$work/reached"
+}
+
+# Call $1 for each line of the table $2.
+for_each_line() {
+	echo "$2" | grep ':' >"$work/table"
+	while IFS=: read -r name rest; do
+		# shellcheck disable=SC2086 # a list of words
+		"$1" "$name" $rest
+	done <"$work/table"
+}
+
+# shellcheck disable=SC2046 # a list of words
+list_definitions $(echo "$archives" | sed -n 's/:.*//p')
+for_each_line check_includes "$includes"
+for_each_line check_archive "$archives"
+for_each_line check_program "$programs"
+
+cat "$work/violations"
+test ! -s "$work/violations"

@@ -1,0 +1,190 @@
+/*
+ * A PKCS#11 module for tests: passes everything on to the one that
+ * FAULTY_MODULE names, counts some calls, and fails as it is told.
+ *
+ * FAULTY_CONTROL names a folder.  "calls" in it gets a line for each counted
+ * call.  A file named after a fault makes the next calls fail so, one for each
+ * byte that it holds:
+ *
+ *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
+ *	login-crash login-hang login-removed open-removed
+ */
+
+#include "config.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* PKCS #11 v2.40: types as they are on this machine, functions by number. */
+typedef unsigned long rv_t;
+
+#define CKR_KEY_TYPE_INCONSISTENT 0x063UL
+#define CKR_DEVICE_REMOVED 0x032UL
+#define CKR_FUNCTION_FAILED 0x006UL
+#define CKR_USER_NOT_LOGGED_IN 0x101UL
+
+enum {
+	INITIALIZE = 0,
+	OPEN_SESSION = 12,
+	LOGIN = 18,
+	FIND_INIT = 26,
+	SIGN_INIT = 42,
+	SIGN = 43,
+	FUNCTIONS = 68
+};
+
+struct function_list {
+	unsigned char version[2];
+	void *function[FUNCTIONS];
+};
+
+rv_t C_GetFunctionList(struct function_list **list);
+
+static struct function_list *real;
+static struct function_list ours;
+
+static void
+count(const char *call)
+{
+	const char *folder = getenv("FAULTY_CONTROL");
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/calls", folder);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	if (fd < 0)
+		return;
+	dprintf(fd, "%s\n", call);
+	(void)close(fd);
+}
+
+/* Whether the fault is to happen; that uses one byte of its file up. */
+static int
+is_due(const char *fault)
+{
+	const char *folder = getenv("FAULTY_CONTROL");
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, fault);
+	if (stat(path, &st) < 0 || st.st_size == 0)
+		return 0;
+	if (truncate(path, st.st_size - 1) < 0)
+		abort();
+	return 1;
+}
+
+static rv_t
+initialize(void *args)
+{
+	rv_t (*call)(void *) = (rv_t(*)(void *))real->function[INITIALIZE];
+
+	count("initialize");
+	return call(args);
+}
+
+static rv_t
+open_session(unsigned long slot, unsigned long flags, void *application,
+    void *notify, unsigned long *session)
+{
+	rv_t (*call)(unsigned long, unsigned long, void *, void *,
+	    unsigned long *) = (rv_t(*)(unsigned long, unsigned long, void *,
+	    void *, unsigned long *))real->function[OPEN_SESSION];
+
+	count("open-session");
+	if (is_due("open-removed"))
+		return CKR_DEVICE_REMOVED;
+	return call(slot, flags, application, notify, session);
+}
+
+static rv_t
+login(unsigned long session, unsigned long user, void *pin, unsigned long n)
+{
+	rv_t (*call)(unsigned long, unsigned long, void *, unsigned long) =
+	    (rv_t(*)(unsigned long, unsigned long, void *,
+	        unsigned long))real->function[LOGIN];
+
+	count("login");
+	if (is_due("login-crash"))
+		_exit(9);
+	if (is_due("login-hang"))
+		for (;;)
+			(void)pause();
+	if (is_due("login-removed"))
+		return CKR_DEVICE_REMOVED;
+	return call(session, user, pin, n);
+}
+
+static rv_t
+find_init(unsigned long session, void *attributes, unsigned long n)
+{
+	rv_t (*call)(unsigned long, void *, unsigned long) =
+	    (rv_t(*)(unsigned long, void *,
+	        unsigned long))real->function[FIND_INIT];
+
+	count("find");
+	return call(session, attributes, n);
+}
+
+static rv_t
+sign_init(unsigned long session, void *mechanism, unsigned long key)
+{
+	rv_t (*call)(unsigned long, void *, unsigned long) =
+	    (rv_t(*)(unsigned long, void *,
+	        unsigned long))real->function[SIGN_INIT];
+
+	if (is_due("sign-removed"))
+		return CKR_DEVICE_REMOVED;
+	if (is_due("sign-logged-out"))
+		return CKR_USER_NOT_LOGGED_IN;
+	if (is_due("sign-refused"))
+		return CKR_KEY_TYPE_INCONSISTENT;
+	return call(session, mechanism, key);
+}
+
+static rv_t
+sign(unsigned long session, void *data, unsigned long n, void *signature,
+    unsigned long *size)
+{
+	rv_t (*call)(unsigned long, void *, unsigned long, void *,
+	    unsigned long *) = (rv_t(*)(unsigned long, void *, unsigned long,
+	    void *, unsigned long *))real->function[SIGN];
+
+	count("sign");
+	if (is_due("sign-crash"))
+		_exit(9);
+	if (is_due("sign-hang"))
+		for (;;)
+			(void)pause();
+	return call(session, data, n, signature, size);
+}
+
+rv_t
+C_GetFunctionList(struct function_list **list)
+{
+	rv_t (*get)(struct function_list **);
+	const char *path = getenv("FAULTY_MODULE");
+	void *library;
+
+	if (path == NULL || (library = dlopen(path, RTLD_NOW)) == NULL)
+		return CKR_FUNCTION_FAILED;
+	get = (rv_t(*)(struct function_list **))dlsym(
+	    library, "C_GetFunctionList");
+	if (get == NULL || get(&real) != 0)
+		return CKR_FUNCTION_FAILED;
+	ours = *real;
+	ours.function[INITIALIZE] = (void *)initialize;
+	ours.function[OPEN_SESSION] = (void *)open_session;
+	ours.function[LOGIN] = (void *)login;
+	ours.function[FIND_INIT] = (void *)find_init;
+	ours.function[SIGN_INIT] = (void *)sign_init;
+	ours.function[SIGN] = (void *)sign;
+	*list = &ours;
+	return 0;
+}

@@ -135,6 +135,7 @@ static int
 find_token(struct module *m, const char *label, const char *serial,
     struct protocol_token_trouble *t)
 {
+	unsigned char byte;
 	unsigned int i;
 
 	if (PKCS11_enumerate_slots(m->ctx, &m->slots, &m->nslots) < 0)
@@ -151,9 +152,14 @@ find_token(struct module *m, const char *label, const char *serial,
 		return module_trouble(t, PROTOCOL_TROUBLE_GONE,
 		    "no token \"%s\" in %u slots",
 		    label[0] != '\0' ? label : serial, m->nslots);
-	/* Opened by libp11 when it is first needed, and kept. */
 	if (PKCS11_open_session(m->slot, 0) < 0)
 		return module_complaint(t, "session");
+	/*
+	 * That only prepares.  The first use opens the session, and where this
+	 * fails libp11 waits for ever: not while a login is on record.
+	 */
+	(void)PKCS11_generate_random(m->slot, &byte, 1);
+	ERR_clear_error();
 	return 0;
 }
 
@@ -166,8 +172,8 @@ module_open(struct module **out, const char *path, const char *label,
 
 	*out = NULL;
 	if (m == NULL)
-		return module_trouble(
-		    t, PROTOCOL_TROUBLE_FAILED, "out of memory");
+		return module_trouble(t, PROTOCOL_TROUBLE_FAILED,
+		    "out of memory");
 	ERR_clear_error();
 	rc = load(m, path, t);
 	if (rc == 0)
@@ -207,8 +213,8 @@ module_wants_login(const struct module *m)
 }
 
 int
-module_login(
-    struct module *m, const char *pin, struct protocol_token_trouble *t)
+module_login(struct module *m, const char *pin,
+    struct protocol_token_trouble *t)
 {
 	ERR_clear_error();
 	if (PKCS11_login(m->slot, 0, pin) < 0)

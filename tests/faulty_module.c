@@ -124,9 +124,8 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 static rv_t
 find_init(unsigned long session, void *attributes, unsigned long n)
 {
-	rv_t (*call)(unsigned long, void *, unsigned long) =
-	    (rv_t(*)(unsigned long, void *,
-	        unsigned long))real->function[FIND_INIT];
+	rv_t (*call)(unsigned long, void *, unsigned long) = (rv_t(*)(
+	    unsigned long, void *, unsigned long))real->function[FIND_INIT];
 
 	count("find");
 	return call(session, attributes, n);
@@ -135,9 +134,8 @@ find_init(unsigned long session, void *attributes, unsigned long n)
 static rv_t
 sign_init(unsigned long session, void *mechanism, unsigned long key)
 {
-	rv_t (*call)(unsigned long, void *, unsigned long) =
-	    (rv_t(*)(unsigned long, void *,
-	        unsigned long))real->function[SIGN_INIT];
+	rv_t (*call)(unsigned long, void *, unsigned long) = (rv_t(*)(
+	    unsigned long, void *, unsigned long))real->function[SIGN_INIT];
 
 	if (is_due("sign-removed"))
 		return CKR_DEVICE_REMOVED;
@@ -174,8 +172,8 @@ C_GetFunctionList(struct function_list **list)
 
 	if (path == NULL || (library = dlopen(path, RTLD_NOW)) == NULL)
 		return CKR_FUNCTION_FAILED;
-	get = (rv_t(*)(struct function_list **))dlsym(
-	    library, "C_GetFunctionList");
+	get = (rv_t(*)(struct function_list **))dlsym(library,
+	    "C_GetFunctionList");
 	if (get == NULL || get(&real) != 0)
 		return CKR_FUNCTION_FAILED;
 	ours = *real;

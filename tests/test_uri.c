@@ -25,9 +25,9 @@ reads_what_names_a_key(void **state)
 	(void)state;
 	assert_int_equal(
 	    uri_parse("pkcs11:token=My%20token;object=code-signing;"
-		      "id=%01%fF%00;type=private;serial=1234;"
-		      "manufacturer=a+b;model=m%3bn",
-		&uri, &e),
+	              "id=%01%fF%00;type=private;serial=1234;"
+	              "manufacturer=a+b;model=m%3bn",
+	        &uri, &e),
 	    0);
 	assert_true(is(&uri.token, "My token"));
 	assert_true(is(&uri.object, "code-signing"));

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -400,6 +401,39 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	buf_free(&bad);
 }
 
+/* What is left of an endpoint whose clock is set back by two minutes. */
+static void
+write_future_event(void)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open("state/journal.db", &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+			     "INSERT INTO event (at, kind, actor, detail) "
+			     "VALUES ((unixepoch() + 120) * 1000000, "
+			     "'started', '', '{}')",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
+with_the_clock_set_back_nothing_is_signed(void **state)
+{
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	assert_int_equal(endpoint_stop(SIGTERM), 0);
+	write_future_event();
+	endpoint_start();
+	endpoint_connect(&a);
+	assert_int_equal(begin(&a, "test", &e), HT_ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "clock"));
+	agent_close(&a);
+	assert_true(endpoint_last_row_holds("\"refused\""));
+}
+
 int
 main(void)
 {
@@ -421,6 +455,7 @@ main(void)
 		cmocka_unit_test(commands_are_checked),
 		cmocka_unit_test(a_restart_ends_what_was_open_on_record),
 		cmocka_unit_test(a_reload_takes_effect_and_a_bad_one_does_not),
+		cmocka_unit_test(with_the_clock_set_back_nothing_is_signed),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);

@@ -1,0 +1,196 @@
+#include "config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "authenticode/init.h"
+#include "htsign/htsign.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+
+struct command {
+	const char *name;
+	const char *usage;
+	const char *help;
+	size_t operands;
+	int (*run)(const struct htsign_arguments *a, struct ht_error *e);
+};
+
+static const struct command commands[] = {
+	{ "attach", "FILE PKCS7 [-o OUT]",
+	    "put a PKCS#7 signature (- for stdin) into its file", 2,
+	    attach_run },
+	{ "verify", "FILE --ca PEM",
+	    "verify digest, signature and chain, and say who signed", 1,
+	    verify_run },
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Options with an argument, and where that goes. */
+static const struct option {
+	const char *command;
+	char letter; /* or '\0' */
+	const char *name;
+	const char *argument;
+	const char *help;
+	size_t place;
+} options[] = {
+	{ "attach", 'o', "output", "OUT",
+	    "where to, instead of stdout; may be FILE itself",
+	    offsetof(struct htsign_arguments, output) },
+	{ "verify", '\0', "ca", "PEM", "the root certificates to trust",
+	    offsetof(struct htsign_arguments, ca) },
+};
+#define OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static void
+print_help(void)
+{
+	size_t i;
+	size_t j;
+
+	(void)puts("usage: htsign COMMAND ...");
+	for (i = 0; i < COMMANDS; i++) {
+		(void)printf("\n  htsign %s %s\n      %s\n", commands[i].name,
+		    commands[i].usage, commands[i].help);
+		for (j = 0; j < OPTIONS; j++) {
+			if (strcmp(options[j].command, commands[i].name) != 0)
+				continue;
+			if (options[j].letter != '\0')
+				(void)printf("      -%c, ", options[j].letter);
+			else
+				(void)printf("          ");
+			(void)printf("--%s=%s  %s\n", options[j].name,
+			    options[j].argument, options[j].help);
+		}
+	}
+	(void)puts("\n  htsign --help | --version");
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/*
+ * Which option of the command argv[*i] is, and its argument: behind '=', right
+ * behind the letter, or the next word.
+ */
+static const struct option *
+find_option(const struct command *command, char **argv, int *i,
+    const char **argument)
+{
+	const char *word = argv[*i];
+	const struct option *o;
+	size_t n;
+
+	for (o = options; o < options + OPTIONS; o++) {
+		if (strcmp(o->command, command->name) != 0)
+			continue;
+		n = strlen(o->name);
+		if (word[1] == '-' && strncmp(word + 2, o->name, n) == 0 &&
+		    (word[2 + n] == '=' || word[2 + n] == '\0'))
+			*argument = word[2 + n] == '=' ? word + 3 + n : NULL;
+		else if (o->letter != '\0' && word[1] == o->letter)
+			*argument = word[2] != '\0' ? word + 2 : NULL;
+		else
+			continue;
+		if (*argument == NULL && argv[*i + 1] != NULL)
+			*argument = argv[++*i];
+		return o;
+	}
+	return NULL;
+}
+
+static int
+parse(const struct command *command, char **argv, struct htsign_arguments *a,
+    struct ht_error *e)
+{
+	const struct option *o;
+	const char *argument;
+	size_t operands = 0;
+	bool more_options = true;
+	int i;
+
+	for (i = 2; argv[i] != NULL; i++) {
+		if (more_options && strcmp(argv[i], "--") == 0) {
+			more_options = false;
+		} else if (more_options && argv[i][0] == '-' &&
+		    argv[i][1] != '\0') {
+			o = find_option(command, argv, &i, &argument);
+			if (o == NULL)
+				return ht_error_set(e, HT_ERR_USAGE,
+				    "%s has no option %s (see htsign --help)",
+				    command->name, argv[i]);
+			if (argument == NULL)
+				return ht_error_set(e, HT_ERR_USAGE,
+				    "--%s needs %s", o->name, o->argument);
+			memcpy((char *)a + o->place, &argument,
+			    sizeof(argument));
+		} else if (operands == command->operands) {
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "usage: htsign %s %s", command->name,
+			    command->usage);
+		} else {
+			a->operand[operands++] = argv[i];
+		}
+	}
+	if (operands < command->operands)
+		return ht_error_set(e, HT_ERR_USAGE, "usage: htsign %s %s",
+		    command->name, command->usage);
+	return 0;
+}
+
+static int
+run(char **argv, struct ht_error *e)
+{
+	const struct command *command = find_command(argv[1]);
+	struct htsign_arguments a = { 0 };
+	int rc;
+
+	if (command == NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "no command %s (see htsign --help)", argv[1]);
+	if ((rc = parse(command, argv, &a, e)) < 0 ||
+	    (rc = proc_harden(e)) < 0 || (rc = authenticode_init(e)) < 0)
+		return rc;
+	return command->run(&a, e);
+}
+
+int
+htsign_main(int argc, char **argv)
+{
+	struct ht_error e;
+	int rc;
+
+	log_open("htsign", false, false);
+	if (argc < 2) {
+		log_error("which command? (see htsign --help)");
+		return -HT_ERR_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help();
+		return fflush(stdout) == 0 ? 0 : -HT_ERR_INTERNAL;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)puts("htsign " VERSION);
+		return fflush(stdout) == 0 ? 0 : -HT_ERR_INTERNAL;
+	}
+	ht_error_clear(&e);
+	rc = run(argv, &e);
+	if (rc < 0 && e.offset != HT_NO_OFFSET)
+		log_error("%s (at byte %llu)", e.text,
+		    (unsigned long long)e.offset);
+	else if (rc < 0)
+		log_error("%s", e.text);
+	return -rc;
+}

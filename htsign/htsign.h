@@ -1,0 +1,30 @@
+/*
+ * htsign: the command for the machine where files are built.
+ */
+
+#ifndef HTSIGN_HTSIGN_H
+#define HTSIGN_HTSIGN_H
+
+#include "lib/error.h"
+
+/* What was typed behind the command. */
+struct htsign_arguments {
+	const char *operand[2];
+	const char *ca;     /* --ca, or NULL */
+	const char *output; /* --output, or NULL */
+};
+
+/*
+ * The whole program: an exit status of DESIGN.md, "What a person types", with
+ * one line on stderr if it is not 0.
+ */
+int htsign_main(int argc, char **argv);
+
+/*
+ * The commands.  Errors as the functions of authenticode/format.h, and
+ * HT_ERR_USAGE for files that cannot be opened.
+ */
+int attach_run(const struct htsign_arguments *a, struct ht_error *e);
+int verify_run(const struct htsign_arguments *a, struct ht_error *e);
+
+#endif

@@ -6,11 +6,13 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -25,6 +27,17 @@
 
 /* nobody's, on Debian; any number that is not ours does. */
 #define OTHER_ID 65534
+
+/* Valgrind 3.19 does not know the call. */
+static bool
+has_pidfd(void)
+{
+	int fd = pidfd_open(getpid(), 0);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0 || errno != ENOSYS;
+}
 
 static struct proc_spec
 shell(const char *script, const char *argv[4])
@@ -45,18 +58,16 @@ finish(const struct proc_spec *spec, int out, char *text, size_t size)
 {
 	size_t len = 0;
 	ssize_t n;
-	int status, pidfd;
+	int status;
 	pid_t pid;
 	struct ht_error e;
 
-	assert_int_equal(proc_start(spec, &pid, &pidfd, &e), 0);
-	assert_true(fcntl(pidfd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(proc_start(spec, &pid, NULL, &e), 0);
 	(void)close(spec->fds[out]);
 	while ((n = read(spec->fds[0], text + len, size - 1 - len)) > 0)
 		len += (size_t)n;
 	text[len] = '\0';
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	(void)close(pidfd);
 	return status;
 }
 
@@ -294,7 +305,10 @@ the_pidfd_tells_the_end(void **state)
 	pid_t pid;
 
 	(void)state;
+	if (!has_pidfd())
+		skip();
 	assert_int_equal(proc_start(&spec, &pid, &p.fd, NULL), 0);
+	assert_true(fcntl(p.fd, F_GETFD) & FD_CLOEXEC);
 	p.events = POLLIN;
 	assert_int_equal(poll(&p, 1, 10000), 1);
 	assert_int_equal(waitid(P_PIDFD, (id_t)p.fd, &info, WEXITED), 0);

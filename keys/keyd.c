@@ -26,7 +26,7 @@
 /* How long open requests may take once we are to end, in milliseconds. */
 #define DRAIN 10000
 
-/* Files of the configuration that a reload can read. */
+/* Folders of files that a reload can read. */
 #define PATHS 64
 
 /* The process: what keyd's parts share, and what only its life needs. */
@@ -263,9 +263,8 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	const struct conf *conf = k->setup->conf;
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
 	struct sandbox_path paths[PATHS];
-	size_t n;
 	int landlock;
-	int rc;
+	int n, rc;
 
 	if (!conf->single_user) {
 		rc = proc_drop(user->uid, user->gid, e);
@@ -275,9 +274,12 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 			return rc;
 	}
 	n = setup_paths(k->setup, paths, PATHS - 1);
+	if (n < 0)
+		return ht_error_set(e, n, "out of memory");
 	paths[n].path = conf->state;
-	paths[n++].access = SANDBOX_READ_WRITE;
-	rc = sandbox_enter(SANDBOX_KEYD, paths, n, &landlock, e);
+	paths[n].access = SANDBOX_READ_WRITE;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 1, &landlock, e);
+	setup_paths_free(paths, (size_t)n);
 	if (rc == 0 && landlock == 0)
 		log_notice("this kernel has no Landlock: seccomp alone holds");
 	return rc;

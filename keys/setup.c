@@ -198,20 +198,54 @@ setup_free(struct setup *s)
 	free(s);
 }
 
-size_t
+/* Add the folder of file, once. */
+static int
+add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder;
+	size_t i;
+
+	if (*used == n || slash == NULL)
+		return 0;
+	folder = strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	if (folder == NULL)
+		return HT_ERR_INTERNAL;
+	for (i = 0; i < *used; i++)
+		if (strcmp(paths[i].path, folder) == 0) {
+			free(folder);
+			return 0;
+		}
+	paths[*used].path = folder;
+	paths[(*used)++].access = SANDBOX_READ;
+	return 0;
+}
+
+int
 setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n)
 {
+	const struct conf *conf = s->conf;
 	size_t i, used = 0;
+	int rc;
 
-	if (used < n)
-		paths[used++].path = s->conf->path;
-	if (used < n)
-		paths[used++].path = s->conf->ssh.user_ca;
-	if (used < n && s->conf->ssh.admin_ca != NULL)
-		paths[used++].path = s->conf->ssh.admin_ca;
-	for (i = 0; i < s->ncertificates && used < n; i++)
-		paths[used++].path = s->certificates[i].conf->chain;
-	for (i = 0; i < used; i++)
-		paths[i].access = SANDBOX_READ;
-	return used;
+	rc = add_folder(conf->path, paths, &used, n);
+	if (rc == 0)
+		rc = add_folder(conf->ssh.user_ca, paths, &used, n);
+	if (rc == 0 && conf->ssh.admin_ca != NULL)
+		rc = add_folder(conf->ssh.admin_ca, paths, &used, n);
+	for (i = 0; i < s->ncertificates && rc == 0; i++)
+		rc = add_folder(
+		    s->certificates[i].conf->chain, paths, &used, n);
+	if (rc < 0) {
+		setup_paths_free(paths, used);
+		return rc;
+	}
+	return (int)used;
+}
+
+void
+setup_paths_free(struct sandbox_path *paths, size_t n)
+{
+	while (n > 0)
+		free((void *)(uintptr_t)paths[--n].path);
 }

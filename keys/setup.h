@@ -49,10 +49,12 @@ struct setup *setup_new(struct conf *conf, struct tokens *tokens,
 void setup_free(struct setup *s); /* NULL is fine */
 
 /*
- * Put the files and folders that a reload may read into paths, at most n of
- * them; the rest cannot be read again without a restart.  Returns how many.
- * The texts live as long as the configuration.
+ * The folders of the files that a reload reads, at most n of them, into paths.
+ * (A file may be replaced by another, so its own right would be of no use.)
+ * Returns how many, or HT_ERR_INTERNAL without memory.  setup_paths_free frees
+ * the texts.
  */
-size_t setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n);
+int setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n);
+void setup_paths_free(struct sandbox_path *paths, size_t n);
 
 #endif

@@ -376,29 +376,42 @@ a_restart_ends_what_was_open_on_record(void **state)
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
 
+/* As an editor does it: a new file in place of the old. */
+static void
+replace_configuration(const struct buf *text)
+{
+	scratch_write("htsign.conf.new", text->data, text->len);
+	assert_int_equal(rename("htsign.conf.new", "htsign.conf"), 0);
+	endpoint_signal(SIGHUP);
+}
+
 static void
 a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 {
-	struct buf good = BUF_INIT, bad = BUF_INIT;
+	struct buf old = BUF_INIT, text = BUF_INIT;
 	struct ht_error e;
 	struct agent a;
 
 	(void)state;
-	scratch_read("htsign.conf", &good);
-	buf_bytes(&bad, good.data, good.len);
-	buf_format(&bad, "nonsense = 1;\n");
-	scratch_write("htsign.conf", bad.data, bad.len);
-	endpoint_signal(SIGHUP);
+	scratch_read("htsign.conf", &old);
+	buf_bytes(&text, old.data, old.len);
+	buf_format(&text, "nonsense = 1;\n");
+	replace_configuration(&text);
 	endpoint_connect(&a);
 	assert_int_equal(begin(&a, "test", &e), 0);
 	agent_close(&a);
-	scratch_write("htsign.conf", good.data, good.len);
-	endpoint_signal(SIGHUP);
+	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 64);
+	buf_reset(&text);
+	buf_bytes(&text, old.data, old.len - strlen(");\n"));
+	buf_format(&text,
+	    ", { name = \"late\"; certificates = [ \"test\" ]; } );\n");
+	replace_configuration(&text);
+	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 0);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(begin(&a, "late", &e), 0);
 	agent_close(&a);
-	buf_free(&good);
-	buf_free(&bad);
+	buf_free(&old);
+	buf_free(&text);
 }
 
 /* What is left of an endpoint whose clock is set back by two minutes. */

@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,30 +15,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "tests/attack.h"
-
-/* Exit statuses of the child; errno values are below them. */
-#define WORKS 0
-#define NO_SANDBOX 200
-#define KILLED 1000 /* by SIGSYS, as the parent sees it */
+#include "tests/sandbox_needs.h"
 
 #ifdef HT_NO_SANDBOX
 #define SKIP_UNPROTECTED() skip()
@@ -52,30 +41,20 @@
 static const char *const role_names[ROLES] = { "SHELL", "NETWORK", "KEYD",
 	"TOKEN", "PARENT" };
 
-/* What the attempts use, made before the sandbox. */
+struct fixture fixture;
 static char dir[] = "/tmp/htsign-sandbox-XXXXXX";
-static char folder[64], readonly[64], outside[64], useless[64];
-static char socket_path[96];
+static char outside[64], useless[64], socket_path[96];
 static struct attack_target target;
-static int pair[2], pipes[2], listener, client;
-
-/* The kernel's version of Landlock, or 0. */
-static int landlock;
+static int client;
 
 typedef int attempt_fn(const struct attack_target *t);
 
-static int
-result(long rc)
-{
-	return rc < 0 ? errno : WORKS;
-}
-
-static int
-enter(int role)
+int
+fixture_enter(int role)
 {
 	const struct sandbox_path paths[] = {
-		{ folder, SANDBOX_READ_WRITE },
-		{ readonly, SANDBOX_READ },
+		{ fixture.folder, SANDBOX_READ_WRITE },
+		{ fixture.readonly, SANDBOX_READ },
 		{ "/dev/null", SANDBOX_READ_WRITE },
 	};
 	bool bare = role == SANDBOX_SHELL || role == SANDBOX_NETWORK;
@@ -84,7 +63,7 @@ enter(int role)
 
 	if (sandbox_enter((enum sandbox_role)role, paths, bare ? 0 : 3, &abi,
 	        &e) == 0 &&
-	    abi == landlock)
+	    abi == fixture.landlock)
 		return 0;
 	print_message("%s\n", e.text);
 	return -1;
@@ -135,264 +114,6 @@ static const struct {
 	{ "i386", { K, K, K, K, K }, false },
 };
 
-/* --- what must go on working ---------------------------------------------- */
-
-static int
-compare(const void *a, const void *b)
-{
-	return memcmp(a, b, 8);
-}
-
-static int
-do_memory(const struct attack_target *t)
-{
-	size_t size = (size_t)4 << 20;
-	char *p = malloc(size), *more;
-
-	(void)t;
-	if (p == NULL)
-		return errno;
-	memset(p, 1, size);
-	more = realloc(p, size * 4);
-	if (more == NULL)
-		return errno;
-	memset(more + size, 2, size * 3);
-	qsort(more, size / 2, 8, compare);
-	free(more);
-	return WORKS;
-}
-
-static int
-do_pipe(const struct attack_target *t)
-{
-	struct pollfd p = { pipes[0], POLLIN, 0 };
-	struct stat st;
-	char byte;
-
-	if (write(pipes[1], "x", 1) != 1 || poll(&p, 1, 1000) != 1 ||
-	    read(pipes[0], &byte, 1) != 1 || fstat(t->fd, &st) < 0 ||
-	    pread(t->fd, &byte, 1, 0) != 1)
-		return errno;
-	return WORKS;
-}
-
-static int
-do_splice(const struct attack_target *t)
-{
-	off_t at = 0;
-
-	if (splice(t->fd, &at, pipes[1], NULL, 4, 0) != 4)
-		return errno;
-	return WORKS;
-}
-
-/* A descriptor waits in the socket since before the sandbox. */
-static int
-do_receive(const struct attack_target *t)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { "" };
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-
-	(void)t;
-	if (recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC) != 1)
-		return errno;
-	if (CMSG_FIRSTHDR(&msg) == NULL)
-		return EBADMSG;
-	return result(send(pair[1], "answer", 6, MSG_NOSIGNAL));
-}
-
-static int
-do_time(const struct attack_target *t)
-{
-	struct timespec now, nap = { 0, 1000 };
-
-	(void)t;
-	(void)t;
-	if (time(NULL) < 1 || clock_gettime(CLOCK_REALTIME, &now) < 0)
-		return EINVAL;
-	return result(nanosleep(&nap, NULL));
-}
-
-static int
-do_flags(const struct attack_target *t)
-{
-	struct rlimit limit;
-	int fd = fcntl(pipes[0], F_DUPFD_CLOEXEC, 10);
-
-	(void)t;
-	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || close(fd) < 0)
-		return errno;
-	return result(getrlimit(RLIMIT_FSIZE, &limit));
-}
-
-static int
-do_abort(const struct attack_target *t)
-{
-	(void)t;
-	abort();
-}
-
-static int
-do_sockopt(const struct attack_target *t)
-{
-	struct ucred who;
-	socklen_t n = sizeof(who);
-	int on = 1;
-
-	(void)t;
-	if (getsockopt(pair[0], SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
-		return errno;
-	return result(
-	    setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-}
-
-static int
-do_accept(const struct attack_target *t)
-{
-	int s[2], m;
-
-	(void)t;
-	if (accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0)
-		return errno;
-	m = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return result(m < 0 ? m : fcntl(m, F_ADD_SEALS, F_SEAL_WRITE));
-}
-
-/* As SQLite works: lock, extend, map, sync, rename, delete. */
-static int
-do_files(const struct attack_target *t)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char from[96], to[96];
-	void *p;
-	int fd;
-
-	(void)t;
-	(void)snprintf(from, sizeof(from), "%s/a", folder);
-	(void)snprintf(to, sizeof(to), "%s/b", folder);
-	fd = open(from, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || flock(fd, LOCK_EX) < 0 ||
-	    ftruncate(fd, 32768) < 0 || fsync(fd) < 0 || fdatasync(fd) < 0)
-		return errno;
-	p = mmap(NULL, 32768, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED || rename(from, to) < 0 || unlink(to) < 0)
-		return errno;
-	return result(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-}
-
-static int
-do_read_only(const struct attack_target *t)
-{
-	char path[96];
-	int fd;
-
-	(void)t;
-	(void)snprintf(path, sizeof(path), "%s/file", readonly);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (landlock > 0 && (fd >= 0 || errno != EACCES))
-		return EBADMSG;
-	return WORKS;
-}
-
-static void *
-nothing(void *cookie)
-{
-	return cookie;
-}
-
-static int
-do_thread(const struct attack_target *t)
-{
-	pthread_t thread;
-	int rc = pthread_create(&thread, NULL, nothing, NULL);
-
-	(void)t;
-	return rc != 0 ? rc : pthread_join(thread, NULL);
-}
-
-static int
-do_client(const struct attack_target *t)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int s = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	(void)t;
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", socket_path);
-	return result(
-	    s < 0 ? s : connect(s, (struct sockaddr *)&to, sizeof(to)));
-}
-
-static int
-do_start(const struct attack_target *t)
-{
-	const char *const argv[] = { "/bin/true", NULL };
-	struct proc_spec spec = { .argv = argv,
-		.uid = PROC_SAME,
-		.gid = PROC_SAME };
-	int pidfd, status;
-	pid_t pid;
-
-	(void)t;
-	if (proc_start(&spec, &pid, &pidfd, NULL) < 0)
-		return EBADMSG;
-	return waitpid(pid, &status, 0) == pid && status == 0 ? WORKS : EIO;
-}
-
-/* A parent's filter stays with its children, which add their own. */
-static int
-do_nested(const struct attack_target *t)
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(enter(SANDBOX_SHELL) < 0 ? NO_SANDBOX
-		                               : attack_find("open")->run(t));
-	if (waitpid(child, &status, 0) != child)
-		return errno;
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? WORKS : EIO;
-}
-
-#define ALL_ROLES 0x1f
-#define FILES (1 << SANDBOX_KEYD | 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT)
-
-static const struct {
-	const char *name;
-	attempt_fn *attempt;
-	int roles;
-	int expected;
-} works[] = {
-	{ "memory", do_memory, ALL_ROLES, WORKS },
-	{ "pipe", do_pipe, ALL_ROLES, WORKS },
-	{ "splice", do_splice, ALL_ROLES & ~(1 << SANDBOX_KEYD), WORKS },
-	{ "receive", do_receive, ALL_ROLES, WORKS },
-	{ "time", do_time, ALL_ROLES, WORKS },
-	{ "flags", do_flags, ALL_ROLES, WORKS },
-	{ "abort", do_abort, ALL_ROLES, KILLED + SIGABRT },
-	{ "sockopt", do_sockopt, ALL_ROLES & ~(1 << SANDBOX_SHELL), WORKS },
-	{ "accept", do_accept, 1 << SANDBOX_KEYD, WORKS },
-	{ "files", do_files, FILES, WORKS },
-	{ "read only", do_read_only, FILES & ~(1 << SANDBOX_PARENT), WORKS },
-	{ "thread", do_thread, 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT,
-	    WORKS },
-	{ "client", do_client, 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT,
-	    WORKS },
-	{ "start", do_start, 1 << SANDBOX_PARENT, WORKS },
-	{ "nested", do_nested, 1 << SANDBOX_PARENT, WORKS },
-};
-
 /* --- the harness -------------------------------------------------------- */
 
 static void
@@ -411,10 +132,10 @@ make_file(const char *folder_of, const char *name)
 static void
 prepare(void)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
-	    pipe2(pipes, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fixture.pair) < 0 ||
+	    pipe2(fixture.pipes, O_CLOEXEC) < 0)
 		abort();
-	target.socket = pair[0];
+	target.socket = fixture.pair[0];
 	if (attack_find("descriptor")->run(&target) != 0)
 		abort();
 	make_file(dir, "useless");
@@ -431,7 +152,7 @@ run(int role, attempt_fn *attempt)
 	if (child == 0) {
 		(void)signal(SIGABRT, SIG_DFL);
 		prepare();
-		if (role >= 0 && enter(role) < 0)
+		if (role >= 0 && fixture_enter(role) < 0)
 			_exit(NO_SANDBOX);
 		_exit(attempt(&target));
 	}
@@ -447,7 +168,7 @@ run(int role, attempt_fn *attempt)
 static int
 wanted(int expected)
 {
-	return expected == EACCES && landlock == 0 ? WORKS : expected;
+	return expected == EACCES && fixture.landlock == 0 ? WORKS : expected;
 }
 
 static void
@@ -485,12 +206,12 @@ needed_things_work(void **state)
 
 	(void)state;
 	SKIP_UNPROTECTED();
-	for (i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
+	for (i = 0; needs[i].name != NULL; i++) {
 		for (role = 0; role < ROLES; role++) {
-			if (works[i].roles & 1 << role)
-				check(works[i].name, role,
-				    run(role, works[i].attempt),
-				    works[i].expected);
+			if (needs[i].roles & 1 << role)
+				check(needs[i].name, role,
+				    run(role, needs[i].attempt),
+				    needs[i].expected);
 		}
 	}
 }
@@ -527,7 +248,8 @@ kernel_says_so(void **state)
 		child = fork();
 		if (child == 0) {
 			(void)close(ready[0]);
-			if (enter(role) < 0 || write(ready[1], "x", 1) != 1)
+			if (fixture_enter(role) < 0 ||
+			    write(ready[1], "x", 1) != 1)
 				_exit(NO_SANDBOX);
 			_exit(read(ready[1], &byte, 1) == 0 ? 0 : 1);
 		}
@@ -585,10 +307,11 @@ start_listener(void)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
 	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", socket_path);
-	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	fixture.listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(listen(listener, 64), 0);
+	assert_int_equal(
+	    bind(fixture.listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fixture.listener, 64), 0);
 	assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof(at)),
 	    0);
 }
@@ -613,24 +336,28 @@ group_setup(void **state)
 	return 0;
 #endif
 	assert_non_null(mkdtemp(dir));
-	(void)snprintf(folder, sizeof(folder), "%s/state", dir);
-	(void)snprintf(readonly, sizeof(readonly), "%s/config", dir);
+	(void)snprintf(fixture.folder, sizeof(fixture.folder), "%s/state", dir);
+	(void)snprintf(fixture.readonly, sizeof(fixture.readonly), "%s/config",
+	    dir);
 	(void)snprintf(outside, sizeof(outside), "%s/outside", dir);
 	(void)snprintf(useless, sizeof(useless), "%s/useless", dir);
-	(void)snprintf(socket_path, sizeof(socket_path), "%s/socket", folder);
-	assert_int_equal(mkdir(folder, 0700), 0);
-	assert_int_equal(mkdir(readonly, 0700), 0);
+	(void)snprintf(socket_path, sizeof(socket_path), "%s/socket",
+	    fixture.folder);
+	assert_int_equal(mkdir(fixture.folder, 0700), 0);
+	assert_int_equal(mkdir(fixture.readonly, 0700), 0);
 	make_file(dir, "outside");
-	make_file(readonly, "file");
-	make_file(folder, "input");
-	target.fd = openat(open(folder, O_PATH | O_CLOEXEC), "input", O_RDONLY);
+	make_file(fixture.readonly, "file");
+	make_file(fixture.folder, "input");
+	target.fd =
+	    openat(open(fixture.folder, O_PATH | O_CLOEXEC), "input", O_RDONLY);
 	assert_true(target.fd >= 0);
 	target.file = outside;
 	target.useless_file = useless;
 	target.socket_path = socket_path;
-	landlock = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
-	if (landlock < 0)
-		landlock = 0;
+	fixture.landlock =
+	    (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+	if (fixture.landlock < 0)
+		fixture.landlock = 0;
 	start_victim();
 	start_listener();
 	open_terminal();
@@ -650,8 +377,8 @@ group_teardown(void **state)
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
 		(void)unlink(path);
 	}
-	(void)rmdir(folder);
-	(void)rmdir(readonly);
+	(void)rmdir(fixture.folder);
+	(void)rmdir(fixture.readonly);
 	(void)rmdir(dir);
 	if (target.pid > 0) {
 		(void)kill(target.pid, SIGKILL);

@@ -340,11 +340,13 @@ int
 request_parse(const char *line, const struct request_defaults *defaults,
     struct request *r, struct ht_error *e)
 {
-	struct reading g = { r, { false }, 0, BUF_INIT };
+	struct reading g;
 	struct words w;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
+	memset(&g, 0, sizeof(g));
+	g.r = r;
 	r->begin.size = PROTOCOL_SIZE_UNKNOWN;
 	rc = words_split(line != NULL ? line : "", &w, e);
 	if (rc < 0)

@@ -273,12 +273,14 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 		if (rc < 0)
 			return rc;
 	}
-	n = setup_paths(k->setup, paths, PATHS - 1);
+	n = setup_paths(k->setup, paths, PATHS - 2);
 	if (n < 0)
 		return ht_error_set(e, n, "out of memory");
 	paths[n].path = conf->state;
 	paths[n].access = SANDBOX_READ_WRITE;
-	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 1, &landlock, e);
+	paths[n + 1].path = "/dev/urandom"; /* SQLite reads it */
+	paths[n + 1].access = SANDBOX_READ;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 2, &landlock, e);
 	setup_paths_free(paths, (size_t)n);
 	if (rc == 0 && landlock == 0)
 		log_notice("this kernel has no Landlock: seccomp alone holds");

@@ -361,6 +361,14 @@ finish(struct process *p)
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
 }
 
+/* A login that is cut off would stand in the PIN guard's way later. */
+static bool
+is_drained(const struct keyd *k)
+{
+	return k->ending && k->requests == NULL &&
+	    !tokens_logging_in(k->tokens);
+}
+
 int
 keyd_main(const char *conf_path, int parent_fd, bool verbose)
 {
@@ -379,7 +387,7 @@ keyd_main(const char *conf_path, int parent_fd, bool verbose)
 		return -rc;
 	}
 	settle(&p.keyd);
-	while (!p.stop && !(p.keyd.ending && p.keyd.requests == NULL)) {
+	while (!p.stop && !is_drained(&p.keyd)) {
 		rc = loop_once(p.keyd.loop, &e);
 		if (rc < 0) {
 			log_error("%s", e.text);

@@ -90,29 +90,32 @@ kill_child(struct child **at)
 	*at = NULL;
 }
 
-/* Ended by SIGKILL is what we do to them: nothing to say. */
 static void
 log_end(const char *name, int status)
 {
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+	if (WIFSIGNALED(status))
 		log_error("%s: killed by signal %d", name, WTERMSIG(status));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_error("%s: exit status %d", name, WEXITSTATUS(status));
 }
 
+/* Ended by SIGKILL is what we do to them: nothing to say then. */
 static void
 on_worker_end(void *cookie, short revents)
 {
 	struct child *c = cookie;
 	struct parent *p = c->parent;
 	const char *name = c->name;
+	int status;
 	size_t i;
 
 	(void)revents;
 	for (i = 0; i < WORKERS_MAX; i++)
 		if (p->workers[i] == c)
 			p->workers[i] = NULL;
-	log_end(name, collect(c));
+	status = collect(c);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		log_end(name, status);
 }
 
 /*
@@ -521,9 +524,13 @@ parent_run(const struct parent_options *options)
 {
 	struct ht_error e;
 	struct parent *p = parent_new(options, &e);
-	int landlock, status;
-	int rc = p != NULL ? watch_signals(p, &e) : e.code;
+	int landlock, rc, status;
 
+	if (p == NULL) {
+		log_error("%s", e.text);
+		return -e.code;
+	}
+	rc = watch_signals(p, &e);
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_PARENT, NULL, 0, &landlock, &e);
 	if (rc == 0) {
@@ -534,8 +541,7 @@ parent_run(const struct parent_options *options)
 	if (rc < 0)
 		log_error("%s", e.text);
 	status = rc < 0 ? -rc : p->status;
-	if (p != NULL)
-		parent_free(p);
+	parent_free(p);
 	return status;
 }
 

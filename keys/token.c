@@ -687,6 +687,13 @@ token_serial(const struct token *t)
 	return t->serial;
 }
 
+bool
+token_logging_in(const struct token *t)
+{
+	return t->phase == TOKEN_PIN_WRITTEN ||
+	    t->phase == TOKEN_PIN_COMMITTED || t->phase == TOKEN_LOGGING_IN;
+}
+
 size_t
 token_jobs(const struct token *t)
 {

@@ -185,6 +185,9 @@ const char *token_reason(const struct token *t);
 /* The serial number of the token, "" while it is not known. */
 const char *token_serial(const struct token *t);
 
+/* Whether an attempt to log in is recorded, and not yet answered. */
+bool token_logging_in(const struct token *t);
+
 /* How many jobs are not done yet. */
 size_t token_jobs(const struct token *t);
 

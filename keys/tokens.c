@@ -214,6 +214,17 @@ tokens_jobs(const struct tokens *ts)
 	return jobs;
 }
 
+bool
+tokens_logging_in(const struct tokens *ts)
+{
+	size_t i;
+
+	for (i = 0; i < ts->n; i++)
+		if (token_logging_in(ts->token[i]))
+			return true;
+	return false;
+}
+
 int
 tokens_match(const struct tokens *ts, const struct conf *conf,
     struct ht_error *e)

@@ -47,6 +47,12 @@ void tokens_committed(struct tokens *ts);
 size_t tokens_jobs(const struct tokens *ts);
 
 /*
+ * Whether a login is under way at any token: its outcome should be waited for,
+ * since an attempt without one keeps that PIN from being tried again.
+ */
+bool tokens_logging_in(const struct tokens *ts);
+
+/*
  * 0 if conf has exactly these tokens, HT_ERR_USAGE with the one that differs:
  * a reload cannot change them.
  */

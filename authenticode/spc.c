@@ -189,7 +189,7 @@ read_digest(const SPC_DIGEST_INFO *info, struct spc_digest *out,
     struct ht_error *e)
 {
 	const char *name = spc_algorithm_of(info->algorithm);
-	size_t length;
+	size_t length = 0;
 
 	if (name == NULL)
 		return ht_error_set(e, HT_ERR_DATA,

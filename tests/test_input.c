@@ -109,7 +109,8 @@ expect(struct input *in, uint64_t offset, size_t n)
 
 	assert_int_equal(input_read(in, offset, n, &p, &got, &e), 0);
 	assert_int_equal(got, want);
-	assert_memory_equal(p, sample + offset, got);
+	if (got > 0)
+		assert_memory_equal(p, sample + offset, got);
 }
 
 static void

@@ -482,7 +482,6 @@ test_bad_certificate_table(void **state)
 	struct buf out = BUF_INIT;
 	struct format_file *file;
 	struct input *in;
-	struct buf p7 = BUF_INIT;
 	struct ht_error e;
 	size_t security;
 	uint8_t *entry;
@@ -523,13 +522,49 @@ test_bad_certificate_table(void **state)
 	assert_false(verifies(&out));
 	put_u32(out.data + pe.len, size);
 	assert_true(verifies(&out));
-	out.data[out.len - 1] = 1;
-	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(format_pe.signature(in, &p7, &e), HT_ERR_DATA);
-	assert_non_null(strstr(e.text, "not one PKCS#7"));
-	input_free(in);
 	/* No signature at all. */
 	assert_false(verifies(&pe));
+	buf_free(&pe);
+	buf_free(&out);
+}
+
+/* Zeros may follow the DER in its WIN_CERTIFICATE, and nothing else. */
+static void
+test_bytes_behind_the_der(void **state)
+{
+	static const uint8_t der[] = { 0x30, 0x03, 0x02, 0x01, 0x2a };
+	struct buf pe = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct format_file *file;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+	const uint8_t *p;
+	size_t got;
+	uint8_t last;
+
+	(void)state;
+	build(&images[0], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	file = digest_of(in);
+	assert_int_equal(format_plan(file, der, sizeof(der), &plan, &e), 0);
+	assert_int_equal(output_read(plan, 0, INPUT_CHUNK, &p, &got, &e), 0);
+	assert_int_equal(got, pe.len + 16);
+	buf_bytes(&out, p, got);
+	output_free(plan);
+	format_file_free(file);
+	input_free(in);
+	for (last = 0; last < 2; last++) {
+		out.data[out.len - 1] = last;
+		in = input_memory(out.data, out.len, &e);
+		assert_int_equal(format_pe.signature(in, &p7, &e),
+		    last == 0 ? 0 : HT_ERR_DATA);
+		input_free(in);
+	}
+	assert_non_null(strstr(e.text, "not one PKCS#7"));
+	assert_int_equal(p7.len, sizeof(der));
+	assert_memory_equal(p7.data, der, sizeof(der));
 	buf_free(&p7);
 	buf_free(&pe);
 	buf_free(&out);
@@ -622,6 +657,7 @@ main(void)
 		cmocka_unit_test(test_not_signable),
 		cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_bad_certificate_table),
+		cmocka_unit_test(test_bytes_behind_the_der),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_verify_feeds_taps),
 	};

@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -17,21 +16,16 @@
 #define FILES (RELAY_SESSIONS_MAX * RELAY_FDS + 16)
 
 int
-jail_folder(const char *path, struct ht_error *e)
+jail_folder(struct ht_error *e)
 {
-	char name[PATH_MAX];
-	int fd, n;
+	char name[] = "/tmp/sshd-sign.XXXXXX";
+	int fd;
 
-	n = snprintf(name, sizeof(name), "%s/empty.XXXXXX", path);
-	if (n < 0 || (size_t)n >= sizeof(name)) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "%s: too long", path);
-		return -1;
-	}
 	if (mkdtemp(name) == NULL) {
 		(void)ht_error_errno(e, "%s", name);
 		return -1;
 	}
-	fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		(void)ht_error_errno(e, "%s", name);
 	(void)rmdir(name);

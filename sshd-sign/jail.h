@@ -18,9 +18,9 @@ struct jail {
 
 /*
  * A descriptor of a folder that is empty and stays so: it has no name any
- * more.  It is made below the folder at path.  -1 and *e on failure.
+ * more.  -1 and *e on failure.
  */
-int jail_folder(const char *path, struct ht_error *e);
+int jail_folder(struct ht_error *e);
 
 /*
  * Between fork and the network, in the child: signals as they are by default,

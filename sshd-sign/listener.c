@@ -282,7 +282,7 @@ prepare_jail(struct listener *l, struct ht_error *e)
 		return 0;
 	jail->uid = conf->users[CONF_USER_NET].uid;
 	jail->gid = conf->users[CONF_USER_NET].gid;
-	jail->folder = jail_folder(conf->run, e);
+	jail->folder = jail_folder(e);
 	return jail->folder < 0 ? e->code : 0;
 }
 

@@ -383,7 +383,10 @@ pump(struct network *n)
 
 	for (i = 0; i < ROUNDS && rc == SSH_OK; i++)
 		rc = ssh_event_dopoll(n->event, 0);
-	if (rc == SSH_ERROR || !ssh_is_connected(n->host.session))
+	/* A packet that makes no sense is told by the state alone. */
+	if (rc == SSH_ERROR || !ssh_is_connected(n->host.session) ||
+	    (ssh_get_status(n->host.session) &
+	        (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0)
 		n->host.broken = true;
 }
 

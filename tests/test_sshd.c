@@ -1,0 +1,280 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/proc.h"
+#include "sshd-sign/keyd.h"
+#include "sshd-sign/relay.h"
+#include "sshd-sign/startups.h"
+
+/* --- startups -------------------------------------------------------------- */
+
+static void
+startups_follow_the_line(void **state)
+{
+	static const struct startups s = { 10, 30, 100 };
+
+	(void)state;
+	assert_false(startups_drop(&s, 0, 0));
+	assert_false(startups_drop(&s, 9, 0));
+	assert_true(startups_drop(&s, 10, 29));
+	assert_false(startups_drop(&s, 10, 30));
+	/* Half way between 10 and 100: half way between 30 and 100 percent. */
+	assert_true(startups_drop(&s, 55, 64));
+	assert_false(startups_drop(&s, 55, 65));
+	assert_true(startups_drop(&s, 100, 99));
+	assert_true(startups_drop(&s, 4000000000U, 99));
+}
+
+static void
+startups_without_a_slope(void **state)
+{
+	static const struct startups s = { 5, 100, 5 };
+
+	(void)state;
+	assert_false(startups_drop(&s, 4, 0));
+	assert_true(startups_drop(&s, 5, 99));
+}
+
+/* --- relay ----------------------------------------------------------------- */
+
+struct relay_fixture {
+	int pair[2]; /* listener, network process */
+	struct relay_message m;
+};
+
+static int
+set_up(void **state)
+{
+	static struct relay_fixture f;
+	struct ht_error e;
+
+	memset(&f, 0, sizeof(f));
+	*state = &f;
+	return relay_pair(f.pair, &e);
+}
+
+static int
+tear_down(void **state)
+{
+	struct relay_fixture *f = *state;
+
+	(void)close(f->pair[0]);
+	(void)close(f->pair[1]);
+	return 0;
+}
+
+static void
+relay_carries_a_blob(void **state)
+{
+	static uint8_t blob[PROTOCOL_SESSION_MAX];
+	struct relay_fixture *f = *state;
+	struct ht_error e;
+
+	memset(blob, 'x', sizeof(blob));
+	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
+	    0);
+	assert_int_equal(relay_send(f->pair[1], RELAY_SESSION, 0xfedcba98,
+	                     cursor_over(blob, sizeof(blob)), NULL, &e),
+	    0);
+	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
+	    1);
+	assert_int_equal(f->m.type, RELAY_SESSION);
+	assert_int_equal(f->m.channel, 0xfedcba98);
+	assert_int_equal(f->m.payload.left, sizeof(blob));
+	assert_memory_equal(f->m.payload.p, blob, sizeof(blob));
+}
+
+static void
+relay_sends_nothing_too_long(void **state)
+{
+	static uint8_t blob[PROTOCOL_SESSION_MAX + 1];
+	struct relay_fixture *f = *state;
+	struct ht_error e;
+
+	assert_int_equal(relay_send(f->pair[1], RELAY_LOGIN, 0,
+	                     cursor_over(blob, sizeof(blob)), NULL, &e),
+	    HT_ERR_INTERNAL);
+	assert_int_equal(relay_send(f->pair[1], RELAY_KILL, 0,
+	                     cursor_over(blob, 1), NULL, &e),
+	    HT_ERR_INTERNAL);
+}
+
+/* Bytes as a subverted network process may send them, and the answer. */
+static void
+expect_refused(struct relay_fixture *f, const void *bytes, size_t n)
+{
+	struct ht_error e;
+
+	assert_int_equal(send(f->pair[1], bytes, n, 0), n);
+	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(f->m.nfds, 0);
+}
+
+static void
+relay_refuses_what_the_table_does_not_have(void **state)
+{
+	static uint8_t long_blob[RELAY_MAX + 1] = { RELAY_SESSION };
+	struct relay_fixture *f = *state;
+	uint8_t message[6] = { 0 };
+	unsigned int type;
+
+	expect_refused(f, message, 6); /* no type 0 */
+	for (type = RELAY_ADMIT; type < 256; type++) {
+		message[0] = (uint8_t)type; /* the listener's own, or none */
+		expect_refused(f, message, 5);
+	}
+	message[0] = RELAY_END;
+	expect_refused(f, message, 6); /* a payload too many */
+	expect_refused(f, message, 4); /* a header too short */
+	message[0] = RELAY_LOGIN;
+	expect_refused(f, message, 5); /* a payload too few */
+	expect_refused(f, long_blob, sizeof(long_blob));
+}
+
+/* Descriptors that a listener may not be given are closed. */
+static void
+relay_refuses_descriptors_from_below(void **state)
+{
+	struct relay_fixture *f = *state;
+	uint8_t message[5] = { RELAY_END };
+	struct iovec iov = { message, sizeof(message) };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	struct ht_error e;
+	int pipes[2];
+	char c;
+
+	assert_int_equal(pipe(pipes), 0);
+	memset(&control, 0, sizeof(control));
+	CMSG_FIRSTHDR(&h)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(&h)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(&h)->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), &pipes[1], sizeof(int));
+	assert_int_equal(sendmsg(f->pair[1], &h, 0), sizeof(message));
+	(void)close(pipes[1]);
+	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
+	    HT_ERR_DATA);
+	/* The end: nobody has the other end any more. */
+	assert_int_equal(read(pipes[0], &c, 1), 0);
+	(void)close(pipes[0]);
+}
+
+static void
+relay_passes_three_descriptors(void **state)
+{
+	static const struct cursor nothing = { NULL, 0 };
+	struct relay_fixture *f = *state;
+	int fds[RELAY_FDS] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	struct ht_error e;
+	int i;
+
+	assert_int_equal(
+	    relay_send(f->pair[0], RELAY_STARTED, 7, nothing, fds, &e), 0);
+	assert_int_equal(relay_receive(f->pair[1], RELAY_LISTENER, &f->m, &e),
+	    1);
+	assert_int_equal(f->m.type, RELAY_STARTED);
+	assert_int_equal(f->m.channel, 7);
+	assert_int_equal(f->m.nfds, RELAY_FDS);
+	for (i = 0; i < RELAY_FDS; i++) {
+		assert_int_equal(fcntl(f->m.fd[i], F_GETFD), FD_CLOEXEC);
+		(void)close(f->m.fd[i]);
+	}
+	assert_int_equal(
+	    relay_send(f->pair[0], RELAY_STARTED, 7, nothing, NULL, &e),
+	    HT_ERR_INTERNAL);
+}
+
+/* A network process that does not read must not hold up the listener. */
+static void
+relay_does_not_block_the_listener(void **state)
+{
+	static const struct cursor nothing = { NULL, 0 };
+	struct relay_fixture *f = *state;
+	struct ht_error e;
+	int i, rc = 0;
+
+	for (i = 0; i < 100000 && rc == 0; i++)
+		rc = relay_send(f->pair[0], RELAY_DRAIN, 0, nothing, NULL, &e);
+	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
+	/* There was room for what a full connection can have to be told. */
+	assert_true(i > RELAY_SESSIONS_MAX * 3);
+}
+
+static void
+relay_sees_the_end(void **state)
+{
+	struct relay_fixture *f = *state;
+	struct ht_error e;
+
+	(void)shutdown(f->pair[1], SHUT_RDWR);
+	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
+	    HT_ERR_UNAVAILABLE);
+}
+
+/* --- keyd ------------------------------------------------------------------ */
+
+static void
+no_answer(void *cookie, struct keyd_answer *answer)
+{
+	(void)cookie;
+	(void)answer;
+	fail();
+}
+
+static void
+keyd_away_takes_no_questions(void **state)
+{
+	struct loop *loop = loop_new();
+	struct keyd *k = keyd_new(loop, "/nonexistent/sshd.sock");
+	struct protocol_relayed relayed = { .peer = "192.0.2.1" };
+
+	(void)state;
+	assert_non_null(k);
+	assert_false(keyd_present(k));
+	assert_null(keyd_ask(k, PROTOCOL_LOGIN, &relayed, no_answer, NULL));
+	keyd_free(k);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(startups_follow_the_line),
+		cmocka_unit_test(startups_without_a_slope),
+		cmocka_unit_test_setup_teardown(relay_carries_a_blob, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(relay_sends_nothing_too_long,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    relay_refuses_what_the_table_does_not_have, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    relay_refuses_descriptors_from_below, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(relay_passes_three_descriptors,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    relay_does_not_block_the_listener, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(relay_sees_the_end, set_up,
+		    tear_down),
+		cmocka_unit_test(keyd_away_takes_no_questions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

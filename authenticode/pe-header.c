@@ -51,6 +51,20 @@ header_u32(struct cursor headers, size_t at, uint32_t *v)
 	return cursor_u32le(&headers, v);
 }
 
+/*
+ * Say that the headers (all that was read, from at) end too early.
+ */
+static int
+header_cut(struct cursor headers, uint64_t at, const char *what,
+    struct ht_error *e)
+{
+	if (headers.left < HEADERS_MAX)
+		return ht_error_at(e, HT_ERR_DATA, at + headers.left,
+		    "the file ends inside the %s (PE)", what);
+	return ht_error_at(e, HT_ERR_DATA, at + headers.left,
+	    "the %s ends more than 64 KiB behind the PE signature (PE)", what);
+}
+
 int
 pe_header_lfanew(struct input *in, uint32_t *lfanew, struct ht_error *e)
 {
@@ -107,9 +121,7 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 	for (i = 0; i < count; i++, start += SECTION_HEADER) {
 		if (header_u32(headers, start + 16, &size) < 0 ||
 		    header_u32(headers, start + 20, &offset) < 0)
-			return ht_error_at(e, HT_ERR_DATA, at + headers.left,
-			    "the file ends inside the section table (PE, "
-			    "Section Table)");
+			return header_cut(headers, at, "section table", e);
 		end = (uint64_t)offset + size;
 		if (offset != 0 && end > out->sections_end)
 			out->sections_end = end;
@@ -133,9 +145,7 @@ read_directory(struct cursor headers, uint64_t at, size_t directories,
 	if (header_u32(headers, directories, &count) < 0 ||
 	    header_u32(headers, entry, &table) < 0 ||
 	    header_u32(headers, entry + 4, &size) < 0)
-		return ht_error_at(e, HT_ERR_DATA, at + headers.left,
-		    "the file ends inside the optional header (PE, Optional "
-		    "Header)");
+		return header_cut(headers, at, "optional header", e);
 	if (count <= DIRECTORY_SECURITY ||
 	    PE_OPTIONAL + (size_t)optional_size < entry + DIRECTORY_ENTRY)
 		return ht_error_at(e, HT_ERR_DATA, at + directories,
@@ -186,9 +196,7 @@ pe_header_read(struct input *in, uint64_t at, struct pe_header *out,
 	if (header_u16(headers, PE_SECTION_COUNT, &sections) < 0 ||
 	    header_u16(headers, PE_OPTIONAL_SIZE, &size) < 0 ||
 	    header_u16(headers, PE_OPTIONAL, &magic) < 0)
-		return ht_error_at(e, HT_ERR_DATA, at + got,
-		    "the file ends inside the COFF header (PE, COFF File "
-		    "Header)");
+		return header_cut(headers, at, "COFF header", e);
 	if (magic != MAGIC_PE32 && magic != MAGIC_PE32_PLUS)
 		return ht_error_at(e, HT_ERR_DATA, at + PE_OPTIONAL,
 		    "neither PE32 nor PE32+: magic 0x%x (PE, Optional Header)",

@@ -1,0 +1,27 @@
+/*
+ * The signed attributes of an Authenticode signature, inside authenticode/
+ * only.  PKCS #9 (RFC 2985 5.3), Windows Authenticode Portable Executable
+ * Signature Format, "Authenticated Attributes".
+ */
+
+#ifndef AUTHENTICODE_CMS_ATTRIBUTES_H
+#define AUTHENTICODE_CMS_ATTRIBUTES_H
+
+#include "authenticode/cms-asn1.h"
+#include "authenticode/cms.h"
+
+/*
+ * HT_ERR_USAGE, as cms_signer_new has it, for options that cannot be signed.
+ */
+int cms_options_check(const struct cms_options *options, struct ht_error *e);
+
+/*
+ * Give info its signed attributes: contentType, messageDigest (the digest of
+ * the content's octets), signingTime if there is one, SpcStatementType, and
+ * SpcSpOpusInfo if there is a description or a URL; in no order yet.  -1
+ * without memory.
+ */
+int cms_attributes_add(SIGNER_INFO *info, const struct cms_options *options,
+    const struct spc_digest *content);
+
+#endif

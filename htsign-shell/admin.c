@@ -33,7 +33,7 @@ want_of(const char *word)
 	return WANT_NOTHING;
 }
 
-/* --- stdin ------------------------------------------------------------- */
+/* --- stdin --------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 
@@ -144,7 +144,7 @@ read_secret(struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-/* --- the command ------------------------------------------------------- */
+/* --- the command --------------------------------------------------------- */
 
 static int
 print(void *cookie, struct cursor bytes, struct ht_error *e)

@@ -9,7 +9,7 @@
 #include "lib/utf8.h"
 #include "protocol/names.h"
 
-/* --- values ------------------------------------------------------------ */
+/* --- values -------------------------------------------------------------- */
 
 /* Copy text that is well-formed UTF-8 without control characters. */
 static int
@@ -127,7 +127,7 @@ set_sha256(struct request *r, const char *value, struct ht_error *e)
 	return 0;
 }
 
-/* --- tables ------------------------------------------------------------ */
+/* --- tables -------------------------------------------------------------- */
 
 typedef int set_fn(struct request *r, const char *value, struct ht_error *e);
 
@@ -199,7 +199,7 @@ request_help(struct buf *out)
 	}
 }
 
-/* --- the line ---------------------------------------------------------- */
+/* --- the line ------------------------------------------------------------ */
 
 /* What has been read of a line so far. */
 struct reading {

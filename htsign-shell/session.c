@@ -54,7 +54,7 @@ read_all(int fd, size_t max, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-/* --- the environment, at OpenSSH --------------------------------------- */
+/* --- the environment, at OpenSSH ----------------------------------------- */
 
 int
 session_open_user_auth(int *fd, struct ht_error *e)
@@ -149,7 +149,7 @@ read_user_auth(int fd, struct session *s, struct ht_error *e)
 	return rc;
 }
 
-/* --- the blob, at sshd-sign -------------------------------------------- */
+/* --- the blob, at sshd-sign ---------------------------------------------- */
 
 /* Keep "NAME=value" if it is one of ours. */
 static int
@@ -199,7 +199,7 @@ out:
 	return rc;
 }
 
-/* --- both -------------------------------------------------------------- */
+/* --- both ---------------------------------------------------------------- */
 
 int
 session_read(struct session_source *source, struct session *s,

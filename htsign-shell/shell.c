@@ -28,7 +28,7 @@ struct shell {
 	struct buf profiles; /* of welcome */
 };
 
-/* --- with all rights --------------------------------------------------- */
+/* --- with all rights ----------------------------------------------------- */
 
 static int
 connect_agent(struct shell *sh, struct ht_error *e)
@@ -72,7 +72,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	return rc;
 }
 
-/* --- in the sandbox ---------------------------------------------------- */
+/* --- in the sandbox ------------------------------------------------------ */
 
 static int
 greet_agent(struct shell *sh, struct ht_error *e)
@@ -172,7 +172,7 @@ serve(struct shell *sh, struct ht_error *e)
 	return admin_command(&sh->agent, command, e);
 }
 
-/* --- all of it --------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------- */
 
 static void
 shell_free(struct shell *sh)

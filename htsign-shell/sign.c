@@ -56,7 +56,7 @@ struct signing {
 	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
 };
 
-/* --- SHA-256 ----------------------------------------------------------- */
+/* --- SHA-256 ------------------------------------------------------------- */
 
 static int
 tap_start(struct tap *t, struct ht_error *e)
@@ -93,7 +93,7 @@ tap_free(struct tap *t)
 	t->ctx = NULL;
 }
 
-/* --- the upload -------------------------------------------------------- */
+/* --- the upload ---------------------------------------------------------- */
 
 /* What keyd says while we are busy with the file ends the request. */
 static int
@@ -240,7 +240,7 @@ first_byte(struct signing *s, struct ht_error *e)
 	    "neither a command nor a byte of input");
 }
 
-/* --- what arrived ------------------------------------------------------ */
+/* --- what arrived -------------------------------------------------------- */
 
 static int
 digest_input(struct signing *s, struct ht_error *e)
@@ -296,7 +296,7 @@ check_input(struct signing *s, struct ht_error *e)
 	return 0;
 }
 
-/* --- the signature ----------------------------------------------------- */
+/* --- the signature ------------------------------------------------------- */
 
 /* The first line about each reason for waiting. */
 static void
@@ -329,7 +329,7 @@ get_signature(struct signing *s, struct ht_error *e)
 	    show_waiting, s, &s->pkcs7, certificate, e);
 }
 
-/* --- the output -------------------------------------------------------- */
+/* --- the output ---------------------------------------------------------- */
 
 /* What we made does not verify: whoever is to blame, it is not the client. */
 static int
@@ -448,7 +448,7 @@ deliver(struct signing *s, struct ht_error *e)
 	return rc;
 }
 
-/* --- all of it --------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------- */
 
 static int
 sign_steps(struct signing *s, struct ht_error *e)

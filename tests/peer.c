@@ -181,6 +181,21 @@ sign(struct peer *k, struct protocol_link *link, union protocol_body *body)
 	return more;
 }
 
+static bool
+command(struct peer *k, struct protocol_link *link,
+    const struct protocol_command *c)
+{
+	const struct protocol_print p = { cursor_over("printed\n", 8) };
+
+	buf_bytes(&k->words, c->words.p, c->words.left);
+	buf_bytes(&k->input, c->input.p, c->input.left);
+	if (fails_at(k, link, PEER_AT_COMMAND))
+		return false;
+	tell(link, PROTOCOL_PRINT, &p, NULL);
+	tell(link, PROTOCOL_DONE, &k->done, NULL);
+	return true;
+}
+
 /* Serve one message; false when that was the last. */
 static bool
 serve(struct peer *k, struct protocol_link *link, int spool)
@@ -203,7 +218,7 @@ serve(struct peer *k, struct protocol_link *link, int spool)
 		if (fails_at(k, link, PEER_AT_BEGIN))
 			return false;
 		go(k, link, spool);
-		if (k->refuse_after == 0)
+		if (!k->refuses_early)
 			return true;
 		(void)usleep(200000);
 		refuse(link);
@@ -220,6 +235,8 @@ serve(struct peer *k, struct protocol_link *link, int spool)
 	case PROTOCOL_DELIVERED:
 		k->delivered = body.delivered.bytes;
 		return true;
+	case PROTOCOL_COMMAND:
+		return command(k, link, &body.command);
 	case PROTOCOL_FAIL:
 		k->fail = body.fail;
 		tell(link, PROTOCOL_NOTED, &number, NULL);
@@ -244,7 +261,9 @@ peer_serve(struct peer *k, int fd)
 
 	assert_true(spool >= 0);
 	assert_int_equal(
-	    protocol_open(&link, fd, PROTOCOL_LINK_SIGN, false, &e), 0);
+	    protocol_open(&link, fd,
+	        k->admin ? PROTOCOL_LINK_ADMIN : PROTOCOL_LINK_SIGN, false, &e),
+	    0);
 	while (serve(k, &link, spool))
 		;
 	if (!closes) {

@@ -19,6 +19,7 @@ enum peer_step {
 	PEER_AT_CONTENT,
 	PEER_AT_PARTS, /* half of the signature is out */
 	PEER_AT_OUTPUT,
+	PEER_AT_COMMAND,
 	PEER_NEVER
 };
 enum peer_fault {
@@ -36,9 +37,11 @@ struct peer {
 	enum peer_fault fault;
 	const char *formats; /* of GO */
 	uint64_t max_size;
-	const char *profile; /* of WELCOME */
-	const char *waits;   /* a reason, or NULL */
-	int refuse_after;    /* REFUSE during the upload: bytes, or 0 */
+	const char *profile;       /* of WELCOME */
+	const char *waits;         /* a reason, or NULL */
+	bool refuses_early;        /* REFUSE during the upload */
+	bool admin;                /* it is an administrator's connection */
+	struct protocol_done done; /* after a COMMAND, and PRINT "printed" */
 	/* What the shell said. */
 	struct protocol_hello hello;
 	struct protocol_begin begin;
@@ -49,7 +52,7 @@ struct peer {
 	uint8_t output_sha256[32];
 	uint64_t delivered;
 	size_t spooled;
-	struct buf words; /* of a COMMAND */
+	struct buf words; /* of a COMMAND, to be freed */
 	struct buf input;
 };
 

@@ -76,7 +76,7 @@ pass(struct protocol_link *from, struct protocol_link *to,
 #define ASK(p, type, n) pass(&(p)->asker, &(p)->answerer, PROTOCOL_##type, n)
 #define ANSWER(p, type, n) pass(&(p)->answerer, &(p)->asker, PROTOCOL_##type, n)
 
-/* --- what may be said when --------------------------------------------- */
+/* --- what may be said when ----------------------------------------------- */
 
 static void
 life_of_a_request(void **state)
@@ -288,7 +288,7 @@ descriptors_are_counted(void **state)
 	close_pair(&p);
 }
 
-/* --- fields ------------------------------------------------------------ */
+/* --- fields -------------------------------------------------------------- */
 
 static void
 fields_are_bytes_on_the_wire(void **state)
@@ -450,7 +450,7 @@ malformed_fields_on_a_link(void **state)
 	close_pair(&p);
 }
 
-/* --- parts, names, waiting, blobs -------------------------------------- */
+/* --- parts, names, waiting, blobs ---------------------------------------- */
 
 static void
 parts_make_up_the_whole(void **state)

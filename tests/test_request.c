@@ -12,7 +12,7 @@
 
 static const struct request_defaults nothing = { NULL, NULL, NULL };
 
-/* --- words ------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
 static const struct {
 	const char *line;
@@ -106,7 +106,7 @@ longest_line(void **state)
 	assert_int_equal(words_split(line, &w, &e), HT_ERR_USAGE);
 }
 
-/* --- requests ---------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 static void
 parse(const char *line, struct request *r)

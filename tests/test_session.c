@@ -19,7 +19,7 @@
 #define SELF "/usr/libexec/htsign/htsign-shell"
 #define ARGUMENTS 8
 
-/* --- the command line -------------------------------------------------- */
+/* --- the command line ---------------------------------------------------- */
 
 static int
 invoke(const char *const *arguments, struct invocation *v)
@@ -151,7 +151,7 @@ wrong_arguments(void **state)
 	    HT_ERR_DENIED);
 }
 
-/* --- the session ------------------------------------------------------- */
+/* --- the session --------------------------------------------------------- */
 
 /* An open pipe that holds the bytes of b, at its end. */
 static int

@@ -17,8 +17,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,91 +25,15 @@
 #include "protocol/messages.h"
 #include "tests/pe_image.h"
 #include "tests/peer.h"
+#include "tests/run.h"
 #include "tests/scratch.h"
 #include "tests/signing.h"
-
-#define SHELL HT_BUILDDIR "/htsign-shell/htsign-shell"
-
-/* How the shell is started, and how it ended. */
-struct run {
-	const char *const *argv;
-	const char *command; /* SSH_ORIGINAL_COMMAND, or NULL */
-	const struct buf *in;
-	int in_fd; /* instead of in, if it is not -1 */
-	pid_t pid;
-	int status;
-	struct buf out;
-	struct buf err;
-};
 
 static struct signing signer;
 static int listening = -1;
 static char folder[4096];
 
-/* --- the shell -------------------------------------------------------------
- */
-
-static int
-open_scratch(const char *name)
-{
-	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static void
-start(struct run *run)
-{
-	int in = run->in_fd, out, err;
-
-	out = open_scratch("stdout");
-	err = open_scratch("stderr");
-	if (in < 0) {
-		scratch_write("stdin", run->in->data, run->in->len);
-		in = open("stdin", O_RDONLY | O_CLOEXEC);
-	}
-	assert_true(in >= 0);
-	run->pid = fork();
-	assert_true(run->pid >= 0);
-	if (run->pid == 0) {
-		(void)signal(SIGPIPE, SIG_DFL);
-		(void)alarm(60);
-		(void)setenv("SSH_CONNECTION", "192.0.2.1 5 192.0.2.2 22", 1);
-		(void)setenv("HTSIGN_URL", "http://from.environment/", 1);
-		if (run->command != NULL)
-			(void)setenv("SSH_ORIGINAL_COMMAND", run->command, 1);
-		(void)dup2(in, 0);
-		(void)dup2(out, 1);
-		(void)dup2(err, 2);
-		execv(SHELL, (char *const *)(uintptr_t)run->argv);
-		_exit(127);
-	}
-	(void)close(in);
-	(void)close(out);
-	(void)close(err);
-}
-
-static void
-finish(struct run *run)
-{
-	int status;
-
-	assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
-	if (!WIFEXITED(status))
-		fail_msg("the shell ended on signal %d", WTERMSIG(status));
-	run->status = WEXITSTATUS(status);
-	scratch_read("stdout", &run->out);
-	scratch_read("stderr", &run->err);
-	buf_u8(&run->err, '\0');
-}
-
-static void
-run_free(struct run *run)
-{
-	buf_free(&run->out);
-	buf_free(&run->err);
-}
+/* --- the shell ----------------------------------------------------------- */
 
 /* The shell as sshd's forced command, with this keyd. */
 static void
@@ -125,29 +47,11 @@ run_shell(struct run *run, struct peer *k, const char *command,
 	run->argv = argv;
 	run->command = command;
 	run->in = in;
-	start(run);
+	run_start(run);
 	fd = accept(listening, NULL, NULL);
 	assert_true(fd >= 0);
 	peer_serve(k, fd);
-	finish(run);
-}
-
-#define RUN_INIT                                                               \
-	{                                                                      \
-		NULL, NULL, NULL, -1, 0, 0, BUF_INIT, BUF_INIT                 \
-	}
-
-/* One line on stderr with text in it, nothing on stdout, this status. */
-static void
-expect_failure(const struct run *run, int status, const char *text)
-{
-	const char *err = (const char *)run->err.data;
-
-	if (run->status != status || strstr(err, text) == NULL ||
-	    strncmp(err, "htsign: ", 8) != 0 ||
-	    strchr(err, '\n') != err + strlen(err) - 1)
-		fail_msg("status %d: %s", run->status, err);
-	assert_int_equal(run->out.len, 0);
+	run_finish(run);
 }
 
 static void
@@ -165,8 +69,7 @@ sha256(const struct buf *b, uint8_t out[32])
 	    EVP_Digest(b->data, b->len, out, NULL, EVP_sha256(), NULL), 1);
 }
 
-/* --- what works ------------------------------------------------------------
- */
+/* --- what works ---------------------------------------------------------- */
 
 static void
 full_reply(void **state)
@@ -307,8 +210,7 @@ a_wait_is_told_once(void **state)
 	run_free(&run);
 }
 
-/* --- what the client does wrong --------------------------------------------
- */
+/* --- what the client does wrong ------------------------------------------ */
 
 static void
 expect_told(const struct peer *k, uint32_t status, const char *code)
@@ -347,7 +249,7 @@ inputs_that_are_none(void **state)
 		k = peer_good(&signer);
 		buf_bytes(&in, cases[i].bytes, strlen(cases[i].bytes));
 		run_shell(&run, &k, cases[i].command, &in);
-		expect_failure(&run, cases[i].status, cases[i].text);
+		run_failed(&run, cases[i].status, cases[i].text);
 		expect_told(&k, (uint32_t)cases[i].status, cases[i].code);
 		buf_reset(&in);
 		run_free(&run);
@@ -421,20 +323,20 @@ files_that_do_not_fit(void **state)
 	k = peer_good(&signer);
 	k.max_size = pe.len - 1;
 	run_shell(&run, &k, "production", &pe);
-	expect_failure(&run, 66, "request 17");
+	run_failed(&run, 66, "request 17");
 	expect_told(&k, 66, "upload");
 	run_free(&run);
 
 	k = peer_good(&signer);
 	k.formats = "cab,msi";
 	run_shell(&run, &k, "production", &pe);
-	expect_failure(&run, 66, "does not sign PE files");
+	run_failed(&run, 66, "does not sign PE files");
 	expect_told(&k, 66, "format");
 	run_free(&run);
 
 	k = peer_good(&signer);
 	run_shell(&run, &k, "production --size=1000000", &pe);
-	expect_failure(&run, 65, "upload was cut");
+	run_failed(&run, 65, "upload was cut");
 	expect_told(&k, 65, "cut");
 	run_free(&run);
 
@@ -443,14 +345,14 @@ files_that_do_not_fit(void **state)
 	    "production --sha256=0000000000000000000000000000000000000000"
 	    "000000000000000000000000",
 	    &pe);
-	expect_failure(&run, 65, "upload was cut");
+	run_failed(&run, 65, "upload was cut");
 	expect_told(&k, 65, "cut");
 	run_free(&run);
 
 	k = peer_good(&signer);
 	pe.len = 300;
 	run_shell(&run, &k, "production", &pe);
-	expect_failure(&run, 65, "request 17");
+	run_failed(&run, 65, "request 17");
 	assert_int_equal(k.fail.status, 65);
 	run_free(&run);
 	buf_free(&pe);
@@ -476,14 +378,14 @@ nobody_takes_the_result(void **state)
 	assert_int_equal(symlink("/dev/full", "full"), 0);
 	assert_int_equal(unlink("stdout"), 0);
 	assert_int_equal(symlink("full", "stdout"), 0);
-	start(&run);
+	run_start(&run);
 	fd = accept(listening, NULL, NULL);
 	assert_true(fd >= 0);
 	peer_serve(&k, fd);
 	assert_int_equal(unlink("stdout"), 0);
 	scratch_write("stdout", "", 0);
-	finish(&run);
-	expect_failure(&run, 69, "request 17");
+	run_finish(&run);
+	run_failed(&run, 69, "request 17");
 	assert_true(k.output.size > pe.len);
 	assert_true(k.delivered == 0);
 	assert_int_equal(k.fail.status, 0);
@@ -491,8 +393,7 @@ nobody_takes_the_result(void **state)
 	run_free(&run);
 }
 
-/* --- what keyd does wrong --------------------------------------------------
- */
+/* --- what keyd does wrong ------------------------------------------------ */
 
 static void
 faults_at_every_step(void **state)
@@ -516,13 +417,13 @@ faults_at_every_step(void **state)
 
 	(void)state;
 	sample(&pe);
-	for (step = PEER_AT_HELLO; step < PEER_NEVER; step++) {
+	for (step = PEER_AT_HELLO; step <= PEER_AT_OUTPUT; step++) {
 		for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 			k = peer_good(&signer);
 			k.step = (enum peer_step)step;
 			k.fault = faults[i].fault;
 			run_shell(&run, &k, "production", &pe);
-			expect_failure(&run, faults[i].status, faults[i].text);
+			run_failed(&run, faults[i].status, faults[i].text);
 			assert_int_equal(k.fail.status, 0);
 			run_free(&run);
 		}
@@ -550,7 +451,7 @@ wrong_signatures(void **state)
 		k.step = PEER_AT_CONTENT;
 		k.fault = faults[i / 2];
 		run_shell(&run, &k, commands[i % 2], &pe);
-		expect_failure(&run, 70, "does not verify");
+		run_failed(&run, 70, "does not verify");
 		expect_told(&k, 70, "output");
 		run_free(&run);
 	}
@@ -571,9 +472,9 @@ refused_during_the_upload(void **state)
 	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
 	assert_int_equal(write(fd[1], pe.data, 1000), 1000);
 	run.in_fd = fd[0];
-	k.refuse_after = 1000;
+	k.refuses_early = true;
 	run_shell(&run, &k, "production", NULL);
-	expect_failure(&run, 77, "frozen");
+	run_failed(&run, 77, "frozen");
 	assert_int_equal(close(fd[1]), 0);
 	buf_free(&pe);
 	run_free(&run);
@@ -591,38 +492,30 @@ nobody_listens(void **state)
 	(void)state;
 	run.argv = argv;
 	run.in = &nothing;
-	start(&run);
-	finish(&run);
-	expect_failure(&run, 69, "htsign-keyd does not answer");
+	run_start(&run);
+	run_finish(&run);
+	run_failed(&run, 69, "htsign-keyd does not answer");
 	run_free(&run);
 	/* And a login shell that is asked for anything else. */
 	run.argv = login;
-	start(&run);
-	finish(&run);
-	expect_failure(&run, 77, "runs nothing else");
+	run_start(&run);
+	run_finish(&run);
+	run_failed(&run, 77, "runs nothing else");
 	run_free(&run);
 }
 
-/* --- around all of them ----------------------------------------------------
- */
+/* --- around all of them -------------------------------------------------- */
 
 static int
 set_up(void **state)
 {
-	struct sockaddr_un un;
 	struct ht_error e;
 
 	if (authenticode_init(&e) < 0 || scratch_enter(state) != 0 ||
 	    getcwd(folder, sizeof(folder)) == NULL ||
 	    signing_make("RSA", &signer, &e) < 0)
 		return -1;
-	memset(&un, 0, sizeof(un));
-	un.sun_family = AF_UNIX;
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "agent.sock");
-	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(listening, (struct sockaddr *)&un, sizeof(un)) < 0 ||
-	    listen(listening, 5) < 0)
-		return -1;
+	listening = run_listen("agent.sock");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)alarm(300);
 	return 0;

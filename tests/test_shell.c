@@ -48,6 +48,7 @@ run_shell(struct run *run, struct peer *k, const char *command,
 	run->command = command;
 	run->in = in;
 	run_start(run);
+	run->argv = NULL;
 	fd = accept(listening, NULL, NULL);
 	assert_true(fd >= 0);
 	peer_serve(k, fd);

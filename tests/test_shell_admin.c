@@ -44,6 +44,7 @@ begin(struct run *run, const char *command)
 
 	run->argv = command != NULL ? argv : none;
 	run_start(run);
+	run->argv = NULL;
 }
 
 static void
@@ -67,6 +68,7 @@ run_with(struct run *run, struct peer *k, const char *command, const void *p,
 	run->in = &in;
 	begin(run, command);
 	serve(run, k);
+	run->in = NULL;
 	buf_free(&in);
 }
 

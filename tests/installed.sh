@@ -31,13 +31,16 @@ cleanup_more()
 {
 	[ -z "$sshd_door" ] || kill "$sshd_door" 2>/dev/null
 	wait 2>/dev/null
+	umount -l "$fake"/real/usr/* 2>/dev/null
 }
 
 # cover FOLDER: a copy takes its place, made of links for all that is in it.
 cover()
 {
 	local real=$fake/real$1 entry
+	# Read-only: the real folder must survive whatever is removed below.
 	mkdir -p "$real" "$1" && mount --bind "$1" "$real" &&
+	    mount -o remount,bind,ro "$real" &&
 	    mount -t tmpfs -o mode=755 tmpfs "$1" || exit 1
 	for entry in "$real"/*; do
 		[ ! -e "$entry" ] || ln -s "$entry" "$1/"

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,13 +81,15 @@ stream_wait(const struct input_stream *how, struct ht_error *e)
 	};
 	uint64_t until = milliseconds() + (uint64_t)how->idle * 1000;
 	uint64_t now;
+	uint64_t left;
 	int timeout = -1;
 	int rc;
 
 	for (;;) {
 		if (how->idle > 0) {
 			now = milliseconds();
-			timeout = now >= until ? 0 : (int)(until - now);
+			left = now >= until ? 0 : until - now;
+			timeout = left > INT_MAX ? INT_MAX : (int)left;
 		}
 		rc = poll(ready, 2, timeout);
 		if (rc < 0 && errno != EINTR)

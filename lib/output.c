@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -219,10 +220,13 @@ static int
 wait_writable(int fd, unsigned int idle, struct ht_error *e)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	int timeout = -1;
 	int rc;
 
+	if (idle > 0)
+		timeout = idle > INT_MAX / 1000 ? INT_MAX : (int)idle * 1000;
 	do
-		rc = poll(&ready, 1, idle == 0 ? -1 : (int)idle * 1000);
+		rc = poll(&ready, 1, timeout);
 	while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,

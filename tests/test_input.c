@@ -79,9 +79,11 @@ reap(pid_t child)
 static int
 spool_file(void)
 {
-	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char path[] = "/tmp/test-input.XXXXXX";
+	int fd = mkstemp(path);
 
 	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
 	return fd;
 }
 

@@ -192,6 +192,14 @@ else
 	echo "sbverify is not here: its part is skipped"
 fi
 
+# A second signature nested in the first is left alone.
+if [ -n "$oracle" ]; then
+	osslsigncode sign -nest -h sha384 -certs rsa.pem -key rsa.key \
+	    -in x64.exe.ours -out nested.exe >/dev/null
+	status 0 "$htsign" verify nested.exe --ca root.pem
+	says '^description: My App$' stdout
+fi
+
 # What must not verify.
 status 65 "$htsign" verify x64.exe --ca root.pem
 says 'not signed' stderr

@@ -1,7 +1,9 @@
 # An endpoint as an administrator installs it: started by root, each process
 # under its own uid, default paths, sshd-sign and OpenSSH's sshd with the
-# shipped fragment.  It lives in a mount namespace, where the system's folders
-# have been covered with copies: nothing is left behind, and no account made.
+# shipped fragment.  It lives in a mount namespace, where copies cover /etc,
+# /run, /usr/sbin and /usr/libexec: nothing is left behind, and no account made.
+# No folder of the system's is ever mounted anywhere else, so that cleaning up
+# cannot reach it.
 #
 #	. "$srcdir/tests/lib.sh"
 #	. "$srcdir/tests/installed.sh"		starts the script again, inside
@@ -16,10 +18,12 @@ grep -qx "prefix='/usr'" "$builddir/config.log" ||
     skip "needs a build with --prefix=/usr --sysconfdir=/etc"
 if [ -z "${HT_TEST_NAMESPACE-}" ]; then
 	unshare --mount true 2>/dev/null || skip "needs a mount namespace"
-	rm -rf "$work"
-	HT_TEST_NAMESPACE=1 exec unshare --mount --propagation private \
-	    "$BASH" "$0"
+	rm -rf --one-file-system "$work"
+	HT_TEST_NAMESPACE=$(readlink /proc/self/ns/mnt) exec unshare \
+	    --mount --propagation private "$BASH" "$0"
 fi
+[ "$HT_TEST_NAMESPACE" != "$(readlink /proc/self/ns/mnt)" ] ||
+    skip "unshare has given us no namespace of our own"
 
 sshd_door=
 fake=$work/fake
@@ -31,22 +35,10 @@ cleanup_more()
 {
 	[ -z "$sshd_door" ] || kill "$sshd_door" 2>/dev/null
 	wait 2>/dev/null
-	umount -l "$fake"/real/usr/* 2>/dev/null
+	umount -l "$fake" 2>/dev/null
 }
 
-# cover FOLDER: a copy takes its place, made of links for all that is in it.
-cover()
-{
-	local real=$fake/real$1 entry
-	# Read-only: the real folder must survive whatever is removed below.
-	mkdir -p "$real" "$1" && mount --bind "$1" "$real" &&
-	    mount -o remount,bind,ro "$real" &&
-	    mount -t tmpfs -o mode=755 tmpfs "$1" || exit 1
-	for entry in "$real"/*; do
-		[ ! -e "$entry" ] || ln -s "$entry" "$1/"
-	done
-}
-
+# Of the system's programs only sshd is needed in the folders that are covered.
 install_programs()
 {
 	make -s -C "$builddir" install DESTDIR="$fake/install" \
@@ -54,11 +46,10 @@ install_programs()
 		tail "$work/install.log"
 		exit 1
 	}
-	cover /usr/sbin
-	cover /usr/libexec
-	rm -rf /usr/libexec/htsign /usr/sbin/htsign-keyd /usr/sbin/sshd-sign
-	cp -a "$fake/install/usr/libexec/htsign" /usr/libexec/ &&
-	    cp -a "$fake/install/usr/sbin/." /usr/sbin/ || exit 1
+	mkdir -p /usr/libexec
+	cp -L /usr/sbin/sshd "$fake/install/usr/sbin/" &&
+	    mount --bind "$fake/install/usr/sbin" /usr/sbin &&
+	    mount --bind "$fake/install/usr/libexec" /usr/libexec || exit 1
 	keyd=/usr/sbin/htsign-keyd sshd=/usr/sbin/sshd-sign
 	shell=/usr/libexec/htsign/htsign-shell
 }

@@ -32,7 +32,7 @@ cleanup()
 	if declare -F cleanup_more >/dev/null; then
 		cleanup_more
 	fi
-	rm -rf "$work"
+	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM

@@ -8,6 +8,8 @@
  *
  *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
  *	login-crash login-hang login-removed open-removed
+ *
+ * and sign-poison: a crash if what is to be signed ends with a byte of 1.
  */
 
 #include "config.h"
@@ -156,6 +158,9 @@ sign(unsigned long session, void *data, unsigned long n, void *signature,
 
 	count("sign");
 	if (is_due("sign-crash"))
+		_exit(9);
+	if (n > 0 && ((unsigned char *)data)[n - 1] == 1 &&
+	    is_due("sign-poison"))
 		_exit(9);
 	if (is_due("sign-hang"))
 		for (;;)

@@ -85,8 +85,7 @@ is_empty(const struct stream *s)
 	return s->at == s->end;
 }
 
-/* --- from the client to stdin ----------------------------------------------
- */
+/* --- from the client to stdin ------------------------------------------ */
 
 /* What the pipe takes now; the shell may have closed it, which is no error. */
 static size_t
@@ -202,8 +201,7 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
 	c->client_closed = true;
 }
 
-/* --- from the shell to the client ------------------------------------------
- */
+/* --- from the shell to the client -------------------------------------- */
 
 /* A short write is no error: the window, or a key exchange under way. */
 static void
@@ -282,8 +280,7 @@ finish(struct command *c)
 	c->state = FINISHED;
 }
 
-/* --- requests --------------------------------------------------------------
- */
+/* --- requests ---------------------------------------------------------- */
 
 static bool
 set_variable(struct command *c, const char *name, const char *value)
@@ -360,8 +357,7 @@ on_shell(ssh_session session, ssh_channel ssh, void *cookie)
 	return on_command(cookie, "");
 }
 
-/* --- life ------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------- */
 
 struct command *
 command_new(struct command_host *host, uint32_t number)

@@ -47,15 +47,14 @@ struct connection {
 	unsigned int logins;
 	bool admitted;
 	bool authenticated;
-	LIST_HEAD(, run) runs;
+	LIST_HEAD(run_list, run) runs;
 	unsigned int nruns;
 	struct network_peer peer;
 };
 
 static const struct cursor nothing = { NULL, 0 };
 
-/* --- the end ---------------------------------------------------------------
- */
+/* --- the end ----------------------------------------------------------- */
 
 static void
 free_when_done(struct connection *c)
@@ -140,8 +139,7 @@ too_late(void *cookie)
 	close_connection(c);
 }
 
-/* --- what it says to its network process -----------------------------------
- */
+/* --- what it says to its network process ------------------------------- */
 
 static int
 say(struct connection *c, enum relay_type type, uint32_t channel,
@@ -183,8 +181,7 @@ say_exited(struct connection *c, uint32_t number, int status)
 	buf_free(&payload);
 }
 
-/* --- shells ----------------------------------------------------------------
- */
+/* --- shells ------------------------------------------------------------ */
 
 static void
 shell_exited(void *cookie, int status)
@@ -252,8 +249,7 @@ session_answered(void *cookie, struct keyd_answer *answer)
 	(void)close(answer->fd);
 }
 
-/* --- what the network process asks for -------------------------------------
- */
+/* --- what the network process asks for --------------------------------- */
 
 static void
 login_answered(void *cookie, struct keyd_answer *answer)
@@ -425,8 +421,7 @@ relay_ready(void *cookie, short revents)
 		close_connection(c);
 }
 
-/* --- the beginning ---------------------------------------------------------
- */
+/* --- the beginning ----------------------------------------------------- */
 
 static int
 name_end(const struct sockaddr_storage *address, socklen_t length, char *host,

@@ -29,7 +29,7 @@ struct server {
 	unsigned int connections; /* all */
 	unsigned int starting;    /* of them: not yet authenticated */
 	unsigned int shells;      /* that run */
-	LIST_HEAD(, connection) list;
+	LIST_HEAD(connection_list, connection) list;
 };
 
 struct connection;

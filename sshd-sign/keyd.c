@@ -23,22 +23,25 @@ struct keyd_ask {
 	struct loop_timer *timer;
 };
 
+/* A keyd that is being restarted is back within so many milliseconds. */
+#define RESTART 10000
+
 struct keyd {
 	struct loop *loop;
 	char *path;
 	bool present;
+	uint64_t lost; /* when it went away, loop_now(); 0: never was here */
 	struct protocol_link link;
 	struct loop_watch *watch;
 	struct loop_timer *retry;
 	struct proc_backoff backoff;
-	LIST_HEAD(, keyd_ask) asks;
+	LIST_HEAD(ask_list, keyd_ask) asks;
 	uint32_t tag; /* the last one given out */
 };
 
 static void try_connect(void *cookie);
 
-/* --- answers ---------------------------------------------------------------
- */
+/* --- answers ----------------------------------------------------------- */
 
 static void
 forget(struct keyd_ask *a)
@@ -92,13 +95,13 @@ find_ask(struct keyd *k, uint32_t tag)
 	return NULL;
 }
 
-/* --- the link --------------------------------------------------------------
- */
+/* --- the link ---------------------------------------------------------- */
 
 static void
 lose(struct keyd *k)
 {
 	k->present = false;
+	k->lost = loop_now();
 	loop_watch_remove(k->watch);
 	k->watch = NULL;
 	protocol_close(&k->link);
@@ -249,8 +252,13 @@ keyd_present(const struct keyd *k)
 	return k->present;
 }
 
-/* --- questions -------------------------------------------------------------
- */
+bool
+keyd_expected(const struct keyd *k)
+{
+	return !k->present && k->lost != 0 && loop_now() - k->lost < RESTART;
+}
+
+/* --- questions --------------------------------------------------------- */
 
 struct keyd_ask *
 keyd_ask(struct keyd *k, enum protocol_type type,

@@ -42,6 +42,12 @@ void keyd_free(struct keyd *k); /* NULL is fine; open questions are dropped */
 bool keyd_present(const struct keyd *k);
 
 /*
+ * Whether keyd is away, but for so short a time that it is likely to be
+ * restarted: worth waiting for.
+ */
+bool keyd_expected(const struct keyd *k);
+
+/*
  * Ask LOGIN or SESSION.  NULL if there is no memory or keyd is away.
  */
 struct keyd_ask *keyd_ask(struct keyd *k, enum protocol_type type,

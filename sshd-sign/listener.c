@@ -26,9 +26,13 @@
 #define BACKLOG 512
 #define ACCEPT_AT_ONCE 16
 
-/* Milliseconds: a break when there are no descriptors left; the longest that
- * sessions may run on after SIGTERM; between two lines about drops. */
+/*
+ * Milliseconds: a break when there are no descriptors left, and while keyd is
+ * being restarted; the longest that sessions may run on after SIGTERM; between
+ * two lines about drops.
+ */
 #define ACCEPT_BREAK 100
+#define RESTART_BREAK 20
 #define DRAIN_TIME 60000
 #define DROPS_EVERY 60000
 
@@ -52,8 +56,7 @@ struct socket {
 	struct loop_watch *watch;
 };
 
-/* --- accepting -------------------------------------------------------------
- */
+/* --- accepting --------------------------------------------------------- */
 
 static void
 accept_all(struct listener *l, short events)
@@ -74,14 +77,21 @@ resume(void *cookie)
 		accept_all(l, POLLIN);
 }
 
-/* No descriptors, no memory: polling on would only burn the processor. */
+/* Clients wait in the backlog; polling on would only burn the processor. */
 static void
-take_a_break(struct listener *l, const char *why)
+take_a_break(struct listener *l, unsigned int ms)
 {
-	log_error("accept: %s", why);
-	l->resume = loop_timer_add(l->server.loop, ACCEPT_BREAK, resume, l);
+	l->resume = loop_timer_add(l->server.loop, ms, resume, l);
 	if (l->resume != NULL)
 		accept_all(l, 0);
+}
+
+/* No descriptors, no memory. */
+static void
+no_more(struct listener *l, const char *why)
+{
+	log_error("accept: %s", why);
+	take_a_break(l, ACCEPT_BREAK);
 }
 
 static void
@@ -122,12 +132,16 @@ acceptable(void *cookie, short revents)
 	int fd, i;
 
 	(void)revents;
+	if (keyd_expected(l->server.keyd)) {
+		take_a_break(l, RESTART_BREAK);
+		return;
+	}
 	for (i = 0; i < ACCEPT_AT_ONCE; i++) {
 		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE ||
 			    errno == ENOMEM || errno == ENOBUFS)
-				take_a_break(l, strerror(errno));
+				no_more(l, strerror(errno));
 			return;
 		}
 		if (!has_room(l)) {
@@ -212,8 +226,7 @@ close_sockets(struct listener *l)
 	l->sockets = NULL;
 }
 
-/* --- the end ---------------------------------------------------------------
- */
+/* --- the end ----------------------------------------------------------- */
 
 static void
 time_is_up(void *cookie)
@@ -266,8 +279,7 @@ watch_signals(struct listener *l, struct ht_error *e)
 	return l->signals_watch == NULL ? ht_error_errno(e, "signals") : 0;
 }
 
-/* --- the beginning ---------------------------------------------------------
- */
+/* --- the beginning ----------------------------------------------------- */
 
 static int
 prepare_jail(struct listener *l, struct ht_error *e)

@@ -51,8 +51,7 @@ struct network {
 	uint64_t busy;       /* when there last was a command */
 };
 
-/* --- the listener ----------------------------------------------------------
- */
+/* --- the listener ------------------------------------------------------ */
 
 static struct command *
 find_command(const struct network *n, uint32_t number)
@@ -111,8 +110,7 @@ receive(struct network *n, struct relay_message *m)
 	return rc;
 }
 
-/* --- authentication --------------------------------------------------------
- */
+/* --- authentication ---------------------------------------------------- */
 
 static int
 key_blob(ssh_key key, struct buf *blob)
@@ -242,8 +240,7 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	return good && !n->host.broken ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
-/* --- channels --------------------------------------------------------------
- */
+/* --- channels ---------------------------------------------------------- */
 
 static ssh_channel
 on_channel(ssh_session session, void *cookie)
@@ -294,8 +291,7 @@ is_busy(const struct network *n)
 	return false;
 }
 
-/* --- time ------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 /* Sooner of the two; 0 is never. */
 static uint64_t
@@ -369,8 +365,7 @@ check_times(struct network *n)
 		                         : "idle for too long";
 }
 
-/* --- the loop --------------------------------------------------------------
- */
+/* --- the loop ---------------------------------------------------------- */
 
 /*
  * Let libssh read and write as long as there is something.  It must be asked

@@ -53,8 +53,7 @@ relay_pair(int pair[2], struct ht_error *e)
 	return HT_ERR_INTERNAL;
 }
 
-/* --- sending ---------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------- */
 
 /*
  * The network process has no sendmsg(2), and needs none: it sends no
@@ -119,8 +118,7 @@ relay_send(int fd, enum relay_type type, uint32_t channel,
 	return 0;
 }
 
-/* --- receiving -------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------- */
 
 static void
 close_fds(struct relay_message *m)

@@ -55,8 +55,7 @@ static const char *softhsm;
 static char here[128];
 static EVP_PKEY *keys[KEYS];
 
-/* --- what all tests share: SoftHSM with four keys --------------------------
- */
+/* --- what all tests share: SoftHSM with four keys ---------------------- */
 
 static const char *
 find_softhsm(void)
@@ -146,8 +145,7 @@ group_teardown(void **state)
 	return scratch_leave(state);
 }
 
-/* --- one keyd --------------------------------------------------------------
- */
+/* --- one keyd ---------------------------------------------------------- */
 
 struct job {
 	struct endpoint *end;
@@ -357,8 +355,7 @@ run(struct endpoint *end, unsigned int done, const char *state)
 	loop_timer_remove(timer);
 }
 
-/* --- jobs ------------------------------------------------------------------
- */
+/* --- jobs -------------------------------------------------------------- */
 
 static int
 authorise(void *cookie, unsigned int attempt, struct ht_error *e)
@@ -477,8 +474,7 @@ assert_signed(const struct job *j, unsigned int attempts)
 	assert_int_equal(j->lost, attempts - 1);
 }
 
-/* --- faults and counts -----------------------------------------------------
- */
+/* --- faults and counts ------------------------------------------------- */
 
 static void
 fault(const char *name, size_t times)
@@ -541,8 +537,7 @@ assert_journal_has(struct endpoint *end, const char *kind)
 		fail_msg("no event %s", kind);
 }
 
-/* --- tests -----------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------- */
 
 static void
 signs_with_each_kind_of_key(void **state)
@@ -786,8 +781,7 @@ only_what_waits_can_be_cancelled(void **state)
 	close_endpoint(end);
 }
 
-/* --- PINs ------------------------------------------------------------------
- */
+/* --- PINs -------------------------------------------------------------- */
 
 static void
 unlocked(void *cookie, const struct ht_error *e)
@@ -982,8 +976,7 @@ an_administrator_who_left_is_not_called(void **state)
 	close_endpoint(end);
 }
 
-/* --- other things ----------------------------------------------------------
- */
+/* --- other things ------------------------------------------------------ */
 
 static void
 the_key_must_be_the_certificates(void **state)

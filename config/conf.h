@@ -212,4 +212,11 @@ const struct conf_profile *conf_profile(const struct conf *c, const char *name);
  */
 const char *conf_digest_text(enum conf_digest digest);
 
+/*
+ * Whether the format of that name ("pe") is among the bits; and the names of
+ * all that are, joined by commas, in out, which has room for size bytes.
+ */
+bool conf_format_in(unsigned int formats, const char *name);
+void conf_formats_text(unsigned int formats, char *out, size_t size);
+
 #endif

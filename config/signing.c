@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config/table.h"
@@ -349,3 +350,27 @@ const struct conf_section conf_profile_section = {
 	.size = sizeof(struct conf_profile),
 	.defaults = profile_defaults,
 };
+
+bool
+conf_format_in(unsigned int bits, const char *name)
+{
+	const struct conf_word *w;
+
+	for (w = formats; w->word != NULL; w++)
+		if (strcmp(w->word, name) == 0)
+			return (bits & w->value) != 0;
+	return false;
+}
+
+void
+conf_formats_text(unsigned int bits, char *out, size_t size)
+{
+	const struct conf_word *w;
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (w = formats; w->word != NULL; w++)
+		if ((bits & w->value) != 0 && used < size)
+			used += (size_t)snprintf(out + used, size - used,
+			    "%s%s", used > 0 ? "," : "", w->word);
+}

@@ -145,7 +145,7 @@ request_abandon(struct request *r)
 	switch (r->phase) {
 	case QUEUED:
 		(void)token_cancel(r->job);
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	case OPEN:
 	case SIGNED:
 		keyd_must(r->keyd,
@@ -288,8 +288,7 @@ go(struct request *r, const struct conf_profile *profile)
 	(void)snprintf(say.profile, sizeof(say.profile), "%s", profile->name);
 	(void)snprintf(say.digest, sizeof(say.digest), "%s",
 	    conf_digest_text(profile->digest));
-	(void)snprintf(say.formats, sizeof(say.formats), "%s",
-	    (profile->formats & CONF_FORMAT_PE) != 0 ? "pe" : "");
+	conf_formats_text(profile->formats, say.formats, sizeof(say.formats));
 	(void)snprintf(say.existing, sizeof(say.existing), "replace");
 	keyd_say(r->connection, PROTOCOL_GO, r->tag, &say, &spool, 1);
 	(void)close(spool);
@@ -384,13 +383,6 @@ still_waiting(void *cookie)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
 }
 
-static bool
-format_allowed(const struct conf_profile *profile, const char *format)
-{
-	return strcmp(format, "pe") == 0 &&
-	    (profile->formats & CONF_FORMAT_PE) != 0;
-}
-
 /* Make what is to be signed, under the profile as it is now. */
 static int
 prepare(struct request *r, const struct setup_certificate *certificate,
@@ -402,7 +394,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	const struct spc_digest *file;
 	int rc;
 
-	if (!format_allowed(profile, r->format))
+	if (!conf_format_in(profile->formats, r->format))
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "profile %s does not sign %s files", r->profile, r->format);
 	memset(&options, 0, sizeof(options));
@@ -640,7 +632,7 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 		if (!token_cancel(r->job))
 			break;
 		r->job = NULL;
-		/* FALLTHROUGH */
+		__attribute__((fallthrough));
 	default:
 		note_fail(r, fail);
 		return;

@@ -8,45 +8,43 @@ void
 commit_init(struct commit_queue *q)
 {
 	q->first = NULL;
-	q->last = &q->first;
+	q->running = NULL;
 }
 
 void
 commit_after(struct commit_queue *q, struct commit_step *step)
 {
-	if (step->waiting)
+	if (step->at != NULL)
 		return;
-	step->waiting = true;
-	step->next = NULL;
-	*q->last = step;
-	q->last = &step->next;
+	step->next = q->first;
+	step->at = &q->first;
+	if (step->next != NULL)
+		step->next->at = &step->next;
+	q->first = step;
 }
 
 void
-commit_forget(struct commit_queue *q, struct commit_step *step)
+commit_forget(struct commit_step *step)
 {
-	struct commit_step **at;
-
-	if (!step->waiting)
+	if (step->at == NULL)
 		return;
-	step->waiting = false;
-	for (at = &q->first; *at != step; at = &(*at)->next)
-		;
-	*at = step->next;
-	if (q->last == &step->next)
-		q->last = at;
+	*step->at = step->next;
+	if (step->next != NULL)
+		step->next->at = step->at;
+	step->at = NULL;
 }
 
 void
 commit_run(struct commit_queue *q)
 {
-	struct commit_step mark = { NULL, NULL, NULL, false };
 	struct commit_step *step;
 
-	commit_after(q, &mark);
-	while ((step = q->first) != &mark) {
-		commit_forget(q, step);
+	q->running = q->first;
+	q->first = NULL;
+	if (q->running != NULL)
+		q->running->at = &q->running;
+	while ((step = q->running) != NULL) {
+		commit_forget(step);
 		step->run(step->cookie);
 	}
-	commit_forget(q, &mark);
 }

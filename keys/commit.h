@@ -17,25 +17,26 @@ struct commit_step {
 	void (*run)(void *cookie);
 	void *cookie;
 	struct commit_step *next;
-	bool waiting;
+	struct commit_step **at; /* what points to it; NULL: does not wait */
 };
 
 struct commit_queue {
-	struct commit_step *first, **last;
+	struct commit_step *first;   /* of those that wait */
+	struct commit_step *running; /* the rest of those that commit_run took */
 };
 
 void commit_init(struct commit_queue *q);
 
 /*
- * Run step->run(step->cookie) once, after the next commit.  A step that waits
- * already stays where it is.
+ * Run step->run(step->cookie) once, after the next commit; in no particular
+ * order.  Nothing happens to a step that waits already.
  */
 void commit_after(struct commit_queue *q, struct commit_step *step);
 
 /*
  * Take a step out again; fine if it does not wait.
  */
-void commit_forget(struct commit_queue *q, struct commit_step *step);
+void commit_forget(struct commit_step *step);
 
 /*
  * The commit is done: run the steps that waited for it.  What a step adds

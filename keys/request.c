@@ -48,7 +48,7 @@ struct request {
 static void
 request_free(struct request *r)
 {
-	commit_forget(&r->keyd->commits, &r->release);
+	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
 	cms_signer_free(r->signer);
 	buf_free(&r->der);
@@ -65,7 +65,7 @@ static void
 end(struct request *r)
 {
 	r->phase = ENDED;
-	commit_forget(&r->keyd->commits, &r->release);
+	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
 	if (r->connection == NULL)

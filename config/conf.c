@@ -214,7 +214,7 @@ copy_text(struct conf_reader *r, const char *text, size_t n)
 struct conf *
 conf_parse(const char *path, const char *text, size_t n, struct ht_error *e)
 {
-	struct ht_error local;
+	struct ht_error local = { 0, HT_NO_OFFSET, "" };
 	struct conf_reader r = { .e = e != NULL ? e : &local };
 	char *copy = NULL;
 

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,18 +82,20 @@ child_descriptors(const struct proc_spec *spec)
 		child_fail(spec->argv[0], "close_range");
 }
 
-/* An ignored signal outlives execve(2), and so does the mask. */
+/*
+ * An ignored signal outlives execve(2), and so does the mask.  glibc keeps two
+ * signals from its callers, which may have been ignored by who started us; so
+ * the kernel is asked: all zeros are SIG_DFL.
+ */
 static void
 child_signals(void)
 {
-	struct sigaction action;
+	static const uint64_t action[8];
 	sigset_t none;
 	int i;
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = SIG_DFL;
 	for (i = 1; i < NSIG; i++)
-		(void)sigaction(i, &action, NULL);
+		(void)syscall(SYS_rt_sigaction, i, action, NULL, NSIG / 8);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

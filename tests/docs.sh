@@ -128,8 +128,8 @@ sed -n -e 's/^\t{ "\([a-z_]*\)", \(conf_\)*read_.*/\1/p' \
     sort -u >"$work/keys"
 [ -s "$work/keys" ] || fail "no keys found in config/"
 while read -r key; do
-	grep -Eq "^\.It .*\<$key\>" man/htsign.conf.5 ||
-	    fail "htsign.conf.5 has no item for $key"
+	grep -Eq "(Cm .*|, )\<$key\>" man/htsign.conf.5 ||
+	    fail "htsign.conf.5 says nothing of $key"
 	grep -Eq "(^|[^a-z_])$key *[=:]" config/htsign.conf.sample ||
 	    fail "htsign.conf.sample does not have $key"
 done <"$work/keys"

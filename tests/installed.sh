@@ -33,8 +33,9 @@ htsign-sign:64104 htsign-admin:64105 htsign-auth:64106 sign:64104 admin:64105"
 
 cleanup_more()
 {
-	[ -z "$sshd_door" ] || kill "$sshd_door" 2>/dev/null
-	wait 2>/dev/null
+	if [ -n "$sshd_door" ]; then
+		kill "$sshd_door" && wait "$sshd_door"
+	fi 2>/dev/null
 	umount -l "$fake" 2>/dev/null
 }
 
@@ -62,7 +63,7 @@ make_accounts()
 	for account in $accounts; do
 		name=${account%:*} uid=${account#*:}
 		sed -i "/^$name:/d" /etc/passwd /etc/group /etc/shadow
-		echo "$name:x:$uid:$uid::/nonexistent:$shell" >>/etc/passwd
+		echo "$name:x:$uid:$uid::/:$shell" >>/etc/passwd
 		echo "$name:*:19000:0:99999:7:::" >>/etc/shadow
 		case $name in
 		htsign-*) echo "$name:x:$uid:" >>/etc/group ;;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -68,18 +69,13 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(recvmsg), LISTED },
 	{ SCMP_SYS(recvfrom), LISTED },
 	{ SCMP_SYS(shutdown), LISTED },
-	/* From one descriptor to another, past our memory. */
-	{ SCMP_SYS(splice), SHELL | NETWORK },
-	{ SCMP_SYS(tee), SHELL | NETWORK },
-	{ SCMP_SYS(sendfile), SHELL | NETWORK },
-	{ SCMP_SYS(copy_file_range), SHELL | NETWORK },
 	/* Memory, time, and the process itself. */
 	{ SCMP_SYS(brk), LISTED },
 	{ SCMP_SYS(munmap), LISTED },
 	{ SCMP_SYS(mremap), LISTED },
 	{ SCMP_SYS(madvise), LISTED },
-	{ SCMP_SYS(mlock), LISTED },
-	{ SCMP_SYS(munlock), LISTED },
+	{ SCMP_SYS(mlock), KEYD },
+	{ SCMP_SYS(munlock), KEYD },
 	{ SCMP_SYS(futex), LISTED },
 	{ SCMP_SYS(sched_yield), LISTED },
 	{ SCMP_SYS(clock_gettime), LISTED },
@@ -169,8 +165,6 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFD) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETFD) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_DUPFD_CLOEXEC) },
-	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETPIPE_SZ) },
-	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETPIPE_SZ) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GET_SEALS) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_ADD_SEALS) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_GETLK) },
@@ -185,8 +179,6 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSF) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TIOCGWINSZ) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, FIONREAD) },
-	{ SCMP_SYS(setsockopt), NETWORK | KEYD, IS(1, SOL_SOCKET) },
-	{ SCMP_SYS(setsockopt), NETWORK, IS(1, IPPROTO_TCP) },
 };
 
 /*
@@ -331,6 +323,23 @@ allow_itself(scmp_filter_ctx ctx)
 	    &itself);
 }
 
+/* How fast packets go, but no filter programs and no other protocols. */
+static int
+allow_tcp_options(scmp_filter_ctx ctx)
+{
+	static const int options[] = { TCP_NODELAY, TCP_QUICKACK };
+	struct scmp_arg_cmp which[2] = { IS(1, IPPROTO_TCP), IS(2, 0) };
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < COUNT(options) && rc == 0; i++) {
+		which[1].datum_a = (scmp_datum_t)options[i];
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+		    SCMP_SYS(setsockopt), 2, which);
+	}
+	return rc;
+}
+
 static int
 deny_others(scmp_filter_ctx ctx)
 {
@@ -364,6 +373,8 @@ add_allow_list(scmp_filter_ctx ctx, unsigned int role)
 		    COUNT(probed));
 	if (rc == 0)
 		rc = allow_itself(ctx);
+	if (rc == 0 && (role & NETWORK))
+		rc = allow_tcp_options(ctx);
 	return rc;
 }
 

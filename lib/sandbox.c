@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "lib/sandbox-private.h"
 #include "lib/sandbox.h"
@@ -19,6 +20,36 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 	return 0;
 }
 #else
+/*
+ * What a shell takes from the machine at most, many times what it needs: a
+ * parser that runs wild or was taken over must not starve the others.
+ */
+static int
+limit_shell(struct ht_error *e)
+{
+	static const struct {
+		__rlimit_resource_t resource;
+		rlim_t most;
+	} limits[] = {
+		{ RLIMIT_AS, (rlim_t)256 << 20 },
+		{ RLIMIT_CPU, 3600 },
+		{ RLIMIT_NOFILE, 64 },
+	};
+	struct rlimit limit;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (getrlimit(limits[i].resource, &limit) < 0)
+			return ht_error_errno(e, "getrlimit");
+		if (limit.rlim_max > limits[i].most)
+			limit.rlim_max = limits[i].most;
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(limits[i].resource, &limit) < 0)
+			return ht_error_errno(e, "setrlimit");
+	}
+	return 0;
+}
+
 static int
 confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
     int *landlock, struct ht_error *e)
@@ -26,6 +57,8 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 	int rc;
 
 	rc = sandbox_landlock(role, paths, npaths, landlock, e);
+	if (rc == 0 && role == SANDBOX_SHELL)
+		rc = limit_shell(e);
 	if (rc < 0)
 		return rc;
 	return sandbox_seccomp(role, e);

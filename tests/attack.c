@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -222,6 +223,26 @@ send_descriptor(const struct attack_target *t)
 	return result(sendmsg(t->socket, &msg, 0));
 }
 
+/* A program for the kernel to run on what arrives: let all through. */
+static int
+try_filter(const struct attack_target *t)
+{
+	struct sock_filter all = { BPF_RET | BPF_K, 0, 0, UINT32_MAX };
+	struct sock_fprog program = { 1, &all };
+
+	return result(setsockopt(t->socket, SOL_SOCKET, SO_ATTACH_FILTER,
+	    &program, sizeof(program)));
+}
+
+/* Past a pipe it fails anyway, but with another error. */
+static int
+try_splice(const struct attack_target *t)
+{
+	off_t at = 0;
+
+	return result(splice(t->fd, &at, t->socket, NULL, 4, 0));
+}
+
 static int
 try_io_uring(const struct attack_target *t)
 {
@@ -339,6 +360,8 @@ const struct attack attacks[] = {
 	{ "process_vm_readv", try_vm_read },
 	{ "process_vm_writev", try_vm_write },
 	{ "descriptor", send_descriptor },
+	{ "filter", try_filter },
+	{ "splice", try_splice },
 	{ "io_uring", try_io_uring },
 	{ "mmap-exec", try_mmap_exec },
 	{ "mprotect-exec", try_mprotect_exec },

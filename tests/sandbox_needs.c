@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -71,16 +73,6 @@ do_pipe(const struct attack_target *t)
 	return WORKS;
 }
 
-static int
-do_splice(const struct attack_target *t)
-{
-	off_t at = 0;
-
-	if (splice(t->fd, &at, fixture.pipes[1], NULL, 4, 0) != 4)
-		return errno;
-	return WORKS;
-}
-
 /* A descriptor waits in the socket since before the sandbox. */
 static int
 do_receive(const struct attack_target *t)
@@ -128,6 +120,22 @@ do_flags(const struct attack_target *t)
 	return result(getrlimit(RLIMIT_FSIZE, &limit));
 }
 
+/* More than it can need is not there to be taken. */
+static int
+do_limits(const struct attack_target *t)
+{
+	struct rlimit limit;
+	void *p;
+
+	(void)t;
+	if (getrlimit(RLIMIT_CPU, &limit) < 0 ||
+	    limit.rlim_max == RLIM_INFINITY)
+		return EBADMSG;
+	p = mmap(NULL, (size_t)1 << 30, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? errno : WORKS;
+}
+
 static int
 do_abort(const struct attack_target *t)
 {
@@ -140,13 +148,28 @@ do_sockopt(const struct attack_target *t)
 {
 	struct ucred who;
 	socklen_t n = sizeof(who);
-	int on = 1;
 
 	(void)t;
-	if (getsockopt(fixture.pair[0], SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
-		return errno;
-	return result(setsockopt(fixture.pair[0], SOL_SOCKET, SO_PASSCRED, &on,
-	    sizeof(on)));
+	return result(
+	    getsockopt(fixture.pair[0], SOL_SOCKET, SO_PEERCRED, &who, &n));
+}
+
+/* That the socket has no such options is the kernel's word. */
+static int
+do_tcp_options(const struct attack_target *t)
+{
+	static const int options[] = { TCP_NODELAY, TCP_QUICKACK };
+	int on = 1;
+	size_t i;
+
+	(void)t;
+	for (i = 0; i < 2; i++) {
+		if (setsockopt(fixture.pair[0], IPPROTO_TCP, options[i], &on,
+		        sizeof(on)) == 0 ||
+		    errno != EOPNOTSUPP)
+			return EBADMSG;
+	}
+	return WORKS;
 }
 
 static int
@@ -268,12 +291,13 @@ do_nested(const struct attack_target *t)
 const struct need needs[] = {
 	{ "memory", do_memory, ALL_ROLES, WORKS },
 	{ "pipe", do_pipe, ALL_ROLES, WORKS },
-	{ "splice", do_splice, ALL_ROLES & ~(1 << SANDBOX_KEYD), WORKS },
 	{ "receive", do_receive, ALL_ROLES, WORKS },
 	{ "time", do_time, ALL_ROLES, WORKS },
 	{ "flags", do_flags, ALL_ROLES, WORKS },
+	{ "limits", do_limits, 1 << SANDBOX_SHELL, ENOMEM },
 	{ "abort", do_abort, ALL_ROLES, KILLED + SIGABRT },
 	{ "sockopt", do_sockopt, ALL_ROLES & ~(1 << SANDBOX_SHELL), WORKS },
+	{ "TCP options", do_tcp_options, 1 << SANDBOX_NETWORK, WORKS },
 	{ "accept", do_accept, 1 << SANDBOX_KEYD, WORKS },
 	{ "files", do_files, FILES, WORKS },
 	{ "read only", do_read_only, FILES & ~(1 << SANDBOX_PARENT), WORKS },

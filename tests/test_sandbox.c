@@ -102,6 +102,8 @@ static const struct {
 	{ "process_vm_readv", { K, K, K, P, P }, false },
 	{ "process_vm_writev", { K, K, K, P, P }, false },
 	{ "descriptor", { K, K, W, W, W }, true },
+	{ "filter", { K, K, K, W, W }, true },
+	{ "splice", { K, K, K, EINVAL, EINVAL }, false },
 	{ "io_uring", { K, K, K, P, P }, false },
 	{ "mmap-exec", { K, K, K, W, W }, true },
 	{ "mprotect-exec", { K, K, K, W, W }, true },

@@ -123,7 +123,8 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 		    header_u32(headers, start + 20, &offset) < 0)
 			return header_cut(headers, at, "section table", e);
 		end = (uint64_t)offset + size;
-		if (offset != 0 && end > out->sections_end)
+		/* Where nothing is it does not matter where that would be. */
+		if (offset != 0 && size != 0 && end > out->sections_end)
 			out->sections_end = end;
 	}
 	return 0;

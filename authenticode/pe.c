@@ -339,9 +339,19 @@ out:
 	return rc;
 }
 
+static bool
+only_zeros(struct cursor bytes)
+{
+	for (; bytes.left > 0; bytes.p++, bytes.left--) {
+		if (*bytes.p != 0)
+			return false;
+	}
+	return true;
+}
+
 /*
  * The DER in a WIN_CERTIFICATE that fills the table: no other entry, and
- * nothing but zeros behind the DER.
+ * nothing but zeros behind the DER, since no digest covers what is there.
  */
 static int
 find_der(struct cursor table, struct cursor *der)
@@ -361,18 +371,14 @@ find_der(struct cursor table, struct cursor *der)
 	    revision != WIN_CERT_REVISION_2_0 ||
 	    type != WIN_CERT_TYPE_PKCS_SIGNED_DATA ||
 	    cursor_bytes(&table, length - PE_WIN_CERT_HEADER, &body) < 0 ||
-	    table.left != padding_of(length))
+	    table.left != padding_of(length) || !only_zeros(table))
 		return HT_ERR_DATA;
 	p = body.p;
 	if ((ASN1_get_object(&p, &n, &tag, &class, (long)body.left) & 0x80) !=
 	    0)
 		return HT_ERR_DATA;
 	(void)cursor_bytes(&body, (size_t)(p - body.p) + (size_t)n, der);
-	for (; body.left > 0; body.p++, body.left--) {
-		if (*body.p != 0)
-			return HT_ERR_DATA;
-	}
-	return 0;
+	return only_zeros(body) ? 0 : HT_ERR_DATA;
 }
 
 static int

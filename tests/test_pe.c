@@ -441,6 +441,7 @@ static void
 test_bad_headers(void **state)
 {
 	struct buf pe = BUF_INIT;
+	struct ht_error e;
 	uint8_t *header;
 	size_t at;
 
@@ -471,7 +472,9 @@ test_bad_headers(void **state)
 	header[7] = 0;
 	put_u32(header + 24 + 240 + 16, 513); /* SizeOfRawData */
 	bad(&pe, pe.len, "before its last section");
-	put_u32(header + 24 + 240 + 16, 512);
+	put_u32(header + 24 + 240 + 16, 0);
+	put_u32(header + 24 + 240 + 20, UINT32_MAX); /* PointerToRawData */
+	assert_int_equal(damage(pe.data, pe.len, &e), 0);
 	buf_free(&pe);
 }
 
@@ -563,6 +566,22 @@ test_bytes_behind_the_der(void **state)
 		input_free(in);
 	}
 	assert_non_null(strstr(e.text, "not one PKCS#7"));
+	/* The padding may also stand outside of the WIN_CERTIFICATE. */
+	put_u32(out.data + pe.len, 8 + sizeof(der));
+	for (last = 0; last < 2; last++) {
+		buf_reset(&p7);
+		out.data[out.len - 1] = last;
+		in = input_memory(out.data, out.len, &e);
+		assert_int_equal(format_pe.signature(in, &p7, &e),
+		    last == 0 ? 0 : HT_ERR_DATA);
+		input_free(in);
+		if (last == 0)
+			assert_int_equal(p7.len, sizeof(der));
+	}
+	out.data[out.len - 1] = 0;
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(format_pe.signature(in, &p7, &e), 0);
+	input_free(in);
 	assert_int_equal(p7.len, sizeof(der));
 	assert_memory_equal(p7.data, der, sizeof(der));
 	buf_free(&p7);

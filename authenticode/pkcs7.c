@@ -179,22 +179,35 @@ attribute_value(const struct pkcs7 *p7, const char *oid, int type)
 	return value != NULL && ASN1_TYPE_get(value) == type ? value : NULL;
 }
 
+/*
+ * As a string in C.  A NUL must not hide what follows it, so it is shown as
+ * U+FFFD, which stands for what cannot be shown.
+ */
 static char *
 text_of(const ASN1_STRING *string, bool is_utf16)
 {
 	const unsigned char *p = ASN1_STRING_get0_data(string);
 	size_t n = (size_t)ASN1_STRING_length(string);
 	struct buf utf8 = BUF_INIT;
+	struct buf shown = BUF_INIT;
 	char *text = NULL;
+	size_t i;
 
 	if (is_utf16)
 		utf16_to_utf8(p, n, &utf8);
 	else
 		buf_bytes(&utf8, p, n);
-	buf_u8(&utf8, '\0');
-	if (buf_failed(&utf8) == 0)
-		text = strdup((const char *)utf8.data);
+	for (i = 0; i < utf8.len; i++) {
+		if (utf8.data[i] == '\0')
+			buf_bytes(&shown, "\xef\xbf\xbd", 3);
+		else
+			buf_u8(&shown, utf8.data[i]);
+	}
+	buf_u8(&shown, '\0');
+	if (buf_failed(&utf8) == 0 && buf_failed(&shown) == 0)
+		text = strdup((const char *)shown.data);
 	buf_free(&utf8);
+	buf_free(&shown);
 	return text;
 }
 
@@ -349,22 +362,37 @@ find_issuer(const SIGNED_DATA *data, X509 *certificate)
 	return NULL;
 }
 
+/* Cross certificates may lead round in a circle. */
+static bool
+is_among(X509 *const *path, int n, const X509 *certificate)
+{
+	while (n-- > 0) {
+		if (path[n] == certificate)
+			return true;
+	}
+	return false;
+}
+
 static int
 check_embedded_chain(const struct pkcs7 *p7, struct ht_error *e)
 {
-	X509 *certificate = p7->signer;
+	X509 *path[DEPTH_MAX];
 	X509 *issuer;
 	int depth;
 	int rc;
 
+	path[0] = p7->signer;
 	for (depth = 0; depth < DEPTH_MAX; depth++) {
-		issuer = find_issuer(p7->data, certificate);
-		if (issuer == NULL)
+		if (x509_is_root(path[depth]))
 			return 0;
-		rc = x509_check_issuer(certificate, issuer, e);
+		issuer = find_issuer(p7->data, path[depth]);
+		if (issuer == NULL || is_among(path, depth + 1, issuer))
+			return 0;
+		rc = x509_check_issuer(path[depth], issuer, e);
 		if (rc < 0)
 			return rc;
-		certificate = issuer;
+		if (depth + 1 < DEPTH_MAX)
+			path[depth + 1] = issuer;
 	}
 	return ht_error_set(e, HT_ERR_DATA,
 	    "PKCS#7: a chain of more than %d certificates", DEPTH_MAX);

@@ -1,5 +1,8 @@
 #include "config.h"
 
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "authenticode/cms-asn1.h"
 #include "authenticode/init.h"
 #include "authenticode/pkcs7.h"
 #include "lib/sandbox.h"
@@ -337,6 +341,79 @@ test_truncations_and_bit_flips(void **state)
 	buf_free(&der);
 }
 
+/*
+ * Put a certificate in PEM among those that the PKCS#7 holds, n times.
+ */
+static void
+add_certificates(struct buf *der, const struct buf *pem, int n)
+{
+	const unsigned char *p = der->data;
+	CONTENT_INFO *info = d2i_CONTENT_INFO(NULL, &p, (long)der->len);
+	SIGNED_DATA *data = ASN1_TYPE_unpack_sequence(
+	    ASN1_ITEM_rptr(SIGNED_DATA), info->content);
+	unsigned char *out = NULL;
+	int length;
+
+	while (n-- > 0) {
+		BIO *bio = BIO_new_mem_buf(pem->data, (int)pem->len - 1);
+
+		assert_true(sk_X509_push(data->certificates,
+		                PEM_read_bio_X509(bio, NULL, NULL, NULL)) > 0);
+		BIO_free(bio);
+	}
+	assert_non_null(ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
+	    data, &info->content));
+	length = i2d_CONTENT_INFO(info, &out);
+	buf_reset(der);
+	buf_bytes(der, out, (size_t)length);
+	OPENSSL_free(out);
+	SIGNED_DATA_free(data);
+	CONTENT_INFO_free(info);
+}
+
+/* A root is embedded for nothing, but is no reason to refuse. */
+static void
+test_embedded_roots(void **state)
+{
+	struct buf der = BUF_INIT;
+
+	(void)state;
+	make_pkcs7(&p256, &plain, &der);
+	add_certificates(&der, &p256.root, 1);
+	assert_true(accepted(&p256, der.data, der.len));
+	add_certificates(&der, &p256.root, 1);
+	assert_true(accepted(&p256, der.data, der.len));
+	buf_free(&der);
+}
+
+/* Nobody signs for real what only shows up to its first NUL. */
+static void
+test_nul_hides_nothing(void **state)
+{
+	struct cms_options options = plain;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+	struct pkcs7 *p7;
+	uint8_t *at;
+
+	(void)state;
+	options.description = "My App";
+	options.url = "https://example.org/";
+	make_pkcs7(&p256, &options, &der);
+	at = memmem(der.data, der.len, "My App", 6);
+	assert_non_null(at);
+	at[2] = '\0';
+	at = memmem(der.data, der.len, "https:", 6);
+	at[5] = '\0';
+	assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
+	assert_string_equal(pkcs7_description(p7),
+	    "My\xef\xbf\xbd"
+	    "App");
+	assert_string_equal(pkcs7_url(p7), "https\xef\xbf\xbd//example.org/");
+	pkcs7_free(p7);
+	buf_free(&der);
+}
+
 static void
 test_other_root(void **state)
 {
@@ -565,6 +642,8 @@ main(void)
 		cmocka_unit_test(test_steps_in_order),
 		cmocka_unit_test(test_ecdsa_der),
 		cmocka_unit_test(test_truncations_and_bit_flips),
+		cmocka_unit_test(test_embedded_roots),
+		cmocka_unit_test(test_nul_hides_nothing),
 		cmocka_unit_test(test_other_root),
 		cmocka_unit_test(test_chain_queries),
 		cmocka_unit_test(test_chain_refused),

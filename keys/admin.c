@@ -8,7 +8,7 @@
 #include "keys/admin.h"
 #include "keys/greet.h"
 #include "keys/verbs.h"
-#include "lib/log.h"
+#include "store/journal.h"
 
 struct admin {
 	struct keyd_connection c; /* first: the callbacks get this */
@@ -95,6 +95,28 @@ finish(struct admin *a, int rc, const struct ht_error *e)
 	ht_wipe(a->line, sizeof(a->line));
 }
 
+/* Whether a may still command anything; a connection can be open for long. */
+static int
+check_current(struct admin *a, struct ht_error *e)
+{
+	struct protocol_refuse no;
+
+	if (identity_current(a->c.keyd, &a->who, &no) < 0)
+		return ht_error_set(e, -(int)no.status, "%s", no.text);
+	return 0;
+}
+
+static void
+record_refusal(struct admin *a, const struct ht_error *why)
+{
+	struct store_actor actor = identity_actor(&a->who);
+	struct keyd *k = a->c.keyd;
+	struct ht_error e;
+
+	keyd_must(k, journal_refused_command(k->store, &actor, why->text, &e),
+	    &e);
+}
+
 static void
 command(struct admin *a, struct msg *m, const struct protocol_command *said)
 {
@@ -103,16 +125,21 @@ command(struct admin *a, struct msg *m, const struct protocol_command *said)
 	int rc;
 
 	memset(command, 0, sizeof(*command));
+	command->out.limit = ADMIN_OUTPUT;
 	ht_error_clear(&e);
 	a->tag = m->tag;
 	command->keyd = a->c.keyd;
 	command->who = &a->who;
 	command->input = said->input;
 	command->cookie = a;
-	rc = split(a, said->words, &e);
+	rc = check_current(a, &e);
+	if (rc == 0)
+		rc = split(a, said->words, &e);
 	if (rc == 0)
 		rc = verbs_run(command, &e);
 	msg_wipe(m);
+	if (rc == HT_ERR_DENIED)
+		record_refusal(a, &e);
 	command->input = cursor_over(NULL, 0);
 	if (rc != ADMIN_LATER)
 		finish(a, rc, &e);

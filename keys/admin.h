@@ -19,6 +19,9 @@ int admin_accept(struct keyd *k, int fd, const struct identity *who,
 /* The most words of a command, and options that a verb may have. */
 #define ADMIN_WORDS 16
 
+/* The most that a command may print, in bytes. */
+#define ADMIN_OUTPUT ((size_t)16 << 20)
+
 /* A command while it runs. */
 struct admin_command {
 	struct keyd *keyd;

@@ -98,6 +98,7 @@ session(struct keyd_connection *c, uint32_t tag,
 	if (rc < 0) {
 		keyd_refusal(&r, rc, "connections", "%s", e.text);
 		r.retry = 5;
+		identity_refused(c->keyd, &who, &r);
 		refuse(c, tag, &r);
 		return;
 	}

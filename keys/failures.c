@@ -93,8 +93,8 @@ failures_free(struct failures *f)
 {
 	if (f == NULL)
 		return;
-	record_all(f);
 	loop_timer_remove(f->timer);
+	record_all(f);
 	free(f);
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "keys/failures.h"
 #include "keys/greet.h"
 #include "lib/log.h"
 
@@ -41,6 +42,7 @@ local_administrator(struct identity *who, uid_t uid)
 	who->role = NAMES_ADMIN;
 	memcpy(who->name, name, strlen(name));
 	who->door = PROTOCOL_DOOR_LOCAL;
+	who->until = UINT64_MAX;
 }
 
 static int
@@ -72,6 +74,10 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 denied:
 	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);
 	log_notice("a shell's connection is refused: %s", reason);
+	keyd_must(k,
+	    failures_count(k->failures, PROTOCOL_DOOR_OPENSSH, reason,
+	        hello->peer, &e),
+	    &e);
 	return HT_ERR_DENIED;
 }
 
@@ -117,6 +123,8 @@ greet_shell(struct keyd *k, int fd, bool admin,
 		keyd_refusal(r, HT_ERR_DENIED, "role",
 		    "%s does not belong at this socket",
 		    names_role_text(who->role));
+		memcpy(who->banner, hello->banner, sizeof(who->banner));
+		identity_refused(k, who, r);
 		return HT_ERR_DENIED;
 	}
 	return stands(k, hello, who, r);

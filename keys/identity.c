@@ -41,6 +41,7 @@ take_certificate(const struct sshcert *cert, struct identity *who)
 	who->role = sshcert_principal(cert)->role;
 	memcpy(who->name, person, strnlen(person, sizeof(who->name) - 1));
 	who->serial = sshcert_serial(cert);
+	who->until = sshcert_valid_before(cert);
 	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
 }
 
@@ -79,6 +80,7 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	const struct setup *s = k->setup;
 	struct sshkey *key = sshkey_parse(blob, e);
 	size_t i;
+	int rc;
 
 	if (key == NULL)
 		return denied(reason, SSHCERT_MALFORMED, e,
@@ -86,7 +88,10 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	for (i = 0; i < s->nadmins; i++)
 		if (sshkey_equal(key, s->admins[i].key))
 			break;
+	rc = sshkey_fingerprint(key, who->key, e);
 	sshkey_free(key);
+	if (rc < 0)
+		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
 	if (i == s->nadmins)
 		return denied(reason, "unknown-key", e,
 		    "a key without a certificate");
@@ -94,6 +99,23 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	memcpy(who->name, s->admins[i].conf->name,
 	    strnlen(s->admins[i].conf->name, sizeof(who->name) - 1));
 	return 0;
+}
+
+/* Whether the configuration of today still has who's key, name and role. */
+static bool
+configured(const struct setup *s, const struct identity *who)
+{
+	char key[SSHKEY_FINGERPRINT_SIZE];
+	struct ht_error e;
+	size_t i;
+
+	for (i = 0; i < s->nadmins; i++)
+		if (s->admins[i].conf->role == who->role &&
+		    strcmp(s->admins[i].conf->name, who->name) == 0 &&
+		    sshkey_fingerprint(s->admins[i].key, key, &e) == 0 &&
+		    strcmp(key, who->key) == 0)
+			return true;
+	return false;
 }
 
 /* The rules that have nothing to do with how it was proved. */
@@ -125,6 +147,7 @@ identity_prove(struct keyd *k, struct cursor key, const char *user,
 
 	memset(who, 0, sizeof(*who));
 	who->door = door;
+	who->until = UINT64_MAX;
 	if (peer != NULL)
 		memcpy(who->peer, peer, strnlen(peer, sizeof(who->peer) - 1));
 	cert = sshcert_parse(key, &parse_reason, e);
@@ -175,6 +198,24 @@ identity_stands(struct keyd *k, const struct identity *who,
 	if (client.disabled) {
 		keyd_refusal(r, HT_ERR_DENIED, "disabled",
 		    "client %s is disabled", who->name);
+		return HT_ERR_DENIED;
+	}
+	return 0;
+}
+
+int
+identity_current(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r)
+{
+	if (who->key[0] != '\0' && !configured(k->setup, who)) {
+		keyd_refusal(r, HT_ERR_DENIED, "unknown-key",
+		    "%s is no administrator any more", who->name);
+		return HT_ERR_DENIED;
+	}
+	if ((uint64_t)time(NULL) >= who->until) {
+		keyd_refusal(r, HT_ERR_DENIED, "expired",
+		    "certificate %s/%llu has expired", who->name,
+		    (unsigned long long)who->serial);
 		return HT_ERR_DENIED;
 	}
 	return 0;

@@ -16,7 +16,9 @@ struct identity {
 	char name[NAMES_SIZE]; /* of the client, or of the administrator */
 	uint64_t serial;       /* of the certificate; 0 without one */
 	uint8_t certificate[SSHCERT_SHA256];
-	const char *door; /* PROTOCOL_DOOR_*; static */
+	uint64_t until; /* valid_before of the certificate, or UINT64_MAX */
+	char key[SSHKEY_FINGERPRINT_SIZE]; /* of an administrator without one */
+	const char *door;                  /* PROTOCOL_DOOR_*; static */
 	char peer[PROTOCOL_ADDRESS];
 	char banner[PROTOCOL_TEXT];
 };
@@ -40,6 +42,14 @@ int identity_prove(struct keyd *k, struct cursor key, const char *user,
  * client exists and is not disabled.  0, or HT_ERR_DENIED with the refusal.
  */
 int identity_stands(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r);
+
+/*
+ * Whether who may begin something new on a connection that has been open for a
+ * while: the certificate has not expired, and the administrator's key is still
+ * in the configuration.  0, or HT_ERR_DENIED with the refusal.
+ */
+int identity_current(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r);
 
 /*

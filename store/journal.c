@@ -430,6 +430,20 @@ journal_refused_login(struct store *s, const struct journal_request *who,
 }
 
 int
+journal_refused_command(struct store *s, const struct store_actor *actor,
+    const char *text, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "refused-command",
+		.actor = actor,
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
 journal_started(struct store *s, const char *version, bool test,
     struct ht_error *e)
 {

@@ -24,6 +24,9 @@
 
 #include "store/store.h"
 
+/* The largest size or offset that can be recorded, in bytes. */
+#define JOURNAL_SIZE_MAX ((uint64_t)INT64_MAX)
+
 #define JOURNAL_SHA256 32
 #define JOURNAL_PKCS7_MAX ((size_t)64 << 20)
 
@@ -134,6 +137,12 @@ int journal_auth_failed(struct store *s, const char *door, const char *reason,
  */
 int journal_refused_login(struct store *s, const struct journal_request *who,
     const struct journal_end *why, struct ht_error *e);
+
+/*
+ * "refused-command": an administrator was not allowed what text says.
+ */
+int journal_refused_command(struct store *s, const struct store_actor *actor,
+    const char *text, struct ht_error *e);
 
 /*
  * "started" and "stopped": this endpoint, with its version; test says that

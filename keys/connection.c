@@ -8,6 +8,20 @@
 #include "keys/keyd.h"
 #include "lib/log.h"
 
+/* Milliseconds in which a peer says who it is, and takes our last words. */
+#define GREETING 15000
+#define FAREWELL 10000
+
+/* Descriptors that connections leave for other uses. */
+#define SPARE_FILES 128
+
+static const size_t shares[PROTOCOL_LINK_KINDS] = {
+	[PROTOCOL_LINK_SIGN] = KEYD_SIGNING,
+	[PROTOCOL_LINK_ADMIN] = KEYD_ADMINS,
+	[PROTOCOL_LINK_PRINCIPALS] = KEYD_PRINCIPALS,
+	[PROTOCOL_LINK_SSHD] = KEYD_SSHD,
+};
+
 static void
 drop(struct keyd_connection *c)
 {
@@ -16,10 +30,30 @@ drop(struct keyd_connection *c)
 	*c->at = c->next;
 	if (c->next != NULL)
 		c->next->at = c->at;
-	k->nconnections--;
+	k->nconnections[c->link.kind]--;
 	loop_watch_remove(c->watch);
+	loop_timer_remove(c->deadline);
 	protocol_close(&c->link);
 	c->gone(c);
+}
+
+static void
+too_late(void *cookie)
+{
+	struct keyd_connection *c = cookie;
+
+	c->deadline = NULL;
+	log_notice("a connection is closed: its peer %s",
+	    c->closing ? "does not read" : "says nothing");
+	drop(c);
+}
+
+/* Without memory for the timer, nothing but the peer ends the connection. */
+static void
+allow(struct keyd_connection *c, uint64_t ms)
+{
+	loop_timer_remove(c->deadline);
+	c->deadline = loop_timer_add(c->keyd->loop, ms, too_late, c);
 }
 
 /*
@@ -37,8 +71,11 @@ ready(void *cookie, short revents)
 
 	if ((revents & POLLIN) != 0 && !c->closing) {
 		rc = protocol_next(&c->link, &m, &body, &e);
-		if (rc == 1)
+		if (rc == 1) {
+			loop_timer_remove(c->deadline);
+			c->deadline = NULL;
 			c->receive(c, &m, &body);
+		}
 		if (rc == HT_ERR_DATA)
 			log_notice("a connection is closed: %s", e.text);
 		if (rc < 0)
@@ -56,7 +93,8 @@ keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 	int rc;
 
 	c->keyd = k;
-	if (k->nconnections >= KEYD_CONNECTIONS) {
+	if (k->nconnections[kind] >= shares[kind] ||
+	    fd + SPARE_FILES >= k->files) {
 		(void)close(fd);
 		return ht_error_set(e, HT_ERR_TEMPORARY,
 		    "too many connections");
@@ -74,7 +112,9 @@ keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 	if (c->next != NULL)
 		c->next->at = &c->next;
 	k->connections = c;
-	k->nconnections++;
+	k->nconnections[kind]++;
+	if (kind != PROTOCOL_LINK_SSHD)
+		allow(c, GREETING);
 	return 0;
 }
 
@@ -93,6 +133,8 @@ keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
 void
 keyd_close(struct keyd_connection *c)
 {
+	if (!c->closing)
+		allow(c, FAREWELL);
 	c->closing = true;
 }
 
@@ -116,8 +158,8 @@ keyd_flush(struct keyd *k)
 			drop(c);
 			continue;
 		}
-		loop_watch_events(c->watch,
-		    (short)((c->closing ? 0 : POLLIN) | (more ? POLLOUT : 0)));
+		/* Who does not read is not heard: what we keep is bounded. */
+		loop_watch_events(c->watch, more ? POLLOUT : POLLIN);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,17 +210,16 @@ open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 
 /* Each connection may hold a spool. */
 static void
-raise_limits(void)
+raise_limits(struct keyd *k)
 {
 	struct rlimit files = { 4 * KEYD_CONNECTIONS, 4 * KEYD_CONNECTIONS };
-	struct rlimit now;
 
-	if (setrlimit(RLIMIT_NOFILE, &files) == 0)
-		return;
-	if (getrlimit(RLIMIT_NOFILE, &now) == 0) {
-		now.rlim_cur = now.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &now);
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 &&
+	    getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
+	k->files = files.rlim_cur < INT_MAX ? (int)files.rlim_cur : INT_MAX;
 }
 
 /* What is done as root, if root started us. */
@@ -251,7 +251,7 @@ prepare(struct process *p, const char *path, struct ht_error *e)
 	p->sockets = sockets_new(conf, e);
 	if (p->sockets == NULL)
 		return e->code;
-	raise_limits();
+	raise_limits(k);
 	if (RAND_bytes(k->ticket_key, sizeof(k->ticket_key)) != 1)
 		return ht_error_set(e, HT_ERR_INTERNAL, "no random numbers");
 	return 0;

@@ -23,8 +23,16 @@
 #include "protocol/messages.h"
 #include "store/store.h"
 
-/* Open connections of all kinds; more are closed at once. */
-#define KEYD_CONNECTIONS 2048
+/*
+ * Open connections; more are closed at once.  Each kind has a share that the
+ * others cannot use up: clients do not lock out administrators.
+ */
+#define KEYD_SIGNING 1792 /* shells of clients */
+#define KEYD_ADMINS 64
+#define KEYD_PRINCIPALS 128
+#define KEYD_SSHD 64
+#define KEYD_CONNECTIONS                                                       \
+	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
 
 struct failures;
 struct request;
@@ -41,6 +49,7 @@ struct keyd_connection {
 	    union protocol_body *body);          /* one message */
 	void (*gone)(struct keyd_connection *c); /* free what c is part of */
 	bool closing; /* no more is read; close once all is sent */
+	struct loop_timer *deadline; /* of its first message; of its end */
 	struct keyd_connection *next, **at;
 };
 
@@ -53,7 +62,8 @@ struct keyd {
 	uint8_t ticket_key[TICKET_KEY_SIZE];
 	int spool; /* the folder of spools */
 	struct keyd_connection *connections;
-	size_t nconnections;
+	size_t nconnections[PROTOCOL_LINK_KINDS];
+	int files; /* the number of descriptors that we may have */
 	struct request *requests; /* those that are open */
 	struct failures *failures;
 	bool clock_unset; /* said so in the journal already */
@@ -69,15 +79,18 @@ int keyd_main(const char *conf_path, int parent_fd, bool verbose);
 
 /*
  * Serve fd, which is taken over, as a connection of this kind; c is part of
- * what the caller allocated with receive and gone set.  HT_ERR_TEMPORARY with
- * too many connections, HT_ERR_INTERNAL; fd is closed then, gone not called.
+ * what the caller allocated with receive and gone set.  It is closed if
+ * nothing is said on it for a while (by sshd-sign's listener nothing need be).
+ * HT_ERR_TEMPORARY with too many connections, HT_ERR_INTERNAL; fd is closed
+ * then, gone not called.
  */
 int keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
     enum protocol_kind kind, struct ht_error *e);
 
 /*
  * Queue a message to c, which goes out after the commit.  What cannot be
- * queued closes c.  keyd_close closes c once all that is queued was sent.
+ * queued closes c.  keyd_close closes c once all that is queued was sent, or
+ * the peer had long enough to take it.
  */
 void keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
     const void *body, const int *fds, size_t nfds);

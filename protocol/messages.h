@@ -332,7 +332,8 @@ enum protocol_kind {
 	PROTOCOL_LINK_PRINCIPALS,
 	PROTOCOL_LINK_SSHD,
 	PROTOCOL_LINK_PARENT, /* keyd asks its parent */
-	PROTOCOL_LINK_TOKEN   /* keyd asks a worker */
+	PROTOCOL_LINK_TOKEN,  /* keyd asks a worker */
+	PROTOCOL_LINK_KINDS   /* how many there are */
 };
 
 enum protocol_state {

@@ -37,6 +37,7 @@ struct request {
 	struct token_job *job;
 	struct loop_timer *waiting;
 	struct commit_step release;
+	uint64_t output;                /* its size, once it is finished */
 	struct protocol_refuse refusal; /* status 0: none */
 	struct protocol_fail fail;      /* status 0: none; said while a token
 	                                   had the request */
@@ -121,8 +122,10 @@ note_fail(struct request *r, const struct protocol_fail *fail)
 	int status = fail->status >= 64 && fail->status <= 78
 	    ? (int)fail->status
 	    : -HT_ERR_INTERNAL;
+	uint64_t offset =
+	    fail->offset <= JOURNAL_SIZE_MAX ? fail->offset : HT_NO_OFFSET;
 
-	record_end(r, false, status, fail->code, fail->offset, fail->text);
+	record_end(r, false, status, fail->code, offset, fail->text);
 	if (r->connection != NULL)
 		keyd_say(r->connection, PROTOCOL_NOTED, r->tag, &number, NULL,
 		    0);
@@ -142,11 +145,11 @@ request_abandon(struct request *r)
 	struct ht_error e;
 
 	r->connection = NULL;
-	switch (r->phase) {
-	case QUEUED:
+	if (r->phase == QUEUED)
 		(void)token_cancel(r->job);
-		__attribute__((fallthrough));
+	switch (r->phase) {
 	case OPEN:
+	case QUEUED:
 	case SIGNED:
 		keyd_must(r->keyd,
 		    journal_aborted(s, r->number, "the connection was cut", &e),
@@ -275,8 +278,8 @@ go(struct request *r, const struct conf_profile *profile)
 	struct ht_error e;
 	int spool;
 
-	spool =
-	    openat(r->keyd->spool, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	spool = openat(r->keyd->spool, ".",
+	    O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 	if (spool < 0) {
 		(void)ht_error_errno(&e, "no spool");
 		give_up(r, "spool", &e);
@@ -310,6 +313,8 @@ request_begin(const struct request_peer *peer,
 	memcpy(r->description, begin->description, sizeof(r->description));
 	memcpy(r->url, begin->url, sizeof(r->url));
 	record_asked(r, begin);
+	if (rc == 0)
+		rc = identity_current(r->keyd, &r->who, &no);
 	if (rc == 0)
 		rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
 		    &no);
@@ -379,7 +384,8 @@ still_waiting(void *cookie)
 	    r->token);
 	r->waiting =
 	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
-	if (r->connection != NULL)
+	/* Who said FAIL waits for NOTED alone. */
+	if (r->connection != NULL && r->fail.status == 0)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
 }
 
@@ -408,6 +414,9 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	    r->der.len, &options, &r->signer, e);
 	if (rc < 0)
 		return rc;
+	if (r->decision.size > profile->max_size)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is larger than profile %s allows", r->profile);
 	file = cms_signer_file(r->signer);
 	if (strcmp(file->algorithm, conf_digest_text(profile->digest)) != 0)
 		return ht_error_set(e, HT_ERR_REFUSED,
@@ -600,10 +609,12 @@ request_output(struct request *r, const struct protocol_output *output)
 	struct keyd *k = r->keyd;
 	struct ht_error e;
 
-	if (r->phase != SIGNED || output->sha256.left != JOURNAL_SHA256) {
+	if (r->phase != SIGNED || output->sha256.left != JOURNAL_SHA256 ||
+	    output->size > JOURNAL_SIZE_MAX) {
 		keyd_close(r->connection);
 		return;
 	}
+	r->output = output->size;
 	keyd_must(k,
 	    journal_finished(k->store, r->number, output->size,
 	        output->sha256.p, &e),
@@ -619,6 +630,10 @@ request_delivered(struct request *r, uint64_t bytes)
 {
 	struct ht_error e;
 
+	if (bytes != r->output) {
+		keyd_close(r->connection);
+		return;
+	}
 	keyd_must(r->keyd,
 	    journal_delivered(r->keyd->store, r->number, bytes, &e), &e);
 	end(r);
@@ -627,17 +642,11 @@ request_delivered(struct request *r, uint64_t bytes)
 void
 request_fail(struct request *r, const struct protocol_fail *fail)
 {
-	switch (r->phase) {
-	case QUEUED:
-		if (!token_cancel(r->job))
-			break;
+	if (r->phase != HANDED &&
+	    (r->phase != QUEUED || token_cancel(r->job))) {
 		r->job = NULL;
-		__attribute__((fallthrough));
-	default:
 		note_fail(r, fail);
 		return;
-	case HANDED:
-		break;
 	}
 	/* A token has it: its answer is on record first. */
 	r->fail = *fail;

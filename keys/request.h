@@ -24,7 +24,7 @@ struct request_peer {
 };
 
 /*
- * BEGIN: "asked" is recorded, and GO said with a spool; or it is refused, on
+ * BEGIN, by somebody whose certificate is still valid: "asked" is recorded, and GO said with a spool; or it is refused, on
  * record, has ended, and the connection closes.  Later on, too, a refusal
  * closes the connection.  Never NULL: without memory the process ends.
  */

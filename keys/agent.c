@@ -10,6 +10,14 @@
 #include "keys/request.h"
 #include "lib/log.h"
 
+/* The most that the profiles of a WELCOME take, in bytes. */
+#define PROFILES_SIZE ((size_t)48 << 10)
+
+struct welcomed {
+	struct buf list;
+	size_t n;
+};
+
 /* One connection; its requests come one at a time. */
 struct agent {
 	struct keyd_connection c; /* first: the callbacks get this */
@@ -25,13 +33,18 @@ refuse(struct agent *a, uint32_t tag, const struct protocol_refuse *r)
 	keyd_close(&a->c);
 }
 
+/* As many as a WELCOME has room for; the others can be used all the same. */
 static void
 list_profile(void *cookie, const struct conf_profile *profile)
 {
-	struct buf *list = cookie;
+	struct welcomed *w = cookie;
+	size_t n = strlen(profile->name) + strlen(profile->text) + 8;
 
-	buf_text(list, profile->name);
-	buf_text(list, profile->text);
+	if (w->n == PROTOCOL_PROFILES_MAX || n > PROFILES_SIZE - w->list.len)
+		return;
+	w->n++;
+	buf_text(&w->list, profile->name);
+	buf_text(&w->list, profile->text);
 }
 
 static void
@@ -40,7 +53,7 @@ hello(struct agent *a, const struct msg *m, const struct protocol_hello *hello)
 	struct keyd *k = a->c.keyd;
 	struct protocol_welcome w;
 	struct protocol_refuse r;
-	struct buf list = BUF_INIT;
+	struct welcomed listed = { BUF_INIT, 0 };
 	const char *profile;
 	int rc;
 
@@ -59,12 +72,12 @@ hello(struct agent *a, const struct msg *m, const struct protocol_hello *hello)
 	(void)snprintf(w.name, sizeof(w.name), "%s", a->who.name);
 	profile = policy_default(k, &a->who);
 	(void)snprintf(w.profile, sizeof(w.profile), "%s", profile);
-	(void)policy_granted(k, &a->who, list_profile, &list);
-	w.profiles = buf_cursor(&list);
+	(void)policy_granted(k, &a->who, list_profile, &listed);
+	w.profiles = buf_cursor(&listed.list);
 	if (k->setup->conf->single_user)
 		memcpy(w.notice, "test", sizeof("test"));
 	keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
-	buf_free(&list);
+	buf_free(&listed.list);
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "keys/verbs.h"
 #include "lib/log.h"
+#include "lib/utf8.h"
 #include "store/clients.h"
 #include "store/journal.h"
 
@@ -105,6 +106,42 @@ put_escaped(struct buf *out, const char *text)
 	    log_escape(line, sizeof(line), text, strlen(text)));
 }
 
+/* The same, as a column. */
+static void
+put_column(struct buf *out, int width, const char *text)
+{
+	char line[256];
+
+	(void)log_escape(line, sizeof(line), text, strlen(text));
+	buf_format(out, "%-*s ", width, line);
+}
+
+/* JSON, on a line: what is not ASCII as RFC 8259 escapes it. */
+static void
+put_json(struct buf *out, const char *json)
+{
+	const uint8_t *p = (const uint8_t *)json;
+	size_t i, length, n = strlen(json);
+	uint32_t point;
+
+	for (i = 0; i < n; i += length) {
+		length = utf8_next(p + i, n - i, &point);
+		if (length == 0) {
+			length = 1;
+			point = 0xfffd;
+		}
+		if (point >= 0x20 && point < 0x7f)
+			buf_u8(out, (uint8_t)point);
+		else if (point < 0x10000)
+			buf_format(out, "\\u%04x", (unsigned int)point);
+		else
+			buf_format(out, "\\u%04x\\u%04x",
+			    0xd7c0 + (unsigned int)(point >> 10),
+			    0xdc00 + (unsigned int)(point & 0x3ff));
+	}
+	buf_u8(out, '\n');
+}
+
 static int
 say_profile_unknown(const struct admin_command *c, const char *profile,
     struct ht_error *e)
@@ -179,7 +216,7 @@ put_client(void *cookie, const struct client *client)
 	struct admin_command *c = cookie;
 
 	if (option(c, "json") != NULL)
-		buf_format(&c->out, "%s\n", client->json);
+		put_json(&c->out, client->json);
 	else
 		buf_format(&c->out, "%-20s %s%s\n", client->name,
 		    client->grants[0] != '\0' ? client->grants : "-",
@@ -325,7 +362,7 @@ put_certificate(void *cookie, const struct user_certificate *certificate)
 	struct admin_command *c = cookie;
 
 	if (option(c, "json") != NULL) {
-		buf_format(&c->out, "%s\n", certificate->json);
+		put_json(&c->out, certificate->json);
 		return 0;
 	}
 	buf_format(&c->out, "%-8llu %-20s until ",
@@ -405,12 +442,13 @@ put_row(void *cookie, const struct journal_row *row)
 	struct admin_command *c = cookie;
 
 	if (option(c, "json") != NULL) {
-		buf_format(&c->out, "%s\n", row->json);
+		put_json(&c->out, row->json);
 		return buf_failed(&c->out);
 	}
-	buf_format(&c->out, "%-6llu %s %-12s %-12s %-14s ",
-	    (unsigned long long)row->request, row->asked, row->client,
-	    row->profile, row->status);
+	buf_format(&c->out, "%-6llu %s %-12s ",
+	    (unsigned long long)row->request, row->asked, row->client);
+	put_column(&c->out, 12, row->profile);
+	put_column(&c->out, 14, row->status);
 	put_escaped(&c->out, row->name);
 	buf_u8(&c->out, ' ');
 	put_escaped(&c->out,
@@ -425,12 +463,12 @@ put_event(void *cookie, const struct journal_event *event)
 	struct admin_command *c = cookie;
 
 	if (option(c, "json") != NULL) {
-		buf_format(&c->out, "%s\n", event->json);
+		put_json(&c->out, event->json);
 		return buf_failed(&c->out);
 	}
-	buf_format(&c->out, "%-8llu %s %-18s %-12s ",
-	    (unsigned long long)event->sequence, event->at, event->kind,
-	    event->actor);
+	buf_format(&c->out, "%-8llu %s %-18s ",
+	    (unsigned long long)event->sequence, event->at, event->kind);
+	put_column(&c->out, 12, event->actor);
 	put_escaped(&c->out, event->detail);
 	buf_u8(&c->out, '\n');
 	return buf_failed(&c->out);
@@ -598,5 +636,11 @@ verbs_run(struct admin_command *c, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_USAGE, "usage: %s %s", v->words,
 		    v->args);
 	rc = check_options(v, c, e);
-	return rc < 0 ? rc : v->run(c, e);
+	if (rc == 0)
+		rc = v->run(c, e);
+	if (rc != ADMIN_LATER && buf_failed(&c->out) < 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "that is more than can be shown: ask for less, as with "
+		    "--limit");
+	return rc;
 }

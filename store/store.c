@@ -269,7 +269,8 @@ store_close(struct store *s)
 bool
 store_dirty(const struct store *s)
 {
-	return s->open;
+	/* A failure is something to commit: that is where it is noticed. */
+	return s->open || s->failure.code != 0;
 }
 
 int

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticode/spc.h"
 #include "lib/base64.h"
 #include "lib/proc.h"
 #include "tests/endpoint.h"
@@ -46,17 +47,17 @@ endpoint_make(void)
 
 	assert_non_null(getcwd(folder, sizeof(folder)));
 	assert_int_equal(RUN("openssl", "req", "-x509", "-newkey", "ec",
-			     "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-			     "-keyout", "key.pem", "-out", "chain.pem",
-			     "-days", "2", "-subj", "/CN=Test signer", "-addext",
-			     "extendedKeyUsage=codeSigning", "-addext",
-			     "keyUsage=critical,digitalSignature"),
+	                     "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+	                     "-keyout", "key.pem", "-out", "chain.pem", "-days",
+	                     "2", "-subj", "/CN=Test signer", "-addext",
+	                     "extendedKeyUsage=codeSigning", "-addext",
+	                     "keyUsage=critical,digitalSignature"),
 	    0);
 	assert_int_equal(RUN("ssh-keygen", "-q", "-t", "ed25519", "-N", "",
-			     "-C", "", "-f", "user_ca"),
+	                     "-C", "", "-f", "user_ca"),
 	    0);
 	assert_int_equal(RUN("ssh-keygen", "-q", "-t", "ed25519", "-N", "",
-			     "-C", "", "-f", "admin_ca"),
+	                     "-C", "", "-f", "admin_ca"),
 	    0);
 	n = snprintf(text, sizeof(text), configuration, folder, folder, folder,
 	    folder, folder, folder, folder);
@@ -64,10 +65,10 @@ endpoint_make(void)
 	scratch_write("htsign.conf", text, (size_t)n);
 }
 
-static void
-short_sleep(void)
+void
+endpoint_pause(unsigned int ms)
 {
-	struct timespec t = { 0, 10000000 };
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
 
 	(void)nanosleep(&t, NULL);
 }
@@ -96,9 +97,8 @@ try_admin(struct agent *a, struct ht_error *e)
 	return rc;
 }
 
-/* Connect to keyd as an administrator, waiting until it takes connections. */
-static void
-connect_admin(struct agent *a)
+void
+endpoint_connect_local(struct agent *a)
 {
 	struct ht_error e;
 	int tries;
@@ -106,7 +106,7 @@ connect_admin(struct agent *a)
 	for (tries = 0; tries < 1000; tries++) {
 		if (try_admin(a, &e) == 0)
 			return;
-		short_sleep();
+		endpoint_pause(10);
 	}
 	fail_msg("keyd does not start: %s", e.text);
 }
@@ -128,7 +128,7 @@ endpoint_start(void)
 		    "-c", conf, (char *)NULL);
 		_exit(127);
 	}
-	connect_admin(&a);
+	endpoint_connect_local(&a);
 	agent_close(&a);
 }
 
@@ -145,11 +145,81 @@ endpoint_stop(int signal)
 void
 endpoint_signal(int signal)
 {
-	int i;
-
 	(void)kill(keyd, signal);
-	for (i = 0; i < 20; i++)
-		short_sleep();
+	endpoint_pause(200);
+}
+
+/* The name of a process, and the letter of its state; see proc(5). */
+static char
+look_up(int pid, char name[32])
+{
+	char path[64], state = '?';
+	FILE *f;
+
+	name[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return state;
+	if (fscanf(f, "%*d (%31[^)]) %c", name, &state) != 2)
+		name[0] = '\0';
+	(void)fclose(f);
+	return state;
+}
+
+/* The process of that name that keyd's parent has started, or 0. */
+static int
+find_child(const char *name)
+{
+	char path[64], seen[32];
+	int pid, found = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+	    (int)keyd, (int)keyd);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fscanf(f, "%d", &pid) == 1) {
+		(void)look_up(pid, seen);
+		if (strcmp(seen, name) == 0)
+			found = pid;
+	}
+	(void)fclose(f);
+	return found;
+}
+
+bool
+endpoint_signal_worker(int signal)
+{
+	int pid = find_child("htsign-token");
+
+	return pid > 0 && kill(pid, signal) == 0;
+}
+
+static void
+copy(const char *from, const char *to)
+{
+	struct buf bytes = BUF_INIT;
+
+	scratch_read(from, &bytes);
+	scratch_write(to, bytes.data, bytes.len);
+	buf_free(&bytes);
+}
+
+void
+endpoint_copy_journal(const char *name)
+{
+	int pid = find_child("htsign-keyd");
+	char wal[64], seen[32];
+
+	assert_true(pid > 0);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	while (look_up(pid, seen) != 'T')
+		endpoint_pause(1);
+	(void)snprintf(wal, sizeof(wal), "%s-wal", name);
+	copy("state/journal.db", name);
+	copy("state/journal.db-wal", wal);
+	assert_int_equal(kill(pid, SIGCONT), 0);
 }
 
 static int
@@ -175,14 +245,39 @@ endpoint_admin(const char *command, const char *input, struct buf *out)
 		buf_text(&words, word);
 		command += used;
 	}
-	connect_admin(&a);
+	endpoint_connect_local(&a);
 	if (agent_command(&a, &words,
-		cursor_over(input, input == NULL ? 0 : strlen(input)), collect,
-		out, &done, &e) < 0)
+	        cursor_over(input, input == NULL ? 0 : strlen(input)), collect,
+	        out, &done, &e) < 0)
 		fail_msg("%s", e.text);
 	agent_close(&a);
 	buf_free(&words);
 	return (int)done.status;
+}
+
+static void
+new_key(void)
+{
+	(void)unlink("id");
+	(void)unlink("id.pub");
+	assert_int_equal(RUN("ssh-keygen", "-q", "-t", "ed25519", "-N", "",
+	                     "-C", "", "-f", "id"),
+	    0);
+}
+
+/* The blob in a line of a public key or certificate. */
+static void
+take_blob(struct buf *line, struct buf *blob)
+{
+	const char *space;
+
+	buf_u8(line, 0);
+	space = strchr((const char *)line->data, ' ');
+	assert_non_null(space);
+	assert_int_equal(
+	    base64_decode(cursor_over(space + 1, strcspn(space + 1, " \n")),
+	        BASE64_STANDARD, blob),
+	    0);
 }
 
 void
@@ -190,32 +285,22 @@ endpoint_certificate(const char *client, const char *options, struct buf *blob)
 {
 	struct buf key = BUF_INIT, line = BUF_INIT;
 	char command[256];
-	const char *space;
 
-	(void)unlink("id");
-	(void)unlink("id.pub");
-	assert_int_equal(RUN("ssh-keygen", "-q", "-t", "ed25519", "-N", "",
-			     "-C", "", "-f", "id"),
-	    0);
+	new_key();
 	scratch_read("id.pub", &key);
 	buf_u8(&key, 0);
 	(void)snprintf(command, sizeof(command), "issue %s %s", client,
 	    options);
-	assert_int_equal(
-	    endpoint_admin(command, (const char *)key.data, &line), 0);
-	buf_u8(&line, 0);
-	space = strchr((const char *)line.data, ' ');
-	assert_non_null(space);
-	assert_int_equal(base64_decode(cursor_over(space + 1,
-					   strcspn(space + 1, " \n")),
-			     BASE64_STANDARD, blob),
+	assert_int_equal(endpoint_admin(command, (const char *)key.data, &line),
 	    0);
+	take_blob(&line, blob);
 	buf_free(&key);
 	buf_free(&line);
 }
 
-int
-endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET])
+static int
+ticket_for(const char *user, const struct buf *blob,
+    char ticket[PROTOCOL_TICKET])
 {
 	union protocol_body body;
 	struct protocol_ask ask;
@@ -225,11 +310,11 @@ endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET])
 	char path[PATH_MAX + 32];
 
 	memset(&ask, 0, sizeof(ask));
-	(void)snprintf(ask.user, sizeof(ask.user), "sign");
+	(void)snprintf(ask.user, sizeof(ask.user), "%s", user);
 	ask.certificate = buf_cursor(blob);
 	(void)snprintf(path, sizeof(path), "%s/run/principals.sock", folder);
-	assert_int_equal(
-	    agent_connect(&a, path, PROTOCOL_LINK_PRINCIPALS, &e), 0);
+	assert_int_equal(agent_connect(&a, path, PROTOCOL_LINK_PRINCIPALS, &e),
+	    0);
 	assert_int_equal(
 	    protocol_send(&a.link, PROTOCOL_ASK, 1, &ask, NULL, 0, &e), 0);
 	assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e), 1);
@@ -240,8 +325,14 @@ endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET])
 }
 
 int
-endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
-    struct ht_error *e)
+endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET])
+{
+	return ticket_for("sign", blob, ticket);
+}
+
+static int
+greet(struct agent *a, enum protocol_kind kind, const struct buf *blob,
+    const char *ticket, struct ht_error *e)
 {
 	struct protocol_welcome welcome;
 	struct protocol_hello hello;
@@ -256,11 +347,20 @@ endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
 	(void)snprintf(hello.ticket, sizeof(hello.ticket), "%s", ticket);
 	(void)snprintf(hello.peer, sizeof(hello.peer), "192.0.2.7");
 	hello.certificate = buf_cursor(blob);
-	(void)snprintf(path, sizeof(path), "%s/run/agent.sock", folder);
-	assert_int_equal(agent_connect(a, path, PROTOCOL_LINK_SIGN, e), 0);
+	(void)snprintf(path, sizeof(path), "%s/run/%s", folder,
+	    kind == PROTOCOL_LINK_ADMIN ? PROTOCOL_SOCKET_ADMIN
+	                                : PROTOCOL_SOCKET_SIGN);
+	assert_int_equal(agent_connect(a, path, kind, e), 0);
 	rc = agent_greet(a, &hello, &welcome, &profiles, e);
 	buf_free(&profiles);
 	return rc;
+}
+
+int
+endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
+    struct ht_error *e)
+{
+	return greet(a, PROTOCOL_LINK_SIGN, blob, ticket, e);
 }
 
 void
@@ -276,14 +376,89 @@ endpoint_connect(struct agent *a)
 	buf_free(&blob);
 }
 
+void
+endpoint_content(struct buf *der)
+{
+	struct spc_digest digest = { "sha256", { 1, 2, 3 }, 32 };
+	struct ht_error e;
+
+	assert_int_equal(spc_encode("pe", &digest, der, &e), 0);
+}
+
+int
+endpoint_begin(struct agent *a, const char *profile, struct ht_error *e)
+{
+	struct protocol_begin begin;
+	struct protocol_go go;
+	int spool, rc;
+
+	memset(&begin, 0, sizeof(begin));
+	begin.size = PROTOCOL_SIZE_UNKNOWN;
+	(void)snprintf(begin.profile, sizeof(begin.profile), "%s", profile);
+	(void)snprintf(begin.description, sizeof(begin.description), "My App");
+	rc = agent_begin(a, &begin, &go, &spool, e);
+	if (rc == 0) {
+		assert_true(spool >= 0);
+		assert_int_equal(write(spool, "x", 1), 1);
+		(void)close(spool);
+	}
+	return rc;
+}
+
+int
+endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
+    struct ht_error *e)
+{
+	static const uint8_t sha256[32];
+	struct protocol_content content;
+	char certificate[PROTOCOL_NAME];
+
+	memset(&content, 0, sizeof(content));
+	content.kind = PROTOCOL_KIND_SPC;
+	(void)snprintf(content.format, sizeof(content.format), "pe");
+	content.size = 1024;
+	content.sha256 = cursor_over(sha256, sizeof(sha256));
+	return agent_content(a, &content, der, NULL, NULL, pkcs7, certificate,
+	    e);
+}
+
+void
+endpoint_role_certificate(const char *role, struct buf *blob)
+{
+	struct buf line = BUF_INIT;
+	char principal[64];
+
+	new_key();
+	(void)snprintf(principal, sizeof(principal), "role:%s", role);
+	assert_int_equal(RUN("ssh-keygen", "-q", "-s", "admin_ca", "-I",
+	                     "ann/7", "-z", "7", "-n", principal, "-V", "+1h",
+	                     "id.pub"),
+	    0);
+	scratch_read("id-cert.pub", &line);
+	take_blob(&line, blob);
+	buf_free(&line);
+}
+
+void
+endpoint_connect_role(struct agent *a, const char *role)
+{
+	struct buf blob = BUF_INIT;
+	char ticket[PROTOCOL_TICKET];
+	struct ht_error e;
+
+	endpoint_role_certificate(role, &blob);
+	assert_int_equal(ticket_for("admin", &blob, ticket), 0);
+	assert_int_equal(greet(a, PROTOCOL_LINK_ADMIN, &blob, ticket, &e), 0);
+	buf_free(&blob);
+}
+
 bool
 endpoint_last_row_holds(const char *text)
 {
 	struct buf out = BUF_INIT;
 	bool holds;
 
-	assert_int_equal(endpoint_admin("log --json --limit=1", NULL, &out),
-	    0);
+	assert_int_equal(endpoint_admin("log --json --limit=1", NULL, &out), 0);
 	buf_u8(&out, 0);
 	holds = strstr((const char *)out.data, text) != NULL;
 	if (!holds)

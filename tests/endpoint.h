@@ -29,6 +29,19 @@ int endpoint_stop(int signal);
 void endpoint_signal(int signal);
 
 /*
+ * The same to its token worker, if there is one now; and wait that many
+ * milliseconds.
+ */
+bool endpoint_signal_worker(int signal);
+void endpoint_pause(unsigned int ms);
+
+/*
+ * Copy the journal as it is on disk at this moment, whatever keyd is about to
+ * write.
+ */
+void endpoint_copy_journal(const char *name);
+
+/*
  * Run an administrator's command through the admin socket, with input or NULL
  * as its standard input.  Returns its status; what it printed is in out, which
  * may be NULL.
@@ -51,13 +64,35 @@ int endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET]);
  * Connect to the signing socket and say HELLO with these; what agent_greet
  * returns.
  */
-int endpoint_greet(struct agent *a, const struct buf *blob,
-    const char *ticket, struct ht_error *e);
+int endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
+    struct ht_error *e);
 
 /*
  * The same with everything as it should be; failing fails the test.
  */
 void endpoint_connect(struct agent *a);
+
+/*
+ * Connect to the administrators' socket: as one who is local, waiting until
+ * keyd takes connections; or with a certificate for "admin" or "auditor",
+ * which endpoint_role_certificate makes.
+ */
+void endpoint_connect_local(struct agent *a);
+void endpoint_role_certificate(const char *role, struct buf *blob);
+void endpoint_connect_role(struct agent *a, const char *role);
+
+/*
+ * Content that keyd signs: of a PE file with an invented digest.
+ */
+void endpoint_content(struct buf *der);
+
+/*
+ * BEGIN under this profile, with a description; the spool is tried and closed.
+ * CONTENT with this DER.  What agent_begin and agent_content return.
+ */
+int endpoint_begin(struct agent *a, const char *profile, struct ht_error *e);
+int endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
+    struct ht_error *e);
 
 /*
  * Whether the journal, as `log --json` shows it, ends with a row that holds

@@ -18,7 +18,6 @@
 
 #include "authenticode/init.h"
 #include "authenticode/pkcs7.h"
-#include "authenticode/spc.h"
 #include "lib/proc.h"
 #include "tests/endpoint.h"
 #include "tests/scratch.h"
@@ -46,75 +45,27 @@ leave(void **state)
 	return scratch_leave(state) != 0 || status != 0;
 }
 
-/* Content that keyd signs: of a PE file with an invented digest. */
-static void
-make_content(struct buf *der)
-{
-	struct spc_digest digest = { "sha256", { 1, 2, 3 }, 32 };
-	struct ht_error e;
-
-	assert_int_equal(spc_encode("pe", &digest, der, &e), 0);
-}
-
-static int
-begin(struct agent *a, const char *profile, struct ht_error *e)
-{
-	struct protocol_begin begin;
-	struct protocol_go go;
-	int spool, rc;
-
-	memset(&begin, 0, sizeof(begin));
-	begin.size = PROTOCOL_SIZE_UNKNOWN;
-	(void)snprintf(begin.profile, sizeof(begin.profile), "%s", profile);
-	(void)snprintf(begin.description, sizeof(begin.description), "My App");
-	rc = agent_begin(a, &begin, &go, &spool, e);
-	if (rc == 0) {
-		assert_true(spool >= 0);
-		assert_int_equal(write(spool, "x", 1), 1);
-		(void)close(spool);
-	}
-	return rc;
-}
-
-static int
-send_content(struct agent *a, struct cursor der, struct buf *pkcs7,
-    struct ht_error *e)
-{
-	static const uint8_t sha256[32];
-	struct protocol_content content;
-	char certificate[PROTOCOL_NAME];
-
-	memset(&content, 0, sizeof(content));
-	content.kind = PROTOCOL_KIND_SPC;
-	(void)snprintf(content.format, sizeof(content.format), "pe");
-	content.size = 1024;
-	content.sha256 = cursor_over(sha256, sizeof(sha256));
-	return agent_content(a, &content, der, NULL, NULL, pkcs7, certificate,
-	    e);
-}
-
 static void
 a_request_goes_through_and_is_on_record(void **state)
 {
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048,
-		{ sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct agent a;
 	int again;
 
 	(void)state;
-	make_content(&der);
+	endpoint_content(&der);
 	endpoint_connect(&a);
 	for (again = 0; again < 2; again++) {
 		buf_reset(&pkcs7);
-		assert_int_equal(begin(&a, "test", &e), 0);
+		assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 		assert_true(endpoint_last_row_holds("\"asked\""));
 		assert_int_equal(
-		    send_content(&a, buf_cursor(&der), &pkcs7, &e), 0);
+		    endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
 		assert_int_equal(pkcs7_postflight(pkcs7.data, pkcs7.len,
-				     der.data, der.len, &e),
+		                     der.data, der.len, &e),
 		    0);
 		assert_true(endpoint_last_row_holds("\"signed\""));
 		assert_int_equal(agent_output(&a, &output, &e), 0);
@@ -136,11 +87,11 @@ content_that_is_not_spc_is_never_signed(void **state)
 	struct agent a;
 
 	(void)state;
-	make_content(&der);
+	endpoint_content(&der);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	der.data[der.len - 40] ^= 1;
-	assert_int_equal(send_content(&a, buf_cursor(&der), &pkcs7, &e),
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e),
 	    HT_ERR_DATA);
 	assert_true(a.refused);
 	assert_int_equal(pkcs7.len, 0);
@@ -161,7 +112,8 @@ what_is_not_granted_is_refused_with_a_row(void **state)
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		endpoint_connect(&a);
-		assert_int_equal(begin(&a, profiles[i], &e), HT_ERR_DENIED);
+		assert_int_equal(endpoint_begin(&a, profiles[i], &e),
+		    HT_ERR_DENIED);
 		assert_true(a.refusal.number > 0);
 		agent_close(&a);
 		assert_true(endpoint_last_row_holds("\"refused\""));
@@ -177,14 +129,14 @@ a_cut_is_on_record(void **state)
 	struct agent a;
 
 	(void)state;
-	make_content(&der);
+	endpoint_content(&der);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	agent_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
-	assert_int_equal(send_content(&a, buf_cursor(&der), &pkcs7, &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
 	agent_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	buf_free(&der);
@@ -203,9 +155,9 @@ a_failure_of_the_shell_is_on_record(void **state)
 	assert_int_equal(agent_fail(&a, &why, "format", &e), 0);
 	assert_true(a.number > 0);
 	assert_true(endpoint_last_row_holds("no MZ"));
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_int_equal(agent_fail(&a, &why, "format", &e), 0);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	agent_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
@@ -249,10 +201,9 @@ a_revoked_certificate_gets_nothing(void **state)
 	assert_int_equal(endpoint_ticket(&blob, ticket), 0);
 	assert_int_equal(endpoint_greet(&open, &blob, ticket, &e), 0);
 	assert_int_equal(endpoint_admin("revoke ci", NULL, NULL), 0);
-	assert_int_equal(begin(&open, "test", &e), HT_ERR_DENIED);
+	assert_int_equal(endpoint_begin(&open, "test", &e), HT_ERR_DENIED);
 	agent_close(&open);
-	assert_int_equal(endpoint_greet(&a, &blob, ticket, &e),
-	    HT_ERR_DENIED);
+	assert_int_equal(endpoint_greet(&a, &blob, ticket, &e), HT_ERR_DENIED);
 	assert_non_null(strstr(e.text, "revoked"));
 	agent_close(&a);
 	buf_free(&blob);
@@ -262,17 +213,16 @@ static void
 revoked_between_signature_and_release_nothing_is_released(void **state)
 {
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048,
-		{ sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct agent a;
 
 	(void)state;
-	make_content(&der);
+	endpoint_content(&der);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
-	assert_int_equal(send_content(&a, buf_cursor(&der), &pkcs7, &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
 	assert_int_equal(endpoint_admin("revoke ci", NULL, NULL), 0);
 	assert_int_equal(agent_output(&a, &output, &e), HT_ERR_DENIED);
 	agent_close(&a);
@@ -292,8 +242,8 @@ too_many_open_requests_are_told_to_come_back(void **state)
 	for (i = 0; i < 4; i++)
 		endpoint_connect(&a[i]);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(begin(&a[i], "test", &e), 0);
-	assert_int_equal(begin(&a[3], "test", &e), HT_ERR_TEMPORARY);
+		assert_int_equal(endpoint_begin(&a[i], "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a[3], "test", &e), HT_ERR_TEMPORARY);
 	assert_true(a[3].refusal.retry > 0);
 	for (i = 0; i < 4; i++)
 		agent_close(&a[i]);
@@ -329,10 +279,9 @@ messages_out_of_turn_close_the_connection(void **state)
 
 	(void)state;
 	endpoint_connect(&a);
+	assert_int_equal(protocol_encode(PROTOCOL_OUTPUT, &output, &bytes), 0);
 	assert_int_equal(
-	    protocol_encode(PROTOCOL_OUTPUT, &output, &bytes), 0);
-	assert_int_equal(msg_queue(a.link.channel, PROTOCOL_OUTPUT, 1, &bytes,
-			     NULL, 0, &e),
+	    msg_queue(a.link.channel, PROTOCOL_OUTPUT, 1, &bytes, NULL, 0, &e),
 	    0);
 	assert_int_equal(msg_drain(a.link.channel, &e), 0);
 	assert_int_equal(msg_wait(a.link.channel, &m, 5000, &e),
@@ -368,7 +317,7 @@ a_restart_ends_what_was_open_on_record(void **state)
 
 	(void)state;
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	(void)endpoint_stop(SIGKILL);
 	endpoint_start();
 	assert_int_equal(agent_check(&a, &e), HT_ERR_UNAVAILABLE);
@@ -398,7 +347,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	buf_format(&text, "nonsense = 1;\n");
 	replace_configuration(&text);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	agent_close(&a);
 	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 64);
 	buf_reset(&text);
@@ -408,7 +357,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	replace_configuration(&text);
 	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 0);
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "late", &e), 0);
+	assert_int_equal(endpoint_begin(&a, "late", &e), 0);
 	agent_close(&a);
 	buf_free(&old);
 	buf_free(&text);
@@ -422,10 +371,10 @@ write_future_event(void)
 
 	assert_int_equal(sqlite3_open("state/journal.db", &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
-			     "INSERT INTO event (at, kind, actor, detail) "
-			     "VALUES ((unixepoch() + 120) * 1000000, "
-			     "'started', '', '{}')",
-			     NULL, NULL, NULL),
+	                     "INSERT INTO event (at, kind, actor, detail) "
+	                     "VALUES ((unixepoch() + 120) * 1000000, "
+	                     "'started', '', '{}')",
+	                     NULL, NULL, NULL),
 	    SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
@@ -441,7 +390,7 @@ with_the_clock_set_back_nothing_is_signed(void **state)
 	write_future_event();
 	endpoint_start();
 	endpoint_connect(&a);
-	assert_int_equal(begin(&a, "test", &e), HT_ERR_UNAVAILABLE);
+	assert_int_equal(endpoint_begin(&a, "test", &e), HT_ERR_UNAVAILABLE);
 	assert_non_null(strstr(e.text, "clock"));
 	agent_close(&a);
 	assert_true(endpoint_last_row_holds("\"refused\""));

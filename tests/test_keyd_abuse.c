@@ -1,0 +1,468 @@
+/*
+ * htsign-keyd against peers that know its protocol and use it badly: a shell
+ * that was taken over, one that never reads, more of them than there is room
+ * for.  It goes on serving the others, and what happened is on record.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "authenticode/init.h"
+#include "tests/endpoint.h"
+#include "tests/scratch.h"
+
+/* More than all of clients' shells may have. */
+#define CROWD 2100
+
+static int
+enter(void **state)
+{
+	struct ht_error e;
+
+	if (scratch_enter(state) != 0 || authenticode_init(&e) < 0)
+		return 1;
+	endpoint_make();
+	endpoint_start();
+	assert_int_equal(endpoint_admin("client add ci", NULL, NULL), 0);
+	assert_int_equal(endpoint_admin("grant ci test", NULL, NULL), 0);
+	return 0;
+}
+
+static int
+leave(void **state)
+{
+	int status = endpoint_stop(SIGTERM);
+
+	return scratch_leave(state) != 0 || status != 0;
+}
+
+static void
+say(struct agent *a, enum protocol_type type, const void *body)
+{
+	struct ht_error e;
+
+	assert_int_equal(protocol_send(&a->link, type, 1, body, NULL, 0, &e),
+	    0);
+}
+
+/* Wait until keyd has closed the connection, whatever it says before. */
+static void
+await_end(struct agent *a)
+{
+	struct ht_error e;
+	struct msg m;
+	int rc;
+
+	while ((rc = msg_wait(a->link.channel, &m, 5000, &e)) == 1)
+		msg_close_fds(&m);
+	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
+	assert_null(strstr(e.text, "in time"));
+	agent_close(a);
+}
+
+static bool
+printed_holds(const char *command, const char *text)
+{
+	struct buf out = BUF_INIT;
+	bool holds;
+
+	assert_int_equal(endpoint_admin(command, NULL, &out), 0);
+	buf_u8(&out, 0);
+	holds = strstr((const char *)out.data, text) != NULL;
+	if (!holds)
+		print_message("%s", (const char *)out.data);
+	buf_free(&out);
+	return holds;
+}
+
+/* --- numbers ----------------------------------------------------------- */
+
+static void
+sign(struct agent *a)
+{
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
+	struct ht_error e;
+
+	endpoint_content(&der);
+	endpoint_connect(a);
+	assert_int_equal(endpoint_begin(a, "test", &e), 0);
+	assert_int_equal(endpoint_sign(a, buf_cursor(&der), &pkcs7, &e), 0);
+	buf_free(&der);
+	buf_free(&pkcs7);
+}
+
+static void
+a_size_beyond_the_limit_is_refused_with_the_content(void **state)
+{
+	static const uint64_t sizes[] = { 1000001, UINT64_C(1) << 63,
+		UINT64_MAX };
+	static const uint8_t sha256[32];
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
+	struct protocol_content content;
+	char certificate[PROTOCOL_NAME];
+	struct ht_error e;
+	struct agent a;
+	size_t i;
+
+	(void)state;
+	endpoint_content(&der);
+	for (i = 0; i < 3; i++) {
+		memset(&content, 0, sizeof(content));
+		(void)snprintf(content.format, sizeof(content.format), "pe");
+		content.size = sizes[i];
+		content.sha256 = cursor_over(sha256, sizeof(sha256));
+		endpoint_connect(&a);
+		assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+		assert_int_equal(agent_content(&a, &content, buf_cursor(&der),
+		                     NULL, NULL, &pkcs7, certificate, &e),
+		    HT_ERR_REFUSED);
+		agent_close(&a);
+		assert_true(endpoint_last_row_holds("\"failed\""));
+	}
+	buf_free(&der);
+}
+
+static void
+an_output_beyond_all_sizes_ends_the_connection(void **state)
+{
+	static const uint8_t sha256[32];
+	struct protocol_output output = { UINT64_C(1) << 63,
+		{ sha256, sizeof(sha256) } };
+	struct agent a;
+
+	(void)state;
+	sign(&a);
+	say(&a, PROTOCOL_OUTPUT, &output);
+	await_end(&a);
+	assert_true(endpoint_last_row_holds("\"aborted\""));
+	assert_true(endpoint_last_row_holds("cut"));
+}
+
+static void
+delivered_is_all_of_it(void **state)
+{
+	static const uint64_t bytes[] = { 0, 2047, 2049, UINT64_MAX };
+	static const uint8_t sha256[32];
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct protocol_delivered delivered;
+	struct ht_error e;
+	struct agent a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		sign(&a);
+		assert_int_equal(agent_output(&a, &output, &e), 0);
+		delivered.bytes = bytes[i];
+		say(&a, PROTOCOL_DELIVERED, &delivered);
+		await_end(&a);
+		assert_true(endpoint_last_row_holds("\"undelivered\""));
+	}
+}
+
+static void
+an_offset_beyond_all_sizes_is_none(void **state)
+{
+	struct protocol_fail fail;
+	union protocol_body body;
+	struct ht_error e;
+	struct agent a;
+	struct msg m;
+	int again;
+
+	(void)state;
+	endpoint_connect(&a);
+	memset(&fail, 0, sizeof(fail));
+	fail.status = 7000;
+	fail.offset = UINT64_MAX - 1;
+	for (again = 0; again < 2; again++) {
+		if (again == 1)
+			assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+		say(&a, PROTOCOL_FAIL, &fail);
+		assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e),
+		    1);
+		assert_int_equal(m.type, PROTOCOL_NOTED);
+		assert_true(endpoint_last_row_holds("\"failed\""));
+		assert_true(endpoint_last_row_holds("\"exit\":70"));
+	}
+	agent_close(&a);
+}
+
+/* --- words ------------------------------------------------------------- */
+
+/* Bytes that a terminal would obey; U+009B and U+202E among them. */
+#define EVIL                                                                   \
+	"\033[2J\r\x7f\xc2\x9b"                                                \
+	"31m\xe2\x80\xae\xff"
+
+static bool
+is_plain(struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < out->len; i++)
+		if ((out->data[i] < ' ' && out->data[i] != '\n') ||
+		    out->data[i] == 0x7f)
+			return false;
+	buf_u8(out, 0);
+	return strstr((const char *)out->data, "\xc2\x9b") == NULL &&
+	    strstr((const char *)out->data, "\xe2\x80\xae") == NULL;
+}
+
+static void
+what_a_client_wrote_is_escaped_in_lists(void **state)
+{
+	static const char *const lists[] = { "log", "log --json", "events",
+		"events --json" };
+	struct protocol_begin begin;
+	struct buf out = BUF_INIT;
+	struct protocol_go go;
+	struct ht_error e;
+	struct agent a;
+	int spool;
+	size_t i;
+
+	(void)state;
+	memset(&begin, 0, sizeof(begin));
+	begin.size = PROTOCOL_SIZE_UNKNOWN;
+	memcpy(begin.profile, EVIL, sizeof(EVIL));
+	memcpy(begin.description, EVIL, sizeof(EVIL));
+	memcpy(begin.url, EVIL, sizeof(EVIL));
+	memcpy(begin.name, EVIL, sizeof(EVIL));
+	endpoint_connect(&a);
+	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
+	    HT_ERR_DENIED);
+	agent_close(&a);
+	for (i = 0; i < 4; i++) {
+		buf_reset(&out);
+		assert_int_equal(endpoint_admin(lists[i], NULL, &out), 0);
+		assert_true(is_plain(&out));
+	}
+	assert_true(printed_holds("log --json --limit=1",
+	    "\\u001b[2J\\r\\u007f\\u009b31m\\u202e\\ufffd"));
+	buf_free(&out);
+}
+
+/* --- order ------------------------------------------------------------- */
+
+static void
+fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
+{
+	static const uint8_t sha256[32];
+	struct protocol_content content;
+	struct buf der = BUF_INIT;
+	struct protocol_part part;
+	struct protocol_fail fail;
+	union protocol_body body;
+	struct ht_error e;
+	struct agent a;
+	struct msg m;
+
+	(void)state;
+	endpoint_content(&der);
+	part.bytes = buf_cursor(&der);
+	memset(&content, 0, sizeof(content));
+	(void)snprintf(content.format, sizeof(content.format), "pe");
+	content.sha256 = cursor_over(sha256, sizeof(sha256));
+	content.length = (uint32_t)der.len;
+	memset(&fail, 0, sizeof(fail));
+	fail.status = 65;
+	endpoint_connect(&a);
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+	assert_true(endpoint_signal_worker(SIGSTOP));
+	say(&a, PROTOCOL_CONTENT, &content);
+	say(&a, PROTOCOL_PART, &part);
+	endpoint_pause(500);
+	say(&a, PROTOCOL_FAIL, &fail);
+	endpoint_pause(2500); /* past the first WAIT */
+	assert_true(endpoint_last_row_holds("\"decided\""));
+	assert_true(endpoint_signal_worker(SIGCONT));
+	assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_NOTED);
+	assert_true(endpoint_last_row_holds("\"failed\""));
+	assert_true(endpoint_last_row_holds("\"pkcs7_size\""));
+	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
+	agent_close(&a);
+	buf_free(&der);
+}
+
+/* --- who may still, and who may not ------------------------------------ */
+
+static void
+an_expired_certificate_begins_nothing_on_an_open_connection(void **state)
+{
+	struct buf blob = BUF_INIT;
+	char ticket[PROTOCOL_TICKET];
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	endpoint_certificate("ci", "--ttl=3s", &blob);
+	assert_int_equal(endpoint_ticket(&blob, ticket), 0);
+	assert_int_equal(endpoint_greet(&a, &blob, ticket, &e), 0);
+	endpoint_pause(3200);
+	assert_int_equal(endpoint_begin(&a, "test", &e), HT_ERR_DENIED);
+	assert_string_equal(a.refusal.code, "expired");
+	agent_close(&a);
+	assert_true(endpoint_last_row_holds("\"refused\""));
+	buf_free(&blob);
+}
+
+static void
+a_foreign_ticket_is_counted(void **state)
+{
+	struct buf one = BUF_INIT, two = BUF_INIT;
+	char ticket[PROTOCOL_TICKET];
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	endpoint_certificate("ci", "", &one);
+	endpoint_certificate("ci", "", &two);
+	assert_int_equal(endpoint_ticket(&one, ticket), 0);
+	assert_int_equal(endpoint_greet(&a, &two, ticket, &e), HT_ERR_DENIED);
+	agent_close(&a);
+	assert_true(printed_holds("events --limit=1", "ticket-foreign"));
+	assert_true(printed_holds("events --limit=1", "192.0.2.0/24"));
+	buf_free(&one);
+	buf_free(&two);
+}
+
+static void
+what_an_auditor_may_not_is_on_record(void **state)
+{
+	struct protocol_done done;
+	struct buf words = BUF_INIT;
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	endpoint_connect_role(&a, "auditor");
+	buf_text(&words, "revoke");
+	buf_text(&words, "ci");
+	assert_int_equal(agent_command(&a, &words, cursor_over(NULL, 0), NULL,
+	                     NULL, &done, &e),
+	    0);
+	assert_int_equal(done.status, 77);
+	agent_close(&a);
+	assert_true(printed_holds("events --limit=1", "refused-command"));
+	assert_true(printed_holds("events --limit=1", "auditor"));
+	buf_free(&words);
+}
+
+/* --- crowds, and who does not read ------------------------------------- */
+
+static int
+connect_silently(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX,
+		.sun_path = "run/agent.sock" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+static void
+a_crowd_of_shells_does_not_lock_out_administrators(void **state)
+{
+	struct rlimit files;
+	static int fd[CROWD];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_cur < CROWD + 100)
+		skip();
+	for (i = 0; i < CROWD; i++)
+		fd[i] = connect_silently();
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+	for (i = 0; i < CROWD; i++)
+		(void)close(fd[i]);
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+}
+
+/* Send commands without an end and without reading; true once keyd is deaf. */
+static bool
+is_deaf(struct agent *a)
+{
+	static uint8_t filling[50000];
+	struct pollfd out = { agent_fd(a), POLLOUT, 0 };
+	struct protocol_command command;
+	struct buf words = BUF_INIT, bytes = BUF_INIT;
+	struct ht_error e;
+	bool deaf = false;
+	int i;
+
+	buf_text(&words, "help");
+	command.words = buf_cursor(&words);
+	command.input = cursor_over(filling, sizeof(filling));
+	assert_int_equal(protocol_encode(PROTOCOL_COMMAND, &command, &bytes),
+	    0);
+	for (i = 0; i < 2000 && !deaf; i++) {
+		assert_int_equal(msg_queue(a->link.channel, PROTOCOL_COMMAND, 1,
+		                     &bytes, NULL, 0, &e),
+		    0);
+		while (msg_pending(a->link.channel) && !deaf) {
+			assert_int_equal(msg_flush(a->link.channel, &e), 0);
+			deaf = msg_pending(a->link.channel) &&
+			    poll(&out, 1, 1000) == 0;
+		}
+	}
+	buf_free(&words);
+	buf_free(&bytes);
+	return deaf;
+}
+
+static void
+who_does_not_read_is_not_heard(void **state)
+{
+	struct agent a;
+
+	(void)state;
+	endpoint_connect_local(&a);
+	assert_true(is_deaf(&a));
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+	agent_close(&a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_size_beyond_the_limit_is_refused_with_the_content),
+		cmocka_unit_test(
+		    an_output_beyond_all_sizes_ends_the_connection),
+		cmocka_unit_test(delivered_is_all_of_it),
+		cmocka_unit_test(an_offset_beyond_all_sizes_is_none),
+		cmocka_unit_test(what_a_client_wrote_is_escaped_in_lists),
+		cmocka_unit_test(
+		    fail_while_the_token_is_slow_is_noted_when_it_answers),
+		cmocka_unit_test(
+		    an_expired_certificate_begins_nothing_on_an_open_connection),
+		cmocka_unit_test(a_foreign_ticket_is_counted),
+		cmocka_unit_test(what_an_auditor_may_not_is_on_record),
+		cmocka_unit_test(
+		    a_crowd_of_shells_does_not_lock_out_administrators),
+		cmocka_unit_test(who_does_not_read_is_not_heard),
+	};
+
+	return cmocka_run_group_tests(tests, enter, leave);
+}

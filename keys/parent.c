@@ -18,6 +18,15 @@
 
 #define WORKERS_MAX 64
 
+/*
+ * Processes at a time: a killed one may hang in the kernel for a while before
+ * it ends, and the next is there already.
+ */
+#define CHILDREN_MAX (4 * WORKERS_MAX)
+
+/* Messages of keyd's before our children and signals have their turn. */
+#define MESSAGES_AT_ONCE 16
+
 /* How long keyd may take to end what it does after SIGTERM. */
 #define DRAIN 15000U /* ms */
 
@@ -42,9 +51,11 @@ struct parent {
 	const struct parent_options *options;
 	struct loop *loop;
 	struct child_list children;
+	size_t nchildren;
 	struct child *keyd;                 /* or NULL */
 	struct child *workers[WORKERS_MAX]; /* or NULL */
-	uint32_t nworkers;                  /* as READY says */
+	bool told;                          /* READY has come: once a link */
+	uint32_t nworkers;                  /* as it says */
 	uid_t uid;
 	gid_t gid;
 	struct protocol_link link;
@@ -72,6 +83,7 @@ collect(struct child *c)
 	while (waitpid(c->pid, &status, WNOHANG) < 0 && errno == EINTR)
 		;
 	TAILQ_REMOVE(&c->parent->children, c, entry);
+	c->parent->nchildren--;
 	loop_watch_remove(c->watch);
 	(void)close(c->pidfd);
 	free(c);
@@ -146,6 +158,7 @@ start_child(struct parent *p, const char *const *argv, uid_t uid, gid_t gid,
 	}
 	c->parent = p;
 	TAILQ_INSERT_TAIL(&p->children, c, entry);
+	p->nchildren++;
 	(void)close(pair[1]);
 	*fd = pair[0];
 	return c;
@@ -170,6 +183,9 @@ start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
 	const char *argv[3] = { program, NULL, NULL };
 	int rc;
 
+	if (p->nchildren >= CHILDREN_MAX)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "too many that were killed have not ended yet");
 	if (p->options->to_syslog)
 		argv[1] = "--syslog";
 	rc = proc_program("htsign-token", program, sizeof(program), e);
@@ -213,19 +229,36 @@ spawn(struct parent *p, uint32_t index, struct ht_error *e)
 	rc = protocol_queue(&p->link, PROTOCOL_SPAWNED, 0, &body, &fd, 1, e);
 	(void)close(fd);
 	if (rc == 0)
-		rc = msg_drain(p->link.channel, e);
+		rc = msg_flush(p->link.channel, e);
+	/* Few and short: they fit, unless nobody reads them. */
+	if (rc == 0 && msg_pending(p->link.channel))
+		rc = ht_error_set(e, HT_ERR_DATA, "it does not read");
 	return rc;
+}
+
+/*
+ * No change at all is for a keyd that made none itself.  Anything else changes
+ * both, and to nothing of root's.
+ */
+static bool
+may_be(uint32_t uid, uint32_t gid)
+{
+	const uint32_t same = UINT32_MAX;
+
+	if (uid == same && gid == same)
+		return true;
+	return uid != 0 && gid != 0 && uid != same && gid != same;
 }
 
 static int
 get_ready(struct parent *p, const struct protocol_ready *ready,
     struct ht_error *e)
 {
-	if (p->nworkers != 0 || ready->tokens > WORKERS_MAX)
+	if (p->told || ready->tokens > WORKERS_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "READY twice, or too many");
-	/* Only root can change, and to root is no change. */
-	if (geteuid() == 0 && ready->token_uid == 0)
+	if (!may_be(ready->token_uid, ready->token_gid))
 		return ht_error_set(e, HT_ERR_DATA, "tokens under root");
+	p->told = true;
 	p->uid = (uid_t)ready->token_uid;
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;
@@ -261,6 +294,7 @@ drop_link(struct parent *p)
 	for (i = 0; i < WORKERS_MAX; i++)
 		kill_child(&p->workers[i]);
 	p->nworkers = 0;
+	p->told = false;
 	if (!p->starting)
 		p->over = true;
 }
@@ -272,15 +306,15 @@ on_link(void *cookie, short revents)
 	union protocol_body body;
 	struct ht_error e;
 	struct msg m;
-	int rc;
+	int i, rc = 1;
 
 	(void)revents;
-	while ((rc = protocol_next(&p->link, &m, &body, &e)) == 1) {
-		rc = obey(p, &m, &body, &e);
-		if (rc < 0)
-			break;
+	for (i = 0; i < MESSAGES_AT_ONCE && rc == 1; i++) {
+		rc = protocol_next(&p->link, &m, &body, &e);
+		if (rc == 1 && obey(p, &m, &body, &e) < 0)
+			rc = e.code;
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		return;
 	if (rc != HT_ERR_UNAVAILABLE) {
 		log_error("htsign-keyd: %s", e.text);

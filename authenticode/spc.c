@@ -2,6 +2,7 @@
 
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -24,17 +25,43 @@ static const struct {
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
-/* Each format's SPC type, and what makes its value. */
+#define GUID_LENGTH 16
+
+/*
+ * Each format's SPC type, and what makes its value; for an SpcSipInfo its
+ * version and GUID, the latter as it is in a Windows GUID's memory.
+ */
 struct spc_format {
 	const char *format;
 	const char *type;
-	ASN1_TYPE *(*value)(void);
+	ASN1_TYPE *(*value)(const struct spc_format *);
+	long version;
+	const uint8_t *guid;
 };
 
-static ASN1_TYPE *pe_value(void);
+static const uint8_t guid_js[GUID_LENGTH] = { 0x10, 0xe0, 0xc9, 0x06, 0xce,
+	0x38, 0xd4, 0x11, 0xa2, 0xa3, 0x00, 0x10, 0x4b, 0xd3, 0x50, 0x90 };
+static const uint8_t guid_powershell[GUID_LENGTH] = { 0x1f, 0xcc, 0x3b, 0x60,
+	0x59, 0x4b, 0x08, 0x4e, 0xb7, 0x24, 0xd2, 0xc6, 0x29, 0x7e, 0xf3,
+	0x51 };
+static const uint8_t guid_vbs[GUID_LENGTH] = { 0x4e, 0xf0, 0x29, 0x16, 0x99,
+	0x27, 0xb5, 0x4d, 0x8f, 0xe5, 0xac, 0xe1, 0x0f, 0x17, 0xeb, 0xab };
+static const uint8_t guid_wsf[GUID_LENGTH] = { 0x70, 0x05, 0x61, 0x1a, 0xce,
+	0x38, 0xd4, 0x11, 0xa2, 0xa3, 0x00, 0x10, 0x4b, 0xd3, 0x50, 0x90 };
+
+static ASN1_TYPE *link_value(const struct spc_format *f);
+static ASN1_TYPE *pe_value(const struct spc_format *f);
+static ASN1_TYPE *sip_value(const struct spc_format *f);
 
 static const struct spc_format formats[] = {
-	{ "pe", OID_SPC_PE_IMAGE_DATA, pe_value },
+	{ "cab", OID_SPC_CAB_DATA, link_value, 0, NULL },
+	{ "js", OID_SPC_SIP_INFO, sip_value, 1, guid_js },
+	{ "mof", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
+	{ "pe", OID_SPC_PE_IMAGE_DATA, pe_value, 0, NULL },
+	{ "ps1", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
+	{ "ps1xml", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
+	{ "vbs", OID_SPC_SIP_INFO, sip_value, 1, guid_vbs },
+	{ "wsf", OID_SPC_SIP_INFO, sip_value, 1, guid_wsf },
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -95,40 +122,115 @@ spc_algorithm_of(const X509_ALGOR *algorithm)
 }
 
 /*
- * SpcPeImageData: flags includeResources, and where a file name might be the
- * word that Windows has there since it has no use for one.
+ * The link that stands where a file name might be: the word that Windows has
+ * there since it has no use for one.
  */
-static ASN1_TYPE *
-pe_value(void)
+static SPC_LINK *
+obsolete_link(void)
 {
 	static const char obsolete[] = "<<<Obsolete>>>";
 	struct buf text = BUF_INIT;
-	SPC_PE_IMAGE_DATA *image = NULL;
-	ASN1_TYPE *value = NULL;
-	SPC_STRING *name;
+	SPC_LINK *link = SPC_LINK_new();
+	SPC_STRING *name = SPC_STRING_new();
+	bool made = false;
 
-	image = SPC_PE_IMAGE_DATA_new();
-	if (image == NULL || ASN1_BIT_STRING_set_bit(image->flags, 0, 1) != 1 ||
-	    (image->file = SPC_LINK_new()) == NULL)
-		goto out;
-	name = SPC_STRING_new();
-	if (name == NULL)
-		goto out;
-	image->file->type = SPC_LINK_FILE;
-	image->file->value.file = name;
-	if (utf16_from_utf8(obsolete, strlen(obsolete), &text, NULL) < 0 ||
+	if (link == NULL || name == NULL ||
+	    utf16_from_utf8(obsolete, strlen(obsolete), &text, NULL) < 0 ||
 	    buf_failed(&text) < 0 ||
 	    (name->value.unicode = ASN1_BMPSTRING_new()) == NULL)
 		goto out;
 	name->type = SPC_STRING_UNICODE;
 	if (ASN1_STRING_set(name->value.unicode, text.data, (int)text.len) != 1)
 		goto out;
-	value = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA),
-	    image, NULL);
+	link->type = SPC_LINK_FILE;
+	link->value.file = name;
+	name = NULL;
+	made = true;
 out:
 	buf_free(&text);
+	SPC_STRING_free(name);
+	if (!made) {
+		SPC_LINK_free(link);
+		link = NULL;
+	}
+	return link;
+}
+
+/*
+ * SpcPeImageData: flags includeResources, and the link.
+ */
+static ASN1_TYPE *
+pe_value(const struct spc_format *f)
+{
+	SPC_PE_IMAGE_DATA *image = SPC_PE_IMAGE_DATA_new();
+	ASN1_TYPE *value = NULL;
+
+	(void)f;
+	if (image != NULL && ASN1_BIT_STRING_set_bit(image->flags, 0, 1) == 1 &&
+	    (image->file = obsolete_link()) != NULL)
+		value = ASN1_TYPE_pack_sequence(
+		    ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA), image, NULL);
 	SPC_PE_IMAGE_DATA_free(image);
 	return value;
+}
+
+/*
+ * SpcLink.  A CHOICE is no SEQUENCE: its own tag is kept.
+ */
+static ASN1_TYPE *
+link_value(const struct spc_format *f)
+{
+	SPC_LINK *link = obsolete_link();
+	ASN1_TYPE *value = NULL;
+
+	(void)f;
+	if (link != NULL)
+		value = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SPC_LINK), link,
+		    NULL);
+	if (value != NULL)
+		value->type = V_ASN1_OTHER;
+	SPC_LINK_free(link);
+	return value;
+}
+
+static ASN1_TYPE *
+sip_value(const struct spc_format *f)
+{
+	SPC_SIP_INFO *info = SPC_SIP_INFO_new();
+	ASN1_TYPE *value = NULL;
+	size_t i;
+
+	if (info == NULL || ASN1_INTEGER_set(info->version, f->version) != 1 ||
+	    ASN1_OCTET_STRING_set(info->guid, f->guid, GUID_LENGTH) != 1)
+		goto out;
+	for (i = 0; i < sizeof(info->reserved) / sizeof(info->reserved[0]); i++)
+		if (ASN1_INTEGER_set(info->reserved[i], 0) != 1)
+			goto out;
+	value =
+	    ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SPC_SIP_INFO), info, NULL);
+out:
+	SPC_SIP_INFO_free(info);
+	return value;
+}
+
+/*
+ * Whether value is an SpcSipInfo with the GUID of this format.
+ */
+static bool
+is_sip_of(const struct spc_format *f, const ASN1_TYPE *value)
+{
+	SPC_SIP_INFO *info = NULL;
+	bool is;
+
+	if (value != NULL)
+		info = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SPC_SIP_INFO),
+		    value);
+	is = info != NULL && ASN1_STRING_length(info->guid) == GUID_LENGTH &&
+	    memcmp(ASN1_STRING_get0_data(info->guid), f->guid, GUID_LENGTH) ==
+	        0;
+	SPC_SIP_INFO_free(info);
+	ERR_clear_error();
+	return is;
 }
 
 static int
@@ -168,7 +270,7 @@ spc_encode(const char *format, const struct spc_digest *digest, struct buf *der,
 		goto out;
 	ASN1_OBJECT_free(data->data->type);
 	data->data->type = OBJ_txt2obj(f->type, 1);
-	data->data->value = f->value();
+	data->data->value = f->value(f);
 	if (data->data->type == NULL || data->data->value == NULL)
 		goto out;
 	n = i2d_SPC_INDIRECT_DATA(data, &encoded);
@@ -238,6 +340,11 @@ spc_read(const char *format, const void *der, size_t n,
 		rc = ht_error_set(e, rc,
 		    "SpcIndirectData: SPC type is not that of format %s",
 		    f->format);
+		goto out;
+	}
+	if (f->guid != NULL && !is_sip_of(f, data->data->value)) {
+		rc = ht_error_set(e, rc,
+		    "SpcSipInfo: not the GUID of format %s", f->format);
 		goto out;
 	}
 	rc = read_digest(data->message_digest, digest, e);

@@ -131,8 +131,18 @@ enum conf_digest { CONF_SHA256 = 256, CONF_SHA384 = 384, CONF_SHA512 = 512 };
 enum conf_existing { CONF_EXISTING_REPLACE };
 enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
 
-/* Bits of formats, and of doors. */
+/*
+ * Bits of formats, and of doors.  A catalog vouches for files that nobody saw,
+ * and a script's type is only the client's word: they must be named.
+ */
 #define CONF_FORMAT_PE (1U << 0)
+#define CONF_FORMAT_CAB (1U << 1)
+#define CONF_FORMAT_MSI (1U << 2)
+#define CONF_FORMAT_APPX (1U << 3)
+#define CONF_FORMAT_CAT (1U << 4)
+#define CONF_FORMAT_SCRIPT (1U << 5)
+#define CONF_FORMATS_DEFAULT                                                   \
+	(CONF_FORMAT_PE | CONF_FORMAT_CAB | CONF_FORMAT_MSI | CONF_FORMAT_APPX)
 #define CONF_DOOR_SSHD_SIGN (1U << 0)
 #define CONF_DOOR_OPENSSH (1U << 1)
 
@@ -144,7 +154,7 @@ struct conf_profile {
 	size_t ncertificates;                               /* at least 1 */
 	enum conf_digest digest;       /* default CONF_SHA256 */
 	uint64_t max_size;             /* bytes; default 2 GiB */
-	unsigned int formats;          /* default all */
+	unsigned int formats;          /* default CONF_FORMATS_DEFAULT */
 	unsigned int doors;            /* default all */
 	enum conf_existing existing;   /* of a file already signed */
 	enum conf_statement statement; /* SpcStatementType; individual */
@@ -213,8 +223,10 @@ const struct conf_profile *conf_profile(const struct conf *c, const char *name);
 const char *conf_digest_text(enum conf_digest digest);
 
 /*
- * Whether the format of that name ("pe") is among the bits; and the names of
- * all that are, joined by commas, in out, which has room for size bytes.
+ * Whether the format of that name ("pe", as in struct format) is among the bits;
+ * and the names of all that are, joined by commas, in out, which has room for
+ * size bytes.  One bit may stand for several: CONF_FORMAT_SCRIPT for each kind
+ * of script.
  */
 bool conf_format_in(unsigned int formats, const char *name);
 void conf_formats_text(unsigned int formats, char *out, size_t size);

@@ -14,13 +14,31 @@ static const struct conf_word digests[] = {
 
 static const struct conf_word formats[] = {
 	{ "pe", CONF_FORMAT_PE, false },
-	{ "cab", 0, true },
+	{ "cab", CONF_FORMAT_CAB, false },
 	{ "msi", 0, true },
 	{ "cat", 0, true },
-	{ "script", 0, true },
+	{ "script", CONF_FORMAT_SCRIPT, false },
 	{ "appx", 0, true },
 	{ NULL, 0, false },
 };
+
+/*
+ * What authenticode/ calls the formats that such a word stands for.
+ */
+static const struct {
+	const char *name;
+	unsigned int bit;
+} format_names[] = {
+	{ "pe", CONF_FORMAT_PE },
+	{ "cab", CONF_FORMAT_CAB },
+	{ "ps1", CONF_FORMAT_SCRIPT },
+	{ "ps1xml", CONF_FORMAT_SCRIPT },
+	{ "mof", CONF_FORMAT_SCRIPT },
+	{ "js", CONF_FORMAT_SCRIPT },
+	{ "vbs", CONF_FORMAT_SCRIPT },
+	{ "wsf", CONF_FORMAT_SCRIPT },
+};
+#define FORMAT_NAMES (sizeof(format_names) / sizeof(format_names[0]))
 
 static const struct conf_word doors[] = {
 	{ "sshd-sign", CONF_DOOR_SSHD_SIGN, false },
@@ -308,7 +326,7 @@ profile_defaults(void *out)
 	profile->text = "";
 	profile->digest = CONF_SHA256;
 	profile->max_size = (uint64_t)2 << 30;
-	profile->formats = CONF_FORMAT_PE;
+	profile->formats = CONF_FORMATS_DEFAULT;
 	profile->doors = CONF_DOOR_SSHD_SIGN | CONF_DOOR_OPENSSH;
 	profile->existing = CONF_EXISTING_REPLACE;
 	profile->statement = CONF_STATEMENT_INDIVIDUAL;
@@ -354,23 +372,23 @@ const struct conf_section conf_profile_section = {
 bool
 conf_format_in(unsigned int bits, const char *name)
 {
-	const struct conf_word *w;
+	size_t i;
 
-	for (w = formats; w->word != NULL; w++)
-		if (strcmp(w->word, name) == 0)
-			return (bits & w->value) != 0;
+	for (i = 0; i < FORMAT_NAMES; i++)
+		if (strcmp(format_names[i].name, name) == 0)
+			return (bits & format_names[i].bit) != 0;
 	return false;
 }
 
 void
 conf_formats_text(unsigned int bits, char *out, size_t size)
 {
-	const struct conf_word *w;
 	size_t used = 0;
+	size_t i;
 
 	out[0] = '\0';
-	for (w = formats; w->word != NULL; w++)
-		if ((bits & w->value) != 0 && used < size)
+	for (i = 0; i < FORMAT_NAMES; i++)
+		if ((bits & format_names[i].bit) != 0 && used < size)
 			used += (size_t)snprintf(out + used, size - used,
-			    "%s%s", used > 0 ? "," : "", w->word);
+			    "%s%s", used > 0 ? "," : "", format_names[i].name);
 }

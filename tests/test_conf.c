@@ -187,6 +187,22 @@ test_full_signing(void **state)
 }
 
 static void
+test_names_of_formats(void **state)
+{
+	char text[64];
+
+	(void)state;
+	conf_formats_text(CONF_FORMAT_PE | CONF_FORMAT_CAB, text, sizeof(text));
+	assert_string_equal(text, "pe,cab");
+	conf_formats_text(CONF_FORMAT_SCRIPT, text, sizeof(text));
+	assert_string_equal(text, "ps1,ps1xml,mof,js,vbs,wsf");
+	assert_true(conf_format_in(CONF_FORMAT_SCRIPT, "vbs"));
+	assert_false(conf_format_in(CONF_FORMATS_DEFAULT, "vbs"));
+	assert_false(conf_format_in(CONF_FORMATS_DEFAULT, "script"));
+	assert_true(conf_format_in(CONF_FORMATS_DEFAULT, "cab"));
+}
+
+static void
 test_defaults(void **state)
 {
 	struct conf *c = parse(PROFILE(""));
@@ -214,7 +230,7 @@ test_defaults(void **state)
 	assert_string_equal(p->text, "");
 	assert_int_equal(p->digest, CONF_SHA256);
 	assert_true(p->max_size == (uint64_t)2 << 30);
-	assert_int_equal(p->formats, CONF_FORMAT_PE);
+	assert_int_equal(p->formats, CONF_FORMATS_DEFAULT);
 	assert_int_equal(p->doors, CONF_DOOR_OPENSSH | CONF_DOOR_SSHD_SIGN);
 	assert_int_equal(p->statement, CONF_STATEMENT_INDIVIDUAL);
 	assert_null(p->description);
@@ -610,6 +626,7 @@ main(void)
 		cmocka_unit_test(test_full_root_and_ssh),
 		cmocka_unit_test(test_full_signing),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_names_of_formats),
 		cmocka_unit_test(test_root_mistakes),
 		cmocka_unit_test(test_what_libconfig_would_do),
 		cmocka_unit_test(test_run_has_room_for_sockets),

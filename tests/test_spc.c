@@ -156,6 +156,100 @@ test_parse_refuses_every_bit_flip(void **state)
 	}
 }
 
+/* Between SpcIndirectData's header and messageDigest, for each format. */
+#define GUID_POWERSHELL                                                        \
+	"\x1f\xcc\x3b\x60\x59\x4b\x08\x4e\xb7\x24\xd2\xc6\x29\x7e\xf3\x51"
+#define SIP_HEAD "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x1e"
+#define SIP_TAIL "\2\1\0\2\1\0\2\1\0\2\1\0\2\1\0"
+#define POWERSHELL                                                             \
+	"\x30\x34" SIP_HEAD                                                    \
+	"\x30\x26\x02\x03\x01\x00\x00\x04\x10" GUID_POWERSHELL SIP_TAIL
+#define WSH(guid)                                                              \
+	"\x30\x32" SIP_HEAD "\x30\x24\x02\x01\x01\x04\x10" guid SIP_TAIL
+
+static const struct {
+	const char *format;
+	const char *data;
+	size_t length;
+} known[] = {
+	{ "cab",
+	    "\x30\x2c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x19\xa2\x1e"
+	    "\x80\x1c\0<\0<\0<\0O\0b\0s\0o\0l\0e\0t\0e\0>\0>\0>",
+	    46 },
+	{ "ps1", POWERSHELL, 54 },
+	{ "ps1xml", POWERSHELL, 54 },
+	{ "mof", POWERSHELL, 54 },
+	{ "js",
+	    WSH("\x10\xe0\xc9\x06\xce\x38\xd4\x11"
+	        "\xa2\xa3\x00\x10\x4b\xd3\x50\x90"),
+	    52 },
+	{ "vbs",
+	    WSH("\x4e\xf0\x29\x16\x99\x27\xb5\x4d"
+	        "\x8f\xe5\xac\xe1\x0f\x17\xeb\xab"),
+	    52 },
+	{ "wsf",
+	    WSH("\x70\x05\x61\x1a\xce\x38\xd4\x11"
+	        "\xa2\xa3\x00\x10\x4b\xd3\x50\x90"),
+	    52 },
+};
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+
+static void
+test_data_of_each_format(void **state)
+{
+	struct spc_digest digest = numbers("sha256");
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < KNOWN; i++) {
+		struct buf der = BUF_INIT;
+		struct spc_digest found;
+		struct ht_error e;
+
+		assert_int_equal(spc_encode(known[i].format, &digest, &der, &e),
+		    0);
+		assert_int_equal(der.len, 2 + known[i].length + 51);
+		assert_memory_equal(der.data + 2, known[i].data,
+		    known[i].length);
+		assert_int_equal(
+		    spc_parse(known[i].format, der.data, der.len, &found, &e),
+		    0);
+		assert_memory_equal(found.value, digest.value, 32);
+		buf_free(&der);
+	}
+}
+
+/* One GUID, one format: a signature of a script is none of another kind. */
+static void
+test_formats_are_told_apart(void **state)
+{
+	struct spc_digest digest = numbers("sha256");
+	struct buf der = BUF_INIT;
+	struct spc_digest found;
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(spc_encode("vbs", &digest, &der, &e), 0);
+	for (i = 0; i < KNOWN; i++) {
+		if (strcmp(known[i].format, "vbs") == 0)
+			continue;
+		assert_int_equal(
+		    spc_parse(known[i].format, der.data, der.len, &found, &e),
+		    HT_ERR_DATA);
+		assert_int_equal(
+		    spc_read(known[i].format, der.data, der.len, &found, &e),
+		    HT_ERR_DATA);
+	}
+	assert_string_equal(e.text, "SpcSipInfo: not the GUID of format wsf");
+	/* Another version is somebody's, but not ours. */
+	der.data[20] = 2;
+	assert_int_equal(spc_read("vbs", der.data, der.len, &found, &e), 0);
+	assert_int_equal(spc_parse("vbs", der.data, der.len, &found, &e),
+	    HT_ERR_DATA);
+	buf_free(&der);
+}
+
 static void
 bad(const uint8_t *der, size_t n, const char *why)
 {
@@ -258,6 +352,8 @@ main(void)
 		cmocka_unit_test(test_parse_round_trip),
 		cmocka_unit_test(test_parse_refuses_every_truncation),
 		cmocka_unit_test(test_parse_refuses_every_bit_flip),
+		cmocka_unit_test(test_data_of_each_format),
+		cmocka_unit_test(test_formats_are_told_apart),
 		cmocka_unit_test(test_parse_says_what_is_wrong),
 		cmocka_unit_test(test_utf16),
 	};

@@ -55,6 +55,12 @@ int cms_signer_new(const struct chain *chain, const char *format,
 void cms_signer_free(struct cms_signer *signer); /* NULL is fine */
 
 /*
+ * Whether it is chain's own certificate that the signature will be of.
+ */
+bool cms_signer_is_of(const struct cms_signer *signer,
+    const struct chain *chain);
+
+/*
  * What the token signs: the digest over the DER of the signed attributes.  For
  * RSA the token signs its DigestInfo with PKCS #1 v1.5 padding, for ECDSA the
  * digest itself.

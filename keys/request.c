@@ -446,7 +446,9 @@ verdict_again(struct request *r, struct ht_error *e)
 
 	rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
 	    &r->refusal);
-	if (rc == 0 && strcmp(certificate->conf->name, r->certificate) != 0) {
+	if (rc == 0 &&
+	    (strcmp(certificate->conf->name, r->certificate) != 0 ||
+	        !cms_signer_is_of(r->signer, certificate->chain))) {
 		rc = HT_ERR_UNAVAILABLE;
 		keyd_refusal(&r->refusal, rc, "certificate",
 		    "certificate %s is not in use any more", r->certificate);

@@ -241,7 +241,8 @@ token_unlock(struct token *t, const struct store_actor *actor,
 		t->phase = TOKEN_PIN_WRITTEN;
 	if (rc >= 0)
 		return 0;
-	/* Nobody waits for what could not begin. */
+	/* Nobody waits for what could not begin, nor is its PIN kept. */
+	secret_forget(t->given);
 	t->unlocking.fn = NULL;
 	token_unlock_end(t, NULL);
 	return rc;

@@ -299,6 +299,81 @@ fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
 	buf_free(&der);
 }
 
+/* Begin and send the content, and do not wait for the signature. */
+static void
+start_signing(struct agent *a, const struct buf *certificate)
+{
+	static const uint8_t sha256[32];
+	struct protocol_content content;
+	char ticket[PROTOCOL_TICKET];
+	struct buf der = BUF_INIT;
+	struct protocol_part part;
+	struct ht_error e;
+
+	endpoint_content(&der);
+	memset(&content, 0, sizeof(content));
+	(void)snprintf(content.format, sizeof(content.format), "pe");
+	content.sha256 = cursor_over(sha256, sizeof(sha256));
+	content.length = (uint32_t)der.len;
+	part.bytes = buf_cursor(&der);
+	assert_int_equal(endpoint_ticket(certificate, ticket), 0);
+	assert_int_equal(endpoint_greet(a, certificate, ticket, &e), 0);
+	assert_int_equal(endpoint_begin(a, "test", &e), 0);
+	say(a, PROTOCOL_CONTENT, &content);
+	say(a, PROTOCOL_PART, &part);
+	buf_free(&der);
+}
+
+static void
+new_certificate_for_the_same_key(void)
+{
+	assert_int_equal(RUN("openssl", "req", "-x509", "-new", "-key",
+	                     "key.pem", "-out", "chain.pem", "-days", "3",
+	                     "-subj", "/CN=Test signer", "-addext",
+	                     "extendedKeyUsage=codeSigning", "-addext",
+	                     "keyUsage=critical,digitalSignature"),
+	    0);
+	endpoint_signal(SIGHUP);
+}
+
+/* A token takes four jobs at once; the others wait here. */
+static void
+what_waits_is_not_signed_with_a_certificate_that_was_replaced(void **state)
+{
+	struct buf one = BUF_INIT, two = BUF_INIT;
+	union protocol_body body;
+	struct agent a[6];
+	struct ht_error e;
+	struct msg m;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(endpoint_admin("client add two", NULL, NULL), 0);
+	assert_int_equal(endpoint_admin("grant two test", NULL, NULL), 0);
+	endpoint_certificate("ci", "", &one);
+	endpoint_certificate("two", "", &two);
+	assert_true(endpoint_signal_worker(SIGSTOP));
+	for (i = 0; i < 6; i++) {
+		start_signing(&a[i], i < 3 ? &one : &two);
+		endpoint_pause(50);
+	}
+	new_certificate_for_the_same_key();
+	assert_true(endpoint_signal_worker(SIGCONT));
+	for (i = 0; i < 6; i++) {
+		do {
+			assert_int_equal(
+			    protocol_wait(&a[i].link, &m, &body, 5000, &e), 1);
+		} while (m.type == PROTOCOL_WAIT);
+		assert_int_equal(m.type,
+		    i < 4 ? PROTOCOL_SIGNED : PROTOCOL_REFUSE);
+		if (i >= 4)
+			assert_string_equal(body.refuse.code, "certificate");
+		agent_close(&a[i]);
+	}
+	buf_free(&one);
+	buf_free(&two);
+}
+
 /* --- who may still, and who may not ------------------------------------ */
 
 static void
@@ -455,6 +530,8 @@ main(void)
 		cmocka_unit_test(what_a_client_wrote_is_escaped_in_lists),
 		cmocka_unit_test(
 		    fail_while_the_token_is_slow_is_noted_when_it_answers),
+		cmocka_unit_test(
+		    what_waits_is_not_signed_with_a_certificate_that_was_replaced),
 		cmocka_unit_test(
 		    an_expired_certificate_begins_nothing_on_an_open_connection),
 		cmocka_unit_test(a_foreign_ticket_is_counted),

@@ -155,10 +155,13 @@ read_directory(struct cursor headers, uint64_t at, size_t directories,
 		    (unsigned long)count);
 	out->checksum = at + PE_CHECKSUM;
 	out->security = at + entry;
-	if (table != 0 && size != 0) {
-		out->table = table;
-		out->table_size = size;
-	}
+	/* Others disagree about what half an entry means. */
+	if ((table == 0) != (size == 0))
+		return ht_error_at(e, HT_ERR_DATA, at + entry,
+		    "the certificate table has an offset and no size, or a "
+		    "size and no offset (PE, Attribute Certificate Table)");
+	out->table = table;
+	out->table_size = size;
 	return 0;
 }
 

@@ -507,6 +507,11 @@ test_bad_certificate_table(void **state)
 	bad(&out, security, "does not end the file");
 	put_u32(entry + 4, 7);
 	bad(&out, security, "behind the sections");
+	put_u32(entry + 4, 0);
+	bad(&out, security, "an offset and no size");
+	put_u32(entry + 4, size);
+	put_u32(entry, 0);
+	bad(&out, security, "a size and no offset");
 	put_u32(entry + 4, size);
 	put_u32(entry, (uint32_t)pe.len - 8);
 	bad(&out, security, "behind the sections");

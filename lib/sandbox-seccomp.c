@@ -153,11 +153,6 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(mprotect), LISTED, BITS(2, PROT_EXEC, 0) },
 	/* send(2) has no address; descriptors need sendmsg(2). */
 	{ SCMP_SYS(sendto), LISTED, IS(4, 0) },
-	/*
-	 * glibc 2.36 makes fstat(3) of it.  A path would be looked up too, so
-	 * that one could learn whether a file exists, but not open it.
-	 */
-	{ SCMP_SYS(newfstatat), SHELL | NETWORK, IS(3, AT_EMPTY_PATH) },
 	/* Its own limits only. */
 	{ SCMP_SYS(prlimit64), LISTED, IS(0, 0) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFL) },
@@ -189,6 +184,14 @@ static const struct call probed[] = {
 	{ SCMP_SYS(prctl), LISTED },
 	{ SCMP_SYS(socket), KEYD },
 	{ SCMP_SYS(connect), KEYD },
+};
+
+/*
+ * glibc 2.36 makes fstat(3) of it, which the C library may call and can do
+ * without; a path would be looked up too, and tell who else runs here.
+ */
+static const struct checked_call probed_when[] = {
+	{ SCMP_SYS(newfstatat), SHELL | NETWORK, IS(3, AT_EMPTY_PATH) },
 };
 
 /* The deny-lists. */
@@ -371,6 +374,9 @@ add_allow_list(scmp_filter_ctx ctx, unsigned int role)
 	if (rc == 0)
 		rc = add_calls(ctx, SCMP_ACT_ERRNO(EPERM), role, probed,
 		    COUNT(probed));
+	if (rc == 0)
+		rc = add_checked(ctx, SCMP_ACT_ERRNO(EPERM), role, probed_when,
+		    COUNT(probed_when));
 	if (rc == 0)
 		rc = allow_itself(ctx);
 	if (rc == 0 && (role & NETWORK))

@@ -63,14 +63,24 @@ static int
 do_pipe(const struct attack_target *t)
 {
 	struct pollfd p = { fixture.pipes[0], POLLIN, 0 };
-	struct stat st;
 	char byte;
 
 	if (write(fixture.pipes[1], "x", 1) != 1 || poll(&p, 1, 1000) != 1 ||
-	    read(fixture.pipes[0], &byte, 1) != 1 || fstat(t->fd, &st) < 0 ||
+	    read(fixture.pipes[0], &byte, 1) != 1 ||
 	    pread(t->fd, &byte, 1, 0) != 1)
 		return errno;
 	return WORKS;
+}
+
+/* What fstat(3) is made of takes a path as well. */
+static int
+do_stat(const struct attack_target *t)
+{
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, t->file, &st, AT_EMPTY_PATH) < 0)
+		return errno;
+	return result(fstat(t->fd, &st));
 }
 
 /* A descriptor waits in the socket since before the sandbox. */
@@ -286,11 +296,14 @@ do_nested(const struct attack_target *t)
 }
 
 #define ALL_ROLES 0x1f
+#define BARE (1 << SANDBOX_SHELL | 1 << SANDBOX_NETWORK)
 #define FILES (1 << SANDBOX_KEYD | 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT)
 
 const struct need needs[] = {
 	{ "memory", do_memory, ALL_ROLES, WORKS },
 	{ "pipe", do_pipe, ALL_ROLES, WORKS },
+	{ "stat", do_stat, BARE, EPERM },
+	{ "stat", do_stat, FILES, WORKS },
 	{ "receive", do_receive, ALL_ROLES, WORKS },
 	{ "time", do_time, ALL_ROLES, WORKS },
 	{ "flags", do_flags, ALL_ROLES, WORKS },

@@ -41,11 +41,10 @@ check "a name without extension" verify_osslsigncode "$work/no suffix-signed"
 cd /
 request test-signing My App <"$work/app.exe"
 signed "ssh -F from another folder"
-has_request()
-{
-	ssh -F "$dir/ssh_config" admin log | grep test-signing
-}
-check "the admin's log has the request" has_request
+door=admin
+request log
+check "the admin's log has the request" grep test-signing "$work/out"
+door=sign
 
 ssh-keygen -q -s "$dir/user_ca" -I ci/1 -z 1 -n client:ci -V -2h:-1h \
     "$dir/ci.pub"
@@ -63,7 +62,7 @@ check "a folder with other files is left alone" \
 
 check "--stop" quick --stop -d "$dir"
 for pid in $first; do
-	check "ended $pid" test ! -e "/proc/$pid"
+	check "ended $pid" has_ended "$pid"
 done
 check "--stop again" quick --stop -d "$dir"
 check "a start after a stop keeps the port" quick -d "$dir"

@@ -111,7 +111,7 @@ worker=$(token_worker)
 kill -STOP "$worker"
 request test-signing <"$work/app.exe"
 signed "a worker that hangs is replaced"
-check "it is gone" not kill -0 "$worker"
+check "it is gone" has_ended "$worker"
 journal_says "at the second attempt" '"attempts":2' '"status":"delivered"'
 next
 

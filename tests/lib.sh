@@ -228,15 +228,20 @@ descendants()
 		[ "$(cat "/proc/$child/comm" 2>/dev/null)" != "$2" ] ||
 		    echo "$child"
 		descendants "$child" "$2"
-	done < <(awk -v parent="$1" '
+	done < <(cat /proc/[0-9]*/status 2>/dev/null | awk -v parent="$1" '
 	    $1 == "Pid:" { pid = $2 }
-	    $1 == "PPid:" && $2 == parent { print pid }' \
-	    /proc/[0-9]*/status 2>/dev/null)
+	    $1 == "PPid:" && $2 == parent { print pid }')
 }
 
 token_worker()
 {
 	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-token | head -n 1
+}
+
+# has_ended PID: it may still wait to be reaped.
+has_ended()
+{
+	[ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
 }
 
 # within SECONDS COMMAND ...: until it succeeds.

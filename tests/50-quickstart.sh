@@ -41,10 +41,10 @@ check "a name without extension" verify_osslsigncode "$work/no suffix-signed"
 cd /
 request test-signing My App <"$work/app.exe"
 signed "ssh -F from another folder"
-door=admin
+door="admin"
 request log
 check "the admin's log has the request" grep test-signing "$work/out"
-door=sign
+door="sign"
 
 ssh-keygen -q -s "$dir/user_ca" -I ci/1 -z 1 -n client:ci -V -2h:-1h \
     "$dir/ci.pub"

@@ -27,6 +27,9 @@ struct request {
 	char profile[NAMES_SIZE];
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
+	uint64_t announced; /* the input's size, or PROTOCOL_SIZE_UNKNOWN */
+	uint8_t announced_sha256[JOURNAL_SHA256];
+	bool has_sha256;
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];
@@ -253,6 +256,11 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		no->retry = 10;
 		return HT_ERR_TEMPORARY;
 	}
+	if (begin->sha256.left != 0 && !r->has_sha256) {
+		keyd_refusal(no, HT_ERR_USAGE, "sha256",
+		    "a SHA-256 has 32 bytes");
+		return HT_ERR_USAGE;
+	}
 	if (begin->size != PROTOCOL_SIZE_UNKNOWN &&
 	    begin->size > profile->max_size) {
 		keyd_refusal(no, HT_ERR_REFUSED, "size",
@@ -312,6 +320,11 @@ request_begin(const struct request_peer *peer,
 	    rc == 0 ? profile->name : begin->profile);
 	memcpy(r->description, begin->description, sizeof(r->description));
 	memcpy(r->url, begin->url, sizeof(r->url));
+	r->announced = begin->size;
+	r->has_sha256 = begin->sha256.left == sizeof(r->announced_sha256);
+	if (r->has_sha256)
+		memcpy(r->announced_sha256, begin->sha256.p,
+		    sizeof(r->announced_sha256));
 	record_asked(r, begin);
 	if (rc == 0)
 		rc = identity_current(r->keyd, &r->who, &no);
@@ -331,6 +344,21 @@ request_begin(const struct request_peer *peer,
 
 static void content_complete(struct request *r);
 
+/*
+ * What was announced stands: it was said before the shell saw the first byte
+ * of the file, and a parser that the file took over cannot change it.
+ */
+static bool
+is_announced(const struct request *r, const struct protocol_content *content)
+{
+	if (r->announced != PROTOCOL_SIZE_UNKNOWN &&
+	    r->announced != content->size)
+		return false;
+	return !r->has_sha256 ||
+	    memcmp(r->announced_sha256, content->sha256.p,
+	        sizeof(r->announced_sha256)) == 0;
+}
+
 void
 request_content(struct request *r, const struct protocol_content *content)
 {
@@ -342,6 +370,12 @@ request_content(struct request *r, const struct protocol_content *content)
 		(void)ht_error_set(&e, HT_ERR_INTERNAL,
 		    "content of a kind or a size that is not signed");
 		give_up(r, "content", &e);
+		return;
+	}
+	if (!is_announced(r, content)) {
+		(void)ht_error_set(&e, HT_ERR_DATA,
+		    "the file is not the one that was announced");
+		give_up(r, "cut", &e);
 		return;
 	}
 	memcpy(r->format, content->format, sizeof(r->format));

@@ -136,6 +136,50 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 }
 
 static void
+content_is_of_the_file_that_was_announced(void **state)
+{
+	static const uint8_t other[32] = { 1 };
+	static const struct {
+		uint64_t size;
+		struct cursor sha256;
+		int begun, signed_;
+	} cases[] = {
+		{ 1024, { NULL, 0 }, 0, 0 },
+		{ 1025, { NULL, 0 }, 0, HT_ERR_DATA },
+		{ 1024, { other, 32 }, 0, HT_ERR_DATA },
+		{ 1024, { other, 31 }, HT_ERR_USAGE, 0 },
+	};
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
+	struct protocol_begin begin;
+	struct protocol_go go;
+	struct ht_error e;
+	struct agent a;
+	int spool;
+	size_t i;
+
+	(void)state;
+	endpoint_content(&der);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		memset(&begin, 0, sizeof(begin));
+		(void)snprintf(begin.profile, sizeof(begin.profile), "test");
+		begin.size = cases[i].size;
+		begin.sha256 = cases[i].sha256;
+		endpoint_connect(&a);
+		assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
+		    cases[i].begun);
+		if (cases[i].begun == 0) {
+			(void)close(spool);
+			assert_int_equal(
+			    endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e),
+			    cases[i].signed_);
+		}
+		agent_close(&a);
+	}
+	buf_free(&der);
+	buf_free(&pkcs7);
+}
+
+static void
 an_output_beyond_all_sizes_ends_the_connection(void **state)
 {
 	static const uint8_t sha256[32];
@@ -523,6 +567,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_size_beyond_the_limit_is_refused_with_the_content),
+		cmocka_unit_test(content_is_of_the_file_that_was_announced),
 		cmocka_unit_test(
 		    an_output_beyond_all_sizes_ends_the_connection),
 		cmocka_unit_test(delivered_is_all_of_it),

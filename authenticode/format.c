@@ -11,6 +11,7 @@
  */
 static const struct format *const formats[] = {
 	&format_pe,
+	&format_cab,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 

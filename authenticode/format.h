@@ -144,6 +144,7 @@ int format_verify(const struct format *format, struct input *in,
 void format_verified_clear(struct format_verified *out);
 
 /* The formats, each in its own file. */
+extern const struct format format_cab;
 extern const struct format format_pe;
 
 #endif

@@ -1,0 +1,49 @@
+#include "config.h"
+
+#include "authenticode/forward.h"
+#include "authenticode/spc-asn1.h"
+
+int
+forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset, uint64_t end,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t want;
+	size_t got;
+	int rc;
+
+	while (*offset < end) {
+		/* Reads that end on multiples of the chunk need no copying. */
+		want = INPUT_CHUNK - (size_t)(*offset % INPUT_CHUNK);
+		if (want > end - *offset)
+			want = (size_t)(end - *offset);
+		rc = input_read(in, *offset, want, &p, &got, e);
+		if (rc < 0)
+			return rc;
+		if (EVP_DigestUpdate(md, p, got) != 1)
+			return spc_crypto_error(e, HT_ERR_INTERNAL,
+			    "cannot digest");
+		*offset += got;
+		if (got < want)
+			break;
+	}
+	return 0;
+}
+
+int
+forward_skip(struct input *in, uint64_t offset, uint64_t expected,
+    uint64_t *size, struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	do {
+		rc = input_read(in, offset, INPUT_CHUNK, &p, &got, e);
+		if (rc < 0)
+			return rc;
+		offset += got;
+	} while (got > 0 && offset <= expected);
+	*size = offset;
+	return 0;
+}

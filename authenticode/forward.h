@@ -1,0 +1,30 @@
+/*
+ * Reading forward, for formats whose digest is over long runs of the file; in
+ * authenticode/ only.
+ */
+
+#ifndef AUTHENTICODE_FORWARD_H
+#define AUTHENTICODE_FORWARD_H
+
+#include <openssl/evp.h>
+
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/input.h"
+
+/*
+ * Digest the input from *offset up to end, or to where it ends before that, and
+ * leave *offset there.  HT_ERR_INTERNAL, or as input_read.
+ */
+int forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset,
+    uint64_t end, struct ht_error *e);
+
+/*
+ * Read on from offset to the end of the input, or until it is known to go on
+ * beyond `expected`; *size is how far that was.  As input_read.
+ */
+int forward_skip(struct input *in, uint64_t offset, uint64_t expected,
+    uint64_t *size, struct ht_error *e);
+
+#endif

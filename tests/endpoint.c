@@ -453,6 +453,21 @@ endpoint_connect_role(struct agent *a, const char *role)
 }
 
 bool
+endpoint_prints(const char *command, const char *text)
+{
+	struct buf out = BUF_INIT;
+	bool holds;
+
+	assert_int_equal(endpoint_admin(command, NULL, &out), 0);
+	buf_u8(&out, 0);
+	holds = strstr((const char *)out.data, text) != NULL;
+	if (!holds)
+		print_message("%s", (const char *)out.data);
+	buf_free(&out);
+	return holds;
+}
+
+bool
 endpoint_last_row_holds(const char *text)
 {
 	struct buf out = BUF_INIT;

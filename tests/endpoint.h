@@ -95,6 +95,11 @@ int endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
     struct ht_error *e);
 
 /*
+ * Whether what an administrator's command prints holds text; it must succeed.
+ */
+bool endpoint_prints(const char *command, const char *text);
+
+/*
  * Whether the journal, as `log --json` shows it, ends with a row that holds
  * text.
  */

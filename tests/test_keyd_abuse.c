@@ -73,21 +73,6 @@ await_end(struct agent *a)
 	agent_close(a);
 }
 
-static bool
-printed_holds(const char *command, const char *text)
-{
-	struct buf out = BUF_INIT;
-	bool holds;
-
-	assert_int_equal(endpoint_admin(command, NULL, &out), 0);
-	buf_u8(&out, 0);
-	holds = strstr((const char *)out.data, text) != NULL;
-	if (!holds)
-		print_message("%s", (const char *)out.data);
-	buf_free(&out);
-	return holds;
-}
-
 /* --- numbers ----------------------------------------------------------- */
 
 static void
@@ -295,7 +280,7 @@ what_a_client_wrote_is_escaped_in_lists(void **state)
 		assert_int_equal(endpoint_admin(lists[i], NULL, &out), 0);
 		assert_true(is_plain(&out));
 	}
-	assert_true(printed_holds("log --json --limit=1",
+	assert_true(endpoint_prints("log --json --limit=1",
 	    "\\u001b[2J\\r\\u007f\\u009b31m\\u202e\\ufffd"));
 	buf_free(&out);
 }
@@ -418,70 +403,6 @@ what_waits_is_not_signed_with_a_certificate_that_was_replaced(void **state)
 	buf_free(&two);
 }
 
-/* --- who may still, and who may not ------------------------------------ */
-
-static void
-an_expired_certificate_begins_nothing_on_an_open_connection(void **state)
-{
-	struct buf blob = BUF_INIT;
-	char ticket[PROTOCOL_TICKET];
-	struct ht_error e;
-	struct agent a;
-
-	(void)state;
-	endpoint_certificate("ci", "--ttl=3s", &blob);
-	assert_int_equal(endpoint_ticket(&blob, ticket), 0);
-	assert_int_equal(endpoint_greet(&a, &blob, ticket, &e), 0);
-	endpoint_pause(3200);
-	assert_int_equal(endpoint_begin(&a, "test", &e), HT_ERR_DENIED);
-	assert_string_equal(a.refusal.code, "expired");
-	agent_close(&a);
-	assert_true(endpoint_last_row_holds("\"refused\""));
-	buf_free(&blob);
-}
-
-static void
-a_foreign_ticket_is_counted(void **state)
-{
-	struct buf one = BUF_INIT, two = BUF_INIT;
-	char ticket[PROTOCOL_TICKET];
-	struct ht_error e;
-	struct agent a;
-
-	(void)state;
-	endpoint_certificate("ci", "", &one);
-	endpoint_certificate("ci", "", &two);
-	assert_int_equal(endpoint_ticket(&one, ticket), 0);
-	assert_int_equal(endpoint_greet(&a, &two, ticket, &e), HT_ERR_DENIED);
-	agent_close(&a);
-	assert_true(printed_holds("events --limit=1", "ticket-foreign"));
-	assert_true(printed_holds("events --limit=1", "192.0.2.0/24"));
-	buf_free(&one);
-	buf_free(&two);
-}
-
-static void
-what_an_auditor_may_not_is_on_record(void **state)
-{
-	struct protocol_done done;
-	struct buf words = BUF_INIT;
-	struct ht_error e;
-	struct agent a;
-
-	(void)state;
-	endpoint_connect_role(&a, "auditor");
-	buf_text(&words, "revoke");
-	buf_text(&words, "ci");
-	assert_int_equal(agent_command(&a, &words, cursor_over(NULL, 0), NULL,
-	                     NULL, &done, &e),
-	    0);
-	assert_int_equal(done.status, 77);
-	agent_close(&a);
-	assert_true(printed_holds("events --limit=1", "refused-command"));
-	assert_true(printed_holds("events --limit=1", "auditor"));
-	buf_free(&words);
-}
-
 /* --- crowds, and who does not read ------------------------------------- */
 
 static int
@@ -577,10 +498,6 @@ main(void)
 		    fail_while_the_token_is_slow_is_noted_when_it_answers),
 		cmocka_unit_test(
 		    what_waits_is_not_signed_with_a_certificate_that_was_replaced),
-		cmocka_unit_test(
-		    an_expired_certificate_begins_nothing_on_an_open_connection),
-		cmocka_unit_test(a_foreign_ticket_is_counted),
-		cmocka_unit_test(what_an_auditor_may_not_is_on_record),
 		cmocka_unit_test(
 		    a_crowd_of_shells_does_not_lock_out_administrators),
 		cmocka_unit_test(who_does_not_read_is_not_heard),

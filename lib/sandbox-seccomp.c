@@ -151,8 +151,6 @@ static const struct checked_call allowed_when[] = {
 	/* No executable memory. */
 	{ SCMP_SYS(mmap), LISTED, BITS(2, PROT_EXEC, 0) },
 	{ SCMP_SYS(mprotect), LISTED, BITS(2, PROT_EXEC, 0) },
-	/* send(2) has no address; descriptors need sendmsg(2). */
-	{ SCMP_SYS(sendto), LISTED, IS(4, 0) },
 	/* Its own limits only. */
 	{ SCMP_SYS(prlimit64), LISTED, IS(0, 0) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFL) },
@@ -326,6 +324,19 @@ allow_itself(scmp_filter_ctx ctx)
 	    &itself);
 }
 
+/*
+ * send(2) has no address, and descriptors need sendmsg(2).  Out-of-band bytes
+ * nobody sends here, and unix sockets have had trouble with them.
+ */
+static int
+allow_send(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp how[2] = { BITS(3, MSG_OOB, 0), IS(4, 0) };
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2,
+	    how);
+}
+
 /* How fast packets go, but no filter programs and no other protocols. */
 static int
 allow_tcp_options(scmp_filter_ctx ctx)
@@ -379,6 +390,8 @@ add_allow_list(scmp_filter_ctx ctx, unsigned int role)
 		    COUNT(probed_when));
 	if (rc == 0)
 		rc = allow_itself(ctx);
+	if (rc == 0)
+		rc = allow_send(ctx);
 	if (rc == 0 && (role & NETWORK))
 		rc = allow_tcp_options(ctx);
 	return rc;

@@ -243,6 +243,16 @@ try_splice(const struct attack_target *t)
 	return result(splice(t->fd, &at, t->socket, NULL, 4, 0));
 }
 
+/* Not every kernel knows it of unix sockets, but it should not be asked. */
+static int
+try_out_of_band(const struct attack_target *t)
+{
+	if (send(t->socket, "x", 1, MSG_OOB | MSG_NOSIGNAL) < 0 &&
+	    errno != EOPNOTSUPP)
+		return errno;
+	return 0;
+}
+
 static int
 try_io_uring(const struct attack_target *t)
 {
@@ -362,6 +372,7 @@ const struct attack attacks[] = {
 	{ "descriptor", send_descriptor },
 	{ "filter", try_filter },
 	{ "splice", try_splice },
+	{ "out-of-band", try_out_of_band },
 	{ "io_uring", try_io_uring },
 	{ "mmap-exec", try_mmap_exec },
 	{ "mprotect-exec", try_mprotect_exec },

@@ -104,6 +104,7 @@ static const struct {
 	{ "descriptor", { K, K, W, W, W }, true },
 	{ "filter", { K, K, K, W, W }, true },
 	{ "splice", { K, K, K, EINVAL, EINVAL }, false },
+	{ "out-of-band", { K, K, K, W, W }, true },
 	{ "io_uring", { K, K, K, P, P }, false },
 	{ "mmap-exec", { K, K, K, W, W }, true },
 	{ "mprotect-exec", { K, K, K, W, W }, true },

@@ -32,6 +32,7 @@ struct run {
 	struct keyd_ask *ask;
 	struct session *session;
 	struct buf blob; /* kept until the shell starts */
+	bool killed;     /* before there was a shell */
 };
 
 struct connection {
@@ -235,18 +236,31 @@ start_shell(struct run *run, const struct keyd_answer *answer)
 		(void)close(fds[i]);
 }
 
+/* The client went before its shell began. */
+static void
+end_killed(struct run *run)
+{
+	struct connection *c = run->connection;
+	uint32_t number = run->number;
+
+	run_free(run);
+	say_exited(c, number, 0);
+}
+
 static void
 session_answered(void *cookie, struct keyd_answer *answer)
 {
 	struct run *run = cookie;
 
 	run->ask = NULL;
-	if (answer->type != PROTOCOL_START) {
+	if (run->killed)
+		end_killed(run);
+	else if (answer->type == PROTOCOL_START)
+		start_shell(run, answer);
+	else
 		refuse(run, &answer->refuse);
-		return;
-	}
-	start_shell(run, answer);
-	(void)close(answer->fd);
+	if (answer->fd >= 0)
+		(void)close(answer->fd);
 }
 
 /* --- what the network process asks for --------------------------------- */
@@ -352,8 +366,9 @@ on_session(struct connection *c, uint32_t number, struct cursor blob)
 }
 
 /*
- * Both may cross the EXITED of a channel that is over already.  KILL before
- * there is a shell takes back the question.
+ * Both may cross the EXITED of a channel that is over already.  A channel that
+ * is killed before there is a shell keeps its place until keyd has answered:
+ * otherwise a connection could have any number of questions under way.
  */
 static int
 on_end(struct connection *c, uint32_t number)
@@ -370,14 +385,10 @@ on_kill(struct connection *c, uint32_t number)
 {
 	struct run *run = find_run(c, number);
 
-	if (run == NULL)
-		return 0;
-	if (run->session != NULL) {
+	if (run != NULL && run->session != NULL)
 		session_kill(run->session);
-		return 0;
-	}
-	run_free(run);
-	say_exited(c, number, 0);
+	else if (run != NULL)
+		run->killed = true;
 	return 0;
 }
 

@@ -14,11 +14,19 @@
 /* keyd silent for so long is away, in milliseconds. */
 #define ANSWER_TIMEOUT 60000
 
+/*
+ * Questions that keyd may owe answers to, at up to PROTOCOL_SESSION_MAX bytes
+ * each.  Those that nobody waits for any more count: a client that asks and
+ * goes, again and again, must not fill our memory.
+ */
+#define ASKS_MAX 1024
+
 struct keyd_ask {
 	LIST_ENTRY(keyd_ask) entry;
+	struct keyd *keyd;
 	uint32_t tag;
 	enum protocol_type expected;
-	keyd_answer_fn *fn;
+	keyd_answer_fn *fn; /* NULL: not wanted any more */
 	void *cookie;
 	struct loop_timer *timer;
 };
@@ -36,6 +44,7 @@ struct keyd {
 	struct loop_timer *retry;
 	struct proc_backoff backoff;
 	LIST_HEAD(ask_list, keyd_ask) asks;
+	size_t nasks;
 	uint32_t tag; /* the last one given out */
 };
 
@@ -47,6 +56,7 @@ static void
 forget(struct keyd_ask *a)
 {
 	LIST_REMOVE(a, entry);
+	a->keyd->nasks--;
 	loop_timer_remove(a->timer);
 	free(a);
 }
@@ -58,7 +68,10 @@ answer(struct keyd_ask *a, struct keyd_answer *with)
 	void *cookie = a->cookie;
 
 	forget(a);
-	fn(cookie, with);
+	if (fn != NULL)
+		fn(cookie, with);
+	else if (with->fd >= 0)
+		(void)close(with->fd);
 }
 
 /* What the client is told when keyd is not there to say it. */
@@ -72,16 +85,6 @@ answer_away(struct keyd_ask *a)
 		    .text = "htsign-keyd is away; try again later" } };
 
 	answer(a, &away);
-}
-
-static void
-answer_late(void *cookie)
-{
-	struct keyd_ask *a = cookie;
-
-	a->timer = NULL;
-	log_error("htsign-keyd does not answer");
-	answer_away(a);
 }
 
 static struct keyd_ask *
@@ -118,10 +121,18 @@ lose_because(struct keyd *k, const struct ht_error *e)
 	lose(k);
 }
 
-/*
- * One answer.  An unknown tag is that of a question which nobody wants
- * answered any more.
- */
+/* What was queued for it would stay, and pile up. */
+static void
+answer_late(void *cookie)
+{
+	struct keyd_ask *a = cookie;
+	struct ht_error e;
+
+	a->timer = NULL;
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "it does not answer");
+	lose_because(a->keyd, &e);
+}
+
 static int
 take_answer(struct keyd *k, struct msg *m, const union protocol_body *body,
     struct ht_error *e)
@@ -132,7 +143,7 @@ take_answer(struct keyd *k, struct msg *m, const union protocol_body *body,
 
 	if (a == NULL) {
 		msg_close_fds(m);
-		return 0;
+		return ht_error_set(e, HT_ERR_DATA, "an answer to no question");
 	}
 	if (m->type != PROTOCOL_REFUSE && m->type != a->expected) {
 		msg_close_fds(m);
@@ -267,8 +278,10 @@ keyd_ask(struct keyd *k, enum protocol_type type,
 	struct keyd_ask *a;
 	struct ht_error e;
 
-	if (!k->present || (a = calloc(1, sizeof(*a))) == NULL)
+	if (!k->present || k->nasks >= ASKS_MAX ||
+	    (a = calloc(1, sizeof(*a))) == NULL)
 		return NULL;
+	a->keyd = k;
 	a->tag = ++k->tag;
 	a->expected = type == PROTOCOL_LOGIN ? PROTOCOL_ADMIT : PROTOCOL_START;
 	a->fn = fn;
@@ -281,6 +294,7 @@ keyd_ask(struct keyd *k, enum protocol_type type,
 		return NULL;
 	}
 	LIST_INSERT_HEAD(&k->asks, a, entry);
+	k->nasks++;
 	/* A failure to send is seen by the watch, as the end of the link. */
 	(void)msg_flush(k->link.channel, &e);
 	if (msg_pending(k->link.channel))
@@ -292,5 +306,5 @@ void
 keyd_ask_cancel(struct keyd_ask *a)
 {
 	if (a != NULL)
-		forget(a);
+		a->fn = NULL;
 }

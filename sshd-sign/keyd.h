@@ -48,13 +48,14 @@ bool keyd_present(const struct keyd *k);
 bool keyd_expected(const struct keyd *k);
 
 /*
- * Ask LOGIN or SESSION.  NULL if there is no memory or keyd is away.
+ * Ask LOGIN or SESSION.  NULL if there is no memory, or keyd is away or owes
+ * too many answers.
  */
 struct keyd_ask *keyd_ask(struct keyd *k, enum protocol_type type,
     const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie);
 
 /*
- * The answer is not wanted any more.  NULL is fine.
+ * The answer is not wanted any more; it still counts as owed.  NULL is fine.
  */
 void keyd_ask_cancel(struct keyd_ask *a);
 

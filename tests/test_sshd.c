@@ -4,8 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -252,6 +255,113 @@ keyd_away_takes_no_questions(void **state)
 	loop_free(loop);
 }
 
+/* A keyd that takes connections. */
+struct fake_keyd {
+	char folder[32];
+	char path[48];
+	int listening;
+	struct loop *loop;
+	struct keyd *keyd;
+	struct protocol_link link; /* its own end */
+	unsigned int answers;
+};
+
+static int
+fake_keyd(void **state)
+{
+	static struct fake_keyd f;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct ht_error e;
+
+	memset(&f, 0, sizeof(f));
+	(void)snprintf(f.folder, sizeof(f.folder), "/tmp/test-sshd.XXXXXX");
+	assert_non_null(mkdtemp(f.folder));
+	(void)snprintf(f.path, sizeof(f.path), "%s/s", f.folder);
+	memcpy(un.sun_path, f.path, strlen(f.path));
+	f.listening = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(f.listening, (struct sockaddr *)&un, sizeof(un)),
+	    0);
+	assert_int_equal(listen(f.listening, 5), 0);
+	f.loop = loop_new();
+	f.keyd = keyd_new(f.loop, f.path);
+	assert_true(keyd_present(f.keyd));
+	assert_int_equal(protocol_open(&f.link, accept(f.listening, NULL, NULL),
+	                     PROTOCOL_LINK_SSHD, false, &e),
+	    0);
+	*state = &f;
+	return 0;
+}
+
+static int
+no_keyd(void **state)
+{
+	struct fake_keyd *f = *state;
+
+	keyd_free(f->keyd);
+	loop_free(f->loop);
+	protocol_close(&f->link);
+	(void)close(f->listening);
+	(void)unlink(f->path);
+	(void)rmdir(f->folder);
+	return 0;
+}
+
+static void
+count_answer(void *cookie, struct keyd_answer *answer)
+{
+	struct fake_keyd *f = cookie;
+
+	assert_int_equal(answer->type, PROTOCOL_REFUSE);
+	f->answers++;
+}
+
+/* One question read, and its answer taken. */
+static void
+answer_one(struct fake_keyd *f)
+{
+	struct protocol_refuse no = { .status = 77 };
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	while (protocol_next(&f->link, &m, &body, &e) == 0)
+		assert_int_equal(loop_once(f->loop, &e), 0);
+	assert_int_equal(
+	    protocol_send(&f->link, PROTOCOL_REFUSE, m.tag, &no, NULL, 0, &e),
+	    0);
+	assert_int_equal(loop_once(f->loop, &e), 0);
+}
+
+/* A client that asks and goes, and again, while keyd has other work. */
+static void
+keyd_owes_a_limited_number_of_answers(void **state)
+{
+	static uint8_t blob[1000];
+	struct protocol_relayed relayed = { .peer = "192.0.2.1",
+		.blob = { blob, sizeof(blob) } };
+	struct fake_keyd *f = *state;
+	struct keyd_ask *ask;
+	int i;
+
+	for (i = 0; i < 100000; i++) {
+		ask = keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, no_answer,
+		    NULL);
+		if (ask == NULL)
+			break;
+		keyd_ask_cancel(ask);
+	}
+	assert_in_range(i, 100, 10000);
+	assert_true(keyd_present(f->keyd));
+	answer_one(f);
+	assert_non_null(
+	    keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, count_answer, f));
+	assert_null(
+	    keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, no_answer, NULL));
+	while (f->answers == 0)
+		answer_one(f);
+	assert_int_equal(f->answers, 1);
+}
+
 int
 main(void)
 {
@@ -274,6 +384,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(relay_sees_the_end, set_up,
 		    tear_down),
 		cmocka_unit_test(keyd_away_takes_no_questions),
+		cmocka_unit_test_setup_teardown(
+		    keyd_owes_a_limited_number_of_answers, fake_keyd, no_keyd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <libssh/server.h>
 
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "sshd-sign/command.h"
 
 /* Moved at a time, in bytes. */
@@ -56,6 +57,7 @@ struct command {
 	size_t waiting;         /* bytes for stdin that libssh still has */
 	struct stream out;
 	struct stream err;
+	uint64_t taken; /* loop_now() when the client took output */
 	bool client_eof;
 	bool client_closed;
 	bool exited;
@@ -222,18 +224,26 @@ drain(struct command *c, struct stream *s)
 		c->host->broken = true;
 	else
 		s->at += (size_t)done;
+	if (done > 0)
+		c->taken = loop_now();
 }
 
 /*
- * Whether more may be read for the client: libssh would keep any amount for a
- * socket that takes none.
+ * Whether the client takes more: libssh would keep any amount for a socket
+ * that takes none.
  */
+static bool
+takes_output(const struct command *c)
+{
+	return ssh_channel_window_size(c->ssh) > 0 &&
+	    (ssh_get_status(c->host->session) & SSH_WRITE_PENDING) == 0;
+}
+
 static bool
 may_fill(const struct command *c, const struct stream *s)
 {
 	return s->fd >= 0 && is_empty(s) && c->state == RUNNING &&
-	    ssh_channel_window_size(c->ssh) > 0 &&
-	    (ssh_get_status(c->host->session) & SSH_WRITE_PENDING) == 0;
+	    takes_output(c);
 }
 
 static void
@@ -425,6 +435,7 @@ command_number(const struct command *c)
 void
 command_started(struct command *c, const int fds[RELAY_FDS])
 {
+	c->taken = loop_now();
 	c->in.fd = fds[0];
 	c->out.fd = fds[1];
 	c->err.fd = fds[2];
@@ -455,6 +466,7 @@ command_refused(struct command *c, const struct protocol_refuse *refusal)
 	buf_u8(&line, '\0');
 	put_line(c, buf_failed(&line) == 0 ? (const char *)line.data : text);
 	buf_free(&line);
+	c->taken = loop_now();
 	c->exited = true;
 	c->status = (int)refusal->status;
 	if (c->state == ASKED)
@@ -500,6 +512,8 @@ command_serve(struct command *c)
 		leave(c);
 	if (c->state != RUNNING)
 		return;
+	if (takes_output(c))
+		c->taken = loop_now();
 	push_input(c);
 	serve_output(c, &c->out);
 	serve_output(c, &c->err);
@@ -514,6 +528,12 @@ command_serve(struct command *c)
 	}
 	if (is_empty(&c->err))
 		finish(c);
+}
+
+uint64_t
+command_stuck(const struct command *c)
+{
+	return c->state == RUNNING && !takes_output(c) ? c->taken : 0;
 }
 
 bool

@@ -59,6 +59,12 @@ void command_polls(const struct command *c, struct pollfd p[COMMAND_POLLS]);
 void command_serve(struct command *c);
 
 /*
+ * Since when (loop_now()) the client has taken nothing of what there is, or may
+ * be, for it; 0 if that is not so.
+ */
+uint64_t command_stuck(const struct command *c);
+
+/*
  * Whether it has a command that is not finished; and whether both ends have
  * closed it, so that it can be freed.
  */

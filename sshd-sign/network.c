@@ -26,6 +26,14 @@
 /* Probes that a client may leave without an answer. */
 #define PROBES 3
 
+/*
+ * Packets.  A login takes a dozen, and a few for each key that is tried: so
+ * are attempts by other methods limited, which libssh refuses by itself.  And
+ * what libssh keeps for a client that sends requests and takes no answers.
+ */
+#define LOGIN_MAX 128
+#define UNSENT_MAX 10000
+
 /* How long a client that has its exit status may take to go, in ms. */
 #define LINGER 5000
 
@@ -45,6 +53,8 @@ struct network {
 	bool started;    /* a command has come */
 	bool draining;
 	const char *goodbye; /* why the connection ends by our will */
+	struct ssh_counter_struct packets;
+	uint64_t sent;       /* of them, when last none waited to be sent */
 	uint64_t heard;      /* loop_now() when the client last sent */
 	uint64_t probed;     /* of the last probe */
 	unsigned int probes; /* without an answer */
@@ -240,6 +250,22 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	return good && !n->host.broken ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
+/*
+ * Without it libssh would ask the Kerberos libraries about whatever a stranger
+ * sends, although the method is not offered.
+ */
+static ssh_string
+on_gssapi(ssh_session session, const char *user, int noid, ssh_string *oids,
+    void *cookie)
+{
+	(void)session;
+	(void)user;
+	(void)noid;
+	(void)oids;
+	(void)cookie;
+	return NULL;
+}
+
 /* --- channels ---------------------------------------------------------- */
 
 static ssh_channel
@@ -312,6 +338,18 @@ probe_due(const struct network *n)
 	return last + (uint64_t)n->conf->keepalive * 1000;
 }
 
+/* A client that takes nothing of what there is for it is idle, too. */
+static uint64_t
+stuck_due(const struct network *n)
+{
+	uint64_t first = 0;
+	size_t i;
+
+	for (i = 0; i < n->ncommands; i++)
+		first = sooner(first, command_stuck(n->commands[i]));
+	return first == 0 ? 0 : first + (uint64_t)n->conf->idle * 1000;
+}
+
 static uint64_t
 idle_due(const struct network *n)
 {
@@ -328,6 +366,7 @@ timeout(const struct network *n)
 {
 	uint64_t due = sooner(probe_due(n), idle_due(n)), now = loop_now();
 
+	due = sooner(due, stuck_due(n));
 	if (due == 0)
 		return -1;
 	return due > now ? (int)(due - now) : 0;
@@ -363,6 +402,22 @@ check_times(struct network *n)
 	if (due != 0 && due <= now)
 		n->goodbye = n->draining ? "the server is being stopped"
 		                         : "idle for too long";
+	due = stuck_due(n);
+	if (due != 0 && due <= now)
+		n->goodbye = "the client does not read";
+}
+
+static void
+check_packets(struct network *n)
+{
+	bool waits = (ssh_get_status(n->host.session) & SSH_WRITE_PENDING) != 0;
+
+	if (!waits)
+		n->sent = n->packets.out_packets;
+	else if (n->packets.out_packets - n->sent > UNSENT_MAX)
+		n->host.broken = true;
+	if (!n->authenticated && n->packets.in_packets > LOGIN_MAX)
+		n->goodbye = "too many authentication failures";
 }
 
 /* --- the loop ---------------------------------------------------------- */
@@ -435,6 +490,7 @@ run(struct network *n)
 		pump(n);
 		serve_commands(n);
 		check_times(n);
+		check_packets(n);
 	}
 	if (n->goodbye == NULL || n->host.broken)
 		return;
@@ -457,9 +513,11 @@ begin(struct network *n, ssh_bind bind)
 	n->event = ssh_event_new();
 	if (n->host.session == NULL || n->event == NULL)
 		return HT_ERR_INTERNAL;
+	ssh_set_counters(n->host.session, NULL, &n->packets);
 	ssh_callbacks_init(&n->callbacks);
 	n->callbacks.userdata = n;
 	n->callbacks.auth_pubkey_function = on_key;
+	n->callbacks.gssapi_select_oid_function = on_gssapi;
 	n->callbacks.channel_open_request_session_function = on_channel;
 	if (ssh_set_server_callbacks(n->host.session, &n->callbacks) < 0 ||
 	    ssh_handle_key_exchange(n->host.session) == SSH_ERROR ||

@@ -103,9 +103,9 @@ add_attribute(SIGNER_INFO *info, const char *oid, int type, const void *value,
 }
 
 static int
-add_content_type(SIGNER_INFO *info)
+add_content_type(SIGNER_INFO *info, const char *dotted)
 {
-	ASN1_OBJECT *type = OBJ_txt2obj(OID_SPC_INDIRECT_DATA, 1);
+	ASN1_OBJECT *type = OBJ_txt2obj(dotted, 1);
 	int rc = -1;
 
 	if (type != NULL)
@@ -234,10 +234,10 @@ out:
 
 int
 cms_attributes_add(SIGNER_INFO *info, const struct cms_options *options,
-    const struct spc_digest *content)
+    const char *type, const struct spc_digest *content)
 {
 	info->signed_attributes = sk_X509_ATTRIBUTE_new_null();
-	if (info->signed_attributes == NULL || add_content_type(info) < 0 ||
+	if (info->signed_attributes == NULL || add_content_type(info, type) < 0 ||
 	    add_attribute(info, OID_MESSAGE_DIGEST, V_ASN1_OCTET_STRING,
 	        content->value, (int)content->length) < 0 ||
 	    add_signing_time(info, options->signing_time) < 0 ||

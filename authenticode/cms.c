@@ -13,6 +13,7 @@
 #include "authenticode/cms-asn1.h"
 #include "authenticode/cms-attributes.h"
 #include "authenticode/cms.h"
+#include "authenticode/content.h"
 #include "authenticode/spc-asn1.h"
 #include "authenticode/x509.h"
 
@@ -78,12 +79,13 @@ add_digest_algorithm(SIGNED_DATA *data, int nid)
 }
 
 static int
-set_content(CONTENT_INFO *info, const void *content, size_t n)
+set_content(CONTENT_INFO *info, const char *type, const void *content,
+    size_t n)
 {
 	ASN1_STRING *octets = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
 
 	ASN1_OBJECT_free(info->type);
-	info->type = OBJ_txt2obj(OID_SPC_INDIRECT_DATA, 1);
+	info->type = OBJ_txt2obj(type, 1);
 	info->content = ASN1_TYPE_new();
 	if (octets == NULL || info->type == NULL || info->content == NULL ||
 	    ASN1_STRING_set(octets, content, (int)n) != 1) {
@@ -116,8 +118,8 @@ set_signer(SIGNER_INFO *info, const struct chain *chain, int digest_nid)
 }
 
 static int
-build(struct cms_signer *s, const struct chain *chain, const void *content,
-    size_t n, const struct spc_digest *digest,
+build(struct cms_signer *s, const struct chain *chain, const char *type,
+    const void *content, size_t n, const struct spc_digest *digest,
     const struct cms_options *options)
 {
 	int nid = EVP_MD_get_type(spc_md(s->file.algorithm));
@@ -137,10 +139,10 @@ build(struct cms_signer *s, const struct chain *chain, const void *content,
 	}
 	if (ASN1_INTEGER_set(s->data->version, 1) != 1 ||
 	    add_digest_algorithm(s->data, nid) < 0 ||
-	    set_content(s->data->content, content, n) < 0 ||
+	    set_content(s->data->content, type, content, n) < 0 ||
 	    add_certificates(s->data, chain) < 0 ||
 	    set_signer(s->info, chain, nid) < 0 ||
-	    cms_attributes_add(s->info, options, digest) < 0)
+	    cms_attributes_add(s->info, options, type, digest) < 0)
 		return -1;
 	return 0;
 }
@@ -159,11 +161,12 @@ cms_signer_new(const struct chain *chain, const char *format,
 	if (s == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if ((rc = cms_options_check(options, e)) < 0 ||
-	    (rc = spc_parse(format, content, n, &s->file, e)) < 0 ||
+	    (rc = content_parse(format, content, n, options->algorithm, &s->file,
+	         e)) < 0 ||
 	    (rc = content_digest(content, n, s->file.algorithm, &digest, e)) <
 	        0)
 		goto out;
-	if (build(s, chain, content, n, &digest, options) < 0) {
+	if (build(s, chain, content_type(format), content, n, &digest, options) < 0) {
 		rc = spc_crypto_error(e, HT_ERR_INTERNAL,
 		    "cannot make the SignedData");
 		goto out;

@@ -34,17 +34,19 @@ struct cms_options {
 	bool commercial;         /* SpcStatementType: commercial, not
 	                            individual */
 	int64_t signing_time;    /* seconds since 1970, or CMS_NO_TIME */
+	const char *algorithm;   /* the digest algorithm for a catalog, whose
+	                            content has none; NULL: sha256 */
 };
 
 struct cms_signer;
 
 /*
- * Start a signature over content, the n bytes of DER that spc_parse accepts
+ * Start a signature over content, the n bytes of DER that content_parse accepts
  * for this format; the signed attributes use the content's own digest
  * algorithm.  Everything that is needed later is copied, so that chain, content
  * and options may go away.
  *
- * 0 and *signer, or *signer NULL and HT_ERR_DATA (content as spc_parse),
+ * 0 and *signer, or *signer NULL and HT_ERR_DATA (content as content_parse),
  * HT_ERR_USAGE (description that is not UTF-8 or holds control characters, URL
  * that is not printable ASCII, either too long; a time before 1950 or after
  * 9999), HT_ERR_INTERNAL (no memory).

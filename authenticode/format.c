@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticode/content.h"
 #include "authenticode/format.h"
 
 /*
@@ -12,6 +13,7 @@
 static const struct format *const formats[] = {
 	&format_pe,
 	&format_cab,
+	&format_cat,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -125,7 +127,6 @@ read_signature(const struct format *format, struct input *in,
     struct format_verified *out, struct ht_error *e)
 {
 	struct buf der = BUF_INIT;
-	struct cursor content;
 	int rc;
 
 	rc = format->signature(in, &der, e);
@@ -134,8 +135,7 @@ read_signature(const struct format *format, struct input *in,
 	if (rc < 0 || (rc = pkcs7_parse(der.data, der.len, &out->p7, e)) < 0 ||
 	    (rc = pkcs7_verify(out->p7, e)) < 0)
 		goto out;
-	content = pkcs7_content(out->p7);
-	rc = spc_read(format->name, content.p, content.left, &out->digest, e);
+	rc = content_read(format->name, out->p7, &out->digest, e);
 out:
 	buf_free(&der);
 	return rc;

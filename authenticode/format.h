@@ -145,6 +145,7 @@ void format_verified_clear(struct format_verified *out);
 
 /* The formats, each in its own file. */
 extern const struct format format_cab;
+extern const struct format format_cat;
 extern const struct format format_pe;
 
 #endif

@@ -26,13 +26,14 @@ struct pkcs7 {
 	SIGNER_INFO *info;     /* the only signer; inside data */
 	X509 *signer;          /* its certificate; inside data */
 	const char *algorithm; /* its digest algorithm */
+	const char *type;      /* of the content, dotted */
 	char *subject;
 	char *description;
 	char *url;
 };
 
 static int
-unpack(struct pkcs7 *p7, const void *der, size_t n, struct ht_error *e)
+unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
 {
 	const unsigned char *p = der;
 	CONTENT_INFO *info;
@@ -50,13 +51,64 @@ unpack(struct pkcs7 *p7, const void *der, size_t n, struct ht_error *e)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: not SignedData (RFC 2315 7)");
 	if (rc == 0) {
-		p7->data = ASN1_TYPE_unpack_sequence(
-		    ASN1_ITEM_rptr(SIGNED_DATA), info->content);
-		if (p7->data == NULL)
+		*data = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
+		    info->content);
+		if (*data == NULL)
 			rc = spc_crypto_error(e, HT_ERR_DATA,
 			    "PKCS#7: damaged SignedData (RFC 2315 9.1)");
 	}
 	CONTENT_INFO_free(info);
+	return rc;
+}
+
+/*
+ * Which of the two types that are signed the content is of, or NULL.
+ */
+static const char *
+type_of(const CONTENT_INFO *content)
+{
+	if (content->content == NULL ||
+	    content->content->type != V_ASN1_SEQUENCE)
+		return NULL;
+	if (spc_is_object(content->type, OID_SPC_INDIRECT_DATA))
+		return OID_SPC_INDIRECT_DATA;
+	return spc_is_object(content->type, OID_CTL) ? OID_CTL : NULL;
+}
+
+static struct cursor
+content_of(const SIGNED_DATA *data)
+{
+	const ASN1_STRING *octets = data->content->content->value.sequence;
+
+	return cursor_over(ASN1_STRING_get0_data(octets),
+	    (size_t)ASN1_STRING_length(octets));
+}
+
+int
+pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
+    struct ht_error *e)
+{
+	SIGNED_DATA *data = NULL;
+	struct cursor content;
+	const char *type;
+	int rc;
+
+	*is_signed = false;
+	rc = unpack(der, n, &data, e);
+	if (rc < 0)
+		return rc;
+	type = type_of(data->content);
+	if (type == NULL || strcmp(type, OID_CTL) != 0) {
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the content is not a CTL: no catalog");
+	} else {
+		content = content_of(data);
+		buf_bytes(ctl, content.p, content.left);
+		*is_signed = sk_SIGNER_INFO_num(data->signers) > 0;
+		if (buf_failed(ctl) < 0)
+			rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	SIGNED_DATA_free(data);
 	return rc;
 }
 
@@ -124,13 +176,10 @@ check_versions(const struct pkcs7 *p7, struct ht_error *e)
 static int
 check_structure(struct pkcs7 *p7, struct ht_error *e)
 {
-	const CONTENT_INFO *content = p7->data->content;
-
-	if (!spc_is_object(content->type, OID_SPC_INDIRECT_DATA) ||
-	    content->content == NULL ||
-	    content->content->type != V_ASN1_SEQUENCE)
+	p7->type = type_of(p7->data->content);
+	if (p7->type == NULL)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: the content is not SpcIndirectData");
+		    "PKCS#7: the content is neither SpcIndirectData nor a CTL");
 	if (sk_SIGNER_INFO_num(p7->data->signers) != 1)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: %d signers instead of one",
@@ -260,7 +309,7 @@ pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 	parsed = calloc(1, sizeof(*parsed));
 	if (parsed == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	if ((rc = unpack(parsed, der, n, e)) < 0 ||
+	if ((rc = unpack(der, n, &parsed->data, e)) < 0 ||
 	    (rc = check_structure(parsed, e)) < 0 ||
 	    (rc = read_texts(parsed, e)) < 0)
 		goto out;
@@ -286,10 +335,19 @@ pkcs7_free(struct pkcs7 *p7)
 struct cursor
 pkcs7_content(const struct pkcs7 *p7)
 {
-	const ASN1_STRING *octets = p7->data->content->content->value.sequence;
+	return content_of(p7->data);
+}
 
-	return cursor_over(ASN1_STRING_get0_data(octets),
-	    (size_t)ASN1_STRING_length(octets));
+const char *
+pkcs7_type(const struct pkcs7 *p7)
+{
+	return p7->type;
+}
+
+const char *
+pkcs7_algorithm(const struct pkcs7 *p7)
+{
+	return p7->algorithm;
 }
 
 const char *
@@ -325,11 +383,10 @@ check_attributes(const struct pkcs7 *p7, struct ht_error *e)
 
 	value = attribute_value(p7, OID_CONTENT_TYPE, V_ASN1_OBJECT);
 	if (value == NULL ||
-	    !spc_is_object(value->value.object, OID_SPC_INDIRECT_DATA))
+	    !spc_is_object(value->value.object, p7->type))
 		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: no contentType attribute that says "
-		    "SpcIndirectData "
-		    "(RFC 2315 9.2)");
+		    "PKCS#7: no contentType attribute that says what the "
+		    "content is (RFC 2315 9.2)");
 	value = attribute_value(p7, OID_MESSAGE_DIGEST, V_ASN1_OCTET_STRING);
 	if (value == NULL)
 		return ht_error_set(e, HT_ERR_DATA,

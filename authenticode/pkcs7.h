@@ -5,6 +5,7 @@
 #ifndef AUTHENTICODE_PKCS7_H
 #define AUTHENTICODE_PKCS7_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +27,25 @@ int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
 void pkcs7_free(struct pkcs7 *p7); /* NULL is fine */
 
 /*
- * The DER of the content (the SpcIndirectDataContent, tag and length
- * included), as embedded.  Valid as long as p7.
+ * Of n bytes of SignedData over a catalog's CTL that may have no signer yet:
+ * append the DER of the CTL to ctl, and say whether it is signed.  HT_ERR_DATA
+ * if it is something else, or has bytes left over.
+ */
+int pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
+    struct ht_error *e);
+
+/*
+ * The DER of the content (the SpcIndirectDataContent or CTL, tag and length
+ * included), as embedded; and its type, an identifier in dotted form.  Valid
+ * as long as p7.
  */
 struct cursor pkcs7_content(const struct pkcs7 *p7);
+const char *pkcs7_type(const struct pkcs7 *p7);
+
+/*
+ * The digest algorithm of the signer, as spc_algorithm names it.
+ */
+const char *pkcs7_algorithm(const struct pkcs7 *p7);
 
 /*
  * Verify what needs no root: the contentType and messageDigest attributes

@@ -31,6 +31,9 @@
 /* The largest max_size, in bytes. */
 #define CONF_MAX_SIZE ((uint64_t)1 << 40)
 
+/* The largest max_ctl, in bytes: what goes into a message. */
+#define CONF_MAX_CTL ((uint64_t)960 << 10)
+
 /* The longest run: a socket's path in it must fit into sockaddr_un. */
 #define CONF_RUN_MAX 90
 
@@ -154,6 +157,8 @@ struct conf_profile {
 	size_t ncertificates;                               /* at least 1 */
 	enum conf_digest digest;       /* default CONF_SHA256 */
 	uint64_t max_size;             /* bytes; default 2 GiB */
+	uint64_t max_ctl;              /* of a catalog's CTL, bytes, at most
+	                                  CONF_MAX_CTL; default 256 KiB */
 	unsigned int formats;          /* default CONF_FORMATS_DEFAULT */
 	unsigned int doors;            /* default all */
 	enum conf_existing existing;   /* of a file already signed */

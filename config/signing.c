@@ -16,7 +16,7 @@ static const struct conf_word formats[] = {
 	{ "pe", CONF_FORMAT_PE, false },
 	{ "cab", CONF_FORMAT_CAB, false },
 	{ "msi", 0, true },
-	{ "cat", 0, true },
+	{ "cat", CONF_FORMAT_CAT, false },
 	{ "script", CONF_FORMAT_SCRIPT, false },
 	{ "appx", 0, true },
 	{ NULL, 0, false },
@@ -31,6 +31,7 @@ static const struct {
 } format_names[] = {
 	{ "pe", CONF_FORMAT_PE },
 	{ "cab", CONF_FORMAT_CAB },
+	{ "cat", CONF_FORMAT_CAT },
 	{ "ps1", CONF_FORMAT_SCRIPT },
 	{ "ps1xml", CONF_FORMAT_SCRIPT },
 	{ "mof", CONF_FORMAT_SCRIPT },
@@ -318,6 +319,19 @@ read_profile_name(struct conf_reader *r, const config_setting_t *s,
 	return ret;
 }
 
+static int
+read_max_ctl(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_profile *profile = out;
+	int rc = conf_read_size(r, s, f, out);
+
+	if (rc == 0 && profile->max_ctl > CONF_MAX_CTL)
+		rc = conf_mistake(r, s, "max_ctl must be at most \"%uK\"",
+		    (unsigned int)(CONF_MAX_CTL >> 10));
+	return rc;
+}
+
 static void
 profile_defaults(void *out)
 {
@@ -326,6 +340,7 @@ profile_defaults(void *out)
 	profile->text = "";
 	profile->digest = CONF_SHA256;
 	profile->max_size = (uint64_t)2 << 30;
+	profile->max_ctl = (uint64_t)256 << 10;
 	profile->formats = CONF_FORMATS_DEFAULT;
 	profile->doors = CONF_DOOR_SSHD_SIGN | CONF_DOOR_OPENSSH;
 	profile->existing = CONF_EXISTING_REPLACE;
@@ -341,6 +356,7 @@ static const struct conf_field profile_fields[] = {
 	{ "certificates", read_certificates, .required = true },
 	{ "digest", conf_read_word, PROFILE(digest), .words = digests },
 	{ "max_size", conf_read_size, PROFILE(max_size) },
+	{ "max_ctl", read_max_ctl, PROFILE(max_ctl) },
 	{ "formats", conf_read_flags, PROFILE(formats), .words = formats },
 	{ "doors", conf_read_flags, PROFILE(doors), .words = doors },
 	{ "existing", conf_read_word, PROFILE(existing), .words = existing },

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticode/content.h"
 #include "authenticode/format.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/report.h"
@@ -242,6 +243,12 @@ first_byte(struct signing *s, struct ht_error *e)
 
 /* --- what arrived -------------------------------------------------------- */
 
+static bool
+is_catalog(const struct signing *s)
+{
+	return strcmp(s->file->format->name, CONTENT_CAT) == 0;
+}
+
 static int
 digest_input(struct signing *s, struct ht_error *e)
 {
@@ -262,9 +269,17 @@ digest_input(struct signing *s, struct ht_error *e)
 		    format->title);
 	s->why = WHY_DAMAGED;
 	rc = format_digest(format, s->in, s->go.digest, &s->file, e);
-	if (rc < 0)
+	if (rc < 0) {
 		blame_upload(s, rc);
-	return rc;
+		return rc;
+	}
+	s->why = WHY_FORMAT;
+	if (is_catalog(s) && s->file->content.len > s->go.max_ctl)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "a CTL of %zu bytes is more than the %" PRIu64
+		    " of profile %s",
+		    s->file->content.len, s->go.max_ctl, s->go.profile);
+	return 0;
 }
 
 /* Is it what the client says that it sent? */
@@ -318,7 +333,7 @@ get_signature(struct signing *s, struct ht_error *e)
 	char certificate[PROTOCOL_NAME];
 
 	memset(&content, 0, sizeof(content));
-	content.kind = PROTOCOL_KIND_SPC;
+	content.kind = is_catalog(s) ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC;
 	(void)snprintf(content.format, sizeof(content.format), "%s",
 	    s->file->format->name);
 	content.size = s->file->size;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authenticode/content.h"
 #include "authenticode/format.h"
 #include "htsign/file.h"
 #include "htsign/htsign.h"
@@ -47,8 +48,7 @@ attach(const struct htsign_arguments *a, int fd, struct input *in,
 	    (rc = pkcs7_parse(der->data, der->len, &p7, e)) < 0)
 		goto out;
 	content = pkcs7_content(p7);
-	if ((rc = spc_read(format->name, content.p, content.left, &digest, e)) <
-	        0 ||
+	if ((rc = content_read(format->name, p7, &digest, e)) < 0 ||
 	    (rc = format_digest(format, in, digest.algorithm, &file, e)) < 0 ||
 	    (rc = format_plan(file, der->data, der->len, &plan, e)) < 0)
 		goto out;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "authenticode/cms.h"
+#include "authenticode/content.h"
+#include "authenticode/publisher.h"
 #include "keys/policy.h"
 #include "keys/request.h"
 #include "lib/log.h"
@@ -35,6 +37,7 @@ struct request {
 	char certificate[NAMES_SIZE];
 	char token[NAMES_SIZE];
 	struct buf der; /* the content, as it comes in PARTs */
+	char publisher[PROTOCOL_PUBLISHER]; /* whom the file names, or "" */
 	uint32_t length;
 	struct cms_signer *signer;
 	struct token_job *job;
@@ -296,6 +299,7 @@ go(struct request *r, const struct conf_profile *profile)
 	memset(&say, 0, sizeof(say));
 	say.number = r->number;
 	say.max_size = profile->max_size;
+	say.max_ctl = profile->max_ctl;
 	(void)snprintf(say.profile, sizeof(say.profile), "%s", profile->name);
 	(void)snprintf(say.digest, sizeof(say.digest), "%s",
 	    conf_digest_text(profile->digest));
@@ -359,13 +363,27 @@ is_announced(const struct request *r, const struct protocol_content *content)
 	        sizeof(r->announced_sha256)) == 0;
 }
 
+/* Catalogs send a CTL, of a size that the profile allows; nothing else does. */
+static uint64_t
+content_max(const struct request *r, const struct protocol_content *content)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+	bool ctl = strcmp(content->format, CONTENT_CAT) == 0;
+
+	if (content->kind != (ctl ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC))
+		return 0;
+	if (!ctl)
+		return PROTOCOL_CONTENT_MAX;
+	return profile == NULL ? 0 : profile->max_ctl;
+}
+
 void
 request_content(struct request *r, const struct protocol_content *content)
 {
 	struct ht_error e;
 
-	if (content->kind != PROTOCOL_KIND_SPC || content->length == 0 ||
-	    content->length > PROTOCOL_CONTENT_MAX ||
+	if (content->length == 0 || content->length > content_max(r, content) ||
 	    content->sha256.left != sizeof(r->decision.sha256)) {
 		(void)ht_error_set(&e, HT_ERR_INTERNAL,
 		    "content of a kind or a size that is not signed");
@@ -379,6 +397,7 @@ request_content(struct request *r, const struct protocol_content *content)
 		return;
 	}
 	memcpy(r->format, content->format, sizeof(r->format));
+	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
 	r->decision.size = content->size;
 	memcpy(r->decision.sha256, content->sha256.p, content->sha256.left);
 	r->decision.old_signature = content->existing != 0;
@@ -423,6 +442,19 @@ still_waiting(void *cookie)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
 }
 
+/* Windows installs a package only if its publisher has signed it. */
+static int
+check_publisher(const struct request *r,
+    const struct setup_certificate *certificate, struct ht_error *e)
+{
+	if (r->publisher[0] != '\0')
+		return publisher_check(certificate->chain, r->publisher, e);
+	if (strncmp(r->format, "appx", 4) == 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the package does not name its publisher");
+	return 0;
+}
+
 /* Make what is to be signed, under the profile as it is now. */
 static int
 prepare(struct request *r, const struct setup_certificate *certificate,
@@ -437,6 +469,9 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	if (!conf_format_in(profile->formats, r->format))
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "profile %s does not sign %s files", r->profile, r->format);
+	rc = check_publisher(r, certificate, e);
+	if (rc < 0)
+		return rc;
 	memset(&options, 0, sizeof(options));
 	options.description =
 	    r->description[0] != '\0' ? r->description : profile->description;
@@ -444,6 +479,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	options.commercial = profile->statement == CONF_STATEMENT_COMMERCIAL;
 	options.signing_time =
 	    profile->signing_time ? journal_now() / 1000000 : CMS_NO_TIME;
+	options.algorithm = conf_digest_text(profile->digest);
 	rc = cms_signer_new(certificate->chain, r->format, r->der.data,
 	    r->der.len, &options, &r->signer, e);
 	if (rc < 0)

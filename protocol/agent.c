@@ -229,11 +229,13 @@ agent_content(struct agent *a, struct protocol_content *content,
     struct cursor der, agent_waiting_fn *waiting, void *cookie,
     struct buf *pkcs7, char *certificate, struct ht_error *e)
 {
+	size_t most = content->kind == PROTOCOL_KIND_CTL ? PROTOCOL_CTL_MAX
+	                                                 : PROTOCOL_CONTENT_MAX;
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	if (der.left == 0 || der.left > PROTOCOL_CONTENT_MAX)
+	if (der.left == 0 || der.left > most)
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "%zu bytes of content are more than can be signed",
 		    der.left);

@@ -27,10 +27,12 @@
 #define PROTOCOL_TICKET 1024
 #define PROTOCOL_DESCRIPTION 1025
 #define PROTOCOL_FILENAME 256
+#define PROTOCOL_PUBLISHER 2049
 #define PROTOCOL_PATH 512
 
 /* Limits on content that travels in PART frames, in bytes. */
 #define PROTOCOL_CONTENT_MAX ((uint32_t)16 << 10)
+#define PROTOCOL_CTL_MAX ((uint32_t)960 << 10)
 #define PROTOCOL_PKCS7_MAX ((uint32_t)1 << 20)
 #define PROTOCOL_PART_MAX ((size_t)60 << 10)
 #define PROTOCOL_PROFILES_MAX 64
@@ -146,6 +148,7 @@ struct protocol_go { /* with one descriptor: the spool */
 	uint64_t max_size;	     /* bytes */
 	char formats[PROTOCOL_TEXT]; /* names joined by commas */
 	char existing[PROTOCOL_WORD];
+	uint64_t max_ctl; /* bytes of a catalog's CTL */
 };
 
 struct protocol_content { /* followed by PARTs that make up length bytes */
@@ -154,6 +157,8 @@ struct protocol_content { /* followed by PARTs that make up length bytes */
 	uint64_t size;	      /* of the input, bytes */
 	struct cursor sha256; /* of the input, 32 bytes */
 	uint8_t existing;     /* 1: the input carried a signature */
+	char publisher[PROTOCOL_PUBLISHER]; /* whom the input names as its
+					       signer, or "" */
 	uint32_t length;
 };
 

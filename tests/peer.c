@@ -128,7 +128,7 @@ send_signature(const struct peer *k, struct protocol_link *link,
     struct buf *content)
 {
 	const struct cms_options options = { "My App", NULL, false,
-		CMS_NO_TIME };
+		CMS_NO_TIME, NULL };
 	struct protocol_signed s;
 	struct buf p7 = BUF_INIT;
 	struct ht_error e;

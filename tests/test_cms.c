@@ -134,7 +134,7 @@ test_texts(void **state)
 static void
 refused(const char *description, const char *url, int64_t when, const char *why)
 {
-	struct cms_options options = { description, url, false, when };
+	struct cms_options options = { description, url, false, when, NULL };
 	struct buf content = BUF_INIT;
 	struct cms_signer *signer;
 	struct ht_error e;

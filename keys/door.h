@@ -6,7 +6,7 @@
 #ifndef KEYS_DOOR_H
 #define KEYS_DOOR_H
 
-#include "keys/keyd.h"
+#include "keys/core.h"
 
 /*
  * Serve fd, which is taken over.  Only root, and under single_user our own

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "keys/keyd.h"
+#include "keys/core.h"
 #include "protocol/names.h"
 
 struct identity {

@@ -17,6 +17,7 @@
 
 #include "authenticode/init.h"
 #include "keys/failures.h"
+#include "keys/core.h"
 #include "keys/keyd.h"
 #include "keys/sockets.h"
 #include "lib/log.h"
@@ -40,16 +41,6 @@ struct process {
 };
 
 /* --- the loop ---------------------------------------------------------- */
-
-void
-keyd_must(struct keyd *k, int rc, const struct ht_error *e)
-{
-	(void)k;
-	if (rc >= 0)
-		return;
-	log_error("the journal cannot be written: %s", e->text);
-	_exit(-rc);
-}
 
 /*
  * Make what happened durable, let what waited for that go on, and send what

@@ -10,7 +10,7 @@
 #define KEYS_POLICY_H
 
 #include "keys/identity.h"
-#include "keys/keyd.h"
+#include "keys/core.h"
 
 /*
  * The profile that who asks for: by name, or with "" the client's default, or

@@ -11,7 +11,7 @@
 #ifndef KEYS_SOCKETS_H
 #define KEYS_SOCKETS_H
 
-#include "keys/keyd.h"
+#include "keys/core.h"
 
 struct sockets;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/keyd.h"
+#include "keys/core.h"
 #include "lib/log.h"
 
 /* Milliseconds in which a peer says who it is, and takes our last words. */
@@ -176,4 +176,14 @@ keyd_refusal(struct protocol_refuse *r, int code, const char *word,
 	if (vsnprintf(r->text, sizeof(r->text), fmt, ap) < 0)
 		r->text[0] = '\0';
 	va_end(ap);
+}
+
+void
+keyd_must(struct keyd *k, int rc, const struct ht_error *e)
+{
+	(void)k;
+	if (rc >= 0)
+		return;
+	log_error("the journal cannot be written: %s", e->text);
+	_exit(-rc);
 }

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <openssl/crypto.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -20,8 +21,10 @@ fetch_all(void)
 		"SHA512" };
 	static const char *const keys[][2] = { { "RSA", "RSA" },
 		{ "EC", "ECDSA" } };
+	EVP_PKEY *key = NULL;
 	EVP_KEYMGMT *keymgmt;
 	EVP_SIGNATURE *signature;
+	OSSL_DECODER_CTX *decoder;
 	EVP_MD *md;
 	size_t i;
 
@@ -41,16 +44,23 @@ fetch_all(void)
 			return -1;
 		EVP_SIGNATURE_free(signature);
 	}
-	return 0;
+	/* For public keys; whichever is asked for, all are fetched. */
+	decoder = OSSL_DECODER_CTX_new_for_pkey(&key, "DER",
+	    "SubjectPublicKeyInfo", "RSA", EVP_PKEY_PUBLIC_KEY, NULL, NULL);
+	OSSL_DECODER_CTX_free(decoder);
+	return decoder == NULL ? -1 : 0;
 }
 
 int
 authenticode_init(struct ht_error *e)
 {
 	tzset();
+	/*
+	 * The texts of errors are loaded when there is one, and tidying up all
+	 * of libcrypto at exit would cost as much as a signature's check.
+	 */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-	            OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
-	            OPENSSL_INIT_ADD_ALL_DIGESTS,
+	            OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
 	        NULL) != 1 ||
 	    fetch_all() < 0)
 		return spc_crypto_error(e, HT_ERR_INTERNAL,

@@ -34,6 +34,8 @@ read_option(struct invocation *v, const char *option, const char *value,
 		return set_descriptor(value, &v->session, e);
 	if (strcmp(option, "--agent") == 0)
 		return set_descriptor(value, &v->agent, e);
+	if (strcmp(option, "--nursery") == 0)
+		return set_descriptor(value, &v->nursery, e);
 	if (strcmp(option, "--ticket") == 0)
 		v->ticket = value;
 	else if (strcmp(option, "-r") == 0)
@@ -87,8 +89,15 @@ denied:
 static int
 check(struct invocation *v, struct ht_error *e)
 {
-	if (v->session >= 0 && v->agent >= 0 && v->ticket == NULL &&
-	    v->command == NULL) {
+	bool bare = v->ticket == NULL && v->command == NULL;
+
+	if (v->nursery >= 0) {
+		v->door = PROTOCOL_DOOR_SSHD_SIGN;
+		if (bare && !v->admin && v->session < 0 && v->agent < 0)
+			return 0;
+		return ht_error_set(e, HT_ERR_USAGE, "--nursery goes alone");
+	}
+	if (v->session >= 0 && v->agent >= 0 && bare) {
 		v->door = PROTOCOL_DOOR_SSHD_SIGN;
 		return 0;
 	}
@@ -113,7 +122,7 @@ invocation_parse(int argc, char *const *argv, const char *self,
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	v->session = v->agent = -1;
+	v->session = v->agent = v->nursery = -1;
 	v->rundir = INVOCATION_RUNDIR;
 	if (argc == 3 && strcmp(argv[1], "-c") == 0) {
 		v->command = argv[2];

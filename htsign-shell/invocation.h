@@ -1,6 +1,8 @@
 /*
  * How the shell was started, and so who vouches for the client:
  *
+ *	htsign-shell --nursery FD
+ *		by sshd-sign, to make of itself shells that are as if started so:
  *	htsign-shell --session FD --agent FD [--admin]
  *		by sshd-sign: a session blob, and a connection that keyd has
  *		bound
@@ -30,6 +32,7 @@ struct invocation {
 	bool admin;
 	int session; /* PROTOCOL_DOOR_SSHD_SIGN; otherwise -1 */
 	int agent;
+	int nursery;        /* or -1; then there is no client yet */
 	const char *ticket; /* PROTOCOL_DOOR_OPENSSH; otherwise NULL */
 	const char *rundir;
 	const char *command; /* an administrator's, or NULL */

@@ -9,6 +9,7 @@
 #include "htsign-shell/admin.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/invocation.h"
+#include "htsign-shell/nursery.h"
 #include "htsign-shell/report.h"
 #include "htsign-shell/request.h"
 #include "htsign-shell/session.h"
@@ -67,9 +68,24 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 		rc = session_open_user_auth(&sh->source.user_auth, e);
 	if (rc == 0 && !v->admin)
 		rc = authenticode_init(e);
-	if (rc == 0)
-		rc = connect_agent(sh, e);
 	return rc;
+}
+
+/* As nursery_serve; without a nursery this is the shell. */
+static int
+be_forked(struct shell *sh, struct ht_error *e)
+{
+	struct invocation *v = &sh->invocation;
+	int rc;
+
+	if (v->nursery < 0)
+		return 1;
+	rc = nursery_serve(v->nursery, e);
+	if (rc != 1)
+		return rc;
+	v->session = sh->source.blob = NURSERY_SESSION;
+	v->agent = NURSERY_AGENT;
+	return 1;
 }
 
 /* --- in the sandbox ------------------------------------------------------ */
@@ -161,9 +177,14 @@ serve(struct shell *sh, struct ht_error *e)
 {
 	const struct invocation *v = &sh->invocation;
 	const char *command;
+	int landlock;
 	int rc;
 
-	rc = begin(sh, e);
+	rc = connect_agent(sh, e);
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_SHELL, NULL, 0, &landlock, e);
+	if (rc == 0)
+		rc = begin(sh, e);
 	if (rc < 0)
 		return rc;
 	if (!v->admin)
@@ -189,7 +210,6 @@ shell_main(int argc, char *const *argv)
 	struct shell sh;
 	struct ht_error e;
 	int status = 0;
-	int landlock;
 	int rc;
 
 	memset(&sh, 0, sizeof(sh));
@@ -198,8 +218,8 @@ shell_main(int argc, char *const *argv)
 	log_open("htsign", false, false);
 	rc = prepare(&sh, argc, argv, &e);
 	if (rc == 0)
-		rc = sandbox_enter(SANDBOX_SHELL, NULL, 0, &landlock, &e);
-	if (rc == 0)
+		rc = be_forked(&sh, &e);
+	if (rc == 1)
 		rc = serve(&sh, &e);
 	if (rc < 0)
 		status =

@@ -204,14 +204,14 @@ static void
 start_shell(struct run *run, const struct keyd_answer *answer)
 {
 	struct server *server = run->connection->server;
-	const struct conf_account *account =
-	    &server->conf
-	         ->users[answer->admin ? CONF_USER_ADMIN : CONF_USER_SIGN];
+	const struct conf_account *admin =
+	    &server->conf->users[CONF_USER_ADMIN];
 	bool same = server->conf->single_user;
-	struct session_spec spec = { .shell = server->shell,
+	struct session_spec spec = { .nursery = server->nursery,
+		.shell = server->shell,
 		.admin = answer->admin,
-		.uid = same ? PROC_SAME : account->uid,
-		.gid = same ? (gid_t)-1 : account->gid,
+		.uid = same ? PROC_SAME : admin->uid,
+		.gid = same ? (gid_t)-1 : admin->gid,
 		.bound = answer->fd,
 		.blob = buf_cursor(&run->blob) };
 	static const struct protocol_refuse failed = {

@@ -14,6 +14,7 @@
 #include "lib/loop.h"
 #include "sshd-sign/jail.h"
 #include "sshd-sign/keyd.h"
+#include "sshd-sign/nursery.h"
 
 /* Shells that may run at a time, of all connections together. */
 #define CONNECTION_SHELLS_MAX 1024
@@ -25,6 +26,7 @@ struct server {
 	struct keyd *keyd;
 	ssh_bind bind;
 	struct jail jail;
+	struct nursery *nursery;
 	const char *shell;        /* path of htsign-shell */
 	unsigned int connections; /* all */
 	unsigned int starting;    /* of them: not yet authenticated */

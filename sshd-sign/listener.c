@@ -298,6 +298,22 @@ prepare_jail(struct listener *l, struct ht_error *e)
 	return jail->folder < 0 ? e->code : 0;
 }
 
+/* Under the uid of the clients' shells. */
+static int
+prepare_nursery(struct listener *l, struct ht_error *e)
+{
+	struct server *s = &l->server;
+	const struct conf_account *sign = &s->conf->users[CONF_USER_SIGN];
+	bool same = s->conf->single_user;
+
+	s->nursery = nursery_new(s->loop, s->shell,
+	    same ? PROC_SAME : sign->uid, same ? (gid_t)-1 : sign->gid);
+	if (s->nursery == NULL)
+		return ht_error_errno(e, "nursery");
+	nursery_prepare(s->nursery);
+	return 0;
+}
+
 /* A process and some descriptors for each connection and session. */
 static void
 raise_file_limit(void)
@@ -341,6 +357,8 @@ prepare(struct listener *l, struct ht_error *e)
 	if (s->keyd == NULL)
 		return ht_error_errno(e, "keyd");
 	rc = watch_signals(l, e);
+	if (rc == 0)
+		rc = prepare_nursery(l, e);
 	return rc < 0 ? rc : watch_sockets(l, e);
 }
 

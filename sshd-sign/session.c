@@ -83,7 +83,7 @@ start_shell(struct session *s, const struct session_spec *spec,
     const struct pipes *p, struct ht_error *e)
 {
 	const char *argv[] = { spec->shell, "--session", "3", "--agent", "4",
-		spec->admin ? "--admin" : NULL, NULL };
+		"--admin", NULL };
 	int fds[] = { p->theirs[0], p->theirs[1], p->theirs[2],
 		blob_file(spec->blob, e), spec->bound };
 	struct proc_spec proc = { .argv = argv,
@@ -95,7 +95,10 @@ start_shell(struct session *s, const struct session_spec *spec,
 
 	if (fds[3] < 0)
 		return HT_ERR_INTERNAL;
-	rc = proc_start(&proc, &s->pid, &s->pidfd, e);
+	if (spec->admin)
+		rc = proc_start(&proc, &s->pid, &s->pidfd, e);
+	else
+		rc = nursery_shell(spec->nursery, fds, &s->pid, &s->pidfd, e);
 	(void)close(fds[3]);
 	return rc;
 }

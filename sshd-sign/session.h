@@ -12,14 +12,16 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/loop.h"
+#include "sshd-sign/nursery.h"
 #include "sshd-sign/relay.h"
 
 struct session;
 
 struct session_spec {
-	const char *shell; /* path of htsign-shell */
-	bool admin;
-	uid_t uid; /* or PROC_SAME */
+	struct nursery *nursery; /* of clients' shells */
+	const char *shell;       /* path of htsign-shell */
+	bool admin;              /* started by itself, as uid and gid */
+	uid_t uid;               /* or PROC_SAME */
 	gid_t gid;
 	int bound;          /* its connection to keyd; stays the caller's */
 	struct cursor blob; /* struct protocol_session_blob, for its eyes */

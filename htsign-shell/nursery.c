@@ -1,0 +1,128 @@
+#include "config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "htsign-shell/nursery.h"
+
+/* What ps(1) shows, at most 15 characters. */
+#define NAME "htsign-nursery"
+#define NAME_OF_SHELLS "htsign-shell"
+
+/* Room for one descriptor more than a message may bring. */
+union control {
+	struct cmsghdr align;
+	char space[CMSG_SPACE((NURSERY_FDS + 1) * sizeof(int))];
+};
+
+/*
+ * The next message: 1 with its descriptors, or 0 at the end.  The listener is
+ * trusted; what it never sends is an error, so that nothing is left to close.
+ */
+static int
+take(int fd, int fds[NURSERY_FDS], struct ht_error *e)
+{
+	char byte;
+	struct iovec iov = { &byte, sizeof(byte) };
+	union control control;
+	struct msghdr h;
+	struct cmsghdr *c;
+	ssize_t n;
+
+	memset(&h, 0, sizeof(h));
+	h.msg_iov = &iov;
+	h.msg_iovlen = 1;
+	h.msg_control = control.space;
+	h.msg_controllen = sizeof(control.space);
+	do {
+		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	if (n < 0)
+		return ht_error_errno(e, "nursery");
+	c = CMSG_FIRSTHDR(&h);
+	if (n != 1 || (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+	    c == NULL || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(NURSERY_FDS * sizeof(int)))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "nursery: malformed message");
+	memcpy(fds, CMSG_DATA(c), NURSERY_FDS * sizeof(int));
+	return 1;
+}
+
+/*
+ * A child of our parent's, who waits for it and whose death kills it: what
+ * fork(2) cannot do.
+ */
+static pid_t
+fork_sibling(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL,
+	    NULL, NULL);
+}
+
+/*
+ * What lib/proc.h does for a child, less what the nursery has been given
+ * already.  0 to 3 are in use here, so only the last target can be among the
+ * sources, and by then it has been copied.
+ */
+static int
+become_shell(const int fds[NURSERY_FDS], pid_t parent, struct ht_error *e)
+{
+	int i;
+
+	for (i = 0; i < NURSERY_FDS; i++)
+		if (dup2(fds[i], i) < 0)
+			return ht_error_errno(e, "descriptors");
+	if (close_range(NURSERY_FDS, ~0U, 0) < 0)
+		return ht_error_errno(e, "close_range");
+	(void)setsid();
+	if (prctl(PR_SET_NAME, NAME_OF_SHELLS) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return ht_error_errno(e, "prctl");
+	if (getppid() != parent)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, "sshd-sign is gone");
+	return 0;
+}
+
+static void
+close_all(const int fds[NURSERY_FDS])
+{
+	int i;
+
+	for (i = 0; i < NURSERY_FDS; i++)
+		(void)close(fds[i]);
+}
+
+int
+nursery_serve(int fd, struct ht_error *e)
+{
+	pid_t parent = getppid(), child;
+	int fds[NURSERY_FDS];
+	int rc;
+
+	(void)prctl(PR_SET_NAME, NAME);
+	for (;;) {
+		rc = take(fd, fds, e);
+		if (rc != 1)
+			return rc;
+		child = fork_sibling();
+		if (child == 0) {
+			rc = become_shell(fds, parent, e);
+			return rc < 0 ? rc : 1;
+		}
+		close_all(fds);
+		if (child < 0)
+			return ht_error_errno(e, "fork");
+		if (send(fd, &child, sizeof(child), MSG_NOSIGNAL) < 0)
+			return ht_error_errno(e, "nursery");
+	}
+}

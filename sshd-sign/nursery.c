@@ -1,0 +1,227 @@
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "sshd-sign/nursery.h"
+
+/*
+ * Shells that one process may have forked.  They lie alike in memory, and what
+ * a client learns about one would help it against the next; this bounds it,
+ * for a hundredth of what an own start of each would cost.
+ */
+#define SHELLS 100
+
+/* It answers at once; seconds after which it never will. */
+#define PATIENCE 5
+
+struct process {
+	struct nursery *nursery;
+	pid_t pid;
+	int pidfd;
+	int fd; /* or -1: it has been told to go */
+	unsigned int left;
+	struct loop_watch *watch;
+};
+
+struct nursery {
+	struct loop *loop;
+	const char *shell;
+	uid_t uid;
+	gid_t gid;
+	struct process *process; /* or NULL */
+};
+
+union control {
+	struct cmsghdr align;
+	char space[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
+};
+
+/* It goes when its end of the socket is closed, and ended() waits for it. */
+static void
+dismiss(struct process *p)
+{
+	if (p->fd >= 0)
+		(void)close(p->fd);
+	p->fd = -1;
+	if (p->nursery->process == p)
+		p->nursery->process = NULL;
+}
+
+static void
+ended(void *cookie, short revents)
+{
+	struct process *p = cookie;
+	int status = 0;
+
+	(void)revents;
+	if (waitpid(p->pid, &status, WNOHANG) == 0)
+		return;
+	if (p->fd >= 0)
+		log_error("the nursery has ended by itself, status %#x",
+		    (unsigned int)status);
+	dismiss(p);
+	loop_watch_remove(p->watch);
+	(void)close(p->pidfd);
+	free(p);
+}
+
+static int
+start(struct process *p, int theirs, struct ht_error *e)
+{
+	const struct nursery *n = p->nursery;
+	const char *argv[] = { n->shell, "--nursery", "3", NULL };
+	int fds[] = { -1, -1, STDERR_FILENO, theirs };
+	struct proc_spec spec = { .argv = argv,
+		.fds = fds,
+		.nfds = sizeof(fds) / sizeof(fds[0]),
+		.uid = n->uid,
+		.gid = n->gid };
+	int rc = proc_start(&spec, &p->pid, &p->pidfd, e);
+
+	if (rc < 0)
+		return rc;
+	p->watch = loop_watch_add(n->loop, p->pidfd, POLLIN, ended, p);
+	if (p->watch != NULL)
+		return 0;
+	rc = ht_error_errno(e, "nursery");
+	(void)kill(p->pid, SIGKILL);
+	(void)waitpid(p->pid, NULL, 0);
+	(void)close(p->pidfd);
+	return rc;
+}
+
+static int
+new_process(struct nursery *n, struct ht_error *e)
+{
+	const struct timeval patience = { PATIENCE, 0 };
+	struct process *p = calloc(1, sizeof(*p));
+	int pair[2];
+	int rc;
+
+	if (p == NULL)
+		return ht_error_errno(e, "nursery");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		rc = ht_error_errno(e, "socketpair");
+		free(p);
+		return rc;
+	}
+	p->nursery = n;
+	p->fd = pair[0];
+	p->left = SHELLS;
+	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+	    sizeof(patience));
+	rc = start(p, pair[1], e);
+	(void)close(pair[1]);
+	if (rc < 0) {
+		(void)close(p->fd);
+		free(p);
+		return rc;
+	}
+	n->process = p;
+	return 0;
+}
+
+struct nursery *
+nursery_new(struct loop *loop, const char *shell, uid_t uid, gid_t gid)
+{
+	struct nursery *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return NULL;
+	n->loop = loop;
+	n->shell = shell;
+	n->uid = uid;
+	n->gid = gid;
+	return n;
+}
+
+void
+nursery_prepare(struct nursery *n)
+{
+	struct ht_error e;
+
+	if (n->process == NULL && new_process(n, &e) < 0)
+		log_error("nursery: %s", e.text);
+}
+
+static ssize_t
+send_fds(int fd, const int fds[NURSERY_FDS])
+{
+	char byte = 0;
+	struct iovec iov = { &byte, sizeof(byte) };
+	union control control;
+	struct msghdr h;
+	struct cmsghdr *c;
+
+	memset(&h, 0, sizeof(h));
+	memset(&control, 0, sizeof(control));
+	h.msg_iov = &iov;
+	h.msg_iovlen = 1;
+	h.msg_control = control.space;
+	h.msg_controllen = sizeof(control.space);
+	c = CMSG_FIRSTHDR(&h);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(NURSERY_FDS * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, NURSERY_FDS * sizeof(int));
+	return sendmsg(fd, &h, MSG_NOSIGNAL);
+}
+
+/* The shell's pid, which stays its own until we have waited for it. */
+static int
+ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
+    struct ht_error *e)
+{
+	ssize_t n;
+
+	if (send_fds(fd, fds) < 0)
+		return ht_error_errno(e, "nursery");
+	do {
+		n = recv(fd, pid, sizeof(*pid), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(*pid))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the nursery does not answer");
+	*pidfd = pidfd_open(*pid, 0);
+	if (*pidfd >= 0)
+		return 0;
+	(void)ht_error_errno(e, "pidfd_open");
+	(void)kill(*pid, SIGKILL);
+	(void)waitpid(*pid, NULL, 0);
+	return HT_ERR_INTERNAL;
+}
+
+int
+nursery_shell(struct nursery *n, const int fds[NURSERY_FDS], pid_t *pid,
+    int *pidfd, struct ht_error *e)
+{
+	struct process *p;
+	int rc = 0;
+
+	*pid = -1;
+	*pidfd = -1;
+	if (n->process == NULL)
+		rc = new_process(n, e);
+	if (rc < 0)
+		return rc;
+	p = n->process;
+	rc = ask(p->fd, fds, pid, pidfd, e);
+	if (rc < 0)
+		(void)kill(p->pid, SIGKILL);
+	if (rc < 0 || --p->left == 0) {
+		dismiss(p);
+		nursery_prepare(n);
+	}
+	return rc;
+}

@@ -14,6 +14,7 @@ static const struct format *const formats[] = {
 	&format_pe,
 	&format_cab,
 	&format_cat,
+	&format_msi,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -173,6 +174,8 @@ format_verify(const struct format *format, struct input *in,
 	    0)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "the file is not what was signed: its digest differs");
+	else if (format->check != NULL)
+		rc = format->check(file, e);
 out:
 	format_file_free(file);
 	if (rc < 0)

@@ -68,6 +68,12 @@ struct format {
 	int (*digest)(struct format_file *file, struct ht_error *e);
 
 	/*
+	 * What verifying looks at beyond the digest, after it; NULL if that is
+	 * nothing.
+	 */
+	int (*check)(const struct format_file *file, struct ht_error *e);
+
+	/*
 	 * Append to plan the file with the signature p7 in it.
 	 */
 	int (*plan)(const struct format_file *file, const void *p7, size_t n,
@@ -146,6 +152,7 @@ void format_verified_clear(struct format_verified *out);
 /* The formats, each in its own file. */
 extern const struct format format_cab;
 extern const struct format format_cat;
+extern const struct format format_msi;
 extern const struct format format_pe;
 
 #endif

@@ -41,6 +41,8 @@ struct spc_format {
 
 static const uint8_t guid_js[GUID_LENGTH] = { 0x10, 0xe0, 0xc9, 0x06, 0xce,
 	0x38, 0xd4, 0x11, 0xa2, 0xa3, 0x00, 0x10, 0x4b, 0xd3, 0x50, 0x90 };
+static const uint8_t guid_msi[GUID_LENGTH] = { 0xf1, 0x10, 0x0c, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0xc0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46 };
 static const uint8_t guid_powershell[GUID_LENGTH] = { 0x1f, 0xcc, 0x3b, 0x60,
 	0x59, 0x4b, 0x08, 0x4e, 0xb7, 0x24, 0xd2, 0xc6, 0x29, 0x7e, 0xf3,
 	0x51 };
@@ -57,6 +59,7 @@ static const struct spc_format formats[] = {
 	{ "cab", OID_SPC_CAB_DATA, link_value, 0, NULL },
 	{ "js", OID_SPC_SIP_INFO, sip_value, 1, guid_js },
 	{ "mof", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
+	{ "msi", OID_SPC_SIP_INFO, sip_value, 1, guid_msi },
 	{ "pe", OID_SPC_PE_IMAGE_DATA, pe_value, 0, NULL },
 	{ "ps1", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
 	{ "ps1xml", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },

@@ -15,7 +15,7 @@ static const struct conf_word digests[] = {
 static const struct conf_word formats[] = {
 	{ "pe", CONF_FORMAT_PE, false },
 	{ "cab", CONF_FORMAT_CAB, false },
-	{ "msi", 0, true },
+	{ "msi", CONF_FORMAT_MSI, false },
 	{ "cat", CONF_FORMAT_CAT, false },
 	{ "script", CONF_FORMAT_SCRIPT, false },
 	{ "appx", 0, true },
@@ -32,6 +32,7 @@ static const struct {
 	{ "pe", CONF_FORMAT_PE },
 	{ "cab", CONF_FORMAT_CAB },
 	{ "cat", CONF_FORMAT_CAT },
+	{ "msi", CONF_FORMAT_MSI },
 	{ "ps1", CONF_FORMAT_SCRIPT },
 	{ "ps1xml", CONF_FORMAT_SCRIPT },
 	{ "mof", CONF_FORMAT_SCRIPT },

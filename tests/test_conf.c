@@ -447,8 +447,8 @@ test_profile_mistakes(void **state)
 	}
 	refuse(PROFILE("digest = \"sha1\";"),
 	    "f:8: digest can be \"sha256\", \"sha384\", \"sha512\"");
-	refuse(PROFILE("formats = [ \"pe\", \"msi\" ];"),
-	    "f:8: formats \"msi\" is not built yet");
+	refuse(PROFILE("formats = [ \"pe\", \"appx\" ];"),
+	    "f:8: formats \"appx\" is not built yet");
 	refuse(PROFILE("formats = [ ];"), "f:8: formats must name one or more");
 	refuse(PROFILE("existing = \"append\";"),
 	    "f:8: existing \"append\" is not built yet");

@@ -1,0 +1,43 @@
+/*
+ * Changes to a compound file, as an output plan; inside authenticode/ only.
+ *
+ * What is there stays where it is.  New streams take free sectors, then sectors
+ * at the end of the file; FAT, mini FAT, DIFAT, directory and mini stream grow
+ * as they need to.  A new directory entry becomes a black leaf of its tree: the
+ * tree's rules ([MS-CFB] 2.6.4) ask no more.  Sectors that are no longer used
+ * become zeros, or go, at the end of the file.
+ */
+
+#ifndef AUTHENTICODE_CFB_EDIT_H
+#define AUTHENTICODE_CFB_EDIT_H
+
+#include "authenticode/cfb.h"
+#include "lib/output.h"
+
+struct cfb_edit;
+
+/*
+ * Begin to change cfb, which stays as it is and must outlive this.  0 and
+ * *edit, or HT_ERR_INTERNAL.  cfb_edit_free takes NULL, too.
+ */
+int cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit,
+    struct ht_error *e);
+void cfb_edit_free(struct cfb_edit *edit);
+
+/*
+ * Make the root's stream of that name (its bytes include the NUL, at most
+ * CFB_NAME of them) hold the n bytes at p, whether it exists or not.  Once for
+ * each name.  HT_ERR_DATA if the file would grow over CFB_SIZE_MAX or the name
+ * is a storage's; HT_ERR_INTERNAL.
+ */
+int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
+    const void *p, size_t n, struct ht_error *e);
+
+/*
+ * Append the changed file to plan, which is over cfb->in.  The last call before
+ * cfb_edit_free.
+ */
+int cfb_edit_plan(struct cfb_edit *edit, struct output *plan,
+    struct ht_error *e);
+
+#endif

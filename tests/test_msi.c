@@ -1,0 +1,682 @@
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "authenticode/cfb.h"
+#include "authenticode/format.h"
+#include "authenticode/init.h"
+#include "tests/cfb_image.h"
+#include "tests/signing.h"
+
+#define SIGNATURE "\5DigitalSignature"
+#define SIGNATURE_EX "\5MsiDigitalSignatureEx"
+
+static struct signing signing;
+
+/* In a storage, the signature's name is one like others. */
+static const struct cfb_image_entry entries[] = {
+	{ "beta", CFB_IMAGE_ROOT, 5000 }, { "a", CFB_IMAGE_ROOT, 100 },
+	{ "storage", CFB_IMAGE_ROOT, CFB_IMAGE_STORAGE }, { SIGNATURE, 2, 200 },
+	{ "deeper", 2, CFB_IMAGE_STORAGE }, { "below", 4, 4096 },
+	{ "empty", CFB_IMAGE_ROOT, 0 }, { "last", CFB_IMAGE_ROOT, 65 },
+	{ SIGNATURE_EX, CFB_IMAGE_ROOT, 32 }, /* what is in it is wrong */
+};
+#define ENTRIES (sizeof(entries) / sizeof(entries[0]))
+#define WITHOUT_EX (ENTRIES - 1)
+
+/* The largest mini stream of those is 64 * (2 + 4 + 2 + 1) bytes. */
+enum { VERSION_3 = 3, VERSION_4 = 4 };
+
+static int
+digest_input(struct input *in, const char *algorithm, struct format_file **file,
+    struct ht_error *e)
+{
+	const struct format *format;
+	int rc;
+
+	*file = NULL;
+	rc = format_detect(in, NULL, &format, e);
+	if (rc == 0) {
+		assert_ptr_equal(format, &format_msi);
+		rc = format_digest(format, in, algorithm, file, e);
+	}
+	return rc;
+}
+
+/*
+ * Sign the file, verify what that makes, and append it to out.
+ */
+static void
+sign(const struct buf *image, const char *algorithm, struct spc_digest *digest,
+    bool *was_signed, struct buf *out)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct format_verified verified;
+	struct format_file *file;
+	struct output *plan;
+	struct input *again;
+	struct buf p7 = BUF_INIT;
+	struct ht_error e;
+	struct input *in = input_memory(image->data, image->len, &e);
+
+	options.description = "My Package";
+	if (digest_input(in, algorithm, &file, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(file->size, image->len);
+	*digest = file->digest;
+	*was_signed = file->was_signed;
+	assert_int_equal(
+	    signing_sign(&signing, "msi", &file->content, &options, &p7, &e),
+	    0);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
+	again = input_plan(plan, &e);
+	if (format_verify(file->format, again, file->content.data,
+	        file->content.len, &verified, &e) < 0)
+		fail_msg("%s at 0x%llx", e.text, (unsigned long long)e.offset);
+	assert_int_equal(verified.size, output_size(plan));
+	assert_string_equal(pkcs7_description(verified.p7), "My Package");
+	format_verified_clear(&verified);
+	assert_int_equal(input_copy(again, 0,
+	                     buf_room(out, (size_t)output_size(plan)),
+	                     (size_t)output_size(plan), &e),
+	    0);
+	input_free(again);
+	output_free(plan);
+	buf_free(&p7);
+	format_file_free(file);
+	input_free(in);
+}
+
+/* --- digests ------------------------------------------------------------- */
+
+static void
+check_digest(const struct spc_digest *found, const EVP_MD *md, const void *p,
+    size_t n)
+{
+	uint8_t expected[EVP_MAX_MD_SIZE];
+
+	assert_int_equal(EVP_Digest(p, n, expected, NULL, md, NULL), 1);
+	assert_int_equal(found->length, EVP_MD_get_size(md));
+	assert_memory_equal(found->value, expected, found->length);
+}
+
+static void
+test_sign_and_sign_again(void **state)
+{
+	unsigned int version;
+
+	(void)state;
+	for (version = VERSION_3; version <= VERSION_4; version++) {
+		struct buf image = BUF_INIT;
+		struct buf covered = BUF_INIT;
+		struct buf once = BUF_INIT;
+		struct buf twice = BUF_INIT;
+		struct spc_digest digest;
+		bool was_signed;
+
+		cfb_image_build(version, entries, WITHOUT_EX, &image);
+		cfb_image_covered(entries, WITHOUT_EX, &covered);
+		sign(&image, "sha256", &digest, &was_signed, &once);
+		assert_false(was_signed);
+		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+		sign(&once, "sha256", &digest, &was_signed, &twice);
+		assert_true(was_signed);
+		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+		assert_int_equal(once.len, twice.len);
+		buf_reset(&twice);
+		sign(&once, "sha512", &digest, &was_signed, &twice);
+		check_digest(&digest, EVP_sha512(), covered.data, covered.len);
+		buf_free(&image);
+		buf_free(&covered);
+		buf_free(&once);
+		buf_free(&twice);
+	}
+}
+
+/* The order is that of the names' bytes, not that of the tree. */
+static void
+test_order(void **state)
+{
+	static const char *const names[] = { "B", "a", "AB", "b2", "Ba", "ab",
+		"Z", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	enum { NAMES = sizeof(names) / sizeof(names[0]) };
+	struct cfb_image_entry many[NAMES];
+	struct buf image = BUF_INIT;
+	struct buf covered = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+	size_t i;
+
+	(void)state;
+	/* "AB" and "ab" are the same name to Windows. */
+	for (i = 0; i < NAMES; i++)
+		many[i] = (struct cfb_image_entry){ i == 5 ? "xx" : names[i],
+			CFB_IMAGE_ROOT, 10 + i };
+	cfb_image_build(VERSION_3, many, NAMES, &image);
+	cfb_image_covered(many, NAMES, &covered);
+	sign(&image, "sha256", &digest, &was_signed, &out);
+	check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+	buf_free(&image);
+	buf_free(&covered);
+	buf_free(&out);
+}
+
+/* An entry as MsiDigitalSignatureEx covers it; all else of it is zero. */
+static void
+put_metadata(size_t place, struct buf *out)
+{
+	bool storage = entries[place].size == CFB_IMAGE_STORAGE;
+	const char *p;
+
+	for (p = entries[place].name; *p != '\0'; p++)
+		buf_u16le(out, (uint8_t)*p);
+	if (storage) {
+		buf_u8(out, (uint8_t)(place + 1));
+		buf_zeros(out, 15);
+	} else {
+		buf_u32le(out, (uint32_t)entries[place].size);
+	}
+	buf_zeros(out, 20);
+}
+
+static void
+test_extended(void **state)
+{
+	/* By name, depth first: a, beta, empty, last, storage and its own. */
+	static const size_t order[] = { 1, 0, 6, 7, 2, 3, 4, 5 };
+	static const uint8_t root[] = { 0x84, 0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0,
+		0, 0, 0, 0, 0, 0, 0x46, 0, 0, 0, 0 };
+	unsigned int version;
+	size_t i;
+
+	(void)state;
+	for (version = VERSION_3; version <= VERSION_4; version++) {
+		struct buf image = BUF_INIT;
+		struct buf metadata = BUF_INIT;
+		struct buf covered = BUF_INIT;
+		struct buf once = BUF_INIT;
+		struct buf twice = BUF_INIT;
+		struct spc_digest digest;
+		bool was_signed;
+
+		buf_bytes(&metadata, root, sizeof(root));
+		for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+			put_metadata(order[i], &metadata);
+		assert_int_equal(EVP_Digest(metadata.data, metadata.len,
+		                     buf_room(&covered, 32), NULL, EVP_sha256(),
+		                     NULL),
+		    1);
+		cfb_image_covered(entries, ENTRIES, &covered);
+		cfb_image_build(version, entries, ENTRIES, &image);
+		sign(&image, "sha256", &digest, &was_signed, &once);
+		assert_false(was_signed);
+		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+		sign(&once, "sha256", &digest, &was_signed, &twice);
+		assert_true(was_signed);
+		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+		/* A longer digest takes the place of the shorter one. */
+		buf_reset(&twice);
+		sign(&once, "sha512", &digest, &was_signed, &twice);
+		buf_free(&image);
+		buf_free(&metadata);
+		buf_free(&covered);
+		buf_free(&once);
+		buf_free(&twice);
+	}
+}
+
+/* --- verifying ----------------------------------------------------------- */
+
+static bool
+verifies(const struct buf *image, struct ht_error *e)
+{
+	struct format_verified verified;
+	struct input *in = input_memory(image->data, image->len, e);
+	int rc;
+
+	rc = format_verify(&format_msi, in, NULL, 0, &verified, e);
+	if (rc == 0)
+		rc = pkcs7_verify_chain(verified.p7, signing.root.data,
+		    signing.root.len - 1, e);
+	assert_true(rc == 0 || rc == HT_ERR_DATA);
+	format_verified_clear(&verified);
+	input_free(in);
+	return rc == 0;
+}
+
+static bool
+within(size_t at, size_t start, size_t n)
+{
+	return at >= start && at - start < n;
+}
+
+/*
+ * What the digest does not cover of a directory entry.  Names only as long as
+ * all orders stay the same; what says where things are, only where nothing is.
+ */
+static bool
+is_free_in_entry(const struct cfb_entry *entry, size_t at, bool extended)
+{
+	bool stream = entry->type == CFB_STREAM;
+
+	if (entry->type == CFB_UNUSED)
+		return within(at, 0x44, 12); /* all zeros are as good */
+	if (within(at, 0x43, 1))             /* colour */
+		return true;
+	if (within(at, 0, CFB_NAME)) /* behind its end in any case */
+		return !extended || at >= entry->name_size ||
+		    entry->type == CFB_ROOT;
+	if (within(at, 0x50, 16)) /* CLSID */
+		return stream;
+	if (within(at, 0x60, 4)) /* state bits */
+		return !extended;
+	if (within(at, 0x64, 16)) /* times */
+		return !extended || entry->type == CFB_ROOT;
+	if (within(at, 0x74, 4)) /* start */
+		return !stream || entry->size == 0;
+	/*
+	 * The size of a storage is ignored, and in version 3 the upper half;
+	 * the mini stream's may count mini sectors that are free and zero.
+	 */
+	return within(at, 0x7c, 4) || (!stream && within(at, 0x78, 4));
+}
+
+/* The signature's two streams are covered by nothing in the directory. */
+static bool
+is_signature(const struct cfb *cfb, const struct cfb_entry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		uint8_t name[CFB_NAME] = { 0 };
+		const char *p = i == 0 ? SIGNATURE : SIGNATURE_EX;
+		size_t j;
+
+		for (j = 0; p[j] != '\0'; j++)
+			name[2 * j] = (uint8_t)p[j];
+		if (cfb_find(cfb, name, 2 * j + 2) == entry)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is this byte one that can be changed without the signature's knowing?
+ */
+static bool
+is_free(const struct cfb *cfb, const struct buf *image, size_t at,
+    bool extended)
+{
+	size_t big = (size_t)cfb_sector_at(cfb, cfb->entries[1].start);
+	uint64_t entry_at;
+	uint32_t i;
+
+	/* The header's CLSID, minor version and transaction number. */
+	if (within(at, 8, 18) || within(at, 0x34, 4))
+		return true;
+	/* The first FAT sector of a DIFAT that is not there. */
+	if (within(at, 0x44, 4))
+		return true;
+	for (i = 0; i < cfb->entry_count; i++) {
+		entry_at = cfb_entry_at(cfb, &cfb->directory, i);
+		if (within(at, (size_t)entry_at, CFB_ENTRY))
+			return is_free_in_entry(&cfb->entries[i],
+			    at - (size_t)entry_at,
+			    extended && !is_signature(cfb, &cfb->entries[i]));
+	}
+	/* An entry of the mini FAT that is behind the mini stream. */
+	if (within(at, (size_t)cfb_sector_at(cfb, cfb->mini_fat_sectors.v[0]),
+	        (size_t)1 << cfb->shift))
+		return image->data[at] == 0xff || image->data[at] == 0xfe;
+	/* The rest of a stream's last sector. */
+	if (within(at, big + 5000,
+	        ((size_t)1 << cfb->shift) - 5000 % ((size_t)1 << cfb->shift)))
+		return true;
+	for (i = 0; i < cfb->mini_stream.n; i++) {
+		if (within(at,
+		        (size_t)cfb_sector_at(cfb, cfb->mini_stream.v[i]),
+		        (size_t)1 << cfb->shift))
+			return image->data[at] == 0;
+	}
+	return false;
+}
+
+static void
+flip_all(unsigned int version, size_t n, bool extended)
+{
+	struct buf image = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+	struct ht_error e;
+	struct input *in;
+	struct cfb cfb;
+	size_t bit;
+
+	cfb_image_build(version, entries, n, &image);
+	sign(&image, "sha256", &digest, &was_signed, &out);
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_true(verifies(&out, &e));
+	for (bit = 0; bit < 8 * out.len; bit += version == 3 ? 13 : 211) {
+		struct buf original = out;
+
+		/* Bit 5 of a letter in a certificate is in test_cms.c. */
+		out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (verifies(&out, &e)) {
+			out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			if (!is_free(&cfb, &original, bit / 8, extended) &&
+			    bit % 8 != 5)
+				fail_msg("verified with bit %zu of byte 0x%zx "
+				         "flipped",
+				    bit % 8, bit / 8);
+			continue;
+		}
+		out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	cfb_close(&cfb);
+	input_free(in);
+	buf_free(&image);
+	buf_free(&out);
+}
+
+static void
+test_flips_do_not_verify(void **state)
+{
+	unsigned int version;
+
+	(void)state;
+	for (version = VERSION_3; version <= VERSION_4; version++) {
+		flip_all(version, WITHOUT_EX, false);
+		flip_all(version, ENTRIES, true);
+	}
+}
+
+static void
+test_every_truncation(void **state)
+{
+	struct buf image = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+	struct ht_error e;
+
+	(void)state;
+	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
+	sign(&image, "sha256", &digest, &was_signed, &out);
+	for (out.len--; out.len > 0; out.len--) {
+		struct format_file *file;
+		struct input *in = input_memory(out.data, out.len, &e);
+
+		if (out.len < 8)
+			assert_int_equal(
+			    format_digest(&format_msi, in, "sha256", &file, &e),
+			    HT_ERR_DATA);
+		else
+			assert_int_equal(digest_input(in, "sha256", &file, &e),
+			    HT_ERR_DATA);
+		input_free(in);
+	}
+	buf_free(&image);
+	buf_free(&out);
+}
+
+/* --- what is refused ----------------------------------------------------- */
+
+static void
+bad(const struct buf *image, uint64_t at, const char *why)
+{
+	struct format_file *file;
+	struct ht_error e;
+	struct input *in = input_memory(image->data, image->len, &e);
+
+	ht_error_clear(&e);
+	assert_int_equal(digest_input(in, "sha256", &file, &e), HT_ERR_DATA);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+	assert_int_equal(e.offset, at);
+	input_free(in);
+}
+
+static void
+test_not_a_package(void **state)
+{
+	struct buf image = BUF_INIT;
+	struct ht_error e;
+	struct input *in;
+	struct cfb cfb;
+	size_t clsid;
+
+	(void)state;
+	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
+	in = input_memory(image.data, image.len, &e);
+	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	clsid = (size_t)cfb_entry_at(&cfb, &cfb.directory, 0) + 0x50;
+	cfb_close(&cfb);
+	input_free(in);
+	image.data[clsid] = 0x06; /* a document of Word's */
+	bad(&image, clsid, "not Windows Installer's");
+	image.data[clsid] = 0x86; /* a patch */
+	in = input_memory(image.data, image.len, &e);
+	assert_false(verifies(&image, &e));
+	assert_non_null(strstr(e.text, "the file is not signed"));
+	input_free(in);
+	buf_free(&image);
+}
+
+/* A stream at the end of the file that makes it a ZIP file, too. */
+static void
+test_end_of_a_zip_file(void **state)
+{
+	static const uint8_t record[22] = { 'P', 'K', 5, 6 };
+	struct buf image = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+	size_t slack;
+
+	(void)state;
+	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
+	/* Behind "beta", the first stream, whose last sector has room. */
+	slack = 512 + 5000 + 8;
+	memcpy(image.data + slack, record, sizeof(record));
+	sign(&image, "sha256", &digest, &was_signed, &out);
+	image.data[slack + 20] = (uint8_t)(image.len - slack - 22);
+	image.data[slack + 21] = (uint8_t)((image.len - slack - 22) >> 8);
+	bad(&image, slack, "CVE-2020-1464");
+	buf_free(&image);
+	buf_free(&out);
+}
+
+static void
+test_other_things_of_that_name(void **state)
+{
+	static const struct cfb_image_entry storage = { SIGNATURE,
+		CFB_IMAGE_ROOT, CFB_IMAGE_STORAGE };
+	static const struct cfb_image_entry other = { "\5digitalsignature",
+		CFB_IMAGE_ROOT, 100 };
+	static const struct cfb_image_entry other_ex = {
+		"\5MSIDigitalSignatureEx", CFB_IMAGE_ROOT, 32
+	};
+	const struct cfb_image_entry *all[] = { &storage, &other, &other_ex };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct buf image = BUF_INIT;
+		struct format_file *file;
+		struct ht_error e;
+		struct input *in;
+
+		cfb_image_build(VERSION_3, all[i], 1, &image);
+		in = input_memory(image.data, image.len, &e);
+		assert_int_equal(digest_input(in, "sha256", &file, &e),
+		    HT_ERR_DATA);
+		assert_non_null(strstr(e.text, "has the name of a signature"));
+		input_free(in);
+		buf_free(&image);
+	}
+}
+
+/* MsiDigitalSignatureEx must hold what it should; the digest takes it so. */
+static void
+test_stale_metadata(void **state)
+{
+	struct buf image = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+	struct ht_error e;
+	struct input *in;
+	struct cfb cfb;
+	const struct cfb_entry *extended;
+
+	(void)state;
+	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
+	sign(&image, "sha256", &digest, &was_signed, &out);
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	extended = &cfb.entries[ENTRIES];
+	assert_int_equal(extended->size, 32);
+	out.data[cfb_mini_at(&cfb, &cfb.mini_stream, extended->start)] ^= 1;
+	assert_false(verifies(&out, &e));
+	assert_non_null(strstr(e.text, "MsiDigitalSignatureEx covers"));
+	cfb_close(&cfb);
+	input_free(in);
+	buf_free(&image);
+	buf_free(&out);
+}
+
+static void
+test_long_signature(void **state)
+{
+	static const struct cfb_image_entry signature = { SIGNATURE,
+		CFB_IMAGE_ROOT, PKCS7_MAX + 1 };
+	struct buf image = BUF_INIT;
+	struct format_file *file;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+	uint8_t *p7 = calloc(PKCS7_MAX + 1, 1);
+
+	(void)state;
+	cfb_image_build(VERSION_3, &signature, 1, &image);
+	assert_false(verifies(&image, &e));
+	assert_non_null(strstr(e.text, "a signature of more than"));
+	in = input_memory(image.data, image.len, &e);
+	assert_int_equal(digest_input(in, "sha256", &file, &e), 0);
+	assert_int_equal(format_plan(file, p7, PKCS7_MAX + 1, &plan, &e),
+	    HT_ERR_DATA);
+	assert_null(plan);
+	assert_int_equal(format_plan(file, p7, PKCS7_MAX, &plan, &e), 0);
+	output_free(plan);
+	format_file_free(file);
+	input_free(in);
+	free(p7);
+	buf_free(&image);
+}
+
+/* --- mutations ----------------------------------------------------------- */
+
+/* A generator of our own, so that a failure can be had again. */
+static uint32_t
+next_number(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+static void
+mutate(struct buf *image, uint32_t *seed)
+{
+	static const uint32_t values[] = { 0, 1, 0x7fffffff, 0x80000000,
+		0xfffffffa, CFB_DIFSECT, CFB_FATSECT, CFB_ENDOFCHAIN,
+		CFB_FREESECT };
+	uint32_t count = 1 + next_number(seed) % 4;
+	uint32_t v;
+	size_t at;
+	size_t i;
+
+	for (; count > 0; count--) {
+		at = next_number(seed) % (image->len - 4) & ~(size_t)3;
+		v = next_number(seed);
+		v = v % 3 == 0 ? v % 40 : values[v % 9];
+		for (i = 0; i < 4; i++)
+			image->data[at + i] = (uint8_t)(v >> 8 * i);
+	}
+}
+
+static void
+test_mutations(void **state)
+{
+	uint32_t seed = 1;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2000; i++) {
+		unsigned int version = i % 8 == 0 ? VERSION_4 : VERSION_3;
+		struct buf image = BUF_INIT;
+		struct format_file *file;
+		struct ht_error e;
+		struct input *in;
+		int rc;
+
+		cfb_image_build(version, entries, ENTRIES, &image);
+		mutate(&image, &seed);
+		in = input_memory(image.data, image.len, &e);
+		rc = format_digest(&format_msi, in, "sha256", &file, &e);
+		assert_true(rc == 0 || rc == HT_ERR_DATA);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&image);
+	}
+}
+
+static int
+start(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	if (authenticode_init(&e) < 0)
+		return -1;
+	return signing_make("P-256", &signing, &e);
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	signing_clear(&signing);
+	return 0;
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sign_and_sign_again),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_flips_do_not_verify),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_not_a_package),
+		cmocka_unit_test(test_end_of_a_zip_file),
+		cmocka_unit_test(test_other_things_of_that_name),
+		cmocka_unit_test(test_stale_metadata),
+		cmocka_unit_test(test_long_signature),
+		cmocka_unit_test(test_mutations),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

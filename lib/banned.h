@@ -7,15 +7,21 @@
 #define LIB_BANNED_H
 
 /*
- * Their own headers first, so that the poison does not reach those; alloca is a
- * macro there.
+ * Their own headers first, so that the poison does not reach those; some of
+ * the names are macros there, depending on compiler and fortification.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
+#undef strcpy
+#undef strcat
+#undef sprintf
+#undef vsprintf
+#undef strtok
 #undef alloca
+
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof
 #pragma GCC poison system popen alloca
 
 #endif

@@ -15,6 +15,12 @@ static const struct format *const formats[] = {
 	&format_cab,
 	&format_cat,
 	&format_msi,
+	&format_js,
+	&format_mof,
+	&format_ps1,
+	&format_ps1xml,
+	&format_vbs,
+	&format_wsf,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 

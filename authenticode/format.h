@@ -152,7 +152,13 @@ void format_verified_clear(struct format_verified *out);
 /* The formats, each in its own file. */
 extern const struct format format_cab;
 extern const struct format format_cat;
+extern const struct format format_js;
+extern const struct format format_mof;
 extern const struct format format_msi;
 extern const struct format format_pe;
+extern const struct format format_ps1;
+extern const struct format format_ps1xml;
+extern const struct format format_vbs;
+extern const struct format format_wsf;
 
 #endif

@@ -9,9 +9,10 @@ endpoint 2540
 # --- catalogs ------------------------------------------------------------------
 
 "$builddir/tests/make-cat" >"$work/one.cat"
+reconfigure 's/formats = .*\];/formats = [ "pe" ];/'
 request test-signing <"$work/one.cat"
 refused "a catalog under a profile that does not name them" 66
-reconfigure 's/certificates = \[ "test" \];/& formats = [ "pe", "cat" ];/'
+reconfigure 's/formats = .*\];/formats = [ "pe", "cat" ];/'
 
 # good_catalog FILE WORD ...: signed, whole and as PKCS#7, and verified.
 good_catalog()

@@ -20,6 +20,7 @@ static const struct option options[] = {
 	{ "key", required_argument, NULL, 'k' },
 	{ "chain", required_argument, NULL, 'c' },
 	{ "digest", required_argument, NULL, 'h' },
+	{ "name", required_argument, NULL, 'f' },
 	{ "description", required_argument, NULL, 'n' },
 	{ "url", required_argument, NULL, 'i' },
 	{ "time", required_argument, NULL, 't' },
@@ -32,6 +33,7 @@ struct arguments {
 	const char *key;
 	const char *chain;
 	const char *digest;
+	const char *name; /* of the file, for what its bytes do not tell */
 	bool pkcs7;
 	struct cms_options cms;
 };
@@ -42,7 +44,7 @@ usage(void)
 	(void)fputs("usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
 	            "[--description=TEXT]\n"
 	            "               [--url=URL] [--time=SECONDS] "
-	            "[--commercial] [--pkcs7] < IN > OUT\n",
+	            "[--commercial] [--name=FILE] [--pkcs7] < IN > OUT\n",
 	    stderr);
 	exit(64);
 }
@@ -62,6 +64,9 @@ parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'h':
 			a->digest = optarg;
+			break;
+		case 'f':
+			a->name = optarg;
 			break;
 		case 'n':
 			a->cms.description = optarg;
@@ -128,7 +133,7 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 	in = input_file(STDIN_FILENO, e);
 	if (in == NULL)
 		return HT_ERR_INTERNAL;
-	if ((rc = format_detect(in, NULL, &format, e)) < 0 ||
+	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
 	    (rc = format_digest(format, in, a->digest, &file, e)) < 0 ||
 	    (rc = signing_sign(signing, format->name, &file->content, &a->cms,
 	         &p7, e)) < 0)

@@ -1,0 +1,677 @@
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "authenticode/format.h"
+#include "authenticode/init.h"
+#include "authenticode/script-text.h"
+#include "tests/signing.h"
+
+static struct signing signing;
+
+/* A literal and its length: there are NULs in UTF-16. */
+#define BYTES(literal) literal, sizeof(literal) - 1
+
+/*
+ * A script, its format, and what is digested of it, byte for byte.
+ */
+static const struct {
+	const char *name;
+	const char *format;
+	const char *text;
+	size_t length;
+	const char *covered;
+	size_t ncovered;
+} scripts[] = {
+	/* PowerShell: as UTF-8 without a mark, which is not added. */
+	{ "a.ps1", "ps1", BYTES("a\r\n"), BYTES("a\0\r\0\n\0") },
+	{ "a.PSD1", "ps1", BYTES("a\n"), BYTES("a\0\n\0") },
+	{ "a.b.psm1", "ps1", BYTES("a"), BYTES("a\0") },
+	{ "u.ps1", "ps1", BYTES("\xc3\xbc\xf0\x9f\x98\x80"),
+	    BYTES("\xfc\0\x3d\xd8\x00\xde") },
+	/* The mark counts. */
+	{ "m.ps1", "ps1", BYTES("\xef\xbb\xbf\xe2\x82\xac"),
+	    BYTES("\xff\xfe\xac\x20") },
+	{ "w.ps1", "ps1",
+	    BYTES("\xff\xfe"
+	          "a\0\r\0\n\0"),
+	    BYTES("\xff\xfe"
+	          "a\0\r\0\n\0") },
+	{ "o.ps1", "ps1", BYTES("\xef\xbb\xbf"), BYTES("\xff\xfe") },
+	/* What is not UTF-8 is ANSI. */
+	{ "n.ps1", "ps1", BYTES("\xfc\x80\x81"),
+	    BYTES("\xfc\0\xac\x20\x81\0") },
+	{ "a.mof", "mof", BYTES("\xc3\xbc"), BYTES("\xfc\0") },
+	/* XML without a mark always is. */
+	{ "a.ps1xml", "ps1xml", BYTES("\xc3\xbc"), BYTES("\xc3\0\xbc\0") },
+	{ "a.psc1", "ps1xml", BYTES("\xef\xbb\xbf\xc3\xbc"),
+	    BYTES("\xff\xfe\xfc\0") },
+	{ "a.cdxml", "ps1xml",
+	    BYTES("\xff\xfe"
+	          "\xfc\0"),
+	    BYTES("\xff\xfe\xfc\0") },
+	/* The Script Host: no mark, and the place of the block. */
+	{ "a.js", "js", BYTES("a\r\n"), BYTES("a\0\r\0\n\0\3\0\0\0") },
+	{ "m.js", "js", BYTES("\xef\xbb\xbf\xf0\x9f\x98\x80"),
+	    BYTES("\x3d\xd8\x00\xde\2\0\0\0") },
+	{ "a.vbs", "vbs", BYTES("\xc3\xbc"), BYTES("\xc3\0\xbc\0\2\0\0\0") },
+	{ "w.vbs", "vbs",
+	    BYTES("\xff\xfe"
+	          "a\0"),
+	    BYTES("a\0\1\0\0\0") },
+	{ "a.wsf", "wsf", BYTES("\xc3\xbc</job>\n"),
+	    BYTES("\xfc\0<\0/\0j\0o\0b\0>\0\n\0\1\0\0\0") },
+	{ "two.wsf", "wsf", BYTES("</job>\n</job>"),
+	    BYTES("<\0/\0j\0o\0b\0>\0\n\0<\0/\0j\0o\0b\0>\0\7\0\0\0") },
+	{ "w.wsf", "wsf",
+	    BYTES("\xff\xfe"
+	          "a\0<\0/\0j\0o\0b\0>\0"),
+	    BYTES("a\0<\0/\0j\0o\0b\0>\0\1\0\0\0") },
+};
+#define SCRIPTS (sizeof(scripts) / sizeof(scripts[0]))
+
+static struct format_file *
+digest_of(struct input *in, const char *name)
+{
+	const struct format *format;
+	struct format_file *file = NULL;
+	struct ht_error e;
+
+	assert_int_equal(format_detect(in, name, &format, &e), 0);
+	if (format_digest(format, in, "sha256", &file, &e) < 0)
+		fail_msg("%s: %s", name, e.text);
+	return file;
+}
+
+static void
+copy_plan(struct output *plan, struct buf *out)
+{
+	size_t n = (size_t)output_size(plan);
+	struct ht_error e;
+	struct input *in = input_plan(plan, &e);
+
+	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);
+	input_free(in);
+}
+
+/* Put a PKCS#7 into the script. */
+static void
+put(const struct format_file *file, const void *p7, size_t n, struct buf *out)
+{
+	struct output *plan;
+	struct ht_error e;
+
+	assert_int_equal(format_plan(file, p7, n, &plan, &e), 0);
+	copy_plan(plan, out);
+	output_free(plan);
+}
+
+static void
+sign(const char *name, const void *p, size_t n, struct buf *out)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct ht_error e;
+	struct input *in = input_memory(p, n, &e);
+	struct format_file *file = digest_of(in, name);
+	struct buf p7 = BUF_INIT;
+
+	assert_int_equal(signing_sign(&signing, file->format->name,
+	                     &file->content, &options, &p7, &e),
+	    0);
+	put(file, p7.data, p7.len, out);
+	buf_free(&p7);
+	format_file_free(file);
+	input_free(in);
+}
+
+static bool
+verifies(const char *name, const struct buf *script, struct ht_error *e)
+{
+	struct format_verified verified = { 0 };
+	struct input *in = input_memory(script->data, script->len, e);
+	const struct format *format;
+	int rc;
+
+	rc = format_detect(in, name, &format, e);
+	if (rc == 0)
+		rc = format_verify(format, in, NULL, 0, &verified, e);
+	assert_true(rc == 0 || rc == HT_ERR_DATA);
+	format_verified_clear(&verified);
+	input_free(in);
+	return rc == 0;
+}
+
+static void
+test_what_is_digested(void **state)
+{
+	uint8_t expected[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < SCRIPTS; i++) {
+		struct ht_error e;
+		struct input *in =
+		    input_memory(scripts[i].text, scripts[i].length, &e);
+		struct format_file *file = digest_of(in, scripts[i].name);
+
+		assert_string_equal(file->format->name, scripts[i].format);
+		assert_int_equal(file->size, scripts[i].length);
+		assert_false(file->was_signed);
+		assert_int_equal(EVP_Digest(scripts[i].covered,
+		                     scripts[i].ncovered, expected, NULL,
+		                     EVP_sha256(), NULL),
+		    1);
+		if (memcmp(file->digest.value, expected, 32) != 0)
+			fail_msg("%s: another digest", scripts[i].name);
+		format_file_free(file);
+		input_free(in);
+	}
+}
+
+/* Computed by another program. */
+static void
+test_known_digests(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+		const char *digest;
+	} known[] = {
+		{ "a.js", "WScript.Echo(\"Hi\");\r\n",
+		    "588a02be80b639b0635ab98dcfe321428e83e824f19ba4987b2126d165"
+		    "4bef69" },
+		{ "a.vbs", "MsgBox \"\xe9\x80\"\r\n",
+		    "780da9d27a47d2ffbce912a2dabc005269e603fe1e54939d4721d4f341"
+		    "2a5ec6" },
+		{ "a.wsf", "<job>\r\n<script/>\r\n</job>\r\n",
+		    "7105433af3ad293113362de7d89a4be69e89d0e1302ba1a630c61218a4"
+		    "f44443" },
+	};
+	char text[65];
+	size_t i;
+	size_t j;
+
+	(void)state;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct ht_error e;
+		struct input *in =
+		    input_memory(known[i].text, strlen(known[i].text), &e);
+		struct format_file *file = digest_of(in, known[i].name);
+
+		for (j = 0; j < 32; j++)
+			(void)snprintf(text + 2 * j, 3, "%02x",
+			    file->digest.value[j]);
+		assert_string_equal(text, known[i].digest);
+		format_file_free(file);
+		input_free(in);
+	}
+}
+
+static void
+test_sign_and_sign_again(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < SCRIPTS; i++) {
+		const char *name = scripts[i].name;
+		struct buf once = BUF_INIT;
+		struct buf twice = BUF_INIT;
+		struct format_file *file;
+		struct ht_error e;
+		struct input *in;
+
+		sign(name, scripts[i].text, scripts[i].length, &once);
+		if (!verifies(name, &once, &e))
+			fail_msg("%s: %s", name, e.text);
+		in = input_memory(once.data, once.len, &e);
+		file = digest_of(in, name);
+		assert_true(file->was_signed);
+		format_file_free(file);
+		input_free(in);
+		sign(name, once.data, once.len, &twice);
+		if (!verifies(name, &twice, &e))
+			fail_msg("%s: %s", name, e.text);
+		buf_free(&once);
+		buf_free(&twice);
+	}
+}
+
+/*
+ * Signed files to the byte, with something short for a signature: 50 bytes
+ * make a line of 64 digits and one of 4.
+ */
+static const uint8_t short_p7[50];
+#define A64 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define HASH_BLOCK(text)                                                       \
+	text "\r\n# SIG # Begin signature block\r\n# " A64 "\r\n# AAA=\r\n"    \
+	     "# SIG # End signature block\r\n"
+
+static const struct {
+	const char *name;
+	const char *text;
+	const char *signed_text;
+} blocks[] = {
+	{ "a.ps1", "a\n", HASH_BLOCK("a\n") },
+	{ "a.ps1xml", "<a/>",
+	    "<a/>\r\n<!-- SIG # Begin signature block -->\r\n<!-- " A64
+	    " -->\r\n<!-- AAA= -->\r\n<!-- SIG # End signature block -->\r\n" },
+	{ "a.mof", "a",
+	    "a\r\n/* SIG # Begin signature block */\r\n/* " A64
+	    " */\r\n/* AAA= */\r\n/* SIG # End signature block */\r\n" },
+	{ "a.js", "a\r\n",
+	    "a\r\n\r\n// SIG // Begin signature block\r\n// SIG // " A64
+	    "\r\n// SIG // AAA=\r\n// SIG // End signature block\r\n" },
+	{ "a.vbs", "a",
+	    "a\r\n'' SIG '' Begin signature block\r\n'' SIG '' " A64
+	    "\r\n'' SIG '' AAA=\r\n'' SIG '' End signature block\r\n" },
+	{ "a.wsf", "<job>\n</job>\n",
+	    "<job>\n\r\n<signature>\r\n** SIG ** " A64
+	    "\r\n** SIG ** AAA=\r\n</signature>\r\n</job>\n" },
+};
+#define BLOCKS (sizeof(blocks) / sizeof(blocks[0]))
+
+static void
+test_block(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < BLOCKS; i++) {
+		const char *name = blocks[i].name;
+		struct ht_error e;
+		struct input *in =
+		    input_memory(blocks[i].text, strlen(blocks[i].text), &e);
+		struct format_file *file = digest_of(in, name);
+		const struct format *format = file->format;
+		struct buf out = BUF_INIT;
+		struct buf p7 = BUF_INIT;
+
+		put(file, short_p7, sizeof(short_p7), &out);
+		assert_int_equal(out.len, strlen(blocks[i].signed_text));
+		assert_memory_equal(out.data, blocks[i].signed_text, out.len);
+		format_file_free(file);
+		input_free(in);
+		in = input_memory(out.data, out.len, &e);
+		assert_int_equal(format->signature(in, &p7, &e), 0);
+		assert_int_equal(p7.len, sizeof(short_p7));
+		input_free(in);
+		buf_free(&out);
+		buf_free(&p7);
+	}
+}
+
+static void
+widen(const char *text, struct buf *out)
+{
+	buf_u16le(out, 0xfeff);
+	for (; *text != '\0'; text++)
+		buf_u16le(out, (uint8_t)*text);
+}
+
+/* In UTF-16 the block is, too. */
+static void
+test_wide_block(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < BLOCKS; i++) {
+		struct buf plain = BUF_INIT;
+		struct buf expected = BUF_INIT;
+		struct buf out = BUF_INIT;
+		struct format_file *file;
+		struct ht_error e;
+		struct input *in;
+
+		widen(blocks[i].text, &plain);
+		widen(blocks[i].signed_text, &expected);
+		in = input_memory(plain.data, plain.len, &e);
+		file = digest_of(in, blocks[i].name);
+		put(file, short_p7, sizeof(short_p7), &out);
+		assert_int_equal(out.len, expected.len);
+		assert_memory_equal(out.data, expected.data, out.len);
+		format_file_free(file);
+		input_free(in);
+		in = input_memory(out.data, out.len, &e);
+		file = digest_of(in, blocks[i].name);
+		assert_true(file->was_signed);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&plain);
+		buf_free(&expected);
+		buf_free(&out);
+	}
+}
+
+/*
+ * What digest says: an error and why, or 0.
+ */
+static int
+damage(const char *name, const void *p, size_t n, struct ht_error *e)
+{
+	struct input *in = input_memory(p, n, e);
+	const struct format *format;
+	struct format_file *file = NULL;
+	int rc;
+
+	rc = format_detect(in, name, &format, e);
+	if (rc == 0)
+		rc = format_digest(format, in, "sha256", &file, e);
+	assert_true((rc == 0) == (file != NULL));
+	format_file_free(file);
+	input_free(in);
+	return rc;
+}
+
+static const struct {
+	const char *name;
+	const char *text;
+	size_t length;
+	uint64_t offset;
+	const char *why;
+} bad[] = {
+	{ "a.ps1", BYTES("a\0b"), 1, "a NUL: no text" },
+	{ "a.ps1", BYTES("a\0b\0"), 1, "a NUL: no text" },
+	{ "a.js",
+	    BYTES("\xff\xfe"
+	          "a\0\0\0"),
+	    4, "a NUL: no text" },
+	{ "a.ps1",
+	    BYTES("\xff\xfe"
+	          "a"),
+	    2, "UTF-16 of an odd number of bytes" },
+	{ "a.ps1", BYTES("\xfe\xff\0a"), 0, "big-endian" },
+	{ "a.ps1",
+	    BYTES("\xef\xbb\xbf"
+	          "ab\xfc"),
+	    5, "not UTF-8" },
+	{ "a.wsf", BYTES("<job>"), 5, "no </job>" },
+	{ "a.ps1", BYTES("# SIG # Begin signature block\r\n"), 0,
+	    "not behind a CRLF" },
+	{ "a.ps1", BYTES("a\n# SIG # Begin signature block\r\n"), 2,
+	    "not behind a CRLF" },
+	{ "a.ps1", BYTES("\r# SIG # Begin signature block\r\n"), 1,
+	    "not behind a CRLF" },
+	{ "a.ps1", BYTES("a\r\n# sig # begin signature block\r\n"), 3,
+	    "its first line is damaged" },
+	{ "a.ps1", BYTES("a\r\n# SIG # Begin signature block \r\n"), 32,
+	    "its first line is damaged" },
+	{ "a.ps1", BYTES("a\r\n# SIG # Begin signature block"), 32,
+	    "its first line is damaged" },
+	{ "a.ps1", BYTES("\r\n# SIG # Begin signature block\r\n# AA=\n"), 38,
+	    "a line is damaged" },
+	{ "a.ps1", BYTES("\r\n# SIG # Begin signature block\r\n# \r\n"), 35,
+	    "a line is damaged" },
+	{ "a.ps1", BYTES("\r\n# SIG # Begin signature block\r\nAAAA\r\n"), 33,
+	    "a line is damaged" },
+	{ "a.ps1",
+	    BYTES("\r\n# SIG # Begin signature block\r\n# " A64
+	          "AAAAAAAAAAAAAAAA\r\n# SIG # End signature block\r\n"),
+	    115, "a line is damaged" },
+	{ "a.ps1",
+	    BYTES("\r\n# SIG # Begin signature block\r\n"
+	          "# SIG # End signature block\r\n"),
+	    0, "not Base64 of a signature" },
+	{ "a.ps1",
+	    BYTES("\r\n# SIG # Begin signature block\r\n# AB==\r\n"
+	          "# SIG # End signature block\r\n"),
+	    0, "not Base64 of a signature" },
+	{ "a.ps1",
+	    BYTES("\r\n# SIG # Begin signature block\r\n# AA==\r\n"
+	          "# SIG # End signature block"),
+	    68, "no CRLF at its end" },
+	{ "a.ps1",
+	    BYTES("\r\n# SIG # Begin signature block\r\n# AA==\r\n"
+	          "# SIG # End signature block\r\n\r\n"),
+	    70, "text behind it" },
+	{ "a.ps1", BYTES(HASH_BLOCK("") HASH_BLOCK("")), 140, "a second one" },
+	{ "a.vbs", BYTES("a\r'' SIG '' BEGIN SIGNATURE BLOCK"), 2,
+	    "not behind a CRLF" },
+	{ "a.ps1xml", BYTES("<a/> <!-- SIG # Begin signature block -->\r\n"), 5,
+	    "not behind a CRLF" },
+	{ "a.wsf", BYTES("<job> <signature></signature> </job>"), 6,
+	    "not behind a CRLF" },
+	{ "a.wsf",
+	    BYTES("<job>\r\n<Signature>\r\n** SIG ** AA==\r\n"
+	          "</signature>\r\n</job>"),
+	    7, "its first line is damaged" },
+	{ "a.wsf",
+	    BYTES("<job>\r\n<signature>\r\n** SIG ** AA==\r\n"
+	          "</signature>\r\n</job>\r\n</job>"),
+	    50, "not before the last end tag" },
+	{ "a.wsf",
+	    BYTES("<job>\r\n<signature>\r\n** SIG ** AA==\r\n"
+	          "</signature>\r\n </job>"),
+	    50, "not before the last end tag" },
+};
+#define BAD (sizeof(bad) / sizeof(bad[0]))
+
+static void
+test_bad_scripts(void **state)
+{
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < BAD; i++) {
+		ht_error_clear(&e);
+		assert_int_equal(
+		    damage(bad[i].name, bad[i].text, bad[i].length, &e),
+		    HT_ERR_DATA);
+		if (strstr(e.text, bad[i].why) == NULL ||
+		    e.offset != bad[i].offset)
+			fail_msg("%zu: \"%s\" at %llu, not \"%s\" at %llu", i,
+			    e.text, (unsigned long long)e.offset, bad[i].why,
+			    (unsigned long long)bad[i].offset);
+	}
+}
+
+/* Words in the middle of a line are a script's own business. */
+static void
+test_not_a_block(void **state)
+{
+	static const char text[] = "$x = '# SIG # Begin signature block'\r\n"
+	                           "# SIG # End signature block\r\n";
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(damage("a.ps1", text, sizeof(text) - 1, &e), 0);
+	assert_int_equal(damage("a.js", text, sizeof(text) - 1, &e), 0);
+}
+
+/* Its name alone makes a script, and never of what its bytes tell. */
+static void
+test_names(void **state)
+{
+	static const char *const others[] = { "a.txt", "ps1", "a.ps1/b", "a.",
+		"a.ps", "a.ps1 ", ".js.txt", NULL };
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; others[i] != NULL; i++)
+		assert_int_equal(damage(others[i], "a", 1, &e), HT_ERR_DATA);
+	assert_int_equal(damage(NULL, "a", 1, &e), HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "not a signable file"));
+	assert_int_equal(damage("a.ps1", "MZ", 2, &e), HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "DOS header"));
+	assert_int_equal(damage("a.ps1", "", 0, &e), HT_ERR_DATA);
+	assert_int_equal(damage("a.ps1", "a", 1, &e), 0);
+}
+
+/* A cut block is none; a cut text is another. */
+static void
+test_every_truncation(void **state)
+{
+	size_t i;
+	size_t n;
+
+	(void)state;
+	for (i = 0; i < SCRIPTS; i++) {
+		const char *name = scripts[i].name;
+		struct buf out = BUF_INIT;
+		size_t whole;
+		struct ht_error e;
+		uint8_t *cut;
+
+		sign(name, scripts[i].text, scripts[i].length, &out);
+		whole = out.len;
+		for (n = 0; n < whole; n++) {
+			cut = malloc(n + 1);
+			memcpy(cut, out.data, n);
+			(void)damage(name, cut, n, &e);
+			free(cut);
+			out.len = n;
+			if (verifies(name, &out, &e))
+				fail_msg("%s verified, cut at %zu", name, n);
+		}
+		out.len = whole;
+		assert_true(verifies(name, &out, &e));
+		buf_free(&out);
+	}
+}
+
+static size_t
+place_of(const struct buf *script, const char *what)
+{
+	const uint8_t *p =
+	    memmem(script->data, script->len, what, strlen(what));
+
+	assert_non_null(p);
+	return (size_t)(p - script->data);
+}
+
+/* Every bit of text and markers; Base64 is the PKCS#7's own affair. */
+static void
+test_bit_flips_do_not_verify(void **state)
+{
+	static const char text[] = "one\r\n</job>\xc3\xbc\r\n";
+	static const struct {
+		const char *name;
+		const char *last_line;
+	} some[] = {
+		{ "a.ps1", "\r\n# SIG # End" },
+		{ "a.ps1xml", " -->\r\n<!-- SIG # End" },
+		{ "a.mof", " */\r\n/* SIG # End" },
+		{ "a.js", "\r\n// SIG // End" },
+		{ "a.vbs", "\r\n'' SIG '' End" },
+		{ "a.wsf", "\r\n</signature>" },
+	};
+	struct ht_error e;
+	size_t first;
+	size_t last;
+	size_t bit;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		const char *name = some[i].name;
+		struct buf out = BUF_INIT;
+
+		sign(name, text, sizeof(text) - 1, &out);
+		first = place_of(&out, "MII");
+		last = place_of(&out, some[i].last_line);
+		for (bit = 0; bit < 8 * out.len; bit++) {
+			if (bit / 8 >= first && bit / 8 < last)
+				continue;
+			out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			if (verifies(name, &out, &e))
+				fail_msg("%s verified with bit %zu of byte %zu "
+				         "flipped",
+				    name, bit % 8, bit / 8);
+			out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+		buf_free(&out);
+	}
+}
+
+/* A signature of one kind of script is none of another. */
+static void
+test_kinds_are_apart(void **state)
+{
+	struct format_verified verified;
+	struct buf out = BUF_INIT;
+	struct ht_error e;
+	struct input *in;
+
+	(void)state;
+	sign("a.js", "a", 1, &out);
+	in = input_memory(out.data, out.len, &e);
+	assert_int_equal(format_verify(&format_vbs, in, NULL, 0, &verified, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, "the file is not signed");
+	input_free(in);
+	buf_free(&out);
+}
+
+/* A large one is held in memory, a larger one refused. */
+static void
+test_size(void **state)
+{
+	struct buf big = { .limit = SCRIPT_MAX + 1 };
+	struct ht_error e;
+	uint8_t *p;
+	size_t i;
+
+	(void)state;
+	p = buf_room(&big, SCRIPT_MAX + 1);
+	for (i = 0; i <= SCRIPT_MAX; i++)
+		p[i] = (uint8_t)(i % 64 == 63 ? '\n' : '<');
+	assert_int_equal(damage("a.ps1", p, SCRIPT_MAX, &e), 0);
+	assert_int_equal(damage("a.ps1xml", p, SCRIPT_MAX, &e), 0);
+	assert_int_equal(damage("a.ps1", p, SCRIPT_MAX + 1, &e),
+	    HT_ERR_REFUSED);
+	assert_non_null(strstr(e.text, "more than 16 MiB"));
+	buf_free(&big);
+}
+
+static int
+set_up(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	if (authenticode_init(&e) < 0)
+		return -1;
+	return signing_make("P-256", &signing, &e);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	signing_clear(&signing);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_digested),
+		cmocka_unit_test(test_known_digests),
+		cmocka_unit_test(test_sign_and_sign_again),
+		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_wide_block),
+		cmocka_unit_test(test_bad_scripts),
+		cmocka_unit_test(test_not_a_block),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_bit_flips_do_not_verify),
+		cmocka_unit_test(test_kinds_are_apart),
+		cmocka_unit_test(test_size),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,6 +1,7 @@
 /*
- * What token.c (the worker's life), token-login.c (the PIN) and token-jobs.c
- * (what is signed) share.  Nobody else includes this.
+ * What token.c (what is configured and asked), token-worker.c (the worker's
+ * life), token-login.c (the PIN) and token-jobs.c (what is signed) share.
+ * Nobody else includes this.
  */
 
 #ifndef KEYS_TOKEN_PRIVATE_H
@@ -17,6 +18,9 @@
 
 /* How often a job is handed over. */
 #define TOKEN_ATTEMPTS 2
+
+/* Jobs do not wait for a start that is further away than this. */
+#define TOKEN_PATIENCE 5000U /* ms */
 
 /*
  * The life of a worker, in this order.  LOCKED is open, but no PIN may be
@@ -121,7 +125,7 @@ struct token {
 	struct loop_timer *kick; /* fill the window in the next round */
 };
 
-/* --- token.c ----------------------------------------------------------- */
+/* --- token-worker.c ---------------------------------------------------- */
 
 /*
  * Send a message to the worker and await its answer.  When it cannot be sent
@@ -147,6 +151,16 @@ void token_failed(struct token *t, const char *text);
  * jobs; the next one tries again.
  */
 void token_refuses(struct token *t, const char *text);
+
+/*
+ * Let go of the worker, and have it killed.
+ */
+void token_stop(struct token *t);
+
+/*
+ * Fill *e with why there is no worker; its code.
+ */
+int token_say_away(const struct token *t, struct ht_error *e);
 
 /*
  * There is work: start a worker that is down, not too soon after it failed; or

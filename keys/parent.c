@@ -1,14 +1,13 @@
 #include "config.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keys/children.h"
 #include "keys/parent.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -35,23 +34,10 @@
 #define STATUS_FIRST 64
 #define STATUS_LAST 78
 
-/* One that runs, or was killed and has not ended yet. */
-struct child {
-	TAILQ_ENTRY(child) entry;
-	struct parent *parent;
-	const char *name;
-	pid_t pid;
-	int pidfd;
-	struct loop_watch *watch;
-};
-
-TAILQ_HEAD(child_list, child);
-
 struct parent {
 	const struct parent_options *options;
 	struct loop *loop;
-	struct child_list children;
-	size_t nchildren;
+	struct children children;
 	struct child *keyd;                 /* or NULL */
 	struct child *workers[WORKERS_MAX]; /* or NULL */
 	bool told;                          /* READY has come: once a link */
@@ -72,51 +58,14 @@ struct parent {
 
 static void start_keyd(struct parent *p);
 
-/* --- children ---------------------------------------------------------- */
-
-/* Collect a child that has ended, and forget it; the wait status. */
-static int
-collect(struct child *c)
-{
-	int status = 0;
-
-	while (waitpid(c->pid, &status, WNOHANG) < 0 && errno == EINTR)
-		;
-	TAILQ_REMOVE(&c->parent->children, c, entry);
-	c->parent->nchildren--;
-	loop_watch_remove(c->watch);
-	(void)close(c->pidfd);
-	free(c);
-	return status;
-}
-
-/*
- * It is collected when it has ended: one that hangs in the kernel must not
- * keep us waiting.
- */
-static void
-kill_child(struct child **at)
-{
-	if (*at != NULL)
-		(void)kill((*at)->pid, SIGKILL);
-	*at = NULL;
-}
-
-static void
-log_end(const char *name, int status)
-{
-	if (WIFSIGNALED(status))
-		log_error("%s: killed by signal %d", name, WTERMSIG(status));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_error("%s: exit status %d", name, WEXITSTATUS(status));
-}
+/* --- what keyd asks for ------------------------------------------------ */
 
 /* Ended by SIGKILL is what we do to them: nothing to say then. */
 static void
 on_worker_end(void *cookie, short revents)
 {
 	struct child *c = cookie;
-	struct parent *p = c->parent;
+	struct parent *p = c->cookie;
 	const char *name = c->name;
 	int status;
 	size_t i;
@@ -125,65 +74,21 @@ on_worker_end(void *cookie, short revents)
 	for (i = 0; i < WORKERS_MAX; i++)
 		if (p->workers[i] == c)
 			p->workers[i] = NULL;
-	status = collect(c);
+	status = child_collect(c);
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		log_end(name, status);
+		child_log_end(name, status);
 }
-
-/*
- * Start argv with one end of a new socket pair as descriptor 3; *fd is the
- * other.  on_end is called when it has ended.
- */
-static struct child *
-start_child(struct parent *p, const char *const *argv, uid_t uid, gid_t gid,
-    loop_watch_fn *on_end, int *fd, struct ht_error *e)
-{
-	struct child *c = calloc(1, sizeof(*c));
-	int fds[4] = { -1, -1, STDERR_FILENO, -1 };
-	struct proc_spec spec = { argv, NULL, fds, 4, uid, gid };
-	int pair[2] = { -1, -1 };
-
-	if (c == NULL || proc_socketpair(pair, e) < 0)
-		goto fail;
-	fds[3] = pair[1];
-	if (proc_start(&spec, &c->pid, &c->pidfd, e) < 0)
-		goto fail;
-	c->watch = loop_watch_add(p->loop, c->pidfd, POLLIN, on_end, c);
-	if (c->watch == NULL) {
-		(void)kill(c->pid, SIGKILL);
-		(void)waitpid(c->pid, NULL, 0);
-		(void)close(c->pidfd);
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-		goto fail;
-	}
-	c->parent = p;
-	TAILQ_INSERT_TAIL(&p->children, c, entry);
-	p->nchildren++;
-	(void)close(pair[1]);
-	*fd = pair[0];
-	return c;
-fail:
-	if (c == NULL)
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	free(c);
-	if (pair[0] >= 0) {
-		(void)close(pair[0]);
-		(void)close(pair[1]);
-	}
-	*fd = -1;
-	return NULL;
-}
-
-/* --- what keyd asks for ------------------------------------------------ */
 
 static int
 start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
 {
 	char program[PROTOCOL_PATH];
 	const char *argv[3] = { program, NULL, NULL };
+	struct child_spec spec = { "htsign-token", argv, p->uid, p->gid,
+		on_worker_end, p };
 	int rc;
 
-	if (p->nchildren >= CHILDREN_MAX)
+	if (p->children.n >= CHILDREN_MAX)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
 		    "too many that were killed have not ended yet");
 	if (p->options->to_syslog)
@@ -191,11 +96,8 @@ start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
 	rc = proc_program("htsign-token", program, sizeof(program), e);
 	if (rc < 0)
 		return rc;
-	*at = start_child(p, argv, p->uid, p->gid, on_worker_end, fd, e);
-	if (*at == NULL)
-		return e->code;
-	(*at)->name = "htsign-token";
-	return 0;
+	*at = child_start(&p->children, &spec, fd, e);
+	return *at != NULL ? 0 : e->code;
 }
 
 /* A worker that cannot be started is answered with a link that is closed. */
@@ -218,7 +120,7 @@ spawn(struct parent *p, uint32_t index, struct ht_error *e)
 	struct protocol_worker body = { index };
 	int fd, rc;
 
-	kill_child(&p->workers[index]);
+	child_kill(&p->workers[index]);
 	rc = start_worker(p, &p->workers[index], &fd, e);
 	if (rc < 0) {
 		log_error("htsign-token: %s", e->text);
@@ -277,7 +179,7 @@ obey(struct parent *p, const struct msg *m, const union protocol_body *body,
 		    (unsigned int)body->worker.index);
 	if (m->type == PROTOCOL_SPAWN)
 		return spawn(p, body->worker.index, e);
-	kill_child(&p->workers[body->worker.index]);
+	child_kill(&p->workers[body->worker.index]);
 	return 0;
 }
 
@@ -292,7 +194,7 @@ drop_link(struct parent *p)
 	if (p->link.channel != NULL)
 		protocol_close(&p->link);
 	for (i = 0; i < WORKERS_MAX; i++)
-		kill_child(&p->workers[i]);
+		child_kill(&p->workers[i]);
 	p->nworkers = 0;
 	p->told = false;
 	if (!p->starting)
@@ -318,8 +220,7 @@ on_link(void *cookie, short revents)
 		return;
 	if (rc != HT_ERR_UNAVAILABLE) {
 		log_error("htsign-keyd: %s", e.text);
-		if (p->keyd != NULL)
-			(void)kill(p->keyd->pid, SIGKILL);
+		child_signal(p->keyd, SIGKILL);
 	}
 	drop_link(p);
 }
@@ -378,17 +279,17 @@ static void
 on_keyd_end(void *cookie, short revents)
 {
 	struct child *c = cookie;
-	struct parent *p = c->parent;
+	struct parent *p = c->cookie;
 	int status;
 
 	(void)revents;
 	p->keyd = NULL;
-	status = collect(c);
+	status = child_collect(c);
 	drop_link(p);
 	loop_timer_remove(p->timer);
 	p->timer = NULL;
 	if (p->ending) {
-		log_end("htsign-keyd", status);
+		child_log_end("htsign-keyd", status);
 		p->over = true;
 	} else if (is_hopeless(p, status)) {
 		log_error("htsign-keyd cannot be started: exit status %d",
@@ -396,7 +297,7 @@ on_keyd_end(void *cookie, short revents)
 		p->over = true;
 		p->status = WEXITSTATUS(status);
 	} else {
-		log_end("htsign-keyd", status);
+		child_log_end("htsign-keyd", status);
 		start_again(p);
 	}
 }
@@ -406,6 +307,8 @@ try_keyd(struct parent *p, struct ht_error *e)
 {
 	char program[PROTOCOL_PATH];
 	const char *argv[7] = { program, "--keyd", "-c", p->options->conf };
+	struct child_spec spec = { "htsign-keyd", argv, PROC_SAME, (gid_t)-1,
+		on_keyd_end, p };
 	size_t n = 4;
 	int fd;
 	int rc;
@@ -419,14 +322,12 @@ try_keyd(struct parent *p, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	proc_backoff_started(&p->backoff);
-	p->keyd =
-	    start_child(p, argv, PROC_SAME, (gid_t)-1, on_keyd_end, &fd, e);
+	p->keyd = child_start(&p->children, &spec, &fd, e);
 	if (p->keyd == NULL)
 		return e->code;
-	p->keyd->name = "htsign-keyd";
 	if (open_link(p, fd, e) < 0) {
 		log_error("htsign-keyd: %s", e->text);
-		(void)kill(p->keyd->pid, SIGKILL); /* its end starts it again */
+		child_signal(p->keyd, SIGKILL); /* its end starts it again */
 	}
 	return 0;
 }
@@ -451,7 +352,7 @@ on_drained(void *cookie)
 
 	p->timer = NULL;
 	log_error("htsign-keyd did not end in %u s", DRAIN / 1000);
-	kill_child(&p->keyd);
+	child_kill(&p->keyd);
 	p->over = true;
 }
 
@@ -467,7 +368,7 @@ end(struct parent *p)
 		p->over = true;
 		return;
 	}
-	(void)kill(p->keyd->pid, SIGTERM);
+	child_signal(p->keyd, SIGTERM);
 	p->timer = loop_timer_add(p->loop, DRAIN, on_drained, p);
 }
 
@@ -481,8 +382,7 @@ on_signal(void *cookie, short revents)
 	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		if (p->keyd != NULL)
-			(void)kill(p->keyd->pid, SIGHUP);
+		child_signal(p->keyd, SIGHUP);
 	} else {
 		end(p);
 	}
@@ -523,20 +423,15 @@ parent_new(const struct parent_options *options, struct ht_error *e)
 	}
 	p->options = options;
 	p->signals = -1;
-	TAILQ_INIT(&p->children);
+	children_init(&p->children, p->loop);
 	return p;
 }
 
 static void
 parent_free(struct parent *p)
 {
-	struct child *c;
-
 	drop_link(p);
-	while ((c = TAILQ_FIRST(&p->children)) != NULL) {
-		(void)kill(c->pid, SIGKILL);
-		(void)collect(c);
-	}
+	children_kill(&p->children);
 	loop_free(p->loop);
 	if (p->signals >= 0)
 		(void)close(p->signals);

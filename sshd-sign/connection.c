@@ -6,59 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "sshd-sign/connection.h"
-#include "sshd-sign/network.h"
-#include "sshd-sign/relay.h"
-#include "sshd-sign/session.h"
+#include "sshd-sign/connection-private.h"
 
 /* Messages of one network process before the others have their turn. */
 #define MESSAGES_AT_ONCE 16
-
-/*
- * A channel with a shell: first the question to keyd (ask), then the shell
- * (session).  It is gone when its REFUSED or EXITED is sent.
- */
-struct run {
-	LIST_ENTRY(run) entry;
-	struct connection *connection;
-	uint32_t number;
-	struct keyd_ask *ask;
-	struct session *session;
-	struct buf blob; /* kept until the shell starts */
-	bool killed;     /* before there was a shell */
-};
-
-struct connection {
-	LIST_ENTRY(connection) entry;
-	struct server *server;
-	pid_t pid; /* of the network process; 0 once it was waited for */
-	int pidfd;
-	struct loop_watch *pid_watch;
-	int relay; /* -1 once closed: the connection is ending */
-	struct loop_watch *relay_watch;
-	struct loop_timer *grace; /* NULL once authenticated */
-	struct keyd_ask *login;
-	unsigned int logins;
-	bool admitted;
-	bool authenticated;
-	LIST_HEAD(run_list, run) runs;
-	unsigned int nruns;
-	struct network_peer peer;
-};
 
 static const struct cursor nothing = { NULL, 0 };
 
 /* --- the end ----------------------------------------------------------- */
 
-static void
-free_when_done(struct connection *c)
+void
+connection_free_when_done(struct connection *c)
 {
 	if (c->relay >= 0 || c->pid != 0 || !LIST_EMPTY(&c->runs))
 		return;
@@ -69,16 +33,6 @@ free_when_done(struct connection *c)
 	free(c);
 }
 
-static void
-run_free(struct run *run)
-{
-	LIST_REMOVE(run, entry);
-	run->connection->nruns--;
-	keyd_ask_cancel(run->ask);
-	buf_free(&run->blob);
-	free(run);
-}
-
 /*
  * The connection is over: whatever still runs for it is killed, and it goes
  * when all of that has ended.
@@ -86,8 +40,6 @@ run_free(struct run *run)
 static void
 close_connection(struct connection *c)
 {
-	struct run *run, *next;
-
 	if (c->relay < 0)
 		return;
 	loop_watch_remove(c->relay_watch);
@@ -97,16 +49,10 @@ close_connection(struct connection *c)
 	c->grace = NULL;
 	keyd_ask_cancel(c->login);
 	c->login = NULL;
-	for (run = LIST_FIRST(&c->runs); run != NULL; run = next) {
-		next = LIST_NEXT(run, entry);
-		if (run->session != NULL)
-			session_kill(run->session);
-		else
-			run_free(run);
-	}
+	run_end_all(c);
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
-	free_when_done(c);
+	connection_free_when_done(c);
 }
 
 static void
@@ -127,7 +73,7 @@ network_ended(void *cookie, short revents)
 	if (c->relay >= 0)
 		close_connection(c);
 	else
-		free_when_done(c);
+		connection_free_when_done(c);
 }
 
 static void
@@ -142,8 +88,8 @@ too_late(void *cookie)
 
 /* --- what it says to its network process ------------------------------- */
 
-static int
-say(struct connection *c, enum relay_type type, uint32_t channel,
+int
+connection_say(struct connection *c, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds)
 {
 	struct ht_error e;
@@ -157,112 +103,6 @@ say(struct connection *c, enum relay_type type, uint32_t channel,
 	return HT_ERR_UNAVAILABLE;
 }
 
-/* The channel is over before its shell began. */
-static void
-refuse(struct run *run, const struct protocol_refuse *refusal)
-{
-	struct connection *c = run->connection;
-	uint32_t number = run->number;
-	struct buf fields = BUF_INIT;
-
-	run_free(run);
-	if (protocol_encode(PROTOCOL_REFUSE, refusal, &fields) == 0)
-		(void)say(c, RELAY_REFUSED, number, buf_cursor(&fields), NULL);
-	buf_free(&fields);
-}
-
-static void
-say_exited(struct connection *c, uint32_t number, int status)
-{
-	struct buf payload = BUF_INIT;
-
-	buf_u32be(&payload, (uint32_t)status);
-	if (buf_failed(&payload) == 0)
-		(void)say(c, RELAY_EXITED, number, buf_cursor(&payload), NULL);
-	buf_free(&payload);
-}
-
-/* --- shells ------------------------------------------------------------ */
-
-static void
-shell_exited(void *cookie, int status)
-{
-	struct run *run = cookie;
-	struct connection *c = run->connection;
-	uint32_t number = run->number;
-
-	c->server->shells--;
-	run->session = NULL;
-	run_free(run);
-	if (c->relay >= 0)
-		say_exited(c, number, status);
-	else
-		free_when_done(c);
-}
-
-static void
-start_shell(struct run *run, const struct keyd_answer *answer)
-{
-	struct server *server = run->connection->server;
-	const struct conf_account *admin =
-	    &server->conf->users[CONF_USER_ADMIN];
-	bool same = server->conf->single_user;
-	struct session_spec spec = { .nursery = server->nursery,
-		.shell = server->shell,
-		.admin = answer->admin,
-		.uid = same ? PROC_SAME : admin->uid,
-		.gid = same ? (gid_t)-1 : admin->gid,
-		.bound = answer->fd,
-		.blob = buf_cursor(&run->blob) };
-	static const struct protocol_refuse failed = {
-		.status = (uint32_t)-HT_ERR_INTERNAL,
-		.code = "internal",
-		.text = "cannot start a session"
-	};
-	int fds[RELAY_FDS], i;
-	struct ht_error e;
-
-	run->session =
-	    session_start(server->loop, &spec, fds, shell_exited, run, &e);
-	buf_free(&run->blob);
-	if (run->session == NULL) {
-		log_error("%s: %s", run->connection->peer.address, e.text);
-		refuse(run, &failed);
-		return;
-	}
-	server->shells++;
-	(void)say(run->connection, RELAY_STARTED, run->number, nothing, fds);
-	for (i = 0; i < RELAY_FDS; i++)
-		(void)close(fds[i]);
-}
-
-/* The client went before its shell began. */
-static void
-end_killed(struct run *run)
-{
-	struct connection *c = run->connection;
-	uint32_t number = run->number;
-
-	run_free(run);
-	say_exited(c, number, 0);
-}
-
-static void
-session_answered(void *cookie, struct keyd_answer *answer)
-{
-	struct run *run = cookie;
-
-	run->ask = NULL;
-	if (run->killed)
-		end_killed(run);
-	else if (answer->type == PROTOCOL_START)
-		start_shell(run, answer);
-	else
-		refuse(run, &answer->refuse);
-	if (answer->fd >= 0)
-		(void)close(answer->fd);
-}
-
 /* --- what the network process asks for --------------------------------- */
 
 static void
@@ -273,17 +113,17 @@ login_answered(void *cookie, struct keyd_answer *answer)
 	c->login = NULL;
 	if (answer->type == PROTOCOL_ADMIT) {
 		c->admitted = true;
-		(void)say(c, RELAY_ADMIT, 0, nothing, NULL);
+		(void)connection_say(c, RELAY_ADMIT, 0, nothing, NULL);
 		return;
 	}
 	log_notice("%s: login refused: %s", c->peer.address,
 	    answer->refuse.text);
-	(void)say(c, RELAY_DENY, 0, nothing, NULL);
+	(void)connection_say(c, RELAY_DENY, 0, nothing, NULL);
 }
 
-static struct keyd_ask *
-ask(struct connection *c, enum protocol_type type, struct cursor blob,
-    keyd_answer_fn *fn, void *cookie)
+struct keyd_ask *
+connection_ask(struct connection *c, enum protocol_type type,
+    struct cursor blob, keyd_answer_fn *fn, void *cookie)
 {
 	struct protocol_relayed relayed;
 
@@ -299,9 +139,9 @@ on_login(struct connection *c, struct cursor blob)
 	if (c->login != NULL || c->authenticated ||
 	    ++c->logins > c->server->conf->ssh.max_auth_tries)
 		return HT_ERR_DATA;
-	c->login = ask(c, PROTOCOL_LOGIN, blob, login_answered, c);
+	c->login = connection_ask(c, PROTOCOL_LOGIN, blob, login_answered, c);
 	if (c->login == NULL)
-		return say(c, RELAY_DENY, 0, nothing, NULL);
+		return connection_say(c, RELAY_DENY, 0, nothing, NULL);
 	return 0;
 }
 
@@ -317,81 +157,6 @@ on_authenticated(struct connection *c)
 	return 0;
 }
 
-static struct run *
-find_run(struct connection *c, uint32_t number)
-{
-	struct run *run;
-
-	LIST_FOREACH(run, &c->runs, entry)
-	if (run->number == number)
-		return run;
-	return NULL;
-}
-
-static int
-on_session(struct connection *c, uint32_t number, struct cursor blob)
-{
-	static const struct protocol_refuse busy = {
-		.status = (uint32_t)-HT_ERR_TEMPORARY,
-		.code = "busy",
-		.text = "too many sessions; try again later"
-	};
-	static const struct protocol_refuse away = {
-		.status = (uint32_t)-HT_ERR_UNAVAILABLE,
-		.code = "unavailable",
-		.text = "htsign-keyd is away; try again later"
-	};
-	struct run *run;
-
-	if (!c->authenticated || find_run(c, number) != NULL ||
-	    c->nruns >= RELAY_SESSIONS_MAX)
-		return HT_ERR_DATA;
-	run = calloc(1, sizeof(*run));
-	if (run == NULL)
-		return HT_ERR_INTERNAL;
-	run->connection = c;
-	run->number = number;
-	LIST_INSERT_HEAD(&c->runs, run, entry);
-	c->nruns++;
-	buf_bytes(&run->blob, blob.p, blob.left);
-	if (buf_failed(&run->blob) < 0 ||
-	    c->server->shells >= CONNECTION_SHELLS_MAX) {
-		refuse(run, &busy);
-		return 0;
-	}
-	run->ask = ask(c, PROTOCOL_SESSION, blob, session_answered, run);
-	if (run->ask == NULL)
-		refuse(run, &away);
-	return 0;
-}
-
-/*
- * Both may cross the EXITED of a channel that is over already.  A channel that
- * is killed before there is a shell keeps its place until keyd has answered:
- * otherwise a connection could have any number of questions under way.
- */
-static int
-on_end(struct connection *c, uint32_t number)
-{
-	struct run *run = find_run(c, number);
-
-	if (run != NULL && run->session != NULL)
-		session_end_input(run->session);
-	return 0;
-}
-
-static int
-on_kill(struct connection *c, uint32_t number)
-{
-	struct run *run = find_run(c, number);
-
-	if (run != NULL && run->session != NULL)
-		session_kill(run->session);
-	else if (run != NULL)
-		run->killed = true;
-	return 0;
-}
-
 static int
 take(struct connection *c, const struct relay_message *m)
 {
@@ -401,11 +166,11 @@ take(struct connection *c, const struct relay_message *m)
 	case RELAY_AUTHENTICATED:
 		return on_authenticated(c);
 	case RELAY_SESSION:
-		return on_session(c, m->channel, m->payload);
+		return run_on_session(c, m->channel, m->payload);
 	case RELAY_END:
-		return on_end(c, m->channel);
+		return run_on_end(c, m->channel);
 	case RELAY_KILL:
-		return on_kill(c, m->channel);
+		return run_on_kill(c, m->channel);
 	default:
 		return HT_ERR_DATA;
 	}
@@ -561,7 +326,7 @@ connection_drain_all(struct server *server)
 
 	for (c = LIST_FIRST(&server->list); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
-		(void)say(c, RELAY_DRAIN, 0, nothing, NULL);
+		(void)connection_say(c, RELAY_DRAIN, 0, nothing, NULL);
 	}
 }
 

@@ -1,0 +1,232 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "sshd-sign/connection-private.h"
+
+/*
+ * A channel with a shell: first the question to keyd (ask), then the shell
+ * (session).  It is gone when its REFUSED or EXITED is sent.
+ */
+struct run {
+	LIST_ENTRY(run) entry;
+	struct connection *connection;
+	uint32_t number;
+	struct keyd_ask *ask;
+	struct session *session;
+	struct buf blob; /* kept until the shell starts */
+	bool killed;     /* before there was a shell */
+};
+
+static void
+run_free(struct run *run)
+{
+	LIST_REMOVE(run, entry);
+	run->connection->nruns--;
+	keyd_ask_cancel(run->ask);
+	buf_free(&run->blob);
+	free(run);
+}
+
+/* The channel is over before its shell began. */
+static void
+refuse(struct run *run, const struct protocol_refuse *refusal)
+{
+	struct connection *c = run->connection;
+	uint32_t number = run->number;
+	struct buf fields = BUF_INIT;
+
+	run_free(run);
+	if (protocol_encode(PROTOCOL_REFUSE, refusal, &fields) == 0)
+		(void)connection_say(c, RELAY_REFUSED, number,
+		    buf_cursor(&fields), NULL);
+	buf_free(&fields);
+}
+
+static void
+say_exited(struct connection *c, uint32_t number, int status)
+{
+	struct buf payload = BUF_INIT;
+
+	buf_u32be(&payload, (uint32_t)status);
+	if (buf_failed(&payload) == 0)
+		(void)connection_say(c, RELAY_EXITED, number,
+		    buf_cursor(&payload), NULL);
+	buf_free(&payload);
+}
+
+/* --- shells ------------------------------------------------------------ */
+
+static void
+shell_exited(void *cookie, int status)
+{
+	struct run *run = cookie;
+	struct connection *c = run->connection;
+	uint32_t number = run->number;
+
+	c->server->shells--;
+	run->session = NULL;
+	run_free(run);
+	if (c->relay >= 0)
+		say_exited(c, number, status);
+	else
+		connection_free_when_done(c);
+}
+
+static void
+start_shell(struct run *run, const struct keyd_answer *answer)
+{
+	struct server *server = run->connection->server;
+	const struct conf_account *admin =
+	    &server->conf->users[CONF_USER_ADMIN];
+	bool same = server->conf->single_user;
+	struct session_spec spec = { .nursery = server->nursery,
+		.shell = server->shell,
+		.admin = answer->admin,
+		.uid = same ? PROC_SAME : admin->uid,
+		.gid = same ? (gid_t)-1 : admin->gid,
+		.bound = answer->fd,
+		.blob = buf_cursor(&run->blob) };
+	static const struct protocol_refuse failed = {
+		.status = (uint32_t)-HT_ERR_INTERNAL,
+		.code = "internal",
+		.text = "cannot start a session"
+	};
+	int fds[RELAY_FDS], i;
+	struct ht_error e;
+
+	run->session =
+	    session_start(server->loop, &spec, fds, shell_exited, run, &e);
+	buf_free(&run->blob);
+	if (run->session == NULL) {
+		log_error("%s: %s", run->connection->peer.address, e.text);
+		refuse(run, &failed);
+		return;
+	}
+	server->shells++;
+	(void)connection_say(run->connection, RELAY_STARTED, run->number,
+	    cursor_over(NULL, 0), fds);
+	for (i = 0; i < RELAY_FDS; i++)
+		(void)close(fds[i]);
+}
+
+/* The client went before its shell began. */
+static void
+end_killed(struct run *run)
+{
+	struct connection *c = run->connection;
+	uint32_t number = run->number;
+
+	run_free(run);
+	say_exited(c, number, 0);
+}
+
+static void
+session_answered(void *cookie, struct keyd_answer *answer)
+{
+	struct run *run = cookie;
+
+	run->ask = NULL;
+	if (run->killed)
+		end_killed(run);
+	else if (answer->type == PROTOCOL_START)
+		start_shell(run, answer);
+	else
+		refuse(run, &answer->refuse);
+	if (answer->fd >= 0)
+		(void)close(answer->fd);
+}
+
+static struct run *
+find_run(struct connection *c, uint32_t number)
+{
+	struct run *run;
+
+	LIST_FOREACH(run, &c->runs, entry)
+	if (run->number == number)
+		return run;
+	return NULL;
+}
+
+int
+run_on_session(struct connection *c, uint32_t number, struct cursor blob)
+{
+	static const struct protocol_refuse busy = {
+		.status = (uint32_t)-HT_ERR_TEMPORARY,
+		.code = "busy",
+		.text = "too many sessions; try again later"
+	};
+	static const struct protocol_refuse away = {
+		.status = (uint32_t)-HT_ERR_UNAVAILABLE,
+		.code = "unavailable",
+		.text = "htsign-keyd is away; try again later"
+	};
+	struct run *run;
+
+	if (!c->authenticated || find_run(c, number) != NULL ||
+	    c->nruns >= RELAY_SESSIONS_MAX)
+		return HT_ERR_DATA;
+	run = calloc(1, sizeof(*run));
+	if (run == NULL)
+		return HT_ERR_INTERNAL;
+	run->connection = c;
+	run->number = number;
+	LIST_INSERT_HEAD(&c->runs, run, entry);
+	c->nruns++;
+	buf_bytes(&run->blob, blob.p, blob.left);
+	if (buf_failed(&run->blob) < 0 ||
+	    c->server->shells >= CONNECTION_SHELLS_MAX) {
+		refuse(run, &busy);
+		return 0;
+	}
+	run->ask =
+	    connection_ask(c, PROTOCOL_SESSION, blob, session_answered, run);
+	if (run->ask == NULL)
+		refuse(run, &away);
+	return 0;
+}
+
+/*
+ * Both may cross the EXITED of a channel that is over already.  A channel that
+ * is killed before there is a shell keeps its place until keyd has answered:
+ * otherwise a connection could have any number of questions under way.
+ */
+int
+run_on_end(struct connection *c, uint32_t number)
+{
+	struct run *run = find_run(c, number);
+
+	if (run != NULL && run->session != NULL)
+		session_end_input(run->session);
+	return 0;
+}
+
+int
+run_on_kill(struct connection *c, uint32_t number)
+{
+	struct run *run = find_run(c, number);
+
+	if (run != NULL && run->session != NULL)
+		session_kill(run->session);
+	else if (run != NULL)
+		run->killed = true;
+	return 0;
+}
+
+void
+run_end_all(struct connection *c)
+{
+	struct run *run, *next;
+
+	for (run = LIST_FIRST(&c->runs); run != NULL; run = next) {
+		next = LIST_NEXT(run, entry);
+		if (run->session != NULL)
+			session_kill(run->session);
+		else
+			run_free(run);
+	}
+}

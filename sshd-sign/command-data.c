@@ -1,0 +1,225 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/loop.h"
+#include "sshd-sign/command-private.h"
+
+/* Moved at a time, in bytes. */
+#define PIECE ((size_t)64 << 10)
+
+/*
+ * libssh takes what a client sends beyond its window of 1.28 MB.  Such a one
+ * is no client of ours.
+ */
+#define BACKLOG_MAX ((uint32_t)2 << 20)
+
+void
+command_close_stream(struct stream *s)
+{
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	s->fd = -1;
+}
+
+bool
+command_stream_empty(const struct stream *s)
+{
+	return s->at == s->end;
+}
+
+int
+command_make_streams(struct command *c)
+{
+	c->in.fd = c->out.fd = c->err.fd = -1;
+	c->out.data = malloc(PIECE);
+	c->err.data = malloc(PIECE);
+	c->out.size = c->err.size = PIECE;
+	return c->out.data != NULL && c->err.data != NULL ? 0 : HT_ERR_INTERNAL;
+}
+
+void
+command_free_streams(struct command *c)
+{
+	command_close_stream(&c->in);
+	command_close_stream(&c->out);
+	command_close_stream(&c->err);
+	free(c->in.data);
+	free(c->out.data);
+	free(c->err.data);
+}
+
+/* --- from the client to stdin ------------------------------------------ */
+
+/* What the pipe takes now; the shell may have closed it, which is no error. */
+static size_t
+write_input(struct command *c, const uint8_t *p, size_t n)
+{
+	ssize_t done;
+
+	do {
+		done = write(c->in.fd, p, n);
+	} while (done < 0 && errno == EINTR);
+	if (done >= 0)
+		return (size_t)done;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		command_close_stream(&c->in);
+	return 0;
+}
+
+/* All of it has come and gone: the shell may see the end. */
+static void
+end_input(struct command *c)
+{
+	command_close_stream(&c->in);
+	command_say(c, RELAY_END, cursor_over(NULL, 0));
+}
+
+/*
+ * Take all that libssh kept, up to BACKLOG_MAX.  Never a part of it: each read
+ * opens the client's window again, whatever libssh still has.
+ */
+static int
+take_waiting(struct command *c)
+{
+	struct stream *in = &c->in;
+	uint8_t *more;
+	int n;
+
+	if (in->size < c->waiting) {
+		more = realloc(in->data, c->waiting);
+		if (more == NULL)
+			return HT_ERR_INTERNAL;
+		in->data = more;
+		in->size = c->waiting;
+	}
+	n = ssh_channel_read_nonblocking(c->ssh, in->data, (uint32_t)c->waiting,
+	    0);
+	if (n < 0 || (size_t)n != c->waiting)
+		return HT_ERR_INTERNAL;
+	c->waiting = 0;
+	in->at = 0;
+	in->end = (size_t)n;
+	return 0;
+}
+
+/* What came while the pipe was full. */
+void
+command_push_input(struct command *c)
+{
+	struct stream *in = &c->in;
+
+	while (in->fd >= 0 && (!command_stream_empty(in) || c->waiting > 0)) {
+		if (command_stream_empty(in) && take_waiting(c) < 0) {
+			c->host->broken = true;
+			return;
+		}
+		in->at += write_input(c, in->data + in->at, in->end - in->at);
+		if (!command_stream_empty(in))
+			return;
+	}
+	if (in->fd >= 0 && c->client_eof)
+		end_input(c);
+}
+
+/*
+ * libssh has len bytes in all.  The number returned is what it may forget;
+ * the rest counts against the client's window.
+ */
+int
+command_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
+    int is_stderr, void *cookie)
+{
+	struct command *c = cookie;
+	size_t done = 0;
+
+	(void)session;
+	(void)ssh;
+	if (is_stderr)
+		return (int)len;
+	if (len > BACKLOG_MAX)
+		c->host->broken = true;
+	else if (c->in.fd >= 0 && command_stream_empty(&c->in))
+		done = write_input(c, data, len);
+	c->waiting = len - done;
+	return (int)done;
+}
+
+/* --- from the shell to the client -------------------------------------- */
+
+/* A short write is no error: the window, or a key exchange under way. */
+void
+command_drain(struct command *c, struct stream *s)
+{
+	int (*const send)(ssh_channel, const void *, uint32_t) =
+	    s == &c->err ? ssh_channel_write_stderr : ssh_channel_write;
+	size_t n = s->end - s->at;
+	uint32_t window = ssh_channel_window_size(c->ssh);
+	int done;
+
+	if (n > window)
+		n = window;
+	if (n == 0)
+		return;
+	done = send(c->ssh, s->data + s->at, (uint32_t)n);
+	if (done < 0)
+		c->host->broken = true;
+	else
+		s->at += (size_t)done;
+	if (done > 0)
+		c->taken = loop_now();
+}
+
+/*
+ * Whether the client takes more: libssh would keep any amount for a socket
+ * that takes none.
+ */
+bool
+command_takes_output(const struct command *c)
+{
+	return ssh_channel_window_size(c->ssh) > 0 &&
+	    (ssh_get_status(c->host->session) & SSH_WRITE_PENDING) == 0;
+}
+
+bool
+command_may_fill(const struct command *c, const struct stream *s)
+{
+	return s->fd >= 0 && command_stream_empty(s) && c->state == RUNNING &&
+	    command_takes_output(c);
+}
+
+static void
+fill(struct stream *s)
+{
+	ssize_t n = read(s->fd, s->data, s->size);
+
+	if (n > 0) {
+		s->at = 0;
+		s->end = (size_t)n;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		command_close_stream(s);
+	}
+}
+
+void
+command_serve_output(struct command *c, struct stream *s)
+{
+	command_drain(c, s);
+	if (command_may_fill(c, s)) {
+		fill(s);
+		command_drain(c, s);
+	}
+}
+
+void
+command_put_line(struct command *c, const char *text)
+{
+	int n =
+	    snprintf((char *)c->err.data, c->err.size, "sshd-sign: %s\n", text);
+
+	c->err.at = 0;
+	c->err.end = n < 0 ? 0 : (size_t)n;
+}

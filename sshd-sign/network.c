@@ -55,6 +55,7 @@ struct network {
 	const char *goodbye; /* why the connection ends by our will */
 	struct ssh_counter_struct packets;
 	uint64_t sent;       /* of them, when last none waited to be sent */
+	uint64_t received;   /* of them, when last looked at */
 	uint64_t heard;      /* loop_now() when the client last sent */
 	uint64_t probed;     /* of the last probe */
 	unsigned int probes; /* without an answer */
@@ -412,6 +413,10 @@ check_packets(struct network *n)
 {
 	bool waits = (ssh_get_status(n->host.session) & SSH_WRITE_PENDING) != 0;
 
+	/* libssh reads in more places than where we wait for something. */
+	if (n->packets.in_packets != n->received)
+		n->heard = loop_now();
+	n->received = n->packets.in_packets;
 	if (!waits)
 		n->sent = n->packets.out_packets;
 	else if (n->packets.out_packets - n->sent > UNSENT_MAX)
@@ -451,7 +456,7 @@ acknowledge_quickly(void)
 }
 
 static void
-wait_for_something(struct network *n, bool *heard, bool *relayed)
+wait_for_something(struct network *n, bool *relayed)
 {
 	struct pollfd p[2 + RELAY_SESSIONS_MAX * COMMAND_POLLS];
 	int flags = ssh_get_poll_flags(n->host.session);
@@ -471,7 +476,6 @@ wait_for_something(struct network *n, bool *heard, bool *relayed)
 		acknowledge_quickly();
 	if (poll(p, used, timeout(n)) < 0)
 		memset(p, 0, sizeof(p));
-	*heard = (p[0].revents & ~POLLOUT) != 0;
 	*relayed = p[1].revents != 0;
 }
 
@@ -479,12 +483,10 @@ static void
 run(struct network *n)
 {
 	static struct relay_message m;
-	bool heard, relayed;
+	bool relayed;
 
 	while (!n->host.broken && n->goodbye == NULL) {
-		wait_for_something(n, &heard, &relayed);
-		if (heard)
-			n->heard = loop_now();
+		wait_for_something(n, &relayed);
 		if (relayed && receive(n, &m) == 1)
 			take_message(n, &m);
 		pump(n);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -178,6 +179,16 @@ send_fds(int fd, const int fds[NURSERY_FDS])
 	return sendmsg(fd, &h, MSG_NOSIGNAL);
 }
 
+/* Whatever we are told: nobody else's process is watched, killed, waited for. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return pid > 0 &&
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* The shell's pid, which stays its own until we have waited for it. */
 static int
 ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
@@ -193,6 +204,9 @@ ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
 	if (n != sizeof(*pid))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "the nursery does not answer");
+	if (!is_child(*pid))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the nursery names a process that is no child");
 	*pidfd = pidfd_open(*pid, 0);
 	if (*pidfd >= 0)
 		return 0;

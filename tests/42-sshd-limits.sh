@@ -82,9 +82,13 @@ has_descriptors()
 	[ "$(descriptors "$1")" -le "$2" ]
 }
 
+# But the process that is there for the next shell.
 no_children()
 {
-	[ -z "$(cat "/proc/$listener/task/$listener/children")" ]
+	local child
+	for child in $(cat "/proc/$listener/task/$listener/children"); do
+		[ "$(cat "/proc/$child/comm")" = htsign-nursery ] || return
+	done
 }
 
 before=$(descriptors "$listener")

@@ -265,8 +265,37 @@ has_pidfd(void)
 	return fd >= 0 || errno != ENOSYS;
 }
 
+/* A nursery that answers each word with somebody else's process. */
+static int
+lie(void)
+{
+	const pid_t other = getppid();
+	char byte;
+
+	while (recv(3, &byte, 1, 0) == 1)
+		(void)send(3, &other, sizeof(other), MSG_NOSIGNAL);
+	return 0;
+}
+
+static void
+test_only_children_are_taken(void **state)
+{
+	struct nursery *honest = nursery;
+	struct shell s;
+
+	(void)state;
+	nursery = nursery_new(loop, "/proc/self/exe", PROC_SAME, (gid_t)-1);
+	assert_non_null(nursery);
+	assert_int_equal(ask(&s), HT_ERR_INTERNAL);
+	/* We would have killed ourselves otherwise. */
+	assert_int_equal(s.pidfd, -1);
+	(void)close(s.agent);
+	(void)close(s.err);
+	nursery = honest;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_shell_is_our_child),
@@ -274,8 +303,11 @@ main(void)
 		cmocka_unit_test(test_places_change),
 		cmocka_unit_test(test_a_killed_one_is_replaced),
 		cmocka_unit_test(test_one_that_cannot_start),
+		cmocka_unit_test(test_only_children_are_taken),
 	};
 
+	if (argc == 3 && strcmp(argv[1], "--nursery") == 0)
+		return lie();
 	if (!has_pidfd())
 		return 77;
 	return cmocka_run_group_tests(tests, set_up, NULL);

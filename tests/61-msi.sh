@@ -1,0 +1,189 @@
+#!/bin/bash
+# Windows Installer packages that msitools make, of many kinds and sizes: each
+# comes back signed, whole or as PKCS#7, and is what osslsigncode takes and
+# what msitools still read.
+
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+needs ssh softhsm2-util osslsigncode wixl msibuild msiinfo
+endpoint 2530
+packages=$work/packages
+mkdir "$packages"
+
+# --- packages ------------------------------------------------------------------
+
+# product NAME SIZE ARCHITECTURE: an installer of one file.
+product()
+{
+	head -c "$2" /dev/urandom >"$work/payload.bin"
+	cat >"$work/product.wxs" <<-WXS
+	<?xml version="1.0" encoding="utf-8"?>
+	<Wix xmlns="http://schemas.microsoft.com/wix/2006/wi">
+	<Product Id="*" Name="Sample $1" Language="1033" Version="1.0"
+	  Manufacturer="Us" UpgradeCode="B3ED67C2-5A2A-4D62-9B0B-3B0A4B0B4A11">
+	<Package Description="$1" InstallerVersion="200" Compressed="yes"/>
+	<Media Id="1" Cabinet="a.cab" EmbedCab="yes"/>
+	<Directory Id="TARGETDIR" Name="SourceDir">
+	<Directory Id="ProgramFilesFolder"><Directory Id="D" Name="Sample">
+	<Component Id="C" Guid="B3ED67C2-5A2A-4D62-9B0B-3B0A4B0B4A12">
+	<File Id="F" Name="payload.bin" Source="payload.bin" KeyPath="yes"/>
+	</Component></Directory></Directory></Directory>
+	<Feature Id="M" Level="1"><ComponentRef Id="C"/></Feature>
+	</Product></Wix>
+	WXS
+	(cd "$work" && wixl -a "$3" -o "$packages/$1.msi" product.wxs)
+}
+
+# database NAME SIZE ...: an empty database and streams of these sizes.
+database()
+{
+	local file=$packages/$1.msi size streams=()
+	shift
+	msibuild "$file" -s Sample Us ';1033' \
+	    '{11111111-1111-1111-1111-111111111111}' || return
+	[ $# -gt 0 ] || return 0
+	for size in "$@"; do
+		[ -e "$work/stream.$size" ] ||
+		    head -c "$size" /dev/urandom >"$work/stream.$size"
+		streams+=(-a "Stream${#streams[@]}" "$work/stream.$size")
+	done
+	msibuild "$file" "${streams[@]}"
+}
+
+# of_class FILE BYTE: what FILE is by the first byte of its root's CLSID.
+of_class()
+{
+	local at
+	at=$(grep -obUaP '\x84\x10\x0c\x00{5}\xc0\x00{6}\x46' "$1" |
+	    head -n 1 | cut -d : -f 1)
+	[ -n "$at" ] && printf '%b' "$2" |
+	    dd of="$1" bs=1 seek="$at" conv=notrunc status=none
+}
+
+many_streams()
+{
+	local i sizes=()
+	for ((i = 0; i < 2000; i++)); do
+		sizes+=(3000)
+	done
+	database many "${sizes[@]}"
+}
+
+# theirs NAME [OPTION]: a package that osslsigncode has signed.
+theirs()
+{
+	local name=$1
+	shift
+	osslsigncode sign "$@" -certs "$work/other.pem" \
+	    -key "$work/other.key" -in "$packages/x64.msi" \
+	    -out "$packages/$name.msi"
+}
+
+check "an installer" product x86 1000 x86
+check "a 64-bit installer" product x64 70000 x64
+check "a larger one" product large 3000000 x64
+check "an empty database" database empty
+check "short streams" database short 1 63 64 65 4095
+check "long streams" database long 4096 4097 511000 1
+check "a FAT that is just full" database full 57856
+check "a DIFAT" database difat 8000000
+check "2,000 streams" many_streams
+check "100 MB" database huge 100000000
+for kind in p:'\x86' t:'\x82' m:'\x84'; do
+	cp "$packages/long.msi" "$packages/as.ms${kind%%:*}"
+	check "a file of type ms${kind%%:*}" \
+	    of_class "$packages/as.ms${kind%%:*}" "${kind#*:}"
+done
+check "another signer" openssl req -x509 -newkey rsa:2048 -nodes -days 2 \
+    -subj /CN=Other -addext extendedKeyUsage=codeSigning \
+    -keyout "$work/other.key" -out "$work/other.pem"
+check "signed by osslsigncode" theirs theirs
+check "signed by it with metadata" theirs metadata -add-msi-dse
+
+# --- signing ---------------------------------------------------------------------
+
+# content_of FILE: the SpcIndirectDataContent in a PKCS#7.
+content_of()
+{
+	local at length
+	read -r at length < <(openssl asn1parse -inform DER -in "$1" | awk '
+	    found == 2 {
+		gsub(/[:=a-z]+/, " ")
+		print $1, $3 + $4
+		exit
+	    }
+	    found { found++ }
+	    /1\.3\.6\.1\.4\.1\.311\.2\.1\.4$/ { found = 1 }')
+	tail -c +"$((at + 1))" "$1" | head -c "$length"
+}
+
+same_content()
+{
+	rm -f "$work/theirs.p7"
+	osslsigncode extract-data -h sha256 -in "$1" -out "$work/theirs.p7" &&
+	    content_of "$work/theirs.p7" >"$work/theirs.content" &&
+	    content_of "$2" >"$work/ours.content" &&
+	    [ -s "$work/ours.content" ] &&
+	    cmp "$work/theirs.content" "$work/ours.content"
+}
+
+good()
+{
+	request test-signing My Package <"$1"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	mv "$work/out" "$work/signed"
+	verify_osslsigncode "$work/signed" || return
+	"$htsign" verify "$work/signed" --ca "$dir/ca.pem" || return
+	describes "$work/signed" "My Package" || return
+	request test-signing --pkcs7 My Package <"$1"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	"$htsign" attach "$1" "$work/out" >"$work/attached" || return
+	cmp "$work/attached" "$work/signed"
+}
+
+# As msitools see them, the streams of a signed package are those it had.
+same_streams()
+{
+	msiinfo streams "$1" | sort >"$work/before" &&
+	    msiinfo streams "$2" | sort >"$work/after" &&
+	    comm -3 "$work/before" "$work/after" |
+	    grep -v DigitalSignature >"$work/difference"
+	[ -s "$work/after" ] && [ ! -s "$work/difference" ]
+}
+
+count=0
+for file in "$packages"/*; do
+	name=${file##*/}
+	check "$name" good "$file"
+	check "$name: the content" same_content "$file" "$work/out"
+	check "$name: msiinfo" same_streams "$file" "$work/signed"
+	count=$((count + 1))
+done
+check "at least 10 files ($count)" test "$count" -ge 10
+
+request test-signing Once <"$packages/x86.msi"
+cp "$work/out" "$work/once.msi"
+request test-signing Again <"$work/once.msi"
+signed "a signed package again"
+check "has one signature" describes "$work/out" Again
+check "of its own" not describes "$work/out" Once
+check "and its size" test "$(stat -c %s "$work/out")" -eq \
+    "$(stat -c %s "$work/once.msi")"
+
+# --- what is refused ----------------------------------------------------------------
+
+{ cat "$work/once.msi"; printf x; } >"$work/longer.msi"
+request test-signing <"$work/longer.msi"
+refused "a byte behind the end" 65
+check "htsign refuses it, too" not "$htsign" verify "$work/longer.msi" \
+    --ca "$dir/ca.pem"
+{ cat "$work/once.msi"; head -c 512 /dev/zero; } >"$work/longer.msi"
+request test-signing <"$work/longer.msi"
+refused "a sector behind the end" 65
+head -c 5000 "$packages/x86.msi" >"$work/cut.msi"
+request test-signing <"$work/cut.msi"
+refused "a cut package" 65
+cp "$packages/x86.msi" "$work/document.msi"
+of_class "$work/document.msi" '\x06'
+request test-signing <"$work/document.msi"
+refused "a compound file of another kind" 65
+done_testing

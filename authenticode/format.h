@@ -49,8 +49,8 @@ struct format_file {
 struct format {
 	const char *name;  /* in messages and the journal: "pe" */
 	const char *title; /* for people: "PE" */
-	bool seeks;        /* digest reads out of order: a stream needs its
-	                      spool from the start */
+	bool seeks;        /* digest reads out of order: a stream needs a spool
+	                      (input_spool) before that */
 
 	/*
 	 * Set *is to whether this is such a file, from its first bytes

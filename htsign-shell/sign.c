@@ -123,7 +123,7 @@ next_format(struct cursor *names, struct cursor *name)
 	return true;
 }
 
-/* Whether GO allows this format; NULL: any that reads out of order. */
+/* Whether GO allows this format. */
 static bool
 format_allowed(const struct protocol_go *go, const struct format *wanted)
 {
@@ -136,7 +136,7 @@ format_allowed(const struct protocol_go *go, const struct format *wanted)
 		(void)snprintf(text, sizeof(text), "%.*s", (int)name.left,
 		    (const char *)name.p);
 		f = format_find(text);
-		if (f != NULL && (wanted != NULL ? f == wanted : f->seeks))
+		if (f == wanted)
 			return true;
 	}
 	return false;
@@ -166,11 +166,10 @@ limit_files(uint64_t max_size, struct ht_error *e)
 static int
 open_input(struct signing *s, struct ht_error *e)
 {
-	bool spooled = s->request->begin.reply == PROTOCOL_REPLY_FULL ||
-	    format_allowed(&s->go, NULL);
+	bool full = s->request->begin.reply == PROTOCOL_REPLY_FULL;
 	struct input_stream how = {
 		.fd = STDIN_FILENO,
-		.spool = spooled ? s->spool : -1,
+		.spool = full ? s->spool : -1,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
 		.watch_fd = agent_fd(s->agent),
@@ -268,7 +267,9 @@ digest_input(struct signing *s, struct ht_error *e)
 		    "the profile %s does not sign %s files", s->go.profile,
 		    format->title);
 	s->why = WHY_DAMAGED;
-	rc = format_digest(format, s->in, s->go.digest, &s->file, e);
+	rc = format->seeks ? input_spool(s->in, s->spool, e) : 0;
+	if (rc == 0)
+		rc = format_digest(format, s->in, s->go.digest, &s->file, e);
 	if (rc < 0) {
 		blame_upload(s, rc);
 		return rc;

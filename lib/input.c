@@ -549,6 +549,23 @@ input_drain(struct input *in, uint64_t *size, struct ht_error *e)
 	return 0;
 }
 
+int
+input_spool(struct input *in, int spool, struct ht_error *e)
+{
+	int rc;
+
+	if (input_seekable(in))
+		return 0;
+	if (in->base > 0)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "too late for a spool: the start is gone");
+	in->how.spool = spool;
+	rc = stream_spool(&in->how, in->buffer, (size_t)in->arrived, e);
+	if (rc < 0)
+		in->how.spool = -1;
+	return rc;
+}
+
 uint64_t
 input_arrived(const struct input *in)
 {

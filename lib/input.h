@@ -72,6 +72,14 @@ struct input *input_plan(const struct output *plan, struct ht_error *e);
 void input_free(struct input *in);
 
 /*
+ * Keep a stream in a spool from now on, with what has already arrived: for a
+ * format that seeks, once it is known.  HT_ERR_INTERNAL if more than INPUT_HEAD
+ * has been read by then; else as the spool's part of input_read.  Does nothing
+ * where any offset can be read anyhow.
+ */
+int input_spool(struct input *in, int spool, struct ht_error *e);
+
+/*
  * Register a tap on a stream before its first read, at most INPUT_TAPS of
  * them; on other inputs a tap sees each byte that is read for the first time,
  * in order, and input_drain makes sure that it sees all.

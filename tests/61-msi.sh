@@ -118,8 +118,11 @@ content_of()
 
 same_content()
 {
+	local options=()
+	[[ $1 != */metadata.msi ]] || options=(-add-msi-dse)
 	rm -f "$work/theirs.p7"
-	osslsigncode extract-data -h sha256 -in "$1" -out "$work/theirs.p7" &&
+	osslsigncode extract-data -h sha256 "${options[@]}" -in "$1" \
+	    -out "$work/theirs.p7" &&
 	    content_of "$work/theirs.p7" >"$work/theirs.content" &&
 	    content_of "$2" >"$work/ours.content" &&
 	    [ -s "$work/ours.content" ] &&

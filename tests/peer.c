@@ -127,8 +127,8 @@ static bool
 send_signature(const struct peer *k, struct protocol_link *link,
     struct buf *content)
 {
-	const struct cms_options options = { "My App", NULL, false,
-		CMS_NO_TIME, NULL };
+	const struct cms_options options = { "My App", NULL, false, CMS_NO_TIME,
+		NULL };
 	struct protocol_signed s;
 	struct buf p7 = BUF_INIT;
 	struct ht_error e;
@@ -136,7 +136,8 @@ send_signature(const struct peer *k, struct protocol_link *link,
 
 	if (k->step == PEER_AT_CONTENT && k->fault == PEER_SIGNS_SOMETHING_ELSE)
 		content->data[content->len - 1] ^= 1;
-	if (signing_sign(k->key, "pe", content, &options, &p7, &e) < 0)
+	if (signing_sign(k->key, k->content.format, content, &options, &p7,
+	        &e) < 0)
 		fail_msg("cannot sign: %s", e.text);
 	if (k->step == PEER_AT_CONTENT && k->fault == PEER_SENDS_NO_PKCS7)
 		memset(p7.data, 'x', p7.len);

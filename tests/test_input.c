@@ -210,6 +210,46 @@ test_stream_spool_reads_back(void **state)
 	reap(child);
 }
 
+/* A spool that comes when the start has been read; and too late. */
+static void
+test_stream_spool_later(void **state)
+{
+	struct ht_error e;
+	struct input_stream how;
+	struct input *in;
+	uint64_t size;
+	pid_t child;
+	int fd = feed_pipe(SIZE, 0, &child);
+	int spool = spool_file();
+
+	(void)state;
+	how = over(fd);
+	in = input_stream(&how, &e);
+	expect(in, 100, INPUT_HEAD - 100);
+	assert_int_equal(input_spool(in, spool, &e), 0);
+	assert_true(input_seekable(in));
+	assert_int_equal(input_spool(in, spool, &e), 0);
+	assert_int_equal(input_drain(in, &size, &e), 0);
+	assert_int_equal(lseek(spool, 0, SEEK_END), SIZE);
+	expect(in, 0, INPUT_CHUNK);
+	expect(in, INPUT_HEAD + 1, INPUT_CHUNK);
+	expect(in, SIZE / 2, INPUT_CHUNK);
+	input_free(in);
+	(void)close(fd);
+	reap(child);
+
+	fd = feed_pipe(SIZE, 0, &child);
+	how = over(fd);
+	in = input_stream(&how, &e);
+	expect(in, SIZE - 10, 10);
+	assert_int_equal(input_spool(in, spool, &e), HT_ERR_INTERNAL);
+	assert_false(input_seekable(in));
+	input_free(in);
+	(void)close(spool);
+	(void)close(fd);
+	reap(child);
+}
+
 static void
 test_stream_refuses_the_byte_beyond(void **state)
 {
@@ -591,6 +631,7 @@ main(void)
 		cmocka_unit_test(test_stream_forward),
 		cmocka_unit_test(test_stream_skips_and_drains),
 		cmocka_unit_test(test_stream_spool_reads_back),
+		cmocka_unit_test(test_stream_spool_later),
 		cmocka_unit_test(test_stream_refuses_the_byte_beyond),
 		cmocka_unit_test(test_stream_of_exactly_max_size),
 		cmocka_unit_test(test_stream_stalls),

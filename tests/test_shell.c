@@ -23,6 +23,7 @@
 #include "authenticode/format.h"
 #include "authenticode/init.h"
 #include "protocol/messages.h"
+#include "tests/cfb_image.h"
 #include "tests/pe_image.h"
 #include "tests/peer.h"
 #include "tests/run.h"
@@ -142,6 +143,30 @@ signature_alone(void **state)
 	assert_memory_equal(k.output_sha256, hash, 32);
 	assert_true(k.delivered == run.out.len);
 	buf_free(&pe);
+	run_free(&run);
+}
+
+/* A package is read out of order: it goes to the spool in any case. */
+static void
+signature_of_a_package_alone(void **state)
+{
+	static const struct cfb_image_entry entries[] = {
+		{ "a", CFB_IMAGE_ROOT, 700000 },
+		{ "b", CFB_IMAGE_ROOT, 70 },
+	};
+	struct peer k = peer_good(&signer);
+	struct run run = RUN_INIT;
+	struct buf msi = BUF_INIT;
+
+	(void)state;
+	k.formats = "msi,pe";
+	cfb_image_build(3, entries, 2, &msi);
+	run_shell(&run, &k, "--pkcs7 default", &msi);
+	assert_string_equal((char *)run.err.data, "");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(k.content.format, "msi");
+	assert_int_equal(k.spooled, msi.len);
+	buf_free(&msi);
 	run_free(&run);
 }
 
@@ -536,6 +561,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_reply),
 		cmocka_unit_test(signature_alone),
+		cmocka_unit_test(signature_of_a_package_alone),
 		cmocka_unit_test(size_and_hash_that_fit),
 		cmocka_unit_test(help_and_profiles),
 		cmocka_unit_test(a_wait_is_told_once),

@@ -29,7 +29,7 @@
 /*
  * Milliseconds: a break when there are no descriptors left, and while keyd is
  * being restarted; the longest that sessions may run on after SIGTERM; between
- * two lines about drops.
+ * two lines about drops, or breaks.
  */
 #define ACCEPT_BREAK 100
 #define RESTART_BREAK 20
@@ -46,6 +46,7 @@ struct listener {
 	struct loop_timer *resume; /* runs while nothing is accepted */
 	unsigned int dropped;      /* since the last line about it */
 	uint64_t drops_said;
+	uint64_t breaks_said;
 	bool draining;
 	bool over;
 };
@@ -86,11 +87,16 @@ take_a_break(struct listener *l, unsigned int ms)
 		accept_all(l, 0);
 }
 
-/* No descriptors, no memory. */
+/* No descriptors, no memory: clients see to it that this lasts. */
 static void
 no_more(struct listener *l, const char *why)
 {
-	log_error("accept: %s", why);
+	uint64_t now = loop_now();
+
+	if (l->breaks_said == 0 || now - l->breaks_said >= DROPS_EVERY) {
+		log_error("accept: %s", why);
+		l->breaks_said = now;
+	}
 	take_a_break(l, ACCEPT_BREAK);
 }
 

@@ -86,9 +86,9 @@ has_descriptors()
 no_children()
 {
 	local child
-	for child in $(cat "/proc/$listener/task/$listener/children"); do
+	while read -rd ' ' child; do
 		[ "$(cat "/proc/$child/comm")" = htsign-nursery ] || return
-	done
+	done <"/proc/$listener/task/$listener/children"
 }
 
 before=$(descriptors "$listener")

@@ -113,7 +113,7 @@ line_of(pid_t pid, const char *name, char *line, size_t size)
 	(void)fclose(f);
 }
 
-/* Where the first mapping of a process is. */
+/* Where the program of a process is: a sanitizer's own places come first. */
 static void
 place_of(pid_t pid, char *line, size_t size)
 {
@@ -123,7 +123,9 @@ place_of(pid_t pid, char *line, size_t size)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/maps", (long)pid);
 	f = fopen(path, "r");
 	assert_non_null(f);
-	assert_non_null(fgets(line, (int)size, f));
+	do
+		assert_non_null(fgets(line, (int)size, f));
+	while (strstr(line, SHELL) == NULL);
 	(void)fclose(f);
 }
 

@@ -15,6 +15,7 @@
 #include "htsign-shell/session.h"
 #include "htsign-shell/shell.h"
 #include "htsign-shell/sign.h"
+#include "htsign-shell/tap.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
@@ -181,6 +182,10 @@ serve(struct shell *sh, struct ht_error *e)
 	int rc;
 
 	rc = connect_agent(sh, e);
+	if (rc == 0 && !v->admin)
+		rc = sandbox_files(SANDBOX_SHELL, NULL, 0, &landlock, e);
+	if (rc == 0 && !v->admin)
+		tap_prepare();
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_SHELL, NULL, 0, &landlock, e);
 	if (rc == 0)

@@ -1,7 +1,5 @@
 #include "config.h"
 
-#include <openssl/evp.h>
-
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/report.h"
 #include "htsign-shell/sign.h"
+#include "htsign-shell/tap.h"
 #include "lib/log.h"
 
 /* A client that neither sends nor takes a byte for so long is gone. */
@@ -35,12 +34,6 @@
 #define WHY_OUTPUT "output"
 #define WHY_INTERNAL "internal"
 
-/* The SHA-256 of bytes that flow past. */
-struct tap {
-	EVP_MD_CTX *ctx;
-	bool failed;
-};
-
 struct signing {
 	struct agent *agent;
 	const struct protocol_welcome *welcome;
@@ -56,43 +49,6 @@ struct signing {
 	const char *why; /* for the journal; NULL: keyd knows, or is gone */
 	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
 };
-
-/* --- SHA-256 ------------------------------------------------------------- */
-
-static int
-tap_start(struct tap *t, struct ht_error *e)
-{
-	t->ctx = EVP_MD_CTX_new();
-	t->failed = t->ctx == NULL ||
-	    EVP_DigestInit_ex(t->ctx, EVP_sha256(), NULL) != 1;
-	if (t->failed)
-		return ht_error_set(e, HT_ERR_INTERNAL, "no SHA-256");
-	return 0;
-}
-
-static void
-tap_bytes(void *cookie, const uint8_t *p, size_t n)
-{
-	struct tap *t = cookie;
-
-	if (EVP_DigestUpdate(t->ctx, p, n) != 1)
-		t->failed = true;
-}
-
-static int
-tap_end(struct tap *t, uint8_t out[REQUEST_SHA256], struct ht_error *e)
-{
-	if (t->failed || EVP_DigestFinal_ex(t->ctx, out, NULL) != 1)
-		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
-	return 0;
-}
-
-static void
-tap_free(struct tap *t)
-{
-	EVP_MD_CTX_free(t->ctx);
-	t->ctx = NULL;
-}
 
 /* --- the upload ---------------------------------------------------------- */
 
@@ -366,7 +322,7 @@ verify_output(struct signing *s, uint8_t sha256[REQUEST_SHA256],
 {
 	const struct buf *content = &s->file->content;
 	struct format_verified found;
-	struct tap tap = { NULL, false };
+	struct tap tap = { NULL, 0, false };
 	struct input *in;
 	int rc;
 
@@ -395,7 +351,7 @@ static int
 verify_pkcs7(struct signing *s, uint8_t sha256[REQUEST_SHA256],
     struct ht_error *e)
 {
-	struct tap tap = { NULL, false };
+	struct tap tap = { NULL, 0, false };
 	int rc;
 
 	rc = pkcs7_postflight(s->pkcs7.data, s->pkcs7.len,

@@ -9,6 +9,18 @@
 #ifdef HT_NO_SANDBOX
 /* A build on purpose without protection: for debuggers and sanitizers. */
 static int
+confine_files(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, int *landlock, struct ht_error *e)
+{
+	(void)role;
+	(void)paths;
+	(void)npaths;
+	(void)landlock;
+	(void)e;
+	return 0;
+}
+
+static int
 confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
     int *landlock, struct ht_error *e)
 {
@@ -51,6 +63,13 @@ limit_shell(struct ht_error *e)
 }
 
 static int
+confine_files(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, int *landlock, struct ht_error *e)
+{
+	return sandbox_landlock(role, paths, npaths, landlock, e);
+}
+
+static int
 confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
     int *landlock, struct ht_error *e)
 {
@@ -73,4 +92,14 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return ht_error_errno(e, "no_new_privs");
 	return confine(role, paths, npaths, landlock, e);
+}
+
+int
+sandbox_files(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, int *landlock, struct ht_error *e)
+{
+	*landlock = 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return ht_error_errno(e, "no_new_privs");
+	return confine_files(role, paths, npaths, landlock, e);
 }

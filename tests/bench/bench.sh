@@ -464,8 +464,10 @@ export SOFTHSM2_CONF=$dir/softhsm2.conf
 journal_to_disk
 start_cat
 make_small
-printf '%s, %s processors; journal on %s\n' "$(uname -sr)" "$(nproc)" \
-    "$(stat -f -c %T "$work")"
+printf '%s, %s processors; journal on %s; load before: %s\n' "$(uname -sr)" \
+    "$(nproc)" "$(stat -f -c %T "$work")" "$(cut -d' ' -f1 /proc/loadavg)"
+echo "Ratios hold for a machine that has nothing else to do: (c) and (d) compare"
+echo "what uses both processors with what uses one."
 for part in $parts; do
 	"part_$part"
 done

@@ -243,6 +243,7 @@ find_processes()
 	listener=$(cat "$dir/sshd-sign.pid")
 	keyd_pid=$(descendants "$parent" htsign-keyd | head -n 1)
 	token_pid=$(token_worker)
+	nursery=$(descendants "$listener" htsign-nursery | head -n 1)
 }
 
 # cpu_of COMMAND ...: run it; CPU by process for a file of it.  What the
@@ -380,7 +381,8 @@ pss()
 switches()
 {
 	local pid
-	for pid in "$parent" "$keyd_pid" "$token_pid" "$listener"; do
+	for pid in "$parent" "$keyd_pid" "$token_pid" "$listener" \
+	    "$nursery"; do
 		cat "/proc/$pid/status"
 	done | awk '/^voluntary/ { n += $2 } END { print n }'
 }
@@ -393,16 +395,16 @@ part_e()
 	find_processes
 	sleep 1
 	all="$(pss "$parent") $(pss "$keyd_pid") $(pss "$token_pid") \
-	    $(pss "$listener")"
+	    $(pss "$listener") $(pss "$nursery")"
 	before=$(switches)
 	sleep 10
-	# shellcheck disable=SC2086 # four numbers
-	row "PSS of all four, MiB" "<= 24" \
+	# shellcheck disable=SC2086 # five numbers
+	row "PSS of all five, MiB" "<= 24" \
 	    "$(printf '%s\n' $all | awk '{ n += $1 } END { print n }')"
 	row "wake-ups in 10 s" "<= 0" "$(($(switches) - before))"
 	# shellcheck disable=SC2086
 	printf 'MiB: %.1f keyd parent, %.1f keyd, %.1f token worker, %.1f %s\n' \
-	    $all sshd-sign
+	    ${all% *} "sshd-sign, ${all##* } nursery"
 }
 
 # --- (f): without ssh, and the other signer ------------------------------------------------------

@@ -13,6 +13,7 @@
 static const struct format *const formats[] = {
 	&format_pe,
 	&format_cab,
+	&format_appx,
 	&format_cat,
 	&format_msi,
 	&format_js,
@@ -78,6 +79,7 @@ format_digest(const struct format *format, struct input *in,
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	f->format = format;
 	f->in = in;
+	f->spc = format->name;
 	f->digest.algorithm = spc_algorithm(algorithm, &f->digest.length);
 	if (f->digest.algorithm == NULL) {
 		rc = ht_error_set(e, HT_ERR_USAGE,
@@ -101,6 +103,7 @@ format_file_free(struct format_file *file)
 		return;
 	file->format->clear(file);
 	buf_free(&file->content);
+	buf_free(&file->publisher);
 	free(file);
 }
 
@@ -126,8 +129,7 @@ out:
 }
 
 /*
- * The signature that the file carries, verified in itself, and what it says
- * the file's digest is.
+ * The signature that the file carries, verified in itself.
  */
 static int
 read_signature(const struct format *format, struct input *in,
@@ -139,11 +141,10 @@ read_signature(const struct format *format, struct input *in,
 	rc = format->signature(in, &der, e);
 	if (rc == 0 && der.len == 0)
 		rc = ht_error_set(e, HT_ERR_DATA, "the file is not signed");
-	if (rc < 0 || (rc = pkcs7_parse(der.data, der.len, &out->p7, e)) < 0 ||
-	    (rc = pkcs7_verify(out->p7, e)) < 0)
-		goto out;
-	rc = content_read(format->name, out->p7, &out->digest, e);
-out:
+	if (rc == 0)
+		rc = pkcs7_parse(der.data, der.len, &out->p7, e);
+	if (rc == 0)
+		rc = pkcs7_verify(out->p7, e);
 	buf_free(&der);
 	return rc;
 }
@@ -161,6 +162,13 @@ compare_content(const struct format_verified *out, const void *content,
 	return 0;
 }
 
+static bool
+same_digest(const struct spc_digest *a, const struct spc_digest *b)
+{
+	return strcmp(a->algorithm, b->algorithm) == 0 &&
+	    a->length == b->length && memcmp(a->value, b->value, a->length) == 0;
+}
+
 int
 format_verify(const struct format *format, struct input *in,
     const void *content, size_t n, struct format_verified *out,
@@ -172,12 +180,12 @@ format_verify(const struct format *format, struct input *in,
 	memset(out, 0, sizeof(*out));
 	if ((rc = read_signature(format, in, out, e)) < 0 ||
 	    (rc = compare_content(out, content, n, e)) < 0 ||
-	    (rc = format_digest(format, in, out->digest.algorithm, &file, e)) <
-	        0 ||
-	    (rc = input_drain(in, &out->size, e)) < 0)
+	    (rc = format_digest(format, in, pkcs7_algorithm(out->p7), &file,
+	         e)) < 0 ||
+	    (rc = input_drain(in, &out->size, e)) < 0 ||
+	    (rc = content_read(file->spc, out->p7, &out->digest, e)) < 0)
 		goto out;
-	if (memcmp(file->digest.value, out->digest.value, out->digest.length) !=
-	    0)
+	if (!same_digest(&file->digest, &out->digest))
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "the file is not what was signed: its digest differs");
 	else if (format->check != NULL)

@@ -27,6 +27,8 @@
 #include "lib/input.h"
 #include "lib/output.h"
 
+#define FORMAT_PUBLISHER_MAX 2048
+
 /*
  * One file that is being signed or verified, after its digest.  Callers only
  * read it; the format's hooks fill it in.
@@ -39,6 +41,11 @@ struct format_file {
 	                             replaces */
 	struct spc_digest digest; /* of what Authenticode covers */
 	struct buf content;       /* DER of what keyd is to sign */
+	const char *spc;          /* what content_parse calls the content: the
+	                             format's name, unless it has two kinds */
+	struct buf publisher;     /* UTF-8, whom the file names as the only
+	                             one who may sign it, or empty; at most
+	                             FORMAT_PUBLISHER_MAX bytes, no NUL */
 	void *state;              /* the format's own */
 };
 
@@ -150,6 +157,7 @@ int format_verify(const struct format *format, struct input *in,
 void format_verified_clear(struct format_verified *out);
 
 /* The formats, each in its own file. */
+extern const struct format format_appx;
 extern const struct format format_cab;
 extern const struct format format_cat;
 extern const struct format format_js;

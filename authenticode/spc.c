@@ -39,6 +39,14 @@ struct spc_format {
 	const uint8_t *guid;
 };
 
+/* Packages have a version of their own, and several digests in one. */
+#define VERSION_APPX 0x01010000
+
+static const uint8_t guid_appx[GUID_LENGTH] = { 0x4b, 0xdf, 0xc5, 0x0a, 0x07,
+	0xce, 0xe2, 0x4d, 0xb7, 0x6e, 0x23, 0xc8, 0x39, 0xa0, 0x9f, 0xd1 };
+static const uint8_t guid_appxbundle[GUID_LENGTH] = { 0xb3, 0x58, 0x5f, 0x0f,
+	0xde, 0xaa, 0x9a, 0x4b, 0xa4, 0x34, 0x95, 0x74, 0x2d, 0x92, 0xec,
+	0xeb };
 static const uint8_t guid_js[GUID_LENGTH] = { 0x10, 0xe0, 0xc9, 0x06, 0xce,
 	0x38, 0xd4, 0x11, 0xa2, 0xa3, 0x00, 0x10, 0x4b, 0xd3, 0x50, 0x90 };
 static const uint8_t guid_msi[GUID_LENGTH] = { 0xf1, 0x10, 0x0c, 0x00, 0x00,
@@ -56,6 +64,9 @@ static ASN1_TYPE *pe_value(const struct spc_format *f);
 static ASN1_TYPE *sip_value(const struct spc_format *f);
 
 static const struct spc_format formats[] = {
+	{ "appx", OID_SPC_SIP_INFO, sip_value, VERSION_APPX, guid_appx },
+	{ "appxbundle", OID_SPC_SIP_INFO, sip_value, VERSION_APPX,
+	    guid_appxbundle },
 	{ "cab", OID_SPC_CAB_DATA, link_value, 0, NULL },
 	{ "js", OID_SPC_SIP_INFO, sip_value, 1, guid_js },
 	{ "mof", OID_SPC_SIP_INFO, sip_value, 65536, guid_powershell },
@@ -236,8 +247,46 @@ is_sip_of(const struct spc_format *f, const ASN1_TYPE *value)
 	return is;
 }
 
+/*
+ * Whether n bytes are a package's digests, each of length bytes, behind their
+ * tags and in their order; the last one may be missing.
+ */
+static bool
+is_tagged(const void *p, size_t n, size_t length)
+{
+	static const char *const tags[] = { "AXPC", "AXCD", "AXCT", "AXBM",
+		"AXCI" };
+	struct cursor c = cursor_over(p, n);
+	struct cursor tag;
+	size_t i;
+
+	if (cursor_bytes(&c, 4, &tag) < 0 || !cursor_is(tag, "APPX"))
+		return false;
+	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		if (i == 4 && c.left == 0)
+			return true;
+		if (cursor_bytes(&c, 4, &tag) < 0 || !cursor_is(tag, tags[i]) ||
+		    cursor_skip(&c, length) < 0)
+			return false;
+	}
+	return cursor_end(&c) == 0;
+}
+
+/*
+ * Whether n bytes can be the digest of such a file, the algorithm's digests
+ * being of length bytes.
+ */
+static bool
+is_digest(const struct spc_format *f, const void *p, size_t n, size_t length)
+{
+	if (f->version == VERSION_APPX)
+		return is_tagged(p, n, length);
+	return n == length;
+}
+
 static int
-fill_digest_info(SPC_DIGEST_INFO *info, const struct spc_digest *digest)
+fill_digest_info(const struct spc_format *f, SPC_DIGEST_INFO *info,
+    const struct spc_digest *digest)
 {
 	size_t i;
 
@@ -245,7 +294,8 @@ fill_digest_info(SPC_DIGEST_INFO *info, const struct spc_digest *digest)
 		if (strcmp(algorithms[i].name, digest->algorithm) == 0)
 			break;
 	}
-	if (i == ALGORITHMS || digest->length != algorithms[i].length)
+	if (i == ALGORITHMS ||
+	    !is_digest(f, digest->value, digest->length, algorithms[i].length))
 		return -1;
 	if (X509_ALGOR_set0(info->algorithm, OBJ_nid2obj(algorithms[i].nid),
 	        V_ASN1_NULL, NULL) != 1)
@@ -269,7 +319,8 @@ spc_encode(const char *format, const struct spc_digest *digest, struct buf *der,
 	if (f == NULL)
 		return ht_error_set(e, rc, "no SPC type for format %s", format);
 	data = SPC_INDIRECT_DATA_new();
-	if (data == NULL || fill_digest_info(data->message_digest, digest) < 0)
+	if (data == NULL ||
+	    fill_digest_info(f, data->message_digest, digest) < 0)
 		goto out;
 	ASN1_OBJECT_free(data->data->type);
 	data->data->type = OBJ_txt2obj(f->type, 1);
@@ -290,9 +341,11 @@ out:
 }
 
 static int
-read_digest(const SPC_DIGEST_INFO *info, struct spc_digest *out,
-    struct ht_error *e)
+read_digest(const struct spc_format *f, const SPC_DIGEST_INFO *info,
+    struct spc_digest *out, struct ht_error *e)
 {
+	const uint8_t *p = ASN1_STRING_get0_data(info->digest);
+	size_t n = (size_t)ASN1_STRING_length(info->digest);
 	const char *name = spc_algorithm_of(info->algorithm);
 	size_t length = 0;
 
@@ -301,13 +354,13 @@ read_digest(const SPC_DIGEST_INFO *info, struct spc_digest *out,
 		    "SpcIndirectData: digestAlgorithm is not SHA-256, SHA-384 "
 		    "or SHA-512");
 	(void)spc_algorithm(name, &length);
-	if (ASN1_STRING_length(info->digest) != (int)length)
+	if (n > sizeof(out->value) || !is_digest(f, p, n, length))
 		return ht_error_set(e, HT_ERR_DATA,
-		    "SpcIndirectData: digest of %d bytes is not a %s",
-		    ASN1_STRING_length(info->digest), name);
-	memcpy(out->value, ASN1_STRING_get0_data(info->digest), length);
+		    "SpcIndirectData: digest of %zu bytes is not a %s", n,
+		    name);
+	memcpy(out->value, p, n);
 	out->algorithm = name;
-	out->length = length;
+	out->length = n;
 	return 0;
 }
 
@@ -350,7 +403,7 @@ spc_read(const char *format, const void *der, size_t n,
 		    "SpcSipInfo: not the GUID of format %s", f->format);
 		goto out;
 	}
-	rc = read_digest(data->message_digest, digest, e);
+	rc = read_digest(f, data->message_digest, digest, e);
 out:
 	SPC_INDIRECT_DATA_free(data);
 	return rc;

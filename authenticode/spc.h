@@ -19,8 +19,8 @@
 /* The longest DER that spc_parse looks at. */
 #define SPC_MAX ((size_t)16 << 10)
 
-/* The longest digest: SHA-512. */
-#define SPC_DIGEST_MAX 64
+/* The longest digest: five of SHA-512 with their tags, of an APPX package. */
+#define SPC_DIGEST_MAX (4 + 5 * (4 + 64))
 
 struct spc_digest {
 	const char *algorithm; /* "sha256", "sha384" or "sha512"; static */

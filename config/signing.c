@@ -18,7 +18,7 @@ static const struct conf_word formats[] = {
 	{ "msi", CONF_FORMAT_MSI, false },
 	{ "cat", CONF_FORMAT_CAT, false },
 	{ "script", CONF_FORMAT_SCRIPT, false },
-	{ "appx", 0, true },
+	{ "appx", CONF_FORMAT_APPX, false },
 	{ NULL, 0, false },
 };
 
@@ -30,6 +30,8 @@ static const struct {
 	unsigned int bit;
 } format_names[] = {
 	{ "pe", CONF_FORMAT_PE },
+	{ "appx", CONF_FORMAT_APPX },
+	{ "appxbundle", CONF_FORMAT_APPX },
 	{ "cab", CONF_FORMAT_CAB },
 	{ "cat", CONF_FORMAT_CAT },
 	{ "msi", CONF_FORMAT_MSI },

@@ -286,13 +286,16 @@ show_waiting(void *cookie, const struct protocol_wait *wait)
 static int
 get_signature(struct signing *s, struct ht_error *e)
 {
+	const struct buf *publisher = &s->file->publisher;
 	struct protocol_content content;
 	char certificate[PROTOCOL_NAME];
 
 	memset(&content, 0, sizeof(content));
 	content.kind = is_catalog(s) ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC;
 	(void)snprintf(content.format, sizeof(content.format), "%s",
-	    s->file->format->name);
+	    s->file->spc);
+	if (publisher->len > 0 && publisher->len < sizeof(content.publisher))
+		memcpy(content.publisher, publisher->data, publisher->len);
 	content.size = s->file->size;
 	content.sha256 = cursor_over(s->sha256, sizeof(s->sha256));
 	content.existing = s->file->was_signed;

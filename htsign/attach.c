@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "authenticode/content.h"
 #include "authenticode/format.h"
 #include "htsign/file.h"
 #include "htsign/htsign.h"
@@ -39,7 +38,6 @@ attach(const struct htsign_arguments *a, int fd, struct input *in,
 	struct format_file *file = NULL;
 	struct output *plan = NULL;
 	struct input *again = NULL;
-	struct spc_digest digest;
 	struct pkcs7 *p7 = NULL;
 	struct cursor content;
 	int rc;
@@ -48,8 +46,8 @@ attach(const struct htsign_arguments *a, int fd, struct input *in,
 	    (rc = pkcs7_parse(der->data, der->len, &p7, e)) < 0)
 		goto out;
 	content = pkcs7_content(p7);
-	if ((rc = content_read(format->name, p7, &digest, e)) < 0 ||
-	    (rc = format_digest(format, in, digest.algorithm, &file, e)) < 0 ||
+	if ((rc = format_digest(format, in, pkcs7_algorithm(p7), &file, e)) <
+	        0 ||
 	    (rc = format_plan(file, der->data, der->len, &plan, e)) < 0)
 		goto out;
 	again = input_plan(plan, e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/utf8.h"
+#include "store/journal.h"
 #include "store/store-private.h"
 
 /* U+FFFD */
@@ -104,7 +105,7 @@ store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
     size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
-	char hex[128];
+	char hex[2 * JOURNAL_DIGEST_MAX];
 	size_t j;
 
 	if (n > sizeof(hex) / 2) {

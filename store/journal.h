@@ -28,6 +28,9 @@
 #define JOURNAL_SIZE_MAX ((uint64_t)INT64_MAX)
 
 #define JOURNAL_SHA256 32
+
+/* The longest digest of a file, in bytes: those of an APPX package. */
+#define JOURNAL_DIGEST_MAX 344
 #define JOURNAL_PKCS7_MAX ((size_t)64 << 20)
 
 /* Who asks, and for what.  Texts may be NULL. */
@@ -60,7 +63,7 @@ struct journal_decision {
 	bool old_signature;             /* one is replaced */
 	const char *algorithm;          /* "sha256", "sha384", "sha512" */
 	const uint8_t *digest;          /* the format's own, which is signed */
-	size_t digest_len;              /* bytes, at most 64 */
+	size_t digest_len;              /* bytes, at most JOURNAL_DIGEST_MAX */
 	const char *certificate;
 	const char *token;
 	unsigned int attempt; /* 1, 2, …: hand-overs of this request */

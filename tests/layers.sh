@@ -37,7 +37,7 @@ libprotocol.a: libbase.a /
 libconf.a: libbase.a libprotocol.a / config
 libstore.a: libbase.a libprotocol.a / sqlite3 crypto
 libspc.a: libbase.a / crypto
-libformats.a: libbase.a libspc.a / crypto
+libformats.a: libbase.a libspc.a / crypto z
 libsshcert.a: libbase.a libprotocol.a / crypto
 libkeys.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
 libworker.a: libbase.a libprotocol.a / p11 crypto
@@ -51,9 +51,9 @@ programs='
 keys/htsign-keyd: crypto sqlite3 config seccomp / ssh p11 curl jansson
 keys/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
 keys/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
-htsign-shell/htsign-shell: crypto seccomp / ssh sqlite3 p11 config curl jansson
+htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 p11 config curl jansson
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 p11 curl jansson
-htsign/htsign: crypto seccomp / ssh sqlite3 p11 config curl jansson
+htsign/htsign: crypto seccomp z / ssh sqlite3 p11 config curl jansson
 '
 
 # Whether the word $1 is among the others.
@@ -77,6 +77,7 @@ cat >"$work/owner.awk" <<'END'
 /^curl_/ { print "curl", $0 }
 /^json_/ { print "jansson", $0 }
 /^seccomp_/ { print "seccomp", $0 }
+/^(inflate|deflate|crc32)/ { print "z", $0 }
 /^(ASN1|BIO|BN|CMS|CRYPTO|DSA|ECDSA|EC|ERR|EVP|HMAC|OBJ|OPENSSL|OSSL|PEM|PKCS7|PKCS8|RAND|RSA|SHA[0-9]*|TS|X509|d2i|i2d|o2i|i2o)_/ {
 	print "crypto", $0
 }

@@ -135,7 +135,7 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 		return HT_ERR_INTERNAL;
 	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
 	    (rc = format_digest(format, in, a->digest, &file, e)) < 0 ||
-	    (rc = signing_sign(signing, format->name, &file->content, &a->cms,
+	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms,
 	         &p7, e)) < 0)
 		goto out;
 	if (!a->pkcs7)

@@ -348,7 +348,7 @@ test_bad_arguments(void **state)
 	assert_int_equal(journal_pkcs7(store, number, &der, &n, &e),
 	    HT_ERR_USAGE);
 	assert_int_equal(store_commit(store, &e), 0);
-	wrong.digest_len = 65;
+	wrong.digest_len = JOURNAL_DIGEST_MAX + 1;
 	assert_int_equal(journal_decided(store, number, &wrong, &e),
 	    HT_ERR_INTERNAL);
 	/* That one was on its way to the engine. */

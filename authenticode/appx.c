@@ -1,0 +1,497 @@
+/*
+ * APPX and MSIX packages, and their bundles: ZIP files with a signature as
+ * their last entry.
+ *
+ * What is digested is the package without that entry, but with the content
+ * type for it: AXPC all local records, AXCD the central directory and the end
+ * records, AXCT the content types, AXBM the block map, AXCI the catalog for
+ * code integrity if there is one; the latter three unpacked.  The signed digest
+ * is all of these, each behind its tag.
+ */
+
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <stdlib.h>
+#include <string.h>
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "authenticode/appx-parts.h"
+#include "authenticode/format.h"
+#include "authenticode/spc-asn1.h"
+
+#define BUNDLE "appxbundle"
+
+/* No list of content types is longer. */
+#define TYPES_MAX ((size_t)4 << 20)
+
+/* As much of the block map as is kept, to see its HashMethod. */
+#define HEAD_MAX ((size_t)64 << 10)
+
+/* Room for the signature's entry, beside itself. */
+#define ENTRY_ROOM 1024
+
+/* In front of the PKCS#7. */
+static const char p7x_magic[] = { 'P', 'K', 'C', 'X' };
+
+/* What the digest leaves for the plan. */
+struct appx {
+	struct appx_parts parts;
+	struct buf types; /* the record that replaces the old one, or empty */
+	struct zip_entry new_types; /* what its header says */
+	struct buf directory;       /* without the signature */
+	uint64_t offset;            /* of that directory */
+	uint64_t entries;
+};
+
+static int
+appx_detect(struct input *in, const char *file_name, bool *is,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	(void)file_name;
+	*is = false;
+	rc = input_read(in, 0, 4, &p, &got, e);
+	if (rc == 0)
+		*is = got == 4 && memcmp(p, "PK\3\4", 4) == 0;
+	return rc;
+}
+
+/* --- digests ----------------------------------------------------------- */
+
+static int
+update(EVP_MD_CTX *md, const void *p, size_t n, struct ht_error *e)
+{
+	if (n > 0 && EVP_DigestUpdate(md, p, n) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return 0;
+}
+
+static int
+start(EVP_MD_CTX *md, const struct format_file *file, struct ht_error *e)
+{
+	if (EVP_DigestInit_ex(md, spc_md(file->digest.algorithm), NULL) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return 0;
+}
+
+/* The tag and what was digested, behind the others. */
+static int
+finish(EVP_MD_CTX *md, const char *tag, struct spc_digest *digest,
+    struct ht_error *e)
+{
+	uint8_t value[EVP_MAX_MD_SIZE];
+	unsigned int n;
+
+	if (EVP_DigestFinal_ex(md, value, &n) != 1 ||
+	    digest->length + 4 + n > sizeof(digest->value))
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	memcpy(digest->value + digest->length, tag, 4);
+	memcpy(digest->value + digest->length + 4, value, n);
+	digest->length += 4 + n;
+	return 0;
+}
+
+static int
+digest_range(struct input *in, EVP_MD_CTX *md, uint64_t offset, uint64_t end,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t want;
+	size_t got;
+	int rc;
+
+	while (offset < end) {
+		want = INPUT_CHUNK - (size_t)(offset % INPUT_CHUNK);
+		if (want > end - offset)
+			want = (size_t)(end - offset);
+		rc = input_read(in, offset, want, &p, &got, e);
+		if (rc == 0 && got < want)
+			rc = ht_error_at(e, HT_ERR_DATA, offset + got,
+			    "the file ends before its records do");
+		if (rc == 0)
+			rc = update(md, p, got, e);
+		if (rc < 0)
+			return rc;
+		offset += got;
+	}
+	return 0;
+}
+
+static int
+digest_records(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	const struct zip_entry *types = &appx->parts.part[APPX_TYPES];
+	uint64_t end = appx->parts.records_end;
+	int rc;
+
+	if ((rc = start(md, file, e)) < 0)
+		return rc;
+	if (appx->types.len == 0)
+		rc = digest_range(file->in, md, 0, end, e);
+	else if ((rc = digest_range(file->in, md, 0, types->offset, e)) == 0 &&
+	    (rc = update(md, appx->types.data, appx->types.len, e)) == 0)
+		rc = digest_range(file->in, md, types->end, end, e);
+	return rc < 0 ? rc : finish(md, "AXPC", &file->digest, e);
+}
+
+static int
+digest_directory(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	struct buf end = BUF_INIT;
+	int rc;
+
+	if ((rc = start(md, file, e)) < 0 ||
+	    (rc = update(md, appx->directory.data, appx->directory.len, e)) <
+	        0 ||
+	    (rc = zip_put_end(&appx->parts.zip, appx->entries, appx->offset,
+	         appx->directory.len, &end, e)) < 0)
+		goto out;
+	if (buf_failed(&end) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	else if ((rc = update(md, end.data, end.len, e)) == 0)
+		rc = finish(md, "AXCD", &file->digest, e);
+out:
+	buf_free(&end);
+	return rc;
+}
+
+/* A part that is digested while it is unpacked. */
+struct unpacked {
+	EVP_MD_CTX *md;
+	struct buf head;
+};
+
+static int
+take(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
+{
+	struct unpacked *u = cookie;
+	size_t room = HEAD_MAX - u->head.len;
+
+	buf_bytes(&u->head, p, n < room ? n : room);
+	if (buf_failed(&u->head) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return update(u->md, p, n, e);
+}
+
+/*
+ * Windows takes the algorithm from the block map, and so must the signature.
+ */
+static int
+check_method(const struct format_file *file, const struct buf *head,
+    struct ht_error *e)
+{
+	const char *method;
+	int rc;
+
+	rc = appx_hash_method(head->data, head->len, &method, e);
+	if (rc == 0 && strcmp(method, file->digest.algorithm) != 0)
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the package's block map has %s digests: it can only be "
+		    "signed with %s, not with %s",
+		    method, method, file->digest.algorithm);
+	return rc;
+}
+
+static int
+digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
+    const char *tag, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	struct unpacked u = { md, BUF_INIT };
+	int rc;
+
+	if (!appx->parts.has[which])
+		return 0;
+	rc = start(md, file, e);
+	if (rc == 0)
+		rc = zip_extract(&appx->parts.zip, &appx->parts.part[which],
+		    UINT64_MAX, take, &u, e);
+	if (rc == 0)
+		rc = finish(md, tag, &file->digest, e);
+	if (rc == 0 && which == APPX_BLOCK_MAP)
+		rc = check_method(file, &u.head, e);
+	buf_free(&u.head);
+	return rc;
+}
+
+static int
+digest_types(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	size_t skip = appx->types.len - (size_t)appx->new_types.size;
+	int rc;
+
+	if (appx->types.len == 0)
+		return digest_part(file, md, APPX_TYPES, "AXCT", e);
+	if ((rc = start(md, file, e)) < 0 ||
+	    (rc = update(md, appx->types.data + skip, appx->types.len - skip,
+	         e)) < 0)
+		return rc;
+	return finish(md, "AXCT", &file->digest, e);
+}
+
+static int
+digest_all(struct format_file *file, struct ht_error *e)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int rc;
+
+	if (md == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	memcpy(file->digest.value, "APPX", 4);
+	file->digest.length = 4;
+	if ((rc = digest_records(file, md, e)) < 0 ||
+	    (rc = digest_directory(file, md, e)) < 0 ||
+	    (rc = digest_types(file, md, e)) < 0 ||
+	    (rc = digest_part(file, md, APPX_BLOCK_MAP, "AXBM", e)) < 0)
+		goto out;
+	rc = digest_part(file, md, APPX_CODE_INTEGRITY, "AXCI", e);
+out:
+	EVP_MD_CTX_free(md);
+	return rc;
+}
+
+/* --- the package without its signature --------------------------------- */
+
+/*
+ * The record of the content types that takes the old one's place, stored, if
+ * the signature's is not among them.
+ */
+static int
+make_types(struct appx *appx, struct ht_error *e)
+{
+	struct zip_entry *entry = &appx->new_types;
+	struct buf old = BUF_INIT;
+	struct buf text = BUF_INIT;
+	bool changed;
+	int rc;
+
+	*entry = appx->parts.part[APPX_TYPES];
+	rc = appx_part_read(&appx->parts, APPX_TYPES, TYPES_MAX, &old, e);
+	if (rc == 0)
+		rc = appx_add_type(old.data, old.len, &text, &changed, e);
+	if (rc < 0 || !changed)
+		goto out;
+	entry->size = text.len;
+	entry->packed = text.len;
+	entry->crc = (uint32_t)crc32(0, text.data, (uInt)text.len);
+	zip_put_local(entry, &appx->types);
+	buf_bytes(&appx->types, text.data, text.len);
+	if (buf_failed(&appx->types) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+out:
+	buf_free(&old);
+	buf_free(&text);
+	return rc;
+}
+
+/*
+ * A record of the directory with its offset moved.
+ */
+static int
+put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
+    struct ht_error *e)
+{
+	struct cursor c = entry->central;
+	struct cursor before;
+
+	(void)cursor_bytes(&c, entry->offset_at, &before);
+	(void)cursor_skip(&c, entry->offset_size);
+	buf_bytes(out, before.p, before.left);
+	if (entry->offset_size == 4 && offset >= ZIP_SEE_64)
+		return ht_error_at(e, HT_ERR_DATA, entry->offset,
+		    "APPX: with its signature the package would need ZIP64");
+	buf_u32le(out, (uint32_t)offset);
+	if (entry->offset_size == 8)
+		buf_u32le(out, (uint32_t)(offset >> 32));
+	buf_bytes(out, c.p, c.left);
+	return 0;
+}
+
+static int
+make_directory(struct appx *appx, struct ht_error *e)
+{
+	const struct appx_parts *parts = &appx->parts;
+	const struct zip_entry *types = &parts->part[APPX_TYPES];
+	struct cursor rest = buf_cursor(&parts->zip.directory);
+	uint64_t grown = 0;
+	struct zip_entry entry;
+	int rc = 0;
+
+	if (appx->types.len > 0)
+		grown = appx->types.len - (types->end - types->offset);
+	appx->entries = parts->zip.entries;
+	appx->offset = parts->records_end + grown;
+	if (parts->has[APPX_P7X]) {
+		appx->entries--;
+		rest.left -= parts->part[APPX_P7X].central.left;
+	}
+	while (rc == 0 && rest.left > 0) {
+		rc = zip_central(&rest, &entry, e);
+		if (rc < 0)
+			break;
+		if (entry.offset == types->offset && appx->types.len > 0)
+			zip_put_central(&appx->new_types, &appx->directory);
+		else if (entry.offset > types->offset)
+			rc = put_moved(&appx->directory, &entry,
+			    entry.offset + grown, e);
+		else
+			buf_bytes(&appx->directory, entry.central.p,
+			    entry.central.left);
+	}
+	if (rc == 0 && buf_failed(&appx->directory) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (rc == 0 && !parts->has[APPX_P7X] &&
+	    !zip_has_room(&parts->zip, appx->offset + PKCS7_MAX + ENTRY_ROOM))
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "APPX: with its signature the package would need ZIP64");
+	return rc;
+}
+
+static int
+appx_digest(struct format_file *file, struct ht_error *e)
+{
+	struct appx *appx = calloc(1, sizeof(*appx));
+	int rc;
+
+	if (appx == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	file->state = appx;
+	if ((rc = appx_parts_open(&appx->parts, file->in, e)) < 0 ||
+	    (rc = appx_publisher(&appx->parts, &file->publisher, e)) < 0 ||
+	    (rc = make_types(appx, e)) < 0 ||
+	    (rc = make_directory(appx, e)) < 0 ||
+	    (rc = digest_all(file, e)) < 0)
+		return rc;
+	if (appx->parts.is_bundle)
+		file->spc = BUNDLE;
+	file->was_signed = appx->parts.has[APPX_P7X];
+	file->size = appx->parts.zip.size;
+	return spc_encode(file->spc, &file->digest, &file->content, e);
+}
+
+static void
+appx_clear(struct format_file *file)
+{
+	struct appx *appx = file->state;
+
+	if (appx == NULL)
+		return;
+	appx_parts_close(&appx->parts);
+	buf_free(&appx->types);
+	buf_free(&appx->directory);
+	free(appx);
+	file->state = NULL;
+}
+
+/* --- the package with it ----------------------------------------------- */
+
+/*
+ * Records, signature, directory, its entry there, and the end.
+ */
+static int
+append_all(struct output *plan, const struct appx *appx, const struct buf *p7x,
+    const struct buf *tail, struct ht_error *e)
+{
+	const struct zip_entry *types = &appx->parts.part[APPX_TYPES];
+	uint64_t end = appx->parts.records_end;
+	uint64_t from = 0;
+	int rc;
+
+	if (appx->types.len > 0) {
+		if ((rc = output_range(plan, 0, types->offset, e)) < 0 ||
+		    (rc = output_literal(plan, appx->types.data,
+		         appx->types.len, e)) < 0)
+			return rc;
+		from = types->end;
+	}
+	if ((rc = output_range(plan, from, end - from, e)) < 0 ||
+	    (rc = output_literal(plan, p7x->data, p7x->len, e)) < 0 ||
+	    (rc = output_literal(plan, appx->directory.data,
+	         appx->directory.len, e)) < 0)
+		return rc;
+	return output_literal(plan, tail->data, tail->len, e);
+}
+
+static int
+appx_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output *plan, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	struct zip_entry entry = appx->parts.part[APPX_TYPES];
+	struct buf p7x = BUF_INIT;
+	struct buf tail = BUF_INIT;
+	int rc;
+
+	if (n > PKCS7_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_MAX);
+	entry.name = cursor_over(APPX_SIGNATURE, strlen(APPX_SIGNATURE));
+	entry.flags = 0;
+	entry.offset = appx->offset;
+	entry.size = sizeof(p7x_magic) + n;
+	entry.crc = (uint32_t)crc32(0, (const uint8_t *)p7x_magic,
+	    (uInt)sizeof(p7x_magic));
+	entry.crc = (uint32_t)crc32(entry.crc, p7, (uInt)n);
+	zip_put_local(&entry, &p7x);
+	buf_bytes(&p7x, p7x_magic, sizeof(p7x_magic));
+	buf_bytes(&p7x, p7, n);
+	zip_put_central(&entry, &tail);
+	rc = zip_put_end(&appx->parts.zip, appx->entries + 1,
+	    appx->offset + p7x.len, appx->directory.len + tail.len, &tail, e);
+	if (rc == 0 && (buf_failed(&p7x) < 0 || buf_failed(&tail) < 0))
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (rc == 0)
+		rc = append_all(plan, appx, &p7x, &tail, e);
+	buf_free(&p7x);
+	buf_free(&tail);
+	return rc;
+}
+
+static int
+appx_signature(struct input *in, struct buf *p7, struct ht_error *e)
+{
+	struct appx_parts parts;
+	struct buf p7x = BUF_INIT;
+	int rc;
+
+	rc = appx_parts_open(&parts, in, e);
+	if (rc < 0 || !parts.has[APPX_P7X])
+		goto out;
+	rc = appx_part_read(&parts, APPX_P7X, PKCS7_MAX, &p7x, e);
+	if (rc < 0)
+		goto out;
+	if (p7x.len <= sizeof(p7x_magic) ||
+	    memcmp(p7x.data, p7x_magic, sizeof(p7x_magic)) != 0) {
+		rc = ht_error_at(e, HT_ERR_DATA, parts.part[APPX_P7X].data,
+		    "APPX: %s does not begin with PKCX", APPX_SIGNATURE);
+		goto out;
+	}
+	buf_bytes(p7, p7x.data + sizeof(p7x_magic),
+	    p7x.len - sizeof(p7x_magic));
+	if (buf_failed(p7) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+out:
+	appx_parts_close(&parts);
+	buf_free(&p7x);
+	return rc;
+}
+
+const struct format format_appx = {
+	.name = "appx",
+	.title = "APPX",
+	.seeks = true,
+	.detect = appx_detect,
+	.digest = appx_digest,
+	.plan = appx_plan,
+	.signature = appx_signature,
+	.clear = appx_clear,
+};

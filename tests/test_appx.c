@@ -1,0 +1,574 @@
+#include "config.h"
+
+#include <openssl/asn1.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "authenticode/appx-parts.h"
+#include "authenticode/format.h"
+#include "authenticode/init.h"
+#include "authenticode/publisher.h"
+#include "tests/package.h"
+#include "tests/signing.h"
+
+static struct signing rsa;
+static struct signing p256;
+
+static const struct package plain = { .method = "sha256",
+	.publisher = "CN=Test Signer",
+	.files = 2,
+	.size = 300 };
+
+static int
+digest(const struct buf *bytes, const char *algorithm, struct input **in,
+    struct format_file **file, struct ht_error *e)
+{
+	const struct format *format;
+	int rc;
+
+	*file = NULL;
+	*in = input_memory(bytes->data, bytes->len, e);
+	assert_non_null(*in);
+	rc = format_detect(*in, NULL, &format, e);
+	if (rc < 0)
+		return rc;
+	assert_ptr_equal(format, &format_appx);
+	return format_digest(format, *in, algorithm, file, e);
+}
+
+static void
+sign(const struct buf *bytes, struct signing *with, const char *algorithm,
+    struct buf *out)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct format_file *file;
+	struct output *plan;
+	struct input *in;
+	struct input *again;
+	struct buf p7 = BUF_INIT;
+	struct ht_error e;
+	uint8_t *p;
+
+	assert_int_equal(digest(bytes, algorithm, &in, &file, &e), 0);
+	assert_int_equal(
+	    signing_sign(with, file->spc, &file->content, &options, &p7, &e),
+	    0);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
+	again = input_plan(plan, &e);
+	assert_non_null(again);
+	p = buf_room(out, (size_t)output_size(plan));
+	assert_non_null(p);
+	assert_int_equal(input_copy(again, 0, p, (size_t)output_size(plan), &e),
+	    0);
+	input_free(again);
+	buf_free(&p7);
+	output_free(plan);
+	format_file_free(file);
+	input_free(in);
+}
+
+static int
+verify(const struct buf *bytes, struct ht_error *e)
+{
+	struct format_verified found;
+	struct input *in = input_memory(bytes->data, bytes->len, e);
+	int rc;
+
+	assert_non_null(in);
+	rc = format_verify(&format_appx, in, NULL, 0, &found, e);
+	format_verified_clear(&found);
+	input_free(in);
+	return rc;
+}
+
+static void
+sign_and_verify(const struct package *package, struct signing *with)
+{
+	struct buf bytes = BUF_INIT;
+	struct buf once = BUF_INIT;
+	struct buf again = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	package_make(package, &bytes);
+	assert_int_equal(digest(&bytes, package->method, &in, &file, &e), 0);
+	assert_false(file->was_signed);
+	assert_int_equal(file->size, bytes.len);
+	assert_string_equal(file->spc, package->bundle ? "appxbundle" : "appx");
+	assert_true(cursor_is(buf_cursor(&file->publisher), "CN=Test Signer"));
+	format_file_free(file);
+	input_free(in);
+	sign(&bytes, with, package->method, &once);
+	assert_int_equal(verify(&once, &e), 0);
+	assert_int_equal(digest(&once, package->method, &in, &file, &e), 0);
+	assert_true(file->was_signed);
+	format_file_free(file);
+	input_free(in);
+	sign(&once, with, package->method, &again);
+	assert_int_equal(verify(&again, &e), 0);
+	if (with == &rsa) {
+		assert_int_equal(again.len, once.len);
+		assert_memory_equal(again.data, once.data, once.len);
+	}
+	buf_free(&again);
+	buf_free(&once);
+	buf_free(&bytes);
+}
+
+static void
+test_signs(void **state)
+{
+	static const unsigned int forms[] = { 0, 12, 16, 20, 24 };
+	static const char *const methods[] = { "sha256", "sha384", "sha512" };
+	struct package package = plain;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 64; i++) {
+		package.bundle = (i & 1) != 0;
+		package.zip64 = (i & 2) != 0;
+		package.deflated = (i & 4) != 0;
+		package.types_first = (i & 8) != 0;
+		package.code_integrity = (i & 16) != 0;
+		package.overridden = (i & 32) != 0;
+		package.descriptor = forms[i % 5];
+		package.method = methods[i % 3];
+		sign_and_verify(&package, i % 2 == 0 ? &rsa : &p256);
+	}
+}
+
+static void
+refuse(enum package_fault fault, const char *text)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	package.fault = fault;
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), HT_ERR_DATA);
+	assert_null(file);
+	assert_string_equal(e.text, text);
+	input_free(in);
+	buf_free(&bytes);
+}
+
+static void
+test_refusals(void **state)
+{
+	(void)state;
+	refuse(PACKAGE_PART_CASE,
+	    "APPX: a part that is AppxManifest.xml but for its case");
+	refuse(PACKAGE_NO_TYPES,
+	    "a ZIP file, but no APPX package: it has no [Content_Types].xml");
+	refuse(PACKAGE_NO_BLOCK_MAP,
+	    "a ZIP file, but no APPX package: it has no AppxBlockMap.xml");
+	refuse(PACKAGE_NO_MANIFEST,
+	    "a ZIP file, but no APPX package: it has no manifest");
+	refuse(PACKAGE_TWO_MANIFESTS,
+	    "APPX: the manifests of a package and of a bundle");
+	refuse(PACKAGE_P7X_FIRST,
+	    "APPX: AppxSignature.p7x is not the last entry");
+	refuse(PACKAGE_DOCTYPE, "AppxManifest.xml has a document type");
+	refuse(PACKAGE_NO_PUBLISHER,
+	    "APPX: AppxManifest.xml names no publisher, or one of more than "
+	    "2048 bytes");
+	refuse(PACKAGE_TWO_IDENTITIES,
+	    "APPX: AppxManifest.xml has two identities");
+	refuse(PACKAGE_BAD_METHOD,
+	    "APPX: the HashMethod of AppxBlockMap.xml is not SHA-256, SHA-384 "
+	    "or SHA-512");
+	refuse(PACKAGE_UTF16, "[Content_Types].xml is not UTF-8");
+	refuse(PACKAGE_EMPTY_TYPES,
+	    "APPX: [Content_Types].xml has no content types");
+}
+
+/* Whatever is wrong with the ZIP file is wrong here, too. */
+static void
+test_all_faults(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+	int fault;
+
+	(void)state;
+	package.descriptor = 16;
+	for (fault = PACKAGE_GOOD + 1; fault < PACKAGE_FAULTS; fault++) {
+		/* These do not show with a descriptor, or before verifying. */
+		if (fault == PACKAGE_LOCAL_SIZE || fault == PACKAGE_LOCAL_CRC ||
+		    fault == PACKAGE_P7X_OTHER)
+			continue;
+		package.fault = (enum package_fault)fault;
+		package_make(&package, &bytes);
+		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+		    HT_ERR_DATA);
+		format_file_free(file);
+		input_free(in);
+		buf_reset(&bytes);
+	}
+	buf_free(&bytes);
+}
+
+static void
+test_other_signature(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct ht_error e;
+
+	(void)state;
+	package_make(&package, &bytes);
+	assert_int_equal(verify(&bytes, &e), HT_ERR_DATA);
+	assert_string_equal(e.text, "the file is not signed");
+	buf_reset(&bytes);
+	package.fault = PACKAGE_P7X_OTHER;
+	package_make(&package, &bytes);
+	assert_int_equal(verify(&bytes, &e), HT_ERR_DATA);
+	assert_string_equal(e.text,
+	    "APPX: AppxSignature.p7x does not begin with PKCX");
+	buf_free(&bytes);
+}
+
+static void
+test_other_digest(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	(void)state;
+	package.method = "sha512";
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "the package's block map has sha512 digests: it can only be "
+	    "signed with sha512, not with sha256");
+	input_free(in);
+	buf_free(&bytes);
+}
+
+/*
+ * A bundle's signature is none of a package, though both are of one SPC type.
+ */
+static void
+test_other_kind(void **state)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct buf bytes = BUF_INIT;
+	struct buf content = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct format_file *file;
+	struct format_verified found;
+	struct output *plan;
+	struct input *in;
+	struct input *again;
+	struct ht_error e;
+
+	(void)state;
+	package_make(&plain, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	assert_int_equal(spc_encode("appxbundle", &file->digest, &content, &e),
+	    0);
+	assert_int_equal(
+	    signing_sign(&p256, "appx", &content, &options, &p7, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(
+	    signing_sign(&p256, "appxbundle", &content, &options, &p7, &e), 0);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
+	again = input_plan(plan, &e);
+	assert_int_equal(
+	    format_verify(&format_appx, again, NULL, 0, &found, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, "SpcSipInfo: not the GUID of format appx");
+	input_free(again);
+	output_free(plan);
+	format_file_free(file);
+	input_free(in);
+	buf_free(&p7);
+	buf_free(&content);
+	buf_free(&bytes);
+}
+
+/* keyd takes no digest that is not put together as a package's is. */
+static void
+test_tagged_digest(void **state)
+{
+	struct spc_digest value = { 0 };
+	struct buf bytes = BUF_INIT;
+	struct buf der = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	package_make(&plain, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	value = file->digest;
+	assert_int_equal(value.length, 4 + 4 * (4 + 32));
+	assert_int_equal(spc_encode("appx", &value, &der, &e), 0);
+	for (i = 0; i < value.length; i++) {
+		bool tag = i < 4 || (i - 4) % 36 < 4;
+
+		value.value[i] ^= 1;
+		assert_int_equal(spc_encode("appx", &value, &der, &e),
+		    tag ? HT_ERR_INTERNAL : 0);
+		value.value[i] ^= 1;
+	}
+	value.length--;
+	assert_int_equal(spc_encode("appx", &value, &der, &e), HT_ERR_INTERNAL);
+	value.length += 37;
+	assert_int_equal(spc_encode("appx", &value, &der, &e), HT_ERR_INTERNAL);
+	assert_int_equal(spc_encode("pe", &file->digest, &der, &e),
+	    HT_ERR_INTERNAL);
+	format_file_free(file);
+	input_free(in);
+	buf_free(&der);
+	buf_free(&bytes);
+}
+
+static void
+test_truncations(void **state)
+{
+	struct buf bytes = BUF_INIT;
+	struct buf once = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+	size_t whole;
+
+	(void)state;
+	package_make(&plain, &bytes);
+	sign(&bytes, &p256, "sha256", &once);
+	for (whole = bytes.len; bytes.len > 3;) {
+		bytes.len--;
+		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+		    HT_ERR_DATA);
+		input_free(in);
+	}
+	bytes.len = whole;
+	for (whole = once.len; once.len > 3;) {
+		once.len--;
+		assert_int_equal(verify(&once, &e), HT_ERR_DATA);
+	}
+	once.len = whole;
+	buf_free(&once);
+	buf_free(&bytes);
+}
+
+/*
+ * What the digest leaves out: the entry of the signature itself, in so far as
+ * it does not say where that is and what it contains: the versions, the time,
+ * attributes.
+ */
+static bool
+is_free(const struct appx_parts *parts, size_t i)
+{
+	const struct zip_entry *p7x = &parts->part[APPX_P7X];
+	size_t central = (size_t)parts->zip.offset +
+	    (size_t)(p7x->central.p - parts->zip.directory.data);
+
+	if (i >= p7x->offset && i < p7x->data) {
+		i -= (size_t)p7x->offset;
+		return i == 4 || i == 5 || (i >= 10 && i < 14);
+	}
+	if (i < central || i >= central + p7x->central.left)
+		return false;
+	i -= central;
+	return (i >= 4 && i < 8) || (i >= 12 && i < 16) || (i >= 36 && i < 42);
+}
+
+static void
+flip_all(const struct package *package)
+{
+	struct buf bytes = BUF_INIT;
+	struct buf once = BUF_INIT;
+	struct appx_parts parts;
+	struct input *in;
+	struct ht_error e;
+	size_t i;
+	int rc;
+
+	package_make(package, &bytes);
+	sign(&bytes, &p256, package->method, &once);
+	in = input_memory(once.data, once.len, &e);
+	assert_int_equal(appx_parts_open(&parts, in, &e), 0);
+	for (i = 0; i < once.len; i++) {
+		/* The PKCS#7 has tests of its own. */
+		if (i >= parts.part[APPX_P7X].data && i < parts.zip.offset)
+			continue;
+		once.data[i] ^= (uint8_t)(1 << i % 8);
+		rc = verify(&once, &e);
+		once.data[i] ^= (uint8_t)(1 << i % 8);
+		if (rc == 0 && !is_free(&parts, i))
+			fail_msg("a flip at %zu does not matter", i);
+	}
+	appx_parts_close(&parts);
+	input_free(in);
+	buf_free(&once);
+	buf_free(&bytes);
+}
+
+static void
+test_flips(void **state)
+{
+	struct package package = plain;
+
+	(void)state;
+	flip_all(&package);
+	package.zip64 = true;
+	package.deflated = true;
+	package.descriptor = 24;
+	package.code_integrity = true;
+	package.bundle = true;
+	flip_all(&package);
+}
+
+static void
+test_mutations(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct buf once = BUF_INIT;
+	unsigned int seed = 3;
+	struct ht_error e;
+	uint8_t *at;
+	uint8_t old;
+	int i;
+
+	(void)state;
+	package.deflated = true;
+	package_make(&package, &bytes);
+	sign(&bytes, &p256, "sha256", &once);
+	for (i = 0; i < 2000; i++) {
+		at = once.data + (unsigned int)rand_r(&seed) % once.len;
+		old = *at;
+		*at = (uint8_t)rand_r(&seed);
+		(void)verify(&once, &e);
+		*at = old;
+	}
+	buf_free(&once);
+	buf_free(&bytes);
+}
+
+/* --- publishers -------------------------------------------------------- */
+
+static void
+publisher(const char *text, int code)
+{
+	struct ht_error e;
+
+	assert_int_equal(publisher_check(p256.chain, text, &e), code);
+}
+
+static void
+test_publishers(void **state)
+{
+	(void)state;
+	publisher("CN=Test Signer", 0);
+	publisher("cn=Test Signer", 0);
+	publisher("CN=\"Test Signer\"", 0);
+	publisher("OID.2.5.4.3=Test Signer", 0);
+	publisher("CN=Test signer", HT_ERR_REFUSED);
+	publisher("CN=Test  Signer", HT_ERR_REFUSED);
+	publisher("CN=Test Signer, O=Test", HT_ERR_REFUSED);
+	publisher("O=Test Signer", HT_ERR_REFUSED);
+	publisher("CN=\"Test \"\"Signer\"", HT_ERR_REFUSED);
+	publisher("", HT_ERR_DATA);
+	publisher("Test Signer", HT_ERR_DATA);
+	publisher("CN=", HT_ERR_DATA);
+	publisher("CN=Test Signer,", HT_ERR_DATA);
+	publisher("CN=Test Signer + O=X", HT_ERR_DATA);
+	publisher("CN=\"Test Signer", HT_ERR_DATA);
+	publisher("CN=\"Test\" Signer", HT_ERR_DATA);
+	publisher("XX=Test Signer", HT_ERR_DATA);
+	publisher("OID.2.999999999999999999999.x=Test", HT_ERR_DATA);
+}
+
+/*
+ * What the manifest has in entities is text to compare.
+ */
+static void
+test_manifest(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	(void)state;
+	package.publisher =
+	    "CN=&quot;A &amp; B, &#73;nc&#x2e;&quot;, O='&lt;&#xfc;&#x1f600;'";
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	assert_true(cursor_is(buf_cursor(&file->publisher),
+	    "CN=\"A & B, Inc.\", O='<\xc3\xbc\xf0\x9f\x98\x80'"));
+	format_file_free(file);
+	input_free(in);
+	buf_reset(&bytes);
+	package.publisher = "CN=&other;";
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), HT_ERR_DATA);
+	assert_memory_equal(e.text, "AppxManifest.xml is not well-formed", 35);
+	input_free(in);
+	buf_free(&bytes);
+}
+
+static int
+setup(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	if (authenticode_init(&e) < 0 || signing_make("RSA", &rsa, &e) < 0 ||
+	    signing_make("P-256", &p256, &e) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	signing_clear(&rsa);
+	signing_clear(&p256);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signs),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_all_faults),
+		cmocka_unit_test(test_other_signature),
+		cmocka_unit_test(test_other_digest),
+		cmocka_unit_test(test_other_kind),
+		cmocka_unit_test(test_tagged_digest),
+		cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_publishers),
+		cmocka_unit_test(test_manifest),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

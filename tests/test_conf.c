@@ -196,6 +196,11 @@ test_names_of_formats(void **state)
 	assert_string_equal(text, "pe,cab");
 	conf_formats_text(CONF_FORMAT_SCRIPT, text, sizeof(text));
 	assert_string_equal(text, "ps1,ps1xml,mof,js,vbs,wsf");
+	conf_formats_text(CONF_FORMAT_APPX | CONF_FORMAT_CAT, text,
+	    sizeof(text));
+	assert_string_equal(text, "appx,appxbundle,cat");
+	assert_false(conf_format_in(CONF_FORMATS_DEFAULT, "cat"));
+	assert_true(conf_format_in(CONF_FORMATS_DEFAULT, "appxbundle"));
 	assert_true(conf_format_in(CONF_FORMAT_SCRIPT, "vbs"));
 	assert_false(conf_format_in(CONF_FORMATS_DEFAULT, "vbs"));
 	assert_false(conf_format_in(CONF_FORMATS_DEFAULT, "script"));
@@ -447,8 +452,8 @@ test_profile_mistakes(void **state)
 	}
 	refuse(PROFILE("digest = \"sha1\";"),
 	    "f:8: digest can be \"sha256\", \"sha384\", \"sha512\"");
-	refuse(PROFILE("formats = [ \"pe\", \"appx\" ];"),
-	    "f:8: formats \"appx\" is not built yet");
+	refuse(PROFILE("max_ctl = \"961K\";"),
+	    "f:8: max_ctl must be at most \"960K\"");
 	refuse(PROFILE("formats = [ ];"), "f:8: formats must name one or more");
 	refuse(PROFILE("existing = \"append\";"),
 	    "f:8: existing \"append\" is not built yet");

@@ -6,7 +6,7 @@
 needs ssh softhsm2-util osslsigncode
 endpoint 2403
 reconfigure 's/pin = "file:.*pin";/& timeout = 2;/
-    s/certificates = \[ "test" \]; }/certificates = [ "test" ]; },\
+    s/formats = .*\]; }/&,\
 	{ name = "small"; certificates = [ "test" ]; max_size = "64K"; }/'
 check "a second profile is granted" admin 'grant ci small'
 check "a client without a grant" new_client other

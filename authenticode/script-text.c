@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "authenticode/pkcs7.h"
 #include "authenticode/script-text.h"
 #include "lib/base64.h"
 #include "lib/utf8.h"
@@ -162,7 +161,7 @@ read_block(struct script_text *t, const struct script_kind *kind, size_t *at,
 
 	if (!take(t, at, kind->begin) || !take(t, at, CRLF))
 		return block_error(*at, "its first line is damaged", e);
-	base64.limit = 2 * PKCS7_MAX;
+	base64.limit = 2 * SCRIPT_PKCS7_MAX;
 	while (!take(t, at, kind->end)) {
 		if (!take_line(t, kind, at, &base64)) {
 			rc = block_error(*at, "a line is damaged", e);
@@ -298,6 +297,13 @@ check_text(struct script_text *t, struct ht_error *e)
 /* --- all of it --------------------------------------------------------------- */
 
 static int
+too_large(uint64_t at, struct ht_error *e)
+{
+	return ht_error_at(e, HT_ERR_REFUSED, at,
+	    "a script of more than 12 MiB");
+}
+
+static int
 read_all(struct input *in, struct buf *out, struct ht_error *e)
 {
 	const uint8_t *p;
@@ -308,9 +314,8 @@ read_all(struct input *in, struct buf *out, struct ht_error *e)
 		rc = input_read(in, out->len, INPUT_CHUNK, &p, &got, e);
 		if (rc < 0)
 			return rc;
-		if (got > SCRIPT_MAX - out->len)
-			return ht_error_at(e, HT_ERR_REFUSED, SCRIPT_MAX,
-			    "a script of more than 16 MiB");
+		if (got > SCRIPT_SIGNED_MAX - out->len)
+			return too_large(SCRIPT_SIGNED_MAX, e);
 		buf_bytes(out, p, got);
 		if (buf_failed(out) < 0)
 			return ht_error_set(e, HT_ERR_INTERNAL,
@@ -330,6 +335,11 @@ script_text_read(struct input *in, const struct script_kind *kind,
 	    (rc = set_encoding(text, kind, e)) < 0 ||
 	    (rc = check_text(text, e)) < 0 ||
 	    (rc = find_block(text, kind, e)) < 0)
+		goto out;
+	if (text->end + (text->bytes.len - text->rest) > SCRIPT_MAX)
+		rc = too_large(SCRIPT_MAX, e);
+out:
+	if (rc < 0)
 		script_text_clear(text);
 	return rc;
 }

@@ -14,8 +14,13 @@
 #include "lib/error.h"
 #include "lib/input.h"
 
-/* The longest script, in bytes: it is held in memory. */
-#define SCRIPT_MAX ((size_t)16 << 20)
+/*
+ * The longest script and the longest signature, in bytes, as both are held in
+ * memory; and the longest of both together, in UTF-16.
+ */
+#define SCRIPT_MAX ((size_t)12 << 20)
+#define SCRIPT_PKCS7_MAX ((size_t)1 << 20)
+#define SCRIPT_SIGNED_MAX ((size_t)16 << 20)
 
 /* What one kind of script makes of a signature. */
 struct script_kind {

@@ -74,6 +74,8 @@ printf '<job>\r\n<script language="JScript"/>\r\n</job>\r\n' |
 printf '<package>\n<job/>\n<job>ü</job>\n</package>' |
     script mark.wsf mark-UTF-8
 
+yes 'Write-Host "Hello"' | head -c 12000000 | script large.ps1 UTF-8
+
 # --- through the endpoint ------------------------------------------------------------
 
 # What osslsigncode does not verify: reserved areas, PREV, what it reads as
@@ -202,6 +204,8 @@ bad_file "text behind the block" --name=a.ps1 \
     < <(cat "$work/signed/crlf.ps1"; echo exit)
 bad_file "a block with other line ends" --name=a.ps1 \
     < <(tr -d '\r' <"$work/signed/crlf.ps1")
+request test-signing --name=a.ps1 < <(yes | head -c 13000000)
+refused "a script that is too large" 66
 bad_file "data before the cabinet" < <(echo; cat "$work/cab/one.cab")
 bad_file "data behind the cabinet" < <(cat "$work/cab/one.cab"; echo)
 bad_file "data behind a signed cabinet" < <(cat "$work/signed/one.cab"; echo)

@@ -96,8 +96,9 @@ main(int argc, char **argv)
 	    (image.first > 0 && image.cabinet_area < image.first + 4))
 		usage();
 	cab_image_build(&image, &out);
-	if (buf_failed(&out) < 0 ||
-	    fwrite(out.data, 1, out.len, stdout) != out.len ||
+	if (buf_failed(&out) < 0)
+		usage();
+	if (fwrite(out.data, 1, out.len, stdout) != out.len ||
 	    fflush(stdout) != 0) {
 		perror("make-cab");
 		return 1;

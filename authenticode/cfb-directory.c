@@ -4,11 +4,10 @@
 
 #include "config.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticode/cfb.h"
+#include "authenticode/cfb-chain.h"
 #include "lib/buf.h"
 
 uint64_t

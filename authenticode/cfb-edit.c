@@ -1,52 +1,14 @@
 #include "config.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticode/cfb-edit.h"
-#include "lib/buf.h"
-
-/* Bytes of the changed file: length of edit->bytes, from there. */
-struct piece {
-	uint64_t offset;
-	size_t from;
-	size_t length;
-};
-
-struct cfb_edit {
-	const struct cfb *cfb;
-	unsigned int shift;
-	size_t each; /* numbers in a sector of a table */
-	struct cfb_list fat;
-	struct cfb_list fat_sectors;
-	struct cfb_list difat_sectors;
-	struct cfb_list directory;
-	struct cfb_list mini_fat;
-	struct cfb_list mini_fat_sectors;
-	struct cfb_list mini_stream;
-	struct cfb_list entries; /* numbers of the changed ones */
-	struct cfb_entry *entry; /* all */
-	uint32_t entry_count;
-	struct cfb_list changed;      /* FAT sectors, by place in the FAT */
-	struct cfb_list mini_changed; /* the same of the mini FAT */
-	struct cfb_list freed;        /* sectors, and mini sectors */
-	struct cfb_list mini_freed;
-	size_t search; /* no free sector is before these */
-	size_t mini_search;
-	struct piece *pieces;
-	size_t piece_count;
-	size_t piece_room;
-	struct buf bytes;
-};
+#include "authenticode/cfb-edit-private.h"
 
 /* --- pieces -------------------------------------------------------------- */
 
-/*
- * A piece that begins where edit->bytes ends: put the bytes after this.
- */
-static int
-start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
+int
+cfb_start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
     struct ht_error *e)
 {
 	size_t room = edit->piece_room == 0 ? 64 : edit->piece_room * 2;
@@ -65,14 +27,11 @@ start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
 	return 0;
 }
 
-/*
- * n bytes at p, and zeros up to length.
- */
-static int
-put_piece(struct cfb_edit *edit, uint64_t offset, const void *p, size_t n,
+int
+cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p, size_t n,
     size_t length, struct ht_error *e)
 {
-	int rc = start_piece(edit, offset, length, e);
+	int rc = cfb_start_piece(edit, offset, length, e);
 
 	if (rc < 0)
 		return rc;
@@ -348,7 +307,7 @@ put_content(struct cfb_edit *edit, struct cfb_entry *entry, const uint8_t *p,
 			return rc;
 		at = mini ? cfb_mini_at(edit->cfb, &edit->mini_stream, one)
 		          : cfb_sector_at(edit->cfb, one);
-		rc = put_piece(edit, at, p, want, unit, e);
+		rc = cfb_put_piece(edit, at, p, want, unit, e);
 		if (rc < 0)
 			return rc;
 		last = one;
@@ -377,234 +336,6 @@ cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
 		rc = change_entry(edit, number, e);
 	if (rc == 0)
 		rc = put_content(edit, &edit->entry[number], p, n, e);
-	return rc;
-}
-
-/* --- the tables, as they will be ----------------------------------------- */
-
-/*
- * The sectors of FAT or mini FAT that changed.
- */
-static int
-put_table(struct cfb_edit *edit, bool mini, struct ht_error *e)
-{
-	const struct cfb_list *table = mini ? &edit->mini_fat : &edit->fat;
-	const struct cfb_list *sectors =
-	    mini ? &edit->mini_fat_sectors : &edit->fat_sectors;
-	struct cfb_list *changed = mini ? &edit->mini_changed : &edit->changed;
-	bool *done = calloc(sectors->n + 1, sizeof(*done));
-	size_t i;
-	size_t j;
-	int rc = 0;
-
-	if (done == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	for (i = 0; rc == 0 && i < changed->n; i++) {
-		size_t place = changed->v[i];
-
-		if (done[place])
-			continue;
-		done[place] = true;
-		rc = start_piece(edit,
-		    cfb_sector_at(edit->cfb, sectors->v[place]), edit->each * 4,
-		    e);
-		for (j = place * edit->each; j < (place + 1) * edit->each; j++)
-			buf_u32le(&edit->bytes,
-			    j < table->n ? table->v[j] : CFB_FREESECT);
-	}
-	free(done);
-	return rc;
-}
-
-/*
- * All of the DIFAT behind the header's part, if the FAT grew.
- */
-static int
-put_difat(struct cfb_edit *edit, struct ht_error *e)
-{
-	const struct cfb_list *difat = &edit->difat_sectors;
-	const struct cfb_list *fat = &edit->fat_sectors;
-	size_t listed = CFB_HEADER_DIFAT;
-	size_t i;
-	size_t j;
-	int rc;
-
-	if (fat->n == edit->cfb->fat_sectors.n)
-		return 0;
-	for (i = 0; i < difat->n; i++) {
-		rc = start_piece(edit, cfb_sector_at(edit->cfb, difat->v[i]),
-		    edit->each * 4, e);
-		if (rc < 0)
-			return rc;
-		for (j = 0; j < edit->each - 1; j++, listed++)
-			buf_u32le(&edit->bytes,
-			    listed < fat->n ? fat->v[listed] : CFB_FREESECT);
-		buf_u32le(&edit->bytes,
-		    i + 1 < difat->n ? difat->v[i + 1] : CFB_ENDOFCHAIN);
-	}
-	return 0;
-}
-
-static uint32_t
-first_of(const struct cfb_list *chain)
-{
-	return chain->n > 0 ? chain->v[0] : CFB_ENDOFCHAIN;
-}
-
-static int
-put_header(struct cfb_edit *edit, struct ht_error *e)
-{
-	const struct cfb *cfb = edit->cfb;
-	const uint8_t *raw = cfb->header.raw;
-	struct buf *out = &edit->bytes;
-	size_t i;
-	int rc;
-
-	rc = start_piece(edit, 0, CFB_HEADER, e);
-	buf_bytes(out, raw, 0x28);
-	buf_u32le(out, cfb->version == 3 ? 0 : (uint32_t)edit->directory.n);
-	buf_u32le(out, (uint32_t)edit->fat_sectors.n);
-	buf_bytes(out, raw + 0x30, 12);
-	buf_u32le(out, first_of(&edit->mini_fat_sectors));
-	buf_u32le(out, (uint32_t)edit->mini_fat_sectors.n);
-	buf_u32le(out, first_of(&edit->difat_sectors));
-	buf_u32le(out, (uint32_t)edit->difat_sectors.n);
-	for (i = 0; i < CFB_HEADER_DIFAT; i++)
-		buf_u32le(out,
-		    i < edit->fat_sectors.n ? edit->fat_sectors.v[i]
-		                            : CFB_FREESECT);
-	return rc;
-}
-
-static int
-put_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
-{
-	const struct cfb_entry *entry = &edit->entry[number];
-	struct buf *out = &edit->bytes;
-	int rc;
-
-	rc = start_piece(edit,
-	    cfb_entry_at(edit->cfb, &edit->directory, number), CFB_ENTRY, e);
-	buf_bytes(out, entry->name, CFB_NAME);
-	buf_u16le(out, entry->name_size);
-	buf_u8(out, entry->type);
-	buf_u8(out, entry->colour);
-	if (entry->type == CFB_UNUSED) {
-		buf_u32le(out, CFB_NOSTREAM);
-		buf_u32le(out, CFB_NOSTREAM);
-		buf_u32le(out, CFB_NOSTREAM);
-	} else {
-		buf_u32le(out, entry->left);
-		buf_u32le(out, entry->right);
-		buf_u32le(out, entry->child);
-	}
-	buf_bytes(out, entry->clsid, sizeof(entry->clsid));
-	buf_bytes(out, entry->metadata, sizeof(entry->metadata));
-	buf_u32le(out, entry->start);
-	buf_u32le(out, (uint32_t)entry->size);
-	buf_u32le(out, (uint32_t)(entry->size >> 32));
-	return rc;
-}
-
-/* --- what is no longer used ---------------------------------------------- */
-
-static void
-drop_end(struct cfb_edit *edit)
-{
-	while (edit->fat.n > 0 && edit->fat.v[edit->fat.n - 1] == CFB_FREESECT)
-		edit->fat.n--;
-}
-
-/*
- * Zeros where sectors were given back and not taken again, and for the rest of
- * a sector that the mini stream grew by.
- */
-static int
-put_zeros(struct cfb_edit *edit, struct ht_error *e)
-{
-	const struct cfb *cfb = edit->cfb;
-	size_t sector = (size_t)1 << edit->shift;
-	uint64_t capacity = (uint64_t)edit->mini_stream.n << edit->shift;
-	uint64_t mini_size = (uint64_t)edit->mini_fat.n << CFB_MINI_SHIFT;
-	uint32_t one;
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < edit->freed.n; i++) {
-		one = edit->freed.v[i];
-		if (one < edit->fat.n && edit->fat.v[one] == CFB_FREESECT)
-			rc = put_piece(edit, cfb_sector_at(cfb, one), NULL, 0,
-			    sector, e);
-	}
-	for (i = 0; rc == 0 && i < edit->mini_freed.n; i++) {
-		one = edit->mini_freed.v[i];
-		if (edit->mini_fat.v[one] == CFB_FREESECT)
-			rc = put_piece(edit,
-			    cfb_mini_at(cfb, &edit->mini_stream, one), NULL, 0,
-			    CFB_MINI, e);
-	}
-	if (rc == 0 && edit->mini_stream.n > cfb->mini_stream.n &&
-	    mini_size < capacity)
-		rc = put_piece(edit,
-		    cfb_mini_at(cfb, &edit->mini_stream,
-		        (uint32_t)edit->mini_fat.n),
-		    NULL, 0, (size_t)(capacity - mini_size), e);
-	return rc;
-}
-
-/* --- the plan ------------------------------------------------------------ */
-
-static int
-by_offset(const void *a, const void *b)
-{
-	const struct piece *left = a;
-	const struct piece *right = b;
-
-	return (left->offset > right->offset) - (left->offset < right->offset);
-}
-
-/*
- * The pieces, in order, and the input between them.
- */
-static int
-append_pieces(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
-{
-	uint64_t end = ((uint64_t)edit->fat.n + 1) << edit->shift;
-	const struct piece *piece;
-	uint64_t at = 0;
-	size_t i;
-	int rc;
-
-	if (buf_failed(&edit->bytes) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	qsort(edit->pieces, edit->piece_count, sizeof(*piece), by_offset);
-	for (i = 0; i < edit->piece_count; i++) {
-		piece = &edit->pieces[i];
-		if ((rc = output_range(plan, at, piece->offset - at, e)) < 0 ||
-		    (rc = output_literal(plan, edit->bytes.data + piece->from,
-		         piece->length, e)) < 0)
-			return rc;
-		at = piece->offset + piece->length;
-	}
-	return output_range(plan, at, end - at, e);
-}
-
-int
-cfb_edit_plan(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
-{
-	size_t i;
-	int rc;
-
-	drop_end(edit);
-	if ((rc = put_zeros(edit, e)) < 0 ||
-	    (rc = put_table(edit, false, e)) < 0 ||
-	    (rc = put_table(edit, true, e)) < 0 ||
-	    (rc = put_difat(edit, e)) < 0 || (rc = put_header(edit, e)) < 0)
-		return rc;
-	for (i = 0; rc == 0 && i < edit->entries.n; i++)
-		rc = put_entry(edit, edit->entries.v[i], e);
-	if (rc == 0)
-		rc = append_pieces(edit, plan, e);
 	return rc;
 }
 

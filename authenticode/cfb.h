@@ -134,14 +134,6 @@ int cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e);
 void cfb_close(struct cfb *cfb);
 
 /*
- * Parts of cfb_open, in cfb-directory.c: the directory, whose chain is
- * cfb->directory, into entries; and its trees, which must be in order, into
- * members.
- */
-int cfb_read_directory(struct cfb *cfb, struct ht_error *e);
-int cfb_read_trees(struct cfb *cfb, struct ht_error *e);
-
-/*
  * Where a sector, a mini sector, a directory entry is in the file.
  */
 uint64_t cfb_sector_at(const struct cfb *cfb, uint32_t sector);

@@ -33,7 +33,6 @@ static const struct cfb_image_entry entries[] = {
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
 #define WITHOUT_EX (ENTRIES - 1)
 
-/* The largest mini stream of those is 64 * (2 + 4 + 2 + 1) bytes. */
 enum { VERSION_3 = 3, VERSION_4 = 4 };
 
 static int

@@ -271,7 +271,7 @@ make_types(struct appx *appx, struct ht_error *e)
 	struct zip_entry *entry = &appx->new_types;
 	struct buf old = BUF_INIT;
 	struct buf text = BUF_INIT;
-	bool changed;
+	bool changed = false;
 	int rc;
 
 	*entry = appx->parts.part[APPX_TYPES];

@@ -221,6 +221,46 @@ test_local_headers(void **state)
 	poke(&plain, 20, 0xffff, LOCAL);
 }
 
+/*
+ * Beyond 4 GiB the offset stands in a ZIP64 field; a package of that size is
+ * not made for the sake of it.
+ */
+static void
+test_far_offsets(void **state)
+{
+	static const uint64_t offsets[] = { 0, 0xfffffffeU, 0xffffffffU,
+		0x100000000U, 0x123456789aU };
+	struct zip_entry entry = { .name = cursor_over("name", 4),
+		.crc = 7,
+		.size = 77,
+		.attributes = 3 };
+	struct zip_entry read;
+	struct buf bytes = BUF_INIT;
+	struct cursor c;
+	struct ht_error e;
+	uint64_t at;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		entry.offset = offsets[i];
+		buf_reset(&bytes);
+		zip_put_central(&entry, &bytes);
+		c = buf_cursor(&bytes);
+		assert_int_equal(zip_central(&c, &read, &e), 0);
+		assert_int_equal(c.left, 0);
+		assert_true(read.offset == entry.offset);
+		assert_true(read.size == 77 && read.packed == 77);
+		assert_int_equal(read.offset_size, i < 2 ? 4 : 8);
+		c = cursor_over(bytes.data + read.offset_at, read.offset_size);
+		if (read.offset_size == 8) {
+			assert_int_equal(cursor_u64le(&c, &at), 0);
+			assert_true(at == entry.offset);
+		}
+	}
+	buf_free(&bytes);
+}
+
 static void
 test_truncations(void **state)
 {
@@ -276,6 +316,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_end_records),
 		cmocka_unit_test(test_local_headers),
+		cmocka_unit_test(test_far_offsets),
 		cmocka_unit_test(test_truncations),
 		cmocka_unit_test(test_mutations),
 	};

@@ -572,6 +572,12 @@ input_arrived(const struct input *in)
 	return in->arrived;
 }
 
+int
+input_descriptor(const struct input *in)
+{
+	return in->read == read_stream ? in->how.spool : in->fd;
+}
+
 bool
 input_seekable(const struct input *in)
 {

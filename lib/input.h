@@ -117,6 +117,12 @@ int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 uint64_t input_arrived(const struct input *in);
 
 /*
+ * A descriptor that has each byte that arrived at its offset, the input's own
+ * and for reading only; or -1.
+ */
+int input_descriptor(const struct input *in);
+
+/*
  * Whether any offset that arrived can be read again.
  */
 bool input_seekable(const struct input *in);

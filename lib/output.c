@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -236,31 +237,71 @@ wait_writable(int fd, unsigned int idle, struct ht_error *e)
 	return 0;
 }
 
+/*
+ * After a write that failed: 0 to try again.
+ */
+static int
+write_failed(int fd, unsigned int idle, struct ht_error *e)
+{
+	if (errno == EINTR)
+		return 0;
+	if (errno == EAGAIN)
+		return wait_writable(fd, idle, e);
+	if (errno == EPIPE || errno == ECONNRESET)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "the reader of the output is gone");
+	return ht_error_errno(e, "cannot write the output");
+}
+
 static int
 write_all(int fd, const uint8_t *p, size_t n, unsigned int idle,
     uint64_t *written, struct ht_error *e)
 {
 	ssize_t did;
-	int rc;
+	int rc = 0;
 
-	while (n > 0) {
+	while (rc == 0 && n > 0) {
 		did = write(fd, p, n);
-		if (did >= 0) {
-			p += did;
-			n -= (size_t)did;
-			*written += (uint64_t)did;
-		} else if (errno == EAGAIN) {
-			rc = wait_writable(fd, idle, e);
-			if (rc < 0)
-				return rc;
-		} else if (errno == EPIPE || errno == ECONNRESET) {
-			return ht_error_set(e, HT_ERR_UNAVAILABLE,
-			    "the reader of the output is gone");
-		} else if (errno != EINTR) {
-			return ht_error_errno(e, "cannot write the output");
+		if (did < 0) {
+			rc = write_failed(fd, idle, e);
+			continue;
 		}
+		p += did;
+		n -= (size_t)did;
+		*written += (uint64_t)did;
 	}
-	return 0;
+	return rc;
+}
+
+/*
+ * Have the kernel move the rest of a range from file to fd, which saves two
+ * copies of it.  1 if it has moved, 0 if these descriptors do not allow that,
+ * or an error.
+ */
+static int
+send_range(int fd, int file, const struct segment *s, unsigned int idle,
+    uint64_t *written, struct ht_error *e)
+{
+	uint64_t end = s->start + s->length;
+	off_t from;
+	ssize_t did;
+	int rc = 0;
+
+	while (rc == 0 && *written < end) {
+		from = (off_t)(s->offset + (*written - s->start));
+		did = sendfile(fd, file, &from, (size_t)(end - *written));
+		if (did > 0)
+			*written += (uint64_t)did;
+		else if (did == 0)
+			rc = ht_error_set(e, HT_ERR_INTERNAL,
+			    "the output plan reaches past the end of the "
+			    "input");
+		else if (errno == EINVAL || errno == ENOSYS || errno == EPERM)
+			return 0;
+		else
+			rc = write_failed(fd, idle, e);
+	}
+	return rc < 0 ? rc : 1;
 }
 
 int
@@ -269,6 +310,8 @@ output_write(const struct output *out, int fd, unsigned int idle,
 {
 	/* A write that waits has no deadline, so none may wait. */
 	int flags = idle == 0 ? -1 : fcntl(fd, F_GETFL);
+	int file = input_descriptor(out->in);
+	const struct segment *s;
 	const uint8_t *p;
 	size_t got;
 	int rc = 0;
@@ -276,13 +319,20 @@ output_write(const struct output *out, int fd, unsigned int idle,
 	*written = 0;
 	if (flags >= 0)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	while (*written < out->size) {
+	while (rc >= 0 && *written < out->size) {
+		s = &out->segments[find_segment(out, *written)];
+		if (file >= 0 && !s->literal) {
+			rc = send_range(fd, file, s, idle, written, e);
+			if (rc != 0)
+				continue;
+			file = -1;
+		}
 		rc = output_read(out, *written, INPUT_CHUNK, &p, &got, e);
 		if (rc == 0)
 			rc = write_all(fd, p, got, idle, written, e);
-		if (rc < 0)
-			break;
 	}
+	if (rc > 0)
+		rc = 0;
 	if (flags >= 0)
 		(void)fcntl(fd, F_SETFL, flags);
 	return rc;

@@ -1,0 +1,72 @@
+/*
+ * Between the two files of a request: its state, and its endings.
+ */
+
+#ifndef KEYS_REQUEST_PRIVATE_H
+#define KEYS_REQUEST_PRIVATE_H
+
+#include "authenticode/cms.h"
+#include "keys/policy.h"
+#include "keys/request.h"
+#include "store/journal.h"
+
+enum request_phase {
+	REQUEST_OPEN,
+	REQUEST_QUEUED,
+	REQUEST_HANDED,
+	REQUEST_SIGNED,
+	REQUEST_FINISHED,
+	REQUEST_RELEASED,
+	REQUEST_ENDED
+};
+
+struct request {
+	struct keyd *keyd;
+	struct keyd_connection *connection; /* NULL once it is gone */
+	uint32_t tag;
+	struct identity who;
+	uint64_t number;
+	enum request_phase phase;
+	char profile[NAMES_SIZE];
+	char description[PROTOCOL_DESCRIPTION];
+	char url[PROTOCOL_DESCRIPTION];
+	uint64_t announced; /* the input's size, or PROTOCOL_SIZE_UNKNOWN */
+	uint8_t announced_sha256[JOURNAL_SHA256];
+	bool has_sha256;
+	struct journal_decision decision; /* what goes to the token */
+	char format[PROTOCOL_WORD];
+	char certificate[NAMES_SIZE];
+	char token[NAMES_SIZE];
+	struct buf der; /* the content, as it comes in PARTs */
+	char publisher[PROTOCOL_PUBLISHER]; /* whom the file names, or "" */
+	uint32_t length;
+	struct cms_signer *signer;
+	struct token_job *job;
+	struct loop_timer *waiting;
+	struct commit_step release;
+	uint64_t output;                /* its size, once it is finished */
+	struct protocol_refuse refusal; /* status 0: none */
+	struct protocol_fail fail;      /* status 0: none; said while a token
+	                                   had the request */
+	struct request *next, **at;     /* of those that are open */
+};
+
+/*
+ * keyd's own no: on record, said to the shell, and the connection ends.
+ * refused tells policy's word from a failure.
+ */
+void request_say_no(struct request *r, bool refused,
+    struct protocol_refuse *why);
+
+/*
+ * The same for something that went wrong; word names it in the journal.
+ */
+void request_give_up(struct request *r, const char *word,
+    const struct ht_error *e);
+
+/*
+ * The shell's own word that it cannot go on: on record, and NOTED.
+ */
+void request_note_fail(struct request *r, const struct protocol_fail *fail);
+
+#endif

@@ -1,0 +1,89 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "authenticode/der.h"
+
+#define LONG_FORM 0x80
+#define HIGH_TAG 0x1f
+
+static int
+read_length(struct cursor *c, size_t *length)
+{
+	uint8_t octet;
+	uint8_t n;
+
+	if (cursor_u8(c, &octet) < 0)
+		return -1;
+	*length = octet;
+	if ((octet & LONG_FORM) == 0)
+		return 0;
+	n = octet & (LONG_FORM - 1);
+	if (n == 0 || n > sizeof(uint32_t))
+		return -1;
+	for (*length = 0; n > 0; n--) {
+		if (cursor_u8(c, &octet) < 0)
+			return -1;
+		*length = *length << 8 | octet;
+	}
+	return 0;
+}
+
+int
+der_next(struct cursor *c, struct der *out, struct ht_error *e)
+{
+	struct cursor rest = *c;
+	size_t length;
+
+	if (cursor_u8(&rest, &out->tag) < 0 ||
+	    (out->tag & HIGH_TAG) == HIGH_TAG ||
+	    read_length(&rest, &length) < 0 ||
+	    cursor_bytes(&rest, length, &out->value) < 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "not DER: a length that is open or too large (X.690 10.1)");
+	out->whole = cursor_over(c->p, c->left - rest.left);
+	*c = rest;
+	return 0;
+}
+
+int
+der_expect(struct cursor *c, uint8_t tag, struct der *out, struct ht_error *e)
+{
+	if (!der_is_next(c, tag))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "DER: no value with the tag 0x%02x where it should be",
+		    (unsigned int)tag);
+	return der_next(c, out, e);
+}
+
+bool
+der_is_next(const struct cursor *c, uint8_t tag)
+{
+	return c->left > 0 && *c->p == tag;
+}
+
+void
+der_put_header(struct buf *b, uint8_t tag, size_t n)
+{
+	uint8_t octets = 1;
+
+	buf_u8(b, tag);
+	if (n < LONG_FORM) {
+		buf_u8(b, (uint8_t)n);
+		return;
+	}
+	while (octets < sizeof(n) && n >> 8 * octets != 0)
+		octets++;
+	buf_u8(b, LONG_FORM | octets);
+	while (octets-- > 0)
+		buf_u8(b, (uint8_t)(n >> 8 * octets));
+}
+
+bool
+der_in_order(struct cursor a, struct cursor b)
+{
+	size_t n = a.left < b.left ? a.left : b.left;
+	int difference = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return difference < 0 || (difference == 0 && a.left <= b.left);
+}

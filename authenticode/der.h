@@ -1,0 +1,62 @@
+/*
+ * DER as it stands, one value after another: for editing what others encoded,
+ * of which nothing may change but what has to.  Reading structures is done
+ * with templates (authenticode/cms-asn1.h).
+ */
+
+#ifndef AUTHENTICODE_DER_H
+#define AUTHENTICODE_DER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/error.h"
+
+/* Identifier octets (X.690 8.1.2). */
+#define DER_INTEGER 0x02
+#define DER_OCTETS 0x04
+#define DER_OBJECT 0x06
+#define DER_SEQUENCE 0x30
+#define DER_SET 0x31
+#define DER_CONTEXT(n) (0xa0 + (n)) /* constructed */
+
+struct der {
+	uint8_t tag;         /* the identifier octet */
+	struct cursor whole; /* identifier, length and contents octets */
+	struct cursor value; /* the contents octets */
+};
+
+/*
+ * Take the next value off c; *out points into the same memory.  Lengths need
+ * not be the shortest, as some signers write them.  HT_ERR_DATA for a length
+ * that is left open (indefinite, X.690 8.1.3.6) or beyond what there is, for
+ * tag numbers above 30, and at the end.
+ */
+int der_next(struct cursor *c, struct der *out, struct ht_error *e);
+
+/*
+ * The same, for a value that must have this identifier octet.
+ */
+int der_expect(struct cursor *c, uint8_t tag, struct der *out,
+    struct ht_error *e);
+
+/*
+ * Whether the next value has this identifier octet.
+ */
+bool der_is_next(const struct cursor *c, uint8_t tag);
+
+/*
+ * Append identifier and length octets for n contents octets that follow, the
+ * length as DER has it.
+ */
+void der_put_header(struct buf *b, uint8_t tag, size_t n);
+
+/*
+ * Whether a comes before b, or is the same, in the order of a SET OF in DER
+ * (X.690 11.6).
+ */
+bool der_in_order(struct cursor a, struct cursor b);
+
+#endif

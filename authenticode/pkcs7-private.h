@@ -1,0 +1,38 @@
+/*
+ * What the parts of authenticode/pkcs7.h share: pkcs7.c reads a SignedData,
+ * pkcs7-attributes.c its signed attributes, pkcs7-verify.c verifies it in
+ * itself, pkcs7-chain.c up to a root.
+ */
+
+#ifndef AUTHENTICODE_PKCS7_PRIVATE_H
+#define AUTHENTICODE_PKCS7_PRIVATE_H
+
+#include "authenticode/cms-asn1.h"
+#include "authenticode/pkcs7.h"
+#include "authenticode/spc-asn1.h"
+
+struct pkcs7 {
+	SIGNED_DATA *data;
+	SIGNER_INFO *info;     /* the only signer; inside data */
+	X509 *signer;          /* its certificate; inside data */
+	const char *algorithm; /* its digest algorithm */
+	const char *type;      /* of the content, dotted */
+	char *subject;
+	char *description;
+	char *url;
+};
+
+/*
+ * The value of a signed attribute that is there once, with one value of this
+ * type; or NULL.
+ */
+const ASN1_TYPE *pkcs7_signed_value(const struct pkcs7 *p7, const char *oid,
+    int type);
+
+/*
+ * Fill in what there is to show to people.  Nothing depends on it, so an
+ * SpcSpOpusInfo that cannot be read is the same as none.
+ */
+int pkcs7_read_texts(struct pkcs7 *p7, struct ht_error *e);
+
+#endif

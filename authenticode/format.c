@@ -68,7 +68,8 @@ format_detect(struct input *in, const char *file_name,
 
 int
 format_digest(const struct format *format, struct input *in,
-    const char *algorithm, struct format_file **file, struct ht_error *e)
+    const struct format_options *options, struct format_file **file,
+    struct ht_error *e)
 {
 	struct format_file *f;
 	int rc;
@@ -80,7 +81,10 @@ format_digest(const struct format *format, struct input *in,
 	f->format = format;
 	f->in = in;
 	f->spc = format->name;
-	f->digest.algorithm = spc_algorithm(algorithm, &f->digest.length);
+	f->options = *options;
+	f->digest.algorithm =
+	    spc_algorithm(options->algorithm, &f->digest.length);
+	f->options.algorithm = f->digest.algorithm;
 	if (f->digest.algorithm == NULL) {
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "the digest algorithm is not sha256, sha384 or sha512");
@@ -166,7 +170,8 @@ static bool
 same_digest(const struct spc_digest *a, const struct spc_digest *b)
 {
 	return strcmp(a->algorithm, b->algorithm) == 0 &&
-	    a->length == b->length && memcmp(a->value, b->value, a->length) == 0;
+	    a->length == b->length &&
+	    memcmp(a->value, b->value, a->length) == 0;
 }
 
 int
@@ -174,14 +179,16 @@ format_verify(const struct format *format, struct input *in,
     const void *content, size_t n, struct format_verified *out,
     struct ht_error *e)
 {
+	struct format_options options = { NULL, false, false };
 	struct format_file *file = NULL;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	if ((rc = read_signature(format, in, out, e)) < 0 ||
-	    (rc = compare_content(out, content, n, e)) < 0 ||
-	    (rc = format_digest(format, in, pkcs7_algorithm(out->p7), &file,
-	         e)) < 0 ||
+	    (rc = compare_content(out, content, n, e)) < 0)
+		goto out;
+	options.algorithm = pkcs7_algorithm(out->p7);
+	if ((rc = format_digest(format, in, &options, &file, e)) < 0 ||
 	    (rc = input_drain(in, &out->size, e)) < 0 ||
 	    (rc = content_read(file->spc, out->p7, &out->digest, e)) < 0)
 		goto out;

@@ -6,7 +6,7 @@
  * and makes the output plan when the signature comes back:
  *
  *	format_detect(in, name, &format, e)
- *	format_digest(format, in, "sha256", &file, e)	reads to the end
+ *	format_digest(format, in, &options, &file, e)	reads to the end
  *		... file->content is signed elsewhere ...
  *	format_plan(file, p7, n, &plan, e)
  *	format_verify(format, input_plan(plan), content, n, &checked, e)
@@ -30,12 +30,23 @@
 #define FORMAT_PUBLISHER_MAX 2048
 
 /*
+ * What a signature is to have.
+ */
+struct format_options {
+	const char *algorithm; /* as spc_algorithm takes it */
+	bool page_hashes;      /* of a PE: digests of its pages, too */
+	bool msi_ex;           /* of an MSI: MsiDigitalSignatureEx */
+};
+
+/*
  * One file that is being signed or verified, after its digest.  Callers only
  * read it; the format's hooks fill it in.
  */
 struct format_file {
 	const struct format *format;
-	struct input *in;         /* the caller's; outlives this */
+	struct input *in; /* the caller's; outlives this */
+	/* As the caller said it; the algorithm is a static name. */
+	struct format_options options;
 	uint64_t size;            /* of the whole file, in bytes */
 	bool was_signed;          /* it carries a signature, which a plan
 	                             replaces */
@@ -112,13 +123,14 @@ int format_detect(struct input *in, const char *file_name,
 const struct format *format_find(const char *name);
 
 /*
- * Read in to its end and digest it with the named algorithm (spc_algorithm).
- * 0 and *file, which the caller frees, or *file NULL and HT_ERR_DATA with the
- * offset and the rule that was broken, HT_ERR_USAGE for the algorithm, or as
+ * Read in to its end and digest it as options say, which are copied.  0 and
+ * *file, which the caller frees, or *file NULL and HT_ERR_DATA with the offset
+ * and the rule that was broken, HT_ERR_USAGE for the algorithm, or as
  * input_read.
  */
 int format_digest(const struct format *format, struct input *in,
-    const char *algorithm, struct format_file **file, struct ht_error *e);
+    const struct format_options *options, struct format_file **file,
+    struct ht_error *e);
 void format_file_free(struct format_file *file); /* NULL is fine */
 
 /*

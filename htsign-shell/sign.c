@@ -207,6 +207,7 @@ is_catalog(const struct signing *s)
 static int
 digest_input(struct signing *s, struct ht_error *e)
 {
+	const struct format_options options = { .algorithm = s->go.digest };
 	const char *name = s->request->begin.name;
 	const struct format *format;
 	int rc;
@@ -225,7 +226,7 @@ digest_input(struct signing *s, struct ht_error *e)
 	s->why = WHY_DAMAGED;
 	rc = format->seeks ? input_spool(s->in, s->spool, e) : 0;
 	if (rc == 0)
-		rc = format_digest(format, s->in, s->go.digest, &s->file, e);
+		rc = format_digest(format, s->in, &options, &s->file, e);
 	if (rc < 0) {
 		blame_upload(s, rc);
 		return rc;

@@ -124,6 +124,7 @@ out:
 static int
 run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 {
+	const struct format_options how = { .algorithm = a->digest };
 	const struct format *format;
 	struct format_file *file = NULL;
 	struct input *in;
@@ -134,9 +135,9 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 	if (in == NULL)
 		return HT_ERR_INTERNAL;
 	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
-	    (rc = format_digest(format, in, a->digest, &file, e)) < 0 ||
-	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms,
-	         &p7, e)) < 0)
+	    (rc = format_digest(format, in, &how, &file, e)) < 0 ||
+	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms, &p7,
+	         e)) < 0)
 		goto out;
 	if (!a->pkcs7)
 		rc = write_signed(file, &p7, e);

@@ -40,7 +40,8 @@ digest(const struct buf *bytes, const char *algorithm, struct input **in,
 	if (rc < 0)
 		return rc;
 	assert_ptr_equal(format, &format_appx);
-	return format_digest(format, *in, algorithm, file, e);
+	return format_digest(format, *in,
+	    &(struct format_options){ .algorithm = algorithm }, file, e);
 }
 
 static void

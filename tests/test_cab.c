@@ -19,6 +19,8 @@
 #include "tests/mutate.h"
 #include "tests/signing.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 static struct signing signing;
 
 static const struct cab_image images[] = {
@@ -70,7 +72,7 @@ digest_of(struct input *in)
 
 	assert_int_equal(format_detect(in, NULL, &format, &e), 0);
 	assert_ptr_equal(format, &format_cab);
-	assert_int_equal(format_digest(format, in, "sha256", &file, &e), 0);
+	assert_int_equal(format_digest(format, in, &sha256, &file, &e), 0);
 	return file;
 }
 
@@ -342,7 +344,7 @@ damage(const uint8_t *p, size_t n, struct ht_error *e)
 
 	rc = format_detect(in, NULL, &format, e);
 	if (rc == 0)
-		rc = format_digest(format, in, "sha256", &file, e);
+		rc = format_digest(format, in, &sha256, &file, e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	assert_true((rc == 0) == (file != NULL));
 	format_file_free(file);

@@ -17,6 +17,8 @@
 #include "tests/cfb_image.h"
 #include "tests/signing.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 #define SIGNATURE "\5DigitalSignature"
 #define SIGNATURE_EX "\5MsiDigitalSignatureEx"
 
@@ -46,7 +48,9 @@ digest_input(struct input *in, const char *algorithm, struct format_file **file,
 	rc = format_detect(in, NULL, &format, e);
 	if (rc == 0) {
 		assert_ptr_equal(format, &format_msi);
-		rc = format_digest(format, in, algorithm, file, e);
+		rc = format_digest(format, in,
+		    &(struct format_options){ .algorithm = algorithm }, file,
+		    e);
 	}
 	return rc;
 }
@@ -419,7 +423,7 @@ test_every_truncation(void **state)
 
 		if (out.len < 8)
 			assert_int_equal(
-			    format_digest(&format_msi, in, "sha256", &file, &e),
+			    format_digest(&format_msi, in, &sha256, &file, &e),
 			    HT_ERR_DATA);
 		else
 			assert_int_equal(digest_input(in, "sha256", &file, &e),
@@ -633,7 +637,7 @@ test_mutations(void **state)
 		cfb_image_build(version, entries, ENTRIES, &image);
 		mutate(&image, &seed);
 		in = input_memory(image.data, image.len, &e);
-		rc = format_digest(&format_msi, in, "sha256", &file, &e);
+		rc = format_digest(&format_msi, in, &sha256, &file, &e);
 		assert_true(rc == 0 || rc == HT_ERR_DATA);
 		format_file_free(file);
 		input_free(in);

@@ -18,6 +18,8 @@
 #include "tests/pe_image.h"
 #include "tests/signing.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 static struct signing signing;
 
 static const struct pe_image images[] = {
@@ -125,7 +127,7 @@ digest_of(struct input *in)
 
 	assert_int_equal(format_detect(in, NULL, &format, &e), 0);
 	assert_string_equal(format->name, "pe");
-	assert_int_equal(format_digest(format, in, "sha256", &file, &e), 0);
+	assert_int_equal(format_digest(format, in, &sha256, &file, &e), 0);
 	return file;
 }
 
@@ -295,7 +297,7 @@ damage(const uint8_t *p, size_t n, struct ht_error *e)
 
 	rc = format_detect(in, NULL, &format, e);
 	if (rc == 0)
-		rc = format_digest(format, in, "sha256", &file, e);
+		rc = format_digest(format, in, &sha256, &file, e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	assert_true((rc == 0) == (file != NULL));
 	format_file_free(file);
@@ -607,7 +609,9 @@ test_names(void **state)
 	assert_null(format_find("elf"));
 	build(&images[0], &pe);
 	in = input_memory(pe.data, pe.len, &e);
-	assert_int_equal(format_digest(&format_pe, in, "sha1", &file, &e),
+	assert_int_equal(format_digest(&format_pe, in,
+	                     &(struct format_options){ .algorithm = "sha1" },
+	                     &file, &e),
 	    HT_ERR_USAGE);
 	assert_null(file);
 	input_free(in);

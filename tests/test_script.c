@@ -18,6 +18,8 @@
 #include "tests/mutate.h"
 #include "tests/signing.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 static struct signing signing;
 
 /* A literal and its length: there are NULs in UTF-16. */
@@ -89,7 +91,7 @@ digest_of(struct input *in, const char *name)
 	struct ht_error e;
 
 	assert_int_equal(format_detect(in, name, &format, &e), 0);
-	if (format_digest(format, in, "sha256", &file, &e) < 0)
+	if (format_digest(format, in, &sha256, &file, &e) < 0)
 		fail_msg("%s: %s", name, e.text);
 	return file;
 }
@@ -368,7 +370,7 @@ damage(const char *name, const void *p, size_t n, struct ht_error *e)
 
 	rc = format_detect(in, name, &format, e);
 	if (rc == 0)
-		rc = format_digest(format, in, "sha256", &file, e);
+		rc = format_digest(format, in, &sha256, &file, e);
 	assert_true((rc == 0) == (file != NULL));
 	format_file_free(file);
 	input_free(in);

@@ -7,6 +7,8 @@
 #include "authenticode/init.h"
 #include "tests/fuzz/format.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 /*
  * Putting a signature in must not change what is signed.
  */
@@ -23,7 +25,7 @@ check_plan(const struct format_file *file)
 		return;
 	in = input_plan(plan, NULL);
 	if (in == NULL ||
-	    format_digest(file->format, in, "sha256", &again, NULL) < 0 ||
+	    format_digest(file->format, in, &sha256, &again, NULL) < 0 ||
 	    !again->was_signed || again->size != output_size(plan) ||
 	    memcmp(again->digest.value, file->digest.value,
 	        file->digest.length) != 0 ||
@@ -52,7 +54,7 @@ fuzz_format(const uint8_t *p, size_t n, const char *name)
 	in = input_memory(p, n, &e);
 	if (in == NULL || format_detect(in, name, &format, &e) < 0)
 		goto out;
-	if (format_digest(format, in, "sha256", &file, &e) == 0) {
+	if (format_digest(format, in, &sha256, &file, &e) == 0) {
 		check_plan(file);
 		format_file_free(file);
 	}

@@ -11,6 +11,8 @@
 #include "authenticode/format.h"
 #include "authenticode/init.h"
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int
@@ -31,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (in == NULL || format_detect(in, NULL, &format, &e) < 0 ||
 	    format != &format_cat)
 		goto out;
-	if (format_digest(format, in, "sha256", &file, &e) == 0) {
+	if (format_digest(format, in, &sha256, &file, &e) == 0) {
 		/* What the shell sends, keyd takes, with the same digest. */
 		if (content_parse(CONTENT_CAT, file->content.data,
 		        file->content.len, "sha256", &digest, &e) < 0 ||

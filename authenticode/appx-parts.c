@@ -220,37 +220,26 @@ appx_hash_method(const void *p, size_t n, const char **algorithm,
 }
 
 /*
- * Whether the content types already have the signature's.
+ * Whether a tag is the Override for the signature.
  */
 static int
-find_type(struct xml *xml, bool *is_there, struct ht_error *e)
+is_type(const struct xml *xml, const struct xml_tag *tag, bool *is,
+    struct ht_error *e)
 {
 	struct buf name = BUF_INIT;
-	struct xml_tag tag;
 	bool found;
-	bool more;
-	int rc;
+	int rc = 0;
 
-	*is_there = false;
-	for (;;) {
-		rc = xml_next(xml, &tag, &more, e);
-		if (rc < 0 || !more)
-			break;
-		if (tag.depth == 0 &&
-		    (!cursor_is(tag.name, "Types") || tag.prefix.left > 0)) {
-			rc = ht_error_set(e, HT_ERR_DATA,
-			    "APPX: the root of %s is not Types", xml->part);
-			break;
-		}
-		if (tag.depth != 1 || !cursor_is(tag.name, "Override"))
-			continue;
-		buf_reset(&name);
-		rc = xml_attribute(xml, &tag, "PartName", &name, &found, e);
-		if (rc < 0)
-			break;
-		if (cursor_is(buf_cursor(&name), "/" APPX_SIGNATURE))
-			*is_there = true;
-	}
+	*is = false;
+	if (tag->depth == 0 &&
+	    (!cursor_is(tag->name, "Types") || tag->prefix.left > 0))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "APPX: the root of %s is not Types", xml->part);
+	if (tag->depth != 1 || !cursor_is(tag->name, "Override"))
+		return 0;
+	rc = xml_attribute(xml, tag, "PartName", &name, &found, e);
+	if (rc == 0)
+		*is = cursor_is(buf_cursor(&name), "/" APPX_SIGNATURE);
 	buf_free(&name);
 	return rc;
 }
@@ -260,14 +249,22 @@ appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
     struct ht_error *e)
 {
 	const uint8_t *bytes = p;
+	struct xml_tag tag;
 	struct xml xml;
 	bool is_there = false;
+	bool is;
+	bool more;
 	int rc;
 
 	*changed = false;
 	rc = xml_open(&xml, names[APPX_TYPES], p, n, e);
-	if (rc == 0)
-		rc = find_type(&xml, &is_there, e);
+	while (rc == 0) {
+		rc = xml_next(&xml, &tag, &more, e);
+		if (rc < 0 || !more)
+			break;
+		rc = is_type(&xml, &tag, &is, e);
+		is_there = is_there || is;
+	}
 	if (rc < 0 || is_there)
 		return rc;
 	if (xml.root_end == 0)
@@ -277,6 +274,42 @@ appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
 	buf_bytes(out, TYPE_OVERRIDE, strlen(TYPE_OVERRIDE));
 	buf_bytes(out, bytes + xml.root_end, n - xml.root_end);
 	*changed = true;
+	if (buf_failed(out) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+int
+appx_remove_type(const void *p, size_t n, struct buf *out, bool *changed,
+    struct ht_error *e)
+{
+	const uint8_t *bytes = p;
+	struct xml_tag tag;
+	struct xml xml;
+	size_t kept = 0;
+	size_t start;
+	size_t end;
+	bool is;
+	bool more;
+	int rc;
+
+	*changed = false;
+	rc = xml_open(&xml, names[APPX_TYPES], p, n, e);
+	while (rc == 0) {
+		rc = xml_next(&xml, &tag, &more, e);
+		if (rc < 0 || !more)
+			break;
+		rc = is_type(&xml, &tag, &is, e);
+		if (rc < 0 || !is)
+			continue;
+		rc = xml_skip(&xml, &tag, &start, &end, e);
+		buf_bytes(out, bytes + kept, start - kept);
+		kept = end;
+		*changed = true;
+	}
+	if (rc < 0 || !*changed)
+		return rc;
+	buf_bytes(out, bytes + kept, n - kept);
 	if (buf_failed(out) < 0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	return 0;

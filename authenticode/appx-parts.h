@@ -65,4 +65,10 @@ int appx_hash_method(const void *p, size_t n, const char **algorithm,
 int appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
     struct ht_error *e);
 
+/*
+ * The same without it: *changed is false if it was not there.
+ */
+int appx_remove_type(const void *p, size_t n, struct buf *out, bool *changed,
+    struct ht_error *e);
+
 #endif

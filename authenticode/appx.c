@@ -18,20 +18,15 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "authenticode/appx-layout.h"
 #include "authenticode/appx-parts.h"
 #include "authenticode/format.h"
 #include "authenticode/spc-asn1.h"
 
 #define BUNDLE "appxbundle"
 
-/* No list of content types is longer. */
-#define TYPES_MAX ((size_t)4 << 20)
-
 /* As much of the block map as is kept, to see its HashMethod. */
 #define HEAD_MAX ((size_t)64 << 10)
-
-/* Room for the signature's entry, beside itself. */
-#define ENTRY_ROOM 1024
 
 /* In front of the PKCS#7. */
 static const char p7x_magic[] = { 'P', 'K', 'C', 'X' };
@@ -39,11 +34,7 @@ static const char p7x_magic[] = { 'P', 'K', 'C', 'X' };
 /* What the digest leaves for the plan. */
 struct appx {
 	struct appx_parts parts;
-	struct buf types; /* the record that replaces the old one, or empty */
-	struct zip_entry new_types; /* what its header says */
-	struct buf directory;       /* without the signature */
-	uint64_t offset;            /* of that directory */
-	uint64_t entries;
+	struct appx_layout layout; /* without the signature, but its type */
 };
 
 static int
@@ -128,15 +119,16 @@ digest_records(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 {
 	const struct appx *appx = file->state;
 	const struct zip_entry *types = &appx->parts.part[APPX_TYPES];
+	const struct buf *record = &appx->layout.types;
 	uint64_t end = appx->parts.records_end;
 	int rc;
 
 	if ((rc = start(md, file, e)) < 0)
 		return rc;
-	if (appx->types.len == 0)
+	if (record->len == 0)
 		rc = digest_range(file->in, md, 0, end, e);
 	else if ((rc = digest_range(file->in, md, 0, types->offset, e)) == 0 &&
-	    (rc = update(md, appx->types.data, appx->types.len, e)) == 0)
+	    (rc = update(md, record->data, record->len, e)) == 0)
 		rc = digest_range(file->in, md, types->end, end, e);
 	return rc < 0 ? rc : finish(md, "AXPC", &file->digest, e);
 }
@@ -145,14 +137,15 @@ static int
 digest_directory(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 {
 	const struct appx *appx = file->state;
+	const struct appx_layout *layout = &appx->layout;
+	const struct buf *directory = &layout->directory;
 	struct buf end = BUF_INIT;
 	int rc;
 
 	if ((rc = start(md, file, e)) < 0 ||
-	    (rc = update(md, appx->directory.data, appx->directory.len, e)) <
-	        0 ||
-	    (rc = zip_put_end(&appx->parts.zip, appx->entries, appx->offset,
-	         appx->directory.len, &end, e)) < 0)
+	    (rc = update(md, directory->data, directory->len, e)) < 0 ||
+	    (rc = zip_put_end(&appx->parts.zip, layout->entries, layout->offset,
+	         directory->len, &end, e)) < 0)
 		goto out;
 	if (buf_failed(&end) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
@@ -226,14 +219,14 @@ static int
 digest_types(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 {
 	const struct appx *appx = file->state;
-	size_t skip = appx->types.len - (size_t)appx->new_types.size;
+	const struct buf *record = &appx->layout.types;
+	size_t skip = record->len - (size_t)appx->layout.new_types.size;
 	int rc;
 
-	if (appx->types.len == 0)
+	if (record->len == 0)
 		return digest_part(file, md, APPX_TYPES, "AXCT", e);
 	if ((rc = start(md, file, e)) < 0 ||
-	    (rc = update(md, appx->types.data + skip, appx->types.len - skip,
-	         e)) < 0)
+	    (rc = update(md, record->data + skip, record->len - skip, e)) < 0)
 		return rc;
 	return finish(md, "AXCT", &file->digest, e);
 }
@@ -259,102 +252,7 @@ out:
 	return rc;
 }
 
-/* --- the package without its signature --------------------------------- */
-
-/*
- * The record of the content types that takes the old one's place, stored, if
- * the signature's is not among them.
- */
-static int
-make_types(struct appx *appx, struct ht_error *e)
-{
-	struct zip_entry *entry = &appx->new_types;
-	struct buf old = BUF_INIT;
-	struct buf text = BUF_INIT;
-	bool changed = false;
-	int rc;
-
-	*entry = appx->parts.part[APPX_TYPES];
-	rc = appx_part_read(&appx->parts, APPX_TYPES, TYPES_MAX, &old, e);
-	if (rc == 0)
-		rc = appx_add_type(old.data, old.len, &text, &changed, e);
-	if (rc < 0 || !changed)
-		goto out;
-	entry->size = text.len;
-	entry->packed = text.len;
-	entry->crc = (uint32_t)crc32(0, text.data, (uInt)text.len);
-	zip_put_local(entry, &appx->types);
-	buf_bytes(&appx->types, text.data, text.len);
-	if (buf_failed(&appx->types) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-out:
-	buf_free(&old);
-	buf_free(&text);
-	return rc;
-}
-
-/*
- * A record of the directory with its offset moved.
- */
-static int
-put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
-    struct ht_error *e)
-{
-	struct cursor c = entry->central;
-	struct cursor before;
-
-	(void)cursor_bytes(&c, entry->offset_at, &before);
-	(void)cursor_skip(&c, entry->offset_size);
-	buf_bytes(out, before.p, before.left);
-	if (entry->offset_size == 4 && offset >= ZIP_SEE_64)
-		return ht_error_at(e, HT_ERR_DATA, entry->offset,
-		    "APPX: with its signature the package would need ZIP64");
-	buf_u32le(out, (uint32_t)offset);
-	if (entry->offset_size == 8)
-		buf_u32le(out, (uint32_t)(offset >> 32));
-	buf_bytes(out, c.p, c.left);
-	return 0;
-}
-
-static int
-make_directory(struct appx *appx, struct ht_error *e)
-{
-	const struct appx_parts *parts = &appx->parts;
-	const struct zip_entry *types = &parts->part[APPX_TYPES];
-	struct cursor rest = buf_cursor(&parts->zip.directory);
-	uint64_t grown = 0;
-	struct zip_entry entry;
-	int rc = 0;
-
-	if (appx->types.len > 0)
-		grown = appx->types.len - (types->end - types->offset);
-	appx->entries = parts->zip.entries;
-	appx->offset = parts->records_end + grown;
-	if (parts->has[APPX_P7X]) {
-		appx->entries--;
-		rest.left -= parts->part[APPX_P7X].central.left;
-	}
-	while (rc == 0 && rest.left > 0) {
-		rc = zip_central(&rest, &entry, e);
-		if (rc < 0)
-			break;
-		if (entry.offset == types->offset && appx->types.len > 0)
-			zip_put_central(&appx->new_types, &appx->directory);
-		else if (entry.offset > types->offset)
-			rc = put_moved(&appx->directory, &entry,
-			    entry.offset + grown, e);
-		else
-			buf_bytes(&appx->directory, entry.central.p,
-			    entry.central.left);
-	}
-	if (rc == 0 && buf_failed(&appx->directory) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	if (rc == 0 && !parts->has[APPX_P7X] &&
-	    !zip_has_room(&parts->zip, appx->offset + PKCS7_MAX + ENTRY_ROOM))
-		rc = ht_error_set(e, HT_ERR_DATA,
-		    "APPX: with its signature the package would need ZIP64");
-	return rc;
-}
+/* --- the hooks ---------------------------------------------------------- */
 
 static int
 appx_digest(struct format_file *file, struct ht_error *e)
@@ -367,8 +265,7 @@ appx_digest(struct format_file *file, struct ht_error *e)
 	file->state = appx;
 	if ((rc = appx_parts_open(&appx->parts, file->in, e)) < 0 ||
 	    (rc = appx_publisher(&appx->parts, &file->publisher, e)) < 0 ||
-	    (rc = make_types(appx, e)) < 0 ||
-	    (rc = make_directory(appx, e)) < 0 ||
+	    (rc = appx_layout_make(&appx->parts, true, &appx->layout, e)) < 0 ||
 	    (rc = digest_all(file, e)) < 0)
 		return rc;
 	if (appx->parts.is_bundle)
@@ -386,57 +283,44 @@ appx_clear(struct format_file *file)
 	if (appx == NULL)
 		return;
 	appx_parts_close(&appx->parts);
-	buf_free(&appx->types);
-	buf_free(&appx->directory);
+	appx_layout_clear(&appx->layout);
 	free(appx);
 	file->state = NULL;
 }
 
-/* --- the package with it ----------------------------------------------- */
+/* --- the package with a signature, and without --------------------------- */
 
 /*
  * Records, signature, directory, its entry there, and the end.
  */
 static int
-append_all(struct output *plan, const struct appx *appx, const struct buf *p7x,
-    const struct buf *tail, struct ht_error *e)
+append_signed(struct output *plan, const struct appx *appx,
+    const struct buf *p7x, const struct buf *tail, struct ht_error *e)
 {
-	const struct zip_entry *types = &appx->parts.part[APPX_TYPES];
-	uint64_t end = appx->parts.records_end;
-	uint64_t from = 0;
+	const struct appx_layout *layout = &appx->layout;
 	int rc;
 
-	if (appx->types.len > 0) {
-		if ((rc = output_range(plan, 0, types->offset, e)) < 0 ||
-		    (rc = output_literal(plan, appx->types.data,
-		         appx->types.len, e)) < 0)
-			return rc;
-		from = types->end;
-	}
-	if ((rc = output_range(plan, from, end - from, e)) < 0 ||
+	if ((rc = appx_layout_records(layout, &appx->parts, plan, e)) < 0 ||
 	    (rc = output_literal(plan, p7x->data, p7x->len, e)) < 0 ||
-	    (rc = output_literal(plan, appx->directory.data,
-	         appx->directory.len, e)) < 0)
+	    (rc = output_literal(plan, layout->directory.data,
+	         layout->directory.len, e)) < 0)
 		return rc;
 	return output_literal(plan, tail->data, tail->len, e);
 }
 
 static int
-appx_plan(const struct format_file *file, const void *p7, size_t n,
+plan_signed(const struct appx *appx, const void *p7, size_t n,
     struct output *plan, struct ht_error *e)
 {
-	const struct appx *appx = file->state;
+	const struct appx_layout *layout = &appx->layout;
 	struct zip_entry entry = appx->parts.part[APPX_TYPES];
 	struct buf p7x = BUF_INIT;
 	struct buf tail = BUF_INIT;
 	int rc;
 
-	if (n > PKCS7_MAX)
-		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_MAX);
 	entry.name = cursor_over(APPX_SIGNATURE, strlen(APPX_SIGNATURE));
 	entry.flags = 0;
-	entry.offset = appx->offset;
+	entry.offset = layout->offset;
 	entry.size = sizeof(p7x_magic) + n;
 	entry.crc = (uint32_t)crc32(0, (const uint8_t *)p7x_magic,
 	    (uInt)sizeof(p7x_magic));
@@ -445,15 +329,57 @@ appx_plan(const struct format_file *file, const void *p7, size_t n,
 	buf_bytes(&p7x, p7x_magic, sizeof(p7x_magic));
 	buf_bytes(&p7x, p7, n);
 	zip_put_central(&entry, &tail);
-	rc = zip_put_end(&appx->parts.zip, appx->entries + 1,
-	    appx->offset + p7x.len, appx->directory.len + tail.len, &tail, e);
+	rc = zip_put_end(&appx->parts.zip, layout->entries + 1,
+	    layout->offset + p7x.len, layout->directory.len + tail.len, &tail,
+	    e);
 	if (rc == 0 && (buf_failed(&p7x) < 0 || buf_failed(&tail) < 0))
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if (rc == 0)
-		rc = append_all(plan, appx, &p7x, &tail, e);
+		rc = append_signed(plan, appx, &p7x, &tail, e);
 	buf_free(&p7x);
 	buf_free(&tail);
 	return rc;
+}
+
+/*
+ * Records, directory, and the end.
+ */
+static int
+plan_unsigned(const struct appx *appx, struct output *plan, struct ht_error *e)
+{
+	struct appx_layout layout;
+	struct buf tail = BUF_INIT;
+	int rc;
+
+	if ((rc = appx_layout_make(&appx->parts, false, &layout, e)) < 0 ||
+	    (rc = zip_put_end(&appx->parts.zip, layout.entries, layout.offset,
+	         layout.directory.len, &tail, e)) < 0)
+		goto out;
+	if (buf_failed(&tail) < 0) {
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		goto out;
+	}
+	if ((rc = appx_layout_records(&layout, &appx->parts, plan, e)) < 0 ||
+	    (rc = output_literal(plan, layout.directory.data,
+	         layout.directory.len, e)) < 0)
+		goto out;
+	rc = output_literal(plan, tail.data, tail.len, e);
+out:
+	appx_layout_clear(&layout);
+	buf_free(&tail);
+	return rc;
+}
+
+static int
+appx_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output *plan, struct ht_error *e)
+{
+	if (p7 == NULL)
+		return plan_unsigned(file->state, plan, e);
+	if (n > PKCS7_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_MAX);
+	return plan_signed(file->state, p7, n, plan, e);
 }
 
 static int

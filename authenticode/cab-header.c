@@ -270,26 +270,42 @@ read_folders(struct front *f, struct cursor *c, struct ht_error *e)
 	return 0;
 }
 
-/* --- the front of the signed file --------------------------------------- */
+/* --- the front of another file --------------------------------------------- */
 
-static void
-put_area(struct cab_header *h, const struct front *f, size_t size)
+/* The reserved area of CFHEADER as it will be. */
+struct area {
+	bool present;    /* with the sizes in front of it */
+	size_t size;     /* cbCFHeader */
+	uint16_t second; /* length of the second structure */
+};
+
+static size_t
+area_length(bool present, size_t size)
 {
-	size_t used = RESERVE_LENGTHS + f->first.left + SIGNATURE_ENTRY;
-
-	buf_u16le(&h->front, (uint16_t)size);
-	buf_u8(&h->front, f->folder_reserve);
-	buf_u8(&h->front, f->data_reserve);
-	buf_u16le(&h->front, (uint16_t)f->first.left);
-	buf_u16le(&h->front, SIGNATURE_ENTRY);
-	buf_bytes(&h->front, f->first.p, f->first.left);
-	h->entry = h->front.len;
-	buf_zeros(&h->front, SIGNATURE_ENTRY + size - used);
-	h->names = h->front.len;
+	return present ? RESERVE_SIZES + size : 0;
 }
 
 static void
-put_folders(struct cab_header *h, const struct front *f, uint32_t growth)
+put_area(struct buf *out, const struct front *f, const struct area *area)
+{
+	size_t end = out->len + area_length(area->present, area->size);
+
+	if (!area->present)
+		return;
+	buf_u16le(out, (uint16_t)area->size);
+	buf_u8(out, f->folder_reserve);
+	buf_u8(out, f->data_reserve);
+	if (f->first.left > 0 || area->second > 0) {
+		buf_u16le(out, (uint16_t)f->first.left);
+		buf_u16le(out, area->second);
+		buf_bytes(out, f->first.p, f->first.left);
+	}
+	if (buf_failed(out) == 0)
+		buf_zeros(out, end - out->len);
+}
+
+static void
+put_folders(struct buf *out, const struct front *f, size_t old, size_t now)
 {
 	size_t rest = CFFOLDER - 4 + (size_t)f->folder_reserve;
 	struct cursor left = f->folders;
@@ -298,46 +314,80 @@ put_folders(struct cab_header *h, const struct front *f, uint32_t growth)
 
 	while (cursor_u32le(&left, &start) == 0 &&
 	    cursor_bytes(&left, rest, &more) == 0) {
-		buf_u32le(&h->front, start + growth);
-		buf_bytes(&h->front, more.p, more.left);
+		/* An empty folder's may be anything. */
+		if (start + now >= old)
+			start = (uint32_t)(start + now - old);
+		buf_u32le(out, start);
+		buf_bytes(out, more.p, more.left);
 	}
 }
 
 /*
- * Everything moves by what the reserved area grows.
+ * Everything moves by what the reserved area grows or shrinks.
  */
 static int
-make_front(struct cab_header *h, const struct front *f, struct ht_error *e)
+put_front(struct buf *out, const struct front *f, const struct area *area,
+    struct ht_error *e)
 {
-	size_t size = RESERVE_LENGTHS + f->first.left + SIGNATURE_ENTRY;
-	size_t old = 0;
-	uint32_t growth;
+	size_t old =
+	    area_length((f->flags & FLAG_RESERVE) != 0, f->header_reserve);
+	size_t now = area_length(area->present, area->size);
+	uint16_t flags = f->flags & (uint16_t)~FLAG_RESERVE;
 
-	if (size < f->header_reserve)
-		size = f->header_reserve;
-	if (size > RESERVE_MAX)
+	if (area->present)
+		flags |= FLAG_RESERVE;
+	buf_bytes(out, f->all.p, CAB_COUNTED);
+	buf_u32le(out, (uint32_t)(f->cabinet + now - old));
+	buf_bytes(out, f->all.p + 12, 4);
+	buf_u32le(out, (uint32_t)(f->files + now - old));
+	buf_bytes(out, f->all.p + 20, 10);
+	buf_u16le(out, flags);
+	buf_bytes(out, f->all.p + 32, 4);
+	put_area(out, f, area);
+	buf_bytes(out, f->names.p, f->names.left);
+	put_folders(out, f, old, now);
+	if (buf_failed(out) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+static int
+make_signed(struct cab_header *h, const struct front *f, struct ht_error *e)
+{
+	struct area area = { .present = true, .second = SIGNATURE_ENTRY };
+	size_t old =
+	    area_length((f->flags & FLAG_RESERVE) != 0, f->header_reserve);
+
+	area.size = RESERVE_LENGTHS + f->first.left + SIGNATURE_ENTRY;
+	if (area.size < f->header_reserve)
+		area.size = f->header_reserve;
+	if (area.size > RESERVE_MAX)
 		return ht_error_at(e, HT_ERR_DATA, CAB_RESERVE,
 		    "abReserve has no room left for a signature");
-	if ((f->flags & FLAG_RESERVE) != 0)
-		old = RESERVE_SIZES + (size_t)f->header_reserve;
-	growth = (uint32_t)(RESERVE_SIZES + size - old);
-	if (f->cabinet > UINT32_MAX - growth)
+	if (f->cabinet - (uint64_t)old + area_length(true, area.size) >
+	    UINT32_MAX)
 		return ht_error_at(e, HT_ERR_DATA, CAB_COUNTED,
 		    "with its signature the cabinet would be larger than 4 "
 		    "GiB");
-	buf_bytes(&h->front, f->all.p, CAB_COUNTED);
-	buf_u32le(&h->front, f->cabinet + growth);
-	buf_bytes(&h->front, f->all.p + 12, 4);
-	buf_u32le(&h->front, f->files + growth);
-	buf_bytes(&h->front, f->all.p + 20, 10);
-	buf_u16le(&h->front, f->flags | FLAG_RESERVE);
-	buf_bytes(&h->front, f->all.p + 32, 4);
-	put_area(h, f, size);
-	buf_bytes(&h->front, f->names.p, f->names.left);
-	put_folders(h, f, growth);
-	if (buf_failed(&h->front) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	return 0;
+	h->entry = CAB_FIRST + f->first.left;
+	h->names = CAB_RESERVE + area_length(true, area.size);
+	return put_front(&h->front, f, &area, e);
+}
+
+/*
+ * An area that has room for a signature and nothing else is a signer's.
+ */
+static int
+make_unsigned(struct cab_header *h, const struct front *f, struct ht_error *e)
+{
+	struct area area = { .present = true, .size = f->header_reserve };
+
+	if (f->first.left == 0 &&
+	    area.size == RESERVE_LENGTHS + SIGNATURE_ENTRY) {
+		area.size = 0;
+		area.present = f->folder_reserve > 0 || f->data_reserve > 0;
+	}
+	return put_front(&h->unsigned_front, f, &area, e);
 }
 
 int
@@ -360,7 +410,8 @@ cab_header_read(struct input *in, struct cab_header *header, struct ht_error *e)
 	    (rc = read_reserve(&f, &c, e)) < 0 ||
 	    (rc = read_names(&f, &c, e)) < 0 ||
 	    (rc = read_folders(&f, &c, e)) < 0 ||
-	    (rc = make_front(header, &f, e)) < 0) {
+	    (rc = make_signed(header, &f, e)) < 0 ||
+	    (f.signature_size > 0 && (rc = make_unsigned(header, &f, e)) < 0)) {
 		cab_header_clear(header);
 		return rc;
 	}
@@ -374,5 +425,6 @@ void
 cab_header_clear(struct cab_header *header)
 {
 	buf_free(&header->front);
+	buf_free(&header->unsigned_front);
 	memset(header, 0, sizeof(*header));
 }

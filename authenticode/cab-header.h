@@ -1,6 +1,6 @@
 /*
- * The front of a cabinet, CFHEADER and the CFFOLDERs, as it is and as it will
- * be when signed; inside authenticode/ only.  Microsoft Cabinet File Format
+ * The front of a cabinet, CFHEADER and the CFFOLDERs, as it is, and as it will
+ * be when signed, or when it is no longer; inside authenticode/ only.  Microsoft Cabinet File Format
  * ("MS-CAB" in errors).
  *
  * A signature needs a place in the reserved area of CFHEADER, of which Windows
@@ -31,14 +31,16 @@
 #define CAB_FIRST 44
 
 struct cab_header {
-	struct buf front;        /* CFHEADER and the CFFOLDERs of the signed
+	struct buf front;          /* CFHEADER and the CFFOLDERs of the signed
 	                            file, with zeros for offset and length of
 	                            the signature */
-	size_t entry;            /* where in front those two go */
-	size_t names;            /* where in front the reserved area ends */
-	uint64_t length;         /* of the same part of the input */
-	uint64_t cabinet;        /* cbCabinet of the input */
-	uint64_t signature_size; /* padded; 0 if the input is not signed */
+	size_t entry;              /* where in front those two go */
+	size_t names;              /* where in front the reserved area ends */
+	struct buf unsigned_front; /* the same of the file without its
+	                              signature; empty if it has none */
+	uint64_t length;           /* of the same part of the input */
+	uint64_t cabinet;          /* cbCabinet of the input */
+	uint64_t signature_size;   /* padded; 0 if the input is not signed */
 };
 
 /*

@@ -156,6 +156,19 @@ append_all(struct output *plan, const struct cab_header *h,
 }
 
 static int
+append_unsigned(struct output *plan, const struct cab_header *h,
+    struct ht_error *e)
+{
+	const struct buf *front = &h->unsigned_front;
+	int rc;
+
+	rc = output_literal(plan, front->data, front->len, e);
+	if (rc < 0)
+		return rc;
+	return output_range(plan, h->length, h->cabinet - h->length, e);
+}
+
+static int
 cab_plan(const struct format_file *file, const void *p7, size_t n,
     struct output *plan, struct ht_error *e)
 {
@@ -165,6 +178,8 @@ cab_plan(const struct format_file *file, const void *p7, size_t n,
 	struct buf tail = BUF_INIT;
 	int rc;
 
+	if (p7 == NULL)
+		return append_unsigned(plan, h, e);
 	if (n > PKCS7_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_MAX);

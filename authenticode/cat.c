@@ -93,8 +93,16 @@ static int
 cat_plan(const struct format_file *file, const void *p7, size_t n,
     struct output *plan, struct ht_error *e)
 {
-	(void)file;
-	return output_literal(plan, p7, n, e);
+	struct buf bare = BUF_INIT;
+	int rc;
+
+	if (p7 != NULL)
+		return output_literal(plan, p7, n, e);
+	rc = ctl_wrap(file->content.data, file->content.len, &bare, e);
+	if (rc == 0)
+		rc = output_literal(plan, bare.data, bare.len, e);
+	buf_free(&bare);
+	return rc;
 }
 
 static int

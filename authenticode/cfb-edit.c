@@ -42,11 +42,8 @@ cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p, size_t n,
 
 /* --- sectors ------------------------------------------------------------- */
 
-/*
- * Set an entry of the FAT or mini FAT, and remember in which of its sectors.
- */
-static int
-set_next(struct cfb_edit *edit, bool mini, uint32_t one, uint32_t next,
+int
+cfb_set_next(struct cfb_edit *edit, bool mini, uint32_t one, uint32_t next,
     struct ht_error *e)
 {
 	struct cfb_list *table = mini ? &edit->mini_fat : &edit->fat;
@@ -74,7 +71,7 @@ append_sector(struct cfb_edit *edit, uint32_t mark, uint32_t *sector,
 		    "with its signature the file would be larger than 2 GiB");
 	rc = cfb_list_push(&edit->fat, mark, e);
 	if (rc == 0)
-		rc = set_next(edit, false, *sector, mark, e);
+		rc = cfb_set_next(edit, false, *sector, mark, e);
 	return rc;
 }
 
@@ -114,7 +111,7 @@ take_sector(struct cfb_edit *edit, uint32_t *sector, struct ht_error *e)
 		edit->search++;
 	*sector = (uint32_t)edit->search;
 	if (edit->search < edit->fat.n)
-		return set_next(edit, false, *sector, CFB_ENDOFCHAIN, e);
+		return cfb_set_next(edit, false, *sector, CFB_ENDOFCHAIN, e);
 	if (edit->fat.n == edit->fat_sectors.n * edit->each) {
 		rc = grow_fat(edit, e);
 		if (rc < 0)
@@ -134,7 +131,8 @@ extend(struct cfb_edit *edit, struct cfb_list *chain, struct ht_error *e)
 
 	rc = take_sector(edit, &sector, e);
 	if (rc == 0 && chain->n > 0)
-		rc = set_next(edit, false, chain->v[chain->n - 1], sector, e);
+		rc = cfb_set_next(edit, false, chain->v[chain->n - 1], sector,
+		    e);
 	if (rc == 0)
 		rc = cfb_list_push(chain, sector, e);
 	return rc;
@@ -142,8 +140,8 @@ extend(struct cfb_edit *edit, struct cfb_list *chain, struct ht_error *e)
 
 /* --- the directory ------------------------------------------------------- */
 
-static int
-change_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
+int
+cfb_change_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 {
 	size_t i;
 
@@ -171,7 +169,7 @@ grow_directory(struct cfb_edit *edit, struct ht_error *e)
 	memset(&grown[edit->entry_count], 0, each * sizeof(*grown));
 	rc = extend(edit, &edit->directory, e);
 	for (i = 0; rc == 0 && i < each; i++)
-		rc = change_entry(edit, edit->entry_count++, e);
+		rc = cfb_change_entry(edit, edit->entry_count++, e);
 	return rc;
 }
 
@@ -193,7 +191,7 @@ insert_leaf(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 			link = &edit->entry[parent].right;
 	}
 	*link = number;
-	return change_entry(edit, parent, e);
+	return cfb_change_entry(edit, parent, e);
 }
 
 static int
@@ -240,7 +238,7 @@ take_mini(struct cfb_edit *edit, uint32_t *one, struct ht_error *e)
 		edit->mini_search++;
 	*one = (uint32_t)edit->mini_search;
 	if (*one < edit->mini_fat.n)
-		return set_next(edit, true, *one, CFB_ENDOFCHAIN, e);
+		return cfb_set_next(edit, true, *one, CFB_ENDOFCHAIN, e);
 	if (*one == edit->mini_stream.n << shift)
 		rc = extend(edit, &edit->mini_stream, e);
 	if (rc == 0 && *one == edit->mini_fat_sectors.n * edit->each)
@@ -248,31 +246,39 @@ take_mini(struct cfb_edit *edit, uint32_t *one, struct ht_error *e)
 	if (rc == 0)
 		rc = cfb_list_push(&edit->mini_fat, CFB_ENDOFCHAIN, e);
 	if (rc == 0)
-		rc = set_next(edit, true, *one, CFB_ENDOFCHAIN, e);
+		rc = cfb_set_next(edit, true, *one, CFB_ENDOFCHAIN, e);
 	if (rc < 0)
 		return rc;
 	edit->entry[0].start = edit->mini_stream.v[0];
 	edit->entry[0].size += CFB_MINI;
-	return change_entry(edit, 0, e);
+	return cfb_change_entry(edit, 0, e);
 }
 
-/*
- * Give back the sectors of a stream.
- */
-static int
-drop_content(struct cfb_edit *edit, struct cfb_entry *entry, struct ht_error *e)
+int
+cfb_drop_sector(struct cfb_edit *edit, bool mini, uint32_t one,
+    struct ht_error *e)
+{
+	int rc;
+
+	rc = cfb_set_next(edit, mini, one, CFB_FREESECT, e);
+	if (rc == 0)
+		rc = cfb_list_push(mini ? &edit->mini_freed : &edit->freed, one,
+		    e);
+	return rc;
+}
+
+int
+cfb_drop_content(struct cfb_edit *edit, struct cfb_entry *entry,
+    struct ht_error *e)
 {
 	bool mini = entry->size < CFB_CUTOFF;
-	struct cfb_list *freed = mini ? &edit->mini_freed : &edit->freed;
 	uint32_t one = entry->size == 0 ? CFB_ENDOFCHAIN : entry->start;
 	uint32_t next;
 	int rc = 0;
 
 	for (; rc == 0 && one != CFB_ENDOFCHAIN; one = next) {
 		next = mini ? edit->mini_fat.v[one] : edit->fat.v[one];
-		rc = set_next(edit, mini, one, CFB_FREESECT, e);
-		if (rc == 0)
-			rc = cfb_list_push(freed, one, e);
+		rc = cfb_drop_sector(edit, mini, one, e);
 	}
 	edit->search = 0;
 	edit->mini_search = 0;
@@ -303,7 +309,7 @@ put_content(struct cfb_edit *edit, struct cfb_entry *entry, const uint8_t *p,
 			return rc;
 		if (last == CFB_ENDOFCHAIN)
 			entry->start = one;
-		else if ((rc = set_next(edit, mini, last, one, e)) < 0)
+		else if ((rc = cfb_set_next(edit, mini, last, one, e)) < 0)
 			return rc;
 		at = mini ? cfb_mini_at(edit->cfb, &edit->mini_stream, one)
 		          : cfb_sector_at(edit->cfb, one);
@@ -328,12 +334,12 @@ cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
 		    "a storage has the name of the signature");
 	if (found != NULL) {
 		number = (uint32_t)(found - edit->cfb->entries);
-		rc = drop_content(edit, &edit->entry[number], e);
+		rc = cfb_drop_content(edit, &edit->entry[number], e);
 	} else {
 		rc = new_entry(edit, name, name_size, &number, e);
 	}
 	if (rc == 0)
-		rc = change_entry(edit, number, e);
+		rc = cfb_change_entry(edit, number, e);
 	if (rc == 0)
 		rc = put_content(edit, &edit->entry[number], p, n, e);
 	return rc;

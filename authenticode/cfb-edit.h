@@ -5,7 +5,9 @@
  * at the end of the file; FAT, mini FAT, DIFAT, directory and mini stream grow
  * as they need to.  A new directory entry becomes a black leaf of its tree: the
  * tree's rules ([MS-CFB] 2.6.4) ask no more.  Sectors that are no longer used
- * become zeros, or go, at the end of the file.
+ * become zeros, or go, at the end of the file.  Once a stream was removed the
+ * directory, the mini stream and the tables give back the ends that nothing
+ * uses any more, too.
  */
 
 #ifndef AUTHENTICODE_CFB_EDIT_H
@@ -32,6 +34,13 @@ void cfb_edit_free(struct cfb_edit *edit);
  */
 int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
     const void *p, size_t n, struct ht_error *e);
+
+/*
+ * Remove the root's stream of that name, if there is one.  Not in one go with
+ * cfb_edit_put.  HT_ERR_DATA if it is a storage, or HT_ERR_INTERNAL.
+ */
+int cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
+    struct ht_error *e);
 
 /*
  * Append the changed file to plan, which is over cfb->in.  The last call before

@@ -30,7 +30,7 @@ put_table(struct cfb_edit *edit, bool mini, struct ht_error *e)
 	for (i = 0; rc == 0 && i < changed->n; i++) {
 		size_t place = changed->v[i];
 
-		if (done[place])
+		if (place >= sectors->n || done[place])
 			continue;
 		done[place] = true;
 		rc = cfb_start_piece(edit,
@@ -154,6 +154,7 @@ put_zeros(struct cfb_edit *edit, struct ht_error *e)
 	size_t sector = (size_t)1 << edit->shift;
 	uint64_t capacity = (uint64_t)edit->mini_stream.n << edit->shift;
 	uint64_t mini_size = (uint64_t)edit->mini_fat.n << CFB_MINI_SHIFT;
+	uint64_t in_stream = capacity >> CFB_MINI_SHIFT;
 	uint32_t one;
 	size_t i;
 	int rc = 0;
@@ -166,7 +167,7 @@ put_zeros(struct cfb_edit *edit, struct ht_error *e)
 	}
 	for (i = 0; rc == 0 && i < edit->mini_freed.n; i++) {
 		one = edit->mini_freed.v[i];
-		if (edit->mini_fat.v[one] == CFB_FREESECT)
+		if (one < in_stream && edit->mini_fat.v[one] == CFB_FREESECT)
 			rc = cfb_put_piece(edit,
 			    cfb_mini_at(cfb, &edit->mini_stream, one), NULL, 0,
 			    CFB_MINI, e);
@@ -223,14 +224,18 @@ cfb_edit_plan(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
 	size_t i;
 	int rc;
 
+	if (edit->removed && (rc = cfb_edit_shrink(edit, e)) < 0)
+		return rc;
 	drop_end(edit);
 	if ((rc = put_zeros(edit, e)) < 0 ||
 	    (rc = put_table(edit, false, e)) < 0 ||
 	    (rc = put_table(edit, true, e)) < 0 ||
 	    (rc = put_difat(edit, e)) < 0 || (rc = put_header(edit, e)) < 0)
 		return rc;
-	for (i = 0; rc == 0 && i < edit->entries.n; i++)
-		rc = put_entry(edit, edit->entries.v[i], e);
+	for (i = 0; rc == 0 && i < edit->entries.n; i++) {
+		if (edit->entries.v[i] < edit->entry_count)
+			rc = put_entry(edit, edit->entries.v[i], e);
+	}
 	if (rc == 0)
 		rc = append_pieces(edit, plan, e);
 	return rc;

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 
 #include <limits.h>
 #include <string.h>
@@ -54,8 +55,56 @@ ASN1_ITEM_TEMPLATE(ATTRIBUTES_AS_THEY_ARE) =
 static_ASN1_ITEM_TEMPLATE_END(ATTRIBUTES_AS_THEY_ARE)
     /* clang-format on */
 
-    static int digest_of(const void *p, size_t n, const char *algorithm,
-        struct spc_digest *digest, struct ht_error *e)
+    int signed_data_set_content(SIGNED_DATA *data, const char *type,
+        const void *content, size_t n)
+{
+	CONTENT_INFO *info = data->content;
+	ASN1_STRING *octets = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
+
+	ASN1_OBJECT_free(info->type);
+	info->type = OBJ_txt2obj(type, 1);
+	info->content = ASN1_TYPE_new();
+	if (octets == NULL || info->type == NULL || info->content == NULL ||
+	    ASN1_STRING_set(octets, content, (int)n) != 1) {
+		ASN1_STRING_free(octets);
+		return -1;
+	}
+	ASN1_TYPE_set(info->content, V_ASN1_SEQUENCE, octets);
+	return 0;
+}
+
+int
+signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e)
+{
+	CONTENT_INFO *info = CONTENT_INFO_new();
+	unsigned char *encoded = NULL;
+	int rc = HT_ERR_INTERNAL;
+	int n;
+
+	if (info == NULL)
+		goto out;
+	ASN1_OBJECT_free(info->type);
+	info->type = OBJ_nid2obj(NID_pkcs7_signed);
+	info->content = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
+	    data, NULL);
+	if (info->content == NULL)
+		goto out;
+	n = i2d_CONTENT_INFO(info, &encoded);
+	if (n <= 0)
+		goto out;
+	buf_bytes(der, encoded, (size_t)n);
+	rc = buf_failed(der);
+out:
+	if (rc < 0)
+		(void)spc_crypto_error(e, rc, "cannot encode the SignedData");
+	OPENSSL_free(encoded);
+	CONTENT_INFO_free(info);
+	return rc;
+}
+
+static int
+digest_of(const void *p, size_t n, const char *algorithm,
+    struct spc_digest *digest, struct ht_error *e)
 {
 	if (EVP_Digest(p, n, digest->value, NULL, spc_md(algorithm), NULL) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "authenticode/spc.h"
+#include "lib/buf.h"
 #include "lib/error.h"
 
 /* RFC 2315 section 7; also the EncapsulatedContentInfo inside SignedData. */
@@ -54,6 +55,18 @@ DECLARE_ASN1_FUNCTIONS(CONTENT_INFO)
 DECLARE_ASN1_FUNCTIONS(ISSUER_AND_SERIAL)
 DECLARE_ASN1_FUNCTIONS(SIGNER_INFO)
 DECLARE_ASN1_FUNCTIONS(SIGNED_DATA)
+
+/*
+ * Set the content, n bytes of DER that are a SEQUENCE, and its type, in dotted
+ * form.  0, or -1 without memory.
+ */
+int signed_data_set_content(SIGNED_DATA *data, const char *type,
+    const void *content, size_t n);
+
+/*
+ * Append the DER of the ContentInfo with this SignedData.  HT_ERR_INTERNAL.
+ */
+int signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e);
 
 /*
  * The digest over the SET OF attributes (RFC 2315 9.3: with the tag of SET OF,

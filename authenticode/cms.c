@@ -79,24 +79,6 @@ add_digest_algorithm(SIGNED_DATA *data, int nid)
 }
 
 static int
-set_content(CONTENT_INFO *info, const char *type, const void *content,
-    size_t n)
-{
-	ASN1_STRING *octets = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
-
-	ASN1_OBJECT_free(info->type);
-	info->type = OBJ_txt2obj(type, 1);
-	info->content = ASN1_TYPE_new();
-	if (octets == NULL || info->type == NULL || info->content == NULL ||
-	    ASN1_STRING_set(octets, content, (int)n) != 1) {
-		ASN1_STRING_free(octets);
-		return -1;
-	}
-	ASN1_TYPE_set(info->content, V_ASN1_SEQUENCE, octets);
-	return 0;
-}
-
-static int
 set_signer(SIGNER_INFO *info, const struct chain *chain, int digest_nid)
 {
 	X509 *certificate = sk_X509_value(chain_certificates(chain), 0);
@@ -139,7 +121,7 @@ build(struct cms_signer *s, const struct chain *chain, const char *type,
 	}
 	if (ASN1_INTEGER_set(s->data->version, 1) != 1 ||
 	    add_digest_algorithm(s->data, nid) < 0 ||
-	    set_content(s->data->content, type, content, n) < 0 ||
+	    signed_data_set_content(s->data, type, content, n) < 0 ||
 	    add_certificates(s->data, chain) < 0 ||
 	    set_signer(s->info, chain, nid) < 0 ||
 	    cms_attributes_add(s->info, options, type, digest) < 0)
@@ -273,31 +255,8 @@ int
 cms_signer_finish(const struct cms_signer *signer, struct buf *der,
     struct ht_error *e)
 {
-	CONTENT_INFO *info = NULL;
-	unsigned char *encoded = NULL;
-	int rc = HT_ERR_INTERNAL;
-	int n;
-
 	if (!signer->is_signed)
-		return ht_error_set(e, rc, "there is no signature yet");
-	info = CONTENT_INFO_new();
-	if (info == NULL)
-		goto out;
-	ASN1_OBJECT_free(info->type);
-	info->type = OBJ_nid2obj(NID_pkcs7_signed);
-	info->content = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
-	    signer->data, NULL);
-	if (info->content == NULL)
-		goto out;
-	n = i2d_CONTENT_INFO(info, &encoded);
-	if (n <= 0)
-		goto out;
-	buf_bytes(der, encoded, (size_t)n);
-	rc = buf_failed(der);
-out:
-	if (rc < 0)
-		(void)spc_crypto_error(e, rc, "cannot encode the SignedData");
-	OPENSSL_free(encoded);
-	CONTENT_INFO_free(info);
-	return rc;
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "there is no signature yet");
+	return signed_data_encode(signer->data, der, e);
 }

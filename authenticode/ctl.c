@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "authenticode/cms-asn1.h"
 #include "authenticode/ctl.h"
 #include "authenticode/spc-asn1.h"
 
@@ -114,5 +115,21 @@ ctl_parse(const void *der, size_t n, struct ht_error *e)
 	if (rc == 0)
 		rc = check_encoding(list, der, n, e);
 	TRUST_LIST_free(list);
+	return rc;
+}
+
+int
+ctl_wrap(const void *der, size_t n, struct buf *out, struct ht_error *e)
+{
+	SIGNED_DATA *data = SIGNED_DATA_new();
+	int rc;
+
+	if (data == NULL || ASN1_INTEGER_set(data->version, 1) != 1 ||
+	    signed_data_set_content(data, OID_CTL, der, n) < 0)
+		rc = spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot make the SignedData");
+	else
+		rc = signed_data_encode(data, out, e);
+	SIGNED_DATA_free(data);
 	return rc;
 }

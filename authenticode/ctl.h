@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "lib/buf.h"
 #include "lib/error.h"
 
 /* The longest DER that ctl_parse looks at. */
@@ -24,5 +25,11 @@
  * memory.
  */
 int ctl_parse(const void *der, size_t n, struct ht_error *e);
+
+/*
+ * Append the DER of a catalog that nobody signed: SignedData (RFC 2315 9.1)
+ * over the n bytes of CTL, and nothing else in it.  HT_ERR_INTERNAL.
+ */
+int ctl_wrap(const void *der, size_t n, struct buf *out, struct ht_error *e);
 
 #endif

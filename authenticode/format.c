@@ -119,6 +119,8 @@ format_plan(const struct format_file *file, const void *p7, size_t n,
 	int rc;
 
 	*plan = NULL;
+	if (p7 == NULL && !file->was_signed)
+		return ht_error_set(e, HT_ERR_DATA, "the file is not signed");
 	made = output_new(file->in, e);
 	if (made == NULL)
 		return HT_ERR_INTERNAL;

@@ -92,7 +92,8 @@ struct format {
 	int (*check)(const struct format_file *file, struct ht_error *e);
 
 	/*
-	 * Append to plan the file with the signature p7 in it.
+	 * Append to plan the file with the signature p7 in it; or without a
+	 * signature, if p7 is NULL, which it is only for a file that has one.
 	 */
 	int (*plan)(const struct format_file *file, const void *p7, size_t n,
 	    struct output *plan, struct ht_error *e);
@@ -139,6 +140,25 @@ void format_file_free(struct format_file *file); /* NULL is fine */
  * must be seekable when that is read or written.  0 and *plan (output_free),
  * or *plan NULL and HT_ERR_DATA (the file has no room for it: over 4 GiB),
  * HT_ERR_INTERNAL.
+ *
+ * With p7 NULL and n 0, the file without its signature, and HT_ERR_DATA if it
+ * has none.  What a signer added is taken away, as far as the file tells it
+ * from what was there before:
+ *
+ *	PE	The certificate table and its directory entry; CheckSum is
+ *		computed, whatever it was before signing.  Zeros that filled up
+ *		a size that is no multiple of 8 have become content, and stay.
+ *	CAB	A reserved area of 20 bytes without a first structure is a
+ *		signer's, and goes.  Any other one keeps its size, and loses
+ *		what says where the signature is.
+ *	MSI	Both signature streams, their directory entries, and the
+ *		sectors that nothing uses then, at the end of the file and of
+ *		the tables; others become free, and zero.
+ *	catalog	Signer, certificates and digest algorithms: SignedData over
+ *		the same CTL, with nothing else in it.
+ *	APPX	The signature's part and the Override for it among the content
+ *		types, which are then stored, not deflated.
+ *	scripts	The signature block, with the CRLF in front of it.
  */
 int format_plan(const struct format_file *file, const void *p7, size_t n,
     struct output **plan, struct ht_error *e);

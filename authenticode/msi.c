@@ -410,6 +410,34 @@ msi_check(const struct format_file *file, struct ht_error *e)
 }
 
 static int
+put_signature(struct cfb_edit *edit, const struct msi *msi, const void *p7,
+    size_t n, struct ht_error *e)
+{
+	int rc = 0;
+
+	if (msi->extended)
+		rc = cfb_edit_put(edit, signature_ex_name,
+		    sizeof(signature_ex_name), msi->metadata.value,
+		    msi->metadata.length, e);
+	if (rc == 0)
+		rc = cfb_edit_put(edit, signature_name, sizeof(signature_name),
+		    p7, n, e);
+	return rc;
+}
+
+static int
+remove_signature(struct cfb_edit *edit, struct ht_error *e)
+{
+	int rc;
+
+	rc = cfb_edit_remove(edit, signature_name, sizeof(signature_name), e);
+	if (rc == 0)
+		rc = cfb_edit_remove(edit, signature_ex_name,
+		    sizeof(signature_ex_name), e);
+	return rc;
+}
+
+static int
 msi_plan(const struct format_file *file, const void *p7, size_t n,
     struct output *plan, struct ht_error *e)
 {
@@ -421,13 +449,9 @@ msi_plan(const struct format_file *file, const void *p7, size_t n,
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_MAX);
 	rc = cfb_edit_new(&msi->cfb, &edit, e);
-	if (rc == 0 && msi->extended)
-		rc = cfb_edit_put(edit, signature_ex_name,
-		    sizeof(signature_ex_name), msi->metadata.value,
-		    msi->metadata.length, e);
 	if (rc == 0)
-		rc = cfb_edit_put(edit, signature_name, sizeof(signature_name),
-		    p7, n, e);
+		rc = p7 != NULL ? put_signature(edit, msi, p7, n, e)
+		                : remove_signature(edit, e);
 	if (rc == 0)
 		rc = cfb_edit_plan(edit, plan, e);
 	cfb_edit_free(edit);

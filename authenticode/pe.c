@@ -320,14 +320,16 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
 	if (n > PKCS7_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_MAX);
-	put_table(&tail, pe, p7, n);
+	if (p7 != NULL)
+		put_table(&tail, pe, p7, n);
 	if (pe->content_end + tail.len > UINT32_MAX) {
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "with its signature the file would be larger than 4 GiB");
 		goto out;
 	}
-	buf_u32le(&entry, (uint32_t)table);
-	buf_u32le(&entry, (uint32_t)(pe->content_end + tail.len - table));
+	buf_u32le(&entry, p7 == NULL ? 0 : (uint32_t)table);
+	buf_u32le(&entry,
+	    p7 == NULL ? 0 : (uint32_t)(pe->content_end + tail.len - table));
 	if (buf_failed(&tail) < 0 || buf_failed(&entry) < 0) {
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 		goto out;

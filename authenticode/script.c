@@ -285,7 +285,8 @@ script_plan(const struct format_file *file, const void *p7, size_t n,
 	if (n > SCRIPT_PKCS7_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    SCRIPT_PKCS7_MAX);
-	put_block(s, p7, n, &block);
+	if (p7 != NULL)
+		put_block(s, p7, n, &block);
 	if (buf_failed(&block) < 0) {
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 		goto out;

@@ -140,36 +140,67 @@ start_tag(struct xml *xml, struct xml_tag *tag)
 	return tag->name.left > 0 ? 0 : HT_ERR_DATA;
 }
 
+/*
+ * One character or piece of markup; *is_start if it was a start tag.
+ */
+static int
+next_token(struct xml *xml, struct xml_tag *tag, bool *is_start,
+    struct ht_error *e)
+{
+	struct cursor *c = &xml->rest;
+	int rc;
+
+	*is_start = false;
+	if (*c->p != '<')
+		rc = cursor_skip(c, 1);
+	else if (starts_with(c, "<?"))
+		rc = skip_past(c, "?>");
+	else if (starts_with(c, "<!--"))
+		rc = skip_past(c, "-->");
+	else if (starts_with(c, "<![CDATA["))
+		rc = skip_past(c, "]]>");
+	else if (starts_with(c, "<!"))
+		return ht_error_set(e, HT_ERR_DATA, "%s has a document type",
+		    xml->part);
+	else if (starts_with(c, "</"))
+		rc = end_tag(xml);
+	else {
+		*is_start = true;
+		rc = start_tag(xml, tag);
+	}
+	return rc < 0 ? malformed(xml, e) : 0;
+}
+
 int
 xml_next(struct xml *xml, struct xml_tag *tag, bool *more, struct ht_error *e)
 {
-	struct cursor *c = &xml->rest;
 	int rc = 0;
 
 	*more = false;
-	while (rc == 0 && c->left > 0) {
-		if (*c->p != '<')
-			(void)cursor_skip(c, 1);
-		else if (starts_with(c, "<?"))
-			rc = skip_past(c, "?>");
-		else if (starts_with(c, "<!--"))
-			rc = skip_past(c, "-->");
-		else if (starts_with(c, "<![CDATA["))
-			rc = skip_past(c, "]]>");
-		else if (starts_with(c, "<!"))
-			return ht_error_set(e, HT_ERR_DATA,
-			    "%s has a document type", xml->part);
-		else if (starts_with(c, "</"))
-			rc = end_tag(xml);
-		else {
-			*more = true;
-			rc = start_tag(xml, tag);
-			break;
-		}
-	}
-	if (rc < 0 || (!*more && (xml->depth > 0 || !xml->has_root)))
-		return malformed(xml, e);
-	return 0;
+	while (rc == 0 && !*more && xml->rest.left > 0)
+		rc = next_token(xml, tag, more, e);
+	if (rc == 0 && !*more && (xml->depth > 0 || !xml->has_root))
+		rc = malformed(xml, e);
+	return rc;
+}
+
+int
+xml_skip(struct xml *xml, const struct xml_tag *tag, size_t *start, size_t *end,
+    struct ht_error *e)
+{
+	const uint8_t *name =
+	    tag->prefix.left > 0 ? tag->prefix.p : tag->name.p;
+	struct xml_tag inside;
+	bool is_start;
+	int rc = 0;
+
+	while (rc == 0 && xml->depth > tag->depth && xml->rest.left > 0)
+		rc = next_token(xml, &inside, &is_start, e);
+	if (rc == 0 && xml->depth > tag->depth)
+		rc = malformed(xml, e);
+	*start = (size_t)(name - xml->start) - 1;
+	*end = (size_t)(xml->rest.p - xml->start);
+	return rc;
 }
 
 /* --- attributes -------------------------------------------------------- */

@@ -45,6 +45,13 @@ int xml_next(struct xml *xml, struct xml_tag *tag, bool *more,
     struct ht_error *e);
 
 /*
+ * Behind the whole element whose start tag was the last that xml_next read:
+ * from *start it goes up to *end, as offsets.  Errors as there.
+ */
+int xml_skip(struct xml *xml, const struct xml_tag *tag, size_t *start,
+    size_t *end, struct ht_error *e);
+
+/*
  * Append the value of an attribute (no prefix) to out, references replaced;
  * *found is whether there is one.  HT_ERR_DATA if the tag is damaged or has two
  * of that name, HT_ERR_INTERNAL without memory.

@@ -1,0 +1,38 @@
+/*
+ * An APPX package as it is without its signature, inside authenticode/ only:
+ * the local records with another list of content types among them, and the
+ * central directory.
+ */
+
+#ifndef AUTHENTICODE_APPX_LAYOUT_H
+#define AUTHENTICODE_APPX_LAYOUT_H
+
+#include "authenticode/appx-parts.h"
+#include "lib/output.h"
+
+struct appx_layout {
+	struct buf types; /* the record that replaces the content types', which
+	                     are stored in it; empty if that one stays */
+	struct zip_entry new_types; /* what its header says */
+	struct buf directory;       /* without the signature */
+	uint64_t offset;            /* of that directory */
+	uint64_t entries;
+};
+
+/*
+ * Lay the package out with the signature's content type (as it is digested), or
+ * without.  HT_ERR_DATA for content types that are no such list, or over 4 MiB,
+ * and for a package that would need ZIP64; else as zip_extract.
+ * appx_layout_clear also after an error.
+ */
+int appx_layout_make(const struct appx_parts *parts, bool with_type,
+    struct appx_layout *layout, struct ht_error *e);
+void appx_layout_clear(struct appx_layout *layout);
+
+/*
+ * Append all local records to plan, up to where the signature's goes.
+ */
+int appx_layout_records(const struct appx_layout *layout,
+    const struct appx_parts *parts, struct output *plan, struct ht_error *e);
+
+#endif

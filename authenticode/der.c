@@ -62,6 +62,17 @@ der_is_next(const struct cursor *c, uint8_t tag)
 	return c->left > 0 && *c->p == tag;
 }
 
+size_t
+der_size(size_t n)
+{
+	size_t octets = 0;
+
+	if (n >= LONG_FORM)
+		while (octets < sizeof(n) && n >> 8 * octets != 0)
+			octets++;
+	return 2 + octets + n;
+}
+
 void
 der_put_header(struct buf *b, uint8_t tag, size_t n)
 {

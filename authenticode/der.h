@@ -16,6 +16,7 @@
 
 /* Identifier octets (X.690 8.1.2). */
 #define DER_INTEGER 0x02
+#define DER_BITS 0x03
 #define DER_OCTETS 0x04
 #define DER_OBJECT 0x06
 #define DER_SEQUENCE 0x30
@@ -46,6 +47,11 @@ int der_expect(struct cursor *c, uint8_t tag, struct der *out,
  * Whether the next value has this identifier octet.
  */
 bool der_is_next(const struct cursor *c, uint8_t tag);
+
+/*
+ * How many octets a value of n contents octets has in all.
+ */
+size_t der_size(size_t n);
 
 /*
  * Append identifier and length octets for n contents octets that follow, the

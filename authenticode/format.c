@@ -5,6 +5,7 @@
 
 #include "authenticode/content.h"
 #include "authenticode/format.h"
+#include "authenticode/spc-pages.h"
 
 /*
  * In the order in which they are asked: those that their first bytes tell come
@@ -66,10 +67,40 @@ format_detect(struct input *in, const char *file_name,
 	    "not a signable file: its first bytes are of no known format");
 }
 
-int
-format_digest(const struct format *format, struct input *in,
-    const struct format_options *options, struct format_file **file,
+/*
+ * What only some formats can have.
+ */
+static int
+check_options(const struct format *format, const struct format_options *options,
     struct ht_error *e)
+{
+	if (options->algorithm == NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "the digest algorithm is not sha256, sha384 or sha512");
+	if (options->page_hashes && format != &format_pe)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "page hashes are for PE files; this is of format %s",
+		    format->title);
+	if (options->page_hashes &&
+	    strcmp(options->algorithm, SPC_PAGES_ALGORITHM) != 0)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "page hashes are SHA-256, and this signature is to be %s",
+		    options->algorithm);
+	if (options->msi_ex && format != &format_msi)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "MsiDigitalSignatureEx is for MSI files; this is of "
+		    "format %s",
+		    format->title);
+	return 0;
+}
+
+/*
+ * As format_digest; page_hashes is as in struct format_file.
+ */
+static int
+digest_file(const struct format *format, struct input *in,
+    const struct format_options *options, struct cursor page_hashes,
+    struct format_file **file, struct ht_error *e)
 {
 	struct format_file *f;
 	int rc;
@@ -81,16 +112,14 @@ format_digest(const struct format *format, struct input *in,
 	f->format = format;
 	f->in = in;
 	f->spc = format->name;
-	f->options = *options;
+	f->page_hashes = page_hashes;
 	f->digest.algorithm =
 	    spc_algorithm(options->algorithm, &f->digest.length);
+	f->options = *options;
 	f->options.algorithm = f->digest.algorithm;
-	if (f->digest.algorithm == NULL) {
-		rc = ht_error_set(e, HT_ERR_USAGE,
-		    "the digest algorithm is not sha256, sha384 or sha512");
-		goto out;
-	}
-	rc = format->digest(f, e);
+	rc = check_options(format, &f->options, e);
+	if (rc == 0)
+		rc = format->digest(f, e);
 	if (rc < 0)
 		goto out;
 	*file = f;
@@ -98,6 +127,14 @@ format_digest(const struct format *format, struct input *in,
 out:
 	format_file_free(f);
 	return rc;
+}
+
+int
+format_digest(const struct format *format, struct input *in,
+    const struct format_options *options, struct format_file **file,
+    struct ht_error *e)
+{
+	return digest_file(format, in, options, cursor_over(NULL, 0), file, e);
 }
 
 void
@@ -134,6 +171,75 @@ out:
 	return rc;
 }
 
+/* --- what is in a signature ---------------------------------------------- */
+
+/*
+ * How the signature was made, as far as it says: all but msi_ex.
+ */
+static struct format_options
+options_of(const struct pkcs7 *p7)
+{
+	struct cursor content = pkcs7_content(p7);
+
+	return (struct format_options){
+		.algorithm = pkcs7_algorithm(p7),
+		.page_hashes = spc_pages_is(content.p, content.left),
+	};
+}
+
+static bool
+same_digest(const struct spc_digest *a, const struct spc_digest *b)
+{
+	return strcmp(a->algorithm, b->algorithm) == 0 &&
+	    a->length == b->length &&
+	    memcmp(a->value, b->value, a->length) == 0;
+}
+
+/*
+ * Whether the file that was digested is the one that p7 is a signature of.
+ */
+static int
+is_of(const struct pkcs7 *p7, const struct format_file *file, bool *is,
+    struct ht_error *e)
+{
+	struct spc_digest digest;
+	int rc = content_read(file->spc, p7, &digest, e);
+
+	*is = rc == 0 && same_digest(&digest, &file->digest);
+	return rc;
+}
+
+int
+format_digest_for(const struct format *format, struct input *in,
+    const struct pkcs7 *p7, struct format_file **file, struct ht_error *e)
+{
+	struct format_options options = options_of(p7);
+	bool is = false;
+	int rc;
+
+	rc = format_digest(format, in, &options, file, e);
+	if (rc == 0)
+		rc = is_of(p7, *file, &is, e);
+	if (rc == 0 && !is && format == &format_msi) {
+		/* The digest alone says that there was another in it. */
+		options.msi_ex = true;
+		format_file_free(*file);
+		rc = format_digest(format, in, &options, file, e);
+		if (rc == 0)
+			rc = is_of(p7, *file, &is, e);
+	}
+	if (rc == 0 && !is)
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "the file is not what was signed: its digest differs");
+	if (rc < 0) {
+		format_file_free(*file);
+		*file = NULL;
+	}
+	return rc;
+}
+
+/* --- verifying ------------------------------------------------------------ */
+
 /*
  * The signature that the file carries, verified in itself.
  */
@@ -168,12 +274,13 @@ compare_content(const struct format_verified *out, const void *content,
 	return 0;
 }
 
-static bool
-same_digest(const struct spc_digest *a, const struct spc_digest *b)
+static int
+read_pages(const struct pkcs7 *p7, struct cursor *pages, struct ht_error *e)
 {
-	return strcmp(a->algorithm, b->algorithm) == 0 &&
-	    a->length == b->length &&
-	    memcmp(a->value, b->value, a->length) == 0;
+	struct cursor content = pkcs7_content(p7);
+	struct spc_digest digest;
+
+	return spc_pages_read(content.p, content.left, &digest, pages, e);
 }
 
 int
@@ -181,7 +288,8 @@ format_verify(const struct format *format, struct input *in,
     const void *content, size_t n, struct format_verified *out,
     struct ht_error *e)
 {
-	struct format_options options = { NULL, false, false };
+	struct cursor pages = cursor_over(NULL, 0);
+	struct format_options options;
 	struct format_file *file = NULL;
 	int rc;
 
@@ -189,8 +297,10 @@ format_verify(const struct format *format, struct input *in,
 	if ((rc = read_signature(format, in, out, e)) < 0 ||
 	    (rc = compare_content(out, content, n, e)) < 0)
 		goto out;
-	options.algorithm = pkcs7_algorithm(out->p7);
-	if ((rc = format_digest(format, in, &options, &file, e)) < 0 ||
+	options = options_of(out->p7);
+	if (options.page_hashes && (rc = read_pages(out->p7, &pages, e)) < 0)
+		goto out;
+	if ((rc = digest_file(format, in, &options, pages, &file, e)) < 0 ||
 	    (rc = input_drain(in, &out->size, e)) < 0 ||
 	    (rc = content_read(file->spc, out->p7, &out->digest, e)) < 0)
 		goto out;

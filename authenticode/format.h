@@ -30,7 +30,7 @@
 #define FORMAT_PUBLISHER_MAX 2048
 
 /*
- * What a signature is to have.
+ * What a signature is to have.  What is asked of another format is refused.
  */
 struct format_options {
 	const char *algorithm; /* as spc_algorithm takes it */
@@ -47,6 +47,8 @@ struct format_file {
 	struct input *in; /* the caller's; outlives this */
 	/* As the caller said it; the algorithm is a static name. */
 	struct format_options options;
+	/* While verifying: the list that the file must have; no content then. */
+	struct cursor page_hashes;
 	uint64_t size;            /* of the whole file, in bytes */
 	bool was_signed;          /* it carries a signature, which a plan
 	                             replaces */
@@ -126,13 +128,22 @@ const struct format *format_find(const char *name);
 /*
  * Read in to its end and digest it as options say, which are copied.  0 and
  * *file, which the caller frees, or *file NULL and HT_ERR_DATA with the offset
- * and the rule that was broken, HT_ERR_USAGE for the algorithm, or as
- * input_read.
+ * and the rule that was broken; HT_ERR_USAGE for the algorithm, or options that
+ * are not for this format; HT_ERR_REFUSED for page hashes of a file that cannot
+ * have any, or with another algorithm than SHA-256; or as input_read.
  */
 int format_digest(const struct format *format, struct input *in,
     const struct format_options *options, struct format_file **file,
     struct ht_error *e);
 void format_file_free(struct format_file *file); /* NULL is fine */
+
+/*
+ * The same with the options that p7 was made with, a signature of this file
+ * that is to be put into it.  in must be seekable.  HT_ERR_DATA also if it is a
+ * signature of something else.
+ */
+int format_digest_for(const struct format *format, struct input *in,
+    const struct pkcs7 *p7, struct format_file **file, struct ht_error *e);
 
 /*
  * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,

@@ -18,6 +18,7 @@
 #define PE_SECTION_COUNT 6
 #define PE_OPTIONAL_SIZE 20
 #define PE_OPTIONAL 24
+#define PE_HEADERS_SIZE 84
 #define PE_CHECKSUM 88
 #define PE_DIRECTORIES 116      /* NumberOfRvaAndSizes of PE32 */
 #define PE_DIRECTORIES_PLUS 132 /* and of PE32+ */
@@ -117,7 +118,8 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 	uint64_t end;
 	unsigned int i;
 
-	out->sections_end = at + start + (uint64_t)count * SECTION_HEADER;
+	out->headers_end = at + start + (uint64_t)count * SECTION_HEADER;
+	out->sections_end = out->headers_end;
 	for (i = 0; i < count; i++, start += SECTION_HEADER) {
 		if (header_u32(headers, start + 16, &size) < 0 ||
 		    header_u32(headers, start + 20, &offset) < 0)
@@ -214,4 +216,41 @@ pe_header_read(struct input *in, uint64_t at, struct pe_header *out,
 	if (rc == 0)
 		rc = check_table(out, e);
 	return rc;
+}
+
+int
+pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
+    struct pe_section *sections, size_t room, size_t *count, struct ht_error *e)
+{
+	struct cursor headers;
+	struct pe_section section;
+	const uint8_t *p;
+	size_t got;
+	size_t start;
+	uint16_t left;
+	uint16_t size;
+	int rc;
+
+	*count = 0;
+	rc = input_read(in, at, HEADERS_MAX, &p, &got, e);
+	if (rc < 0)
+		return rc;
+	headers = cursor_over(p, got);
+	if (header_u16(headers, PE_SECTION_COUNT, &left) < 0 ||
+	    header_u16(headers, PE_OPTIONAL_SIZE, &size) < 0 ||
+	    header_u32(headers, PE_HEADERS_SIZE, headers_size) < 0)
+		return header_cut(headers, at, "COFF header", e);
+	start = PE_OPTIONAL + (size_t)size;
+	for (; left > 0; left--, start += SECTION_HEADER) {
+		if (header_u32(headers, start + 16, &section.size) < 0 ||
+		    header_u32(headers, start + 20, &section.offset) < 0)
+			return header_cut(headers, at, "section table", e);
+		if (section.size == 0 || section.offset == 0)
+			continue;
+		if (*count == room)
+			return ht_error_at(e, HT_ERR_REFUSED, at + start,
+			    "more than %zu sections", room);
+		sections[(*count)++] = section;
+	}
+	return 0;
 }

@@ -18,6 +18,7 @@
 struct pe_header {
 	uint64_t checksum;     /* the field CheckSum, 4 bytes */
 	uint64_t security;     /* the certificate table's directory entry */
+	uint64_t headers_end;  /* of the section table */
 	uint64_t sections_end; /* of headers and of every section's data */
 	uint64_t table;        /* the certificate table, or 0 */
 	uint64_t table_size;
@@ -41,6 +42,22 @@ int pe_header_signature(struct input *in, uint64_t at, struct ht_error *e);
  * HT_ERR_DATA with the rule that they break.
  */
 int pe_header_read(struct input *in, uint64_t at, struct pe_header *header,
+    struct ht_error *e);
+
+/* Where the data of a section is. */
+struct pe_section {
+	uint32_t offset;
+	uint32_t size;
+};
+
+/*
+ * The sections that have data in the file, in the order of the section table,
+ * at most `room` of them, and how long the headers are (SizeOfHeaders).
+ * pe_header_read has been content with the headers at this offset.
+ * HT_ERR_REFUSED if there are more sections.
+ */
+int pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
+    struct pe_section *sections, size_t room, size_t *count,
     struct ht_error *e);
 
 #endif

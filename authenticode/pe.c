@@ -20,7 +20,9 @@
 
 #include "authenticode/format.h"
 #include "authenticode/pe-header.h"
+#include "authenticode/pe-pages.h"
 #include "authenticode/spc-asn1.h"
+#include "authenticode/spc-pages.h"
 
 #define WIN_CERT_REVISION_2_0 0x0200
 #define WIN_CERT_TYPE_PKCS_SIGNED_DATA 0x0002
@@ -28,9 +30,10 @@
 /* What the digest leaves for the plan. */
 struct pe {
 	struct pe_header header;
-	uint64_t content_end; /* where the padding or the old table begins */
-	uint64_t sum;         /* of 16-bit words, not folded; the fields that
+	uint64_t content_end;   /* where the padding or the old table begins */
+	uint64_t sum;           /* of 16-bit words, not folded; the fields that
 	                         the plan sets count as zero */
+	struct pe_pages *pages; /* while digesting, if they are asked for */
 };
 
 static unsigned int
@@ -125,6 +128,10 @@ digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
 			return spc_crypto_error(e, HT_ERR_INTERNAL,
 			    "cannot digest");
 		pe->sum += sum_words(*offset, p, got);
+		if (pe->pages != NULL)
+			rc = pe_pages_bytes(pe->pages, *offset, p, got, e);
+		if (rc < 0)
+			return rc;
 		*offset += got;
 		if (got < want)
 			break;
@@ -136,16 +143,22 @@ digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
  * The headers, without the two fields; *offset is behind the second.
  */
 static int
-digest_headers(struct input *in, EVP_MD_CTX *md, struct pe *pe,
+digest_headers(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
     uint64_t *offset, struct ht_error *e)
 {
 	struct pe_header *header = &pe->header;
+	struct input *in = file->in;
 	uint32_t lfanew;
 	int rc;
 
 	if ((rc = pe_header_lfanew(in, &lfanew, e)) < 0 ||
 	    (rc = digest_range(in, md, pe, offset, lfanew, e)) < 0 ||
-	    (rc = pe_header_read(in, lfanew, header, e)) < 0 ||
+	    (rc = pe_header_read(in, lfanew, header, e)) < 0)
+		return rc;
+	if (file->options.page_hashes)
+		rc = pe_pages_new(in, lfanew, header, file->page_hashes,
+		    &file->content, &pe->pages, e);
+	if (rc < 0 ||
 	    (rc = digest_range(in, md, pe, offset, header->checksum, e)) < 0)
 		return rc;
 	*offset += 4;
@@ -212,16 +225,21 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 	uint64_t size = UINT32_MAX;
 	int rc;
 
-	rc = digest_headers(in, md, pe, &offset, e);
+	rc = digest_headers(file, md, pe, &offset, e);
 	if (rc < 0)
 		return rc;
 	if (pe->header.table != 0) {
 		end = pe->header.table;
 		size = end + pe->header.table_size;
 	}
+	if (pe->pages != NULL && end > SPC_PAGED_FILE_MAX)
+		end = SPC_PAGED_FILE_MAX + 1;
 	rc = digest_range(in, md, pe, &offset, end, e);
 	if (rc < 0)
 		return rc;
+	if (pe->pages != NULL && offset > SPC_PAGED_FILE_MAX)
+		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
+		    "page hashes are of files of at most 1 GiB");
 	pe->content_end = offset;
 	if ((rc = skip_to_end(in, offset, size, &file->size, e)) < 0 ||
 	    (rc = check_end(pe, file->size, e)) < 0)
@@ -249,8 +267,16 @@ pe_digest(struct format_file *file, struct ht_error *e)
 	if (rc < 0)
 		goto out;
 	file->was_signed = pe->header.table != 0;
-	rc = spc_encode(file->format->name, &file->digest, &file->content, e);
+	if (pe->pages == NULL)
+		rc = spc_encode(file->format->name, &file->digest,
+		    &file->content, e);
+	else if (file->page_hashes.left == 0)
+		rc = spc_pages_finish(&file->digest, &file->content, e);
 out:
+	if (pe != NULL) {
+		pe_pages_free(pe->pages);
+		pe->pages = NULL;
+	}
 	EVP_MD_CTX_free(md);
 	return rc;
 }

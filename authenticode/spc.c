@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "authenticode/spc-asn1.h"
+#include "authenticode/spc-pages.h"
 #include "authenticode/spc.h"
 #include "authenticode/utf16.h"
 
@@ -364,6 +365,12 @@ read_digest(const struct spc_format *f, const SPC_DIGEST_INFO *info,
 	return 0;
 }
 
+static bool
+has_pages(const struct spc_format *f, const void *der, size_t n)
+{
+	return f->value == pe_value && spc_pages_is(der, n);
+}
+
 int
 spc_read(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e)
@@ -371,11 +378,14 @@ spc_read(const char *format, const void *der, size_t n,
 	const struct spc_format *f = format_of(format);
 	const unsigned char *p = der;
 	SPC_INDIRECT_DATA *data = NULL;
+	struct cursor list;
 	int rc = HT_ERR_DATA;
 
 	memset(digest, 0, sizeof(*digest));
 	if (f == NULL)
 		return ht_error_set(e, rc, "unknown format");
+	if (has_pages(f, der, n))
+		return spc_pages_read(der, n, digest, &list, e);
 	if (n > SPC_MAX)
 		return ht_error_set(e, rc, "SpcIndirectData: over %zu bytes",
 		    SPC_MAX);
@@ -413,13 +423,17 @@ int
 spc_parse(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e)
 {
+	const struct spc_format *f = format_of(format);
 	struct spc_digest found;
 	struct buf again = BUF_INIT;
 	const uint8_t *p = der;
+	struct cursor list;
 	size_t i;
 	int rc;
 
 	memset(digest, 0, sizeof(*digest));
+	if (f != NULL && has_pages(f, der, n))
+		return spc_pages_parse(der, n, digest, &list, e);
 	rc = spc_read(format, der, n, &found, e);
 	if (rc < 0)
 		goto out;

@@ -34,7 +34,6 @@ attach(const struct htsign_arguments *a, int fd, struct input *in,
     const struct buf *der, struct ht_error *e)
 {
 	const struct format *format;
-	struct format_options options = { NULL, false, false };
 	struct format_verified verified = { 0 };
 	struct format_file *file = NULL;
 	struct output *plan = NULL;
@@ -47,8 +46,7 @@ attach(const struct htsign_arguments *a, int fd, struct input *in,
 	    (rc = pkcs7_parse(der->data, der->len, &p7, e)) < 0)
 		goto out;
 	content = pkcs7_content(p7);
-	options.algorithm = pkcs7_algorithm(p7);
-	if ((rc = format_digest(format, in, &options, &file, e)) < 0 ||
+	if ((rc = format_digest_for(format, in, p7, &file, e)) < 0 ||
 	    (rc = format_plan(file, der->data, der->len, &plan, e)) < 0)
 		goto out;
 	again = input_plan(plan, e);

@@ -155,20 +155,13 @@ buf_reset(struct buf *b)
 }
 
 /*
- * Make the memory larger than need, so that buf_format has room for a NUL.
  * What held a secret must not be left to realloc.
  */
 static int
-buf_grow(struct buf *b, size_t need)
+buf_move(struct buf *b, size_t size)
 {
-	size_t size = b->size != 0 ? b->size : 128;
-	uint8_t *data;
+	uint8_t *data = malloc(size);
 
-	while (size <= need && size <= SIZE_MAX / 2)
-		size *= 2;
-	if (size <= need)
-		return HT_ERR_INTERNAL;
-	data = malloc(size);
 	if (data == NULL)
 		return HT_ERR_INTERNAL;
 	if (b->data != NULL) {
@@ -179,6 +172,30 @@ buf_grow(struct buf *b, size_t need)
 	b->data = data;
 	b->size = size;
 	return 0;
+}
+
+/*
+ * Make the memory larger than need, so that buf_format has room for a NUL.
+ */
+static int
+buf_grow(struct buf *b, size_t need)
+{
+	size_t size = b->size != 0 ? b->size : 128;
+
+	while (size <= need && size <= SIZE_MAX / 2)
+		size *= 2;
+	return size <= need ? HT_ERR_INTERNAL : buf_move(b, size);
+}
+
+void
+buf_reserve(struct buf *b, size_t n)
+{
+	size_t limit = b->limit != 0 ? b->limit : BUF_LIMIT;
+
+	if (b->failed || n > limit || b->len > limit - n)
+		b->failed = true;
+	else if (b->len + n >= b->size && buf_move(b, b->len + n + 1) < 0)
+		b->failed = true;
 }
 
 uint8_t *

@@ -114,6 +114,12 @@ void buf_format(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
+ * See that there is memory for n more bytes and no more than that, where the
+ * usual doubling would be much too much.
+ */
+void buf_reserve(struct buf *b, size_t n);
+
+/*
  * Make room for n more bytes and return where they go, or NULL.  The caller
  * fills them; they count as put.
  */

@@ -26,13 +26,15 @@ static const struct option options[] = {
 	{ "time", required_argument, NULL, 't' },
 	{ "commercial", no_argument, NULL, 'j' },
 	{ "pkcs7", no_argument, NULL, 'p' },
+	{ "page-hashes", no_argument, NULL, 'g' },
+	{ "msi-ex", no_argument, NULL, 'x' },
 	{ NULL, 0, NULL, 0 },
 };
 
 struct arguments {
 	const char *key;
 	const char *chain;
-	const char *digest;
+	struct format_options how;
 	const char *name; /* of the file, for what its bytes do not tell */
 	bool pkcs7;
 	struct cms_options cms;
@@ -44,7 +46,8 @@ usage(void)
 	(void)fputs("usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
 	            "[--description=TEXT]\n"
 	            "               [--url=URL] [--time=SECONDS] "
-	            "[--commercial] [--name=FILE] [--pkcs7] < IN > OUT\n",
+	            "[--commercial] [--name=FILE] [--pkcs7]\n"
+	            "               [--page-hashes] [--msi-ex] < IN > OUT\n",
 	    stderr);
 	exit(64);
 }
@@ -63,7 +66,7 @@ parse(int argc, char **argv, struct arguments *a)
 			a->chain = optarg;
 			break;
 		case 'h':
-			a->digest = optarg;
+			a->how.algorithm = optarg;
 			break;
 		case 'f':
 			a->name = optarg;
@@ -82,6 +85,12 @@ parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'p':
 			a->pkcs7 = true;
+			break;
+		case 'g':
+			a->how.page_hashes = true;
+			break;
+		case 'x':
+			a->how.msi_ex = true;
 			break;
 		default:
 			usage();
@@ -124,7 +133,6 @@ out:
 static int
 run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 {
-	const struct format_options how = { .algorithm = a->digest };
 	const struct format *format;
 	struct format_file *file = NULL;
 	struct input *in;
@@ -135,7 +143,7 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 	if (in == NULL)
 		return HT_ERR_INTERNAL;
 	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
-	    (rc = format_digest(format, in, &how, &file, e)) < 0 ||
+	    (rc = format_digest(format, in, &a->how, &file, e)) < 0 ||
 	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms, &p7,
 	         e)) < 0)
 		goto out;
@@ -155,7 +163,7 @@ int
 main(int argc, char **argv)
 {
 	struct arguments a = {
-		.digest = "sha256",
+		.how.algorithm = "sha256",
 		.cms.signing_time = CMS_NO_TIME,
 	};
 	struct signing signing = { 0 };

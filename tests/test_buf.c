@@ -364,6 +364,29 @@ wipe_covers_exactly_its_bytes(void **state)
 	ht_wipe(NULL, 0);
 }
 
+static void
+reserve_moves_once(void **state)
+{
+	struct buf b = BUF_INIT;
+	const uint8_t *at;
+
+	(void)state;
+	buf_u8(&b, 7);
+	buf_reserve(&b, 100000);
+	assert_int_equal(b.len, 1);
+	assert_int_equal(b.data[0], 7);
+	assert_int_equal(b.size, 100002);
+	at = b.data;
+	buf_zeros(&b, 100000);
+	assert_ptr_equal(b.data, at);
+	assert_int_equal(buf_failed(&b), 0);
+	buf_free(&b);
+	b.limit = 10;
+	buf_reserve(&b, 11);
+	assert_int_equal(buf_failed(&b), HT_ERR_INTERNAL);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -384,6 +407,7 @@ main(void)
 		cmocka_unit_test(room_is_the_callers_to_fill),
 		cmocka_unit_test(reset_wipes),
 		cmocka_unit_test(wipe_covers_exactly_its_bytes),
+		cmocka_unit_test(reserve_moves_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

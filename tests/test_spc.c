@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "authenticode/der.h"
 #include "authenticode/init.h"
+#include "authenticode/spc-pages.h"
 #include "authenticode/spc.h"
 #include "authenticode/utf16.h"
 
@@ -334,6 +336,195 @@ test_utf16(void **state)
 	buf_free(&out);
 }
 
+/* --- page hashes --------------------------------------------------------- */
+
+/*
+ * SpcIndirectDataContent with page hashes, written out: what osslsigncode 2.9
+ * makes, but for the digests and that the list would be longer.
+ */
+static const uint8_t pages_sha256[] = {
+	0x30, 0x81, 0xbc,                         /* SpcIndirectData */
+	0x30, 0x81, 0x86,                         /* data */
+	0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, /* SpcPeImageData */
+	0x82, 0x37, 0x02, 0x01, 0x0f,             /* 311.2.1.15 */
+	0x30, 0x78, 0x03, 0x02, 0x07, 0x80,       /* flags */
+	0xa0, 0x72, 0xa1, 0x70,                   /* file, moniker */
+	0x04, 0x10, 0xa6, 0xb5, 0x86, 0xd5, 0xb4, 0xa1, 0x24, 0x66, /* class */
+	0xae, 0x05, 0xa2, 0x17, 0xda, 0x8e, 0x60, 0xd6,             /* id */
+	0x04, 0x5c, 0x31, 0x5a, 0x30, 0x58,       /* serializedData */
+	0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, /* SpcPageHashes-v2 */
+	0x82, 0x37, 0x02, 0x03, 0x02,             /* 311.2.3.2 */
+	0x31, 0x4a, 0x04, 0x48,                   /* the list */
+};
+
+static void
+put_list(uint8_t *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = i < 4 || i >= n - 32 ? 0 : (uint8_t)i;
+}
+
+static void
+pages(size_t n, struct buf *der)
+{
+	struct spc_digest digest = numbers("sha256");
+	struct ht_error e;
+	uint8_t *list;
+
+	assert_int_equal(spc_pages_start(n, der, &list, &e), 0);
+	assert_int_equal(spc_pages_finish(&digest, der, &e), 0);
+	put_list(list, n);
+}
+
+static void
+test_pages_are_byte_exact(void **state)
+{
+	struct spc_digest digest = numbers("sha384");
+	struct spc_digest found;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+	uint8_t list[72];
+	uint8_t *at;
+	size_t n;
+
+	(void)state;
+	pages(sizeof(list), &der);
+	put_list(list, sizeof(list));
+	assert_int_equal(der.len, sizeof(pages_sha256) + 72 + 51);
+	assert_memory_equal(der.data, pages_sha256, sizeof(pages_sha256));
+	assert_memory_equal(der.data + sizeof(pages_sha256), list, 72);
+	assert_memory_equal(der.data + der.len - 51, pe_sha256 + DIGEST_AT - 19,
+	    51);
+	assert_int_equal(spc_parse("pe", der.data, der.len, &found, &e), 0);
+	assert_string_equal(found.algorithm, "sha256");
+	assert_int_equal(found.length, 32);
+	assert_int_equal(found.value[31], 31);
+	assert_int_equal(spc_parse("cab", der.data, der.len, &found, &e),
+	    HT_ERR_DATA);
+	buf_free(&der);
+	for (n = 0; n < 72; n++)
+		assert_int_equal(spc_pages_start(n, &der, &at, &e),
+		    HT_ERR_INTERNAL);
+	assert_int_equal(spc_pages_start(72, &der, &at, &e), 0);
+	assert_int_equal(spc_pages_finish(&digest, &der, &e), HT_ERR_INTERNAL);
+	buf_free(&der);
+}
+
+/* The largest list is what SPC_PAGES_MAX says; one entry more is none. */
+static void
+test_most_pages(void **state)
+{
+	static const size_t most = (size_t)SPC_PAGES * SPC_PAGES_ENTRY;
+	struct spc_digest found;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+	uint8_t *at;
+
+	(void)state;
+	pages(most, &der);
+	assert_int_equal(der.len, SPC_PAGES_MAX);
+	assert_int_equal(spc_parse("pe", der.data, der.len, &found, &e), 0);
+	buf_free(&der);
+	assert_int_equal(spc_pages_start(most + SPC_PAGES_ENTRY, &der, &at, &e),
+	    HT_ERR_INTERNAL);
+	buf_free(&der);
+}
+
+static void
+test_pages_refuse_every_truncation(void **state)
+{
+	struct spc_digest found;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+	uint8_t *cut;
+	size_t n;
+
+	(void)state;
+	pages(360, &der);
+	for (n = 0; n < der.len; n++) {
+		cut = malloc(n + 1);
+		memcpy(cut, der.data, n);
+		assert_int_equal(spc_parse("pe", cut, n, &found, &e),
+		    HT_ERR_DATA);
+		assert_int_equal(spc_read("pe", cut, n, &found, &e),
+		    HT_ERR_DATA);
+		free(cut);
+	}
+	buf_u8(&der, 0);
+	assert_int_equal(spc_parse("pe", der.data, der.len, &found, &e),
+	    HT_ERR_DATA);
+	buf_free(&der);
+}
+
+/*
+ * A bit flipped anywhere but in the digests and the offsets behind the first.
+ */
+static void
+test_pages_refuse_every_bit_flip(void **state)
+{
+	struct spc_digest found;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+	size_t list;
+	size_t bit;
+	size_t at;
+	bool free_to_change;
+
+	(void)state;
+	pages(360, &der);
+	list = der.len - 51 - 360;
+	for (bit = 0; bit < 8 * der.len; bit++) {
+		at = bit / 8;
+		free_to_change = at >= der.len - 32 ||
+		    (at >= list + 4 && at < list + 360 - 32);
+		der.data[at] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(spc_parse("pe", der.data, der.len, &found, &e),
+		    free_to_change ? 0 : HT_ERR_DATA);
+		der.data[at] ^= (uint8_t)(1 << bit % 8);
+	}
+	buf_free(&der);
+}
+
+/* Page hashes that are SHA-1's, and flags that others set. */
+static void
+test_pages_of_others(void **state)
+{
+	struct spc_digest found;
+	struct buf der = BUF_INIT;
+	struct ht_error e;
+
+	(void)state;
+	pages(72, &der);
+	der.data[22] = 0; /* flags */
+	assert_int_equal(spc_parse("pe", der.data, der.len, &found, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(spc_read("pe", der.data, der.len, &found, &e), 0);
+	der.data[sizeof(pages_sha256) - 5] = 1; /* 311.2.3.1 */
+	assert_int_equal(spc_read("pe", der.data, der.len, &found, &e),
+	    HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "not SHA-256's"));
+	buf_free(&der);
+}
+
+static void
+test_der_lengths(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 127, 128, 255, 256, 65535,
+		65536, 1 << 24 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct buf header = BUF_INIT;
+
+		der_put_header(&header, DER_OCTETS, lengths[i]);
+		assert_int_equal(header.len + lengths[i], der_size(lengths[i]));
+		buf_free(&header);
+	}
+}
+
 static int
 start(void **state)
 {
@@ -356,6 +547,12 @@ main(void)
 		cmocka_unit_test(test_formats_are_told_apart),
 		cmocka_unit_test(test_parse_says_what_is_wrong),
 		cmocka_unit_test(test_utf16),
+		cmocka_unit_test(test_pages_are_byte_exact),
+		cmocka_unit_test(test_most_pages),
+		cmocka_unit_test(test_pages_refuse_every_truncation),
+		cmocka_unit_test(test_pages_refuse_every_bit_flip),
+		cmocka_unit_test(test_pages_of_others),
+		cmocka_unit_test(test_der_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -2,6 +2,9 @@
 
 #include "tests/mutate.h"
 
+/* The front and the back of a file, where formats say what is where. */
+#define EDGE 128
+
 /* xorshift64 */
 static uint64_t
 next(uint64_t *seed)
@@ -15,9 +18,37 @@ next(uint64_t *seed)
 static size_t
 place(uint64_t *seed, size_t n)
 {
-	if (next(seed) % 2 == 0 && n > 100)
-		n = 100;
-	return (size_t)(next(seed) % n);
+	size_t edge = n < EDGE ? n : EDGE;
+
+	switch (next(seed) % 4) {
+	case 0:
+		return (size_t)(next(seed) % edge);
+	case 1:
+		return n - 1 - (size_t)(next(seed) % edge);
+	default:
+		return (size_t)(next(seed) % n);
+	}
+}
+
+/*
+ * A number of 16 or 32 bits, little-endian and aligned, where there is room for
+ * it: a small one, or one at the edge of what such a field holds.
+ */
+static void
+put_number(uint64_t *seed, uint8_t *p, size_t n)
+{
+	static const uint32_t edges[] = { 0, 1, 0x7fff, 0x8000, 0xffff,
+		0x7fffffff, 0x80000000, 0xfffffffa, 0xfffffffc, 0xfffffffd,
+		0xfffffffe, 0xffffffff };
+	uint32_t v = (uint32_t)(next(seed) % 64);
+	size_t width = next(seed) % 4 == 0 ? 2 : 4;
+	size_t at = place(seed, n) & ~(width - 1);
+	size_t i;
+
+	if (next(seed) % 2 == 0)
+		v = edges[next(seed) % (sizeof(edges) / sizeof(edges[0]))];
+	for (i = 0; i < width && at + i < n; i++)
+		p[at + i] = (uint8_t)(v >> 8 * i);
 }
 
 size_t
@@ -29,7 +60,7 @@ mutate(uint64_t *seed, uint8_t *p, size_t n)
 
 	for (; changes > 0; changes--) {
 		at = place(seed, n);
-		switch (next(seed) % 4) {
+		switch (next(seed) % 5) {
 		case 0:
 			p[at] = edges[next(seed) % sizeof(edges)];
 			break;
@@ -39,9 +70,12 @@ mutate(uint64_t *seed, uint8_t *p, size_t n)
 		case 2:
 			p[at] = p[place(seed, n)];
 			break;
-		default:
+		case 3:
 			p[at] = (uint8_t)next(seed);
+			break;
+		default:
+			put_number(seed, p, n);
 		}
 	}
-	return next(seed) % 8 == 0 ? place(seed, n) : n;
+	return next(seed) % 16 == 0 ? place(seed, n) : n;
 }

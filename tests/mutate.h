@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /*
- * Change some of the n >= 1 bytes at p, more often in front than behind, and
- * return how many of them to use: mostly all.  *seed starts as any number but 0.
+ * Change some of the n >= 1 bytes at p, at both ends more often than between,
+ * and return how many of them to use: mostly all.  *seed starts as any number
+ * but 0.
  */
 size_t mutate(uint64_t *seed, uint8_t *p, size_t n);
 

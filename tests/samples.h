@@ -1,0 +1,51 @@
+/*
+ * Small files of each format, made from nothing: what tests do to all formats
+ * alike, they do to these.
+ */
+
+#ifndef TESTS_SAMPLES_H
+#define TESTS_SAMPLES_H
+
+#include "authenticode/format.h"
+#include "tests/signing.h"
+
+struct sample {
+	const char *kind; /* "pe", "cab", "msi", "cat", "appx", "script"; those
+	                     of a kind stand together */
+	const char *name; /* of the file, which is what tells a script */
+	void (*make)(const void *how, struct buf *out);
+	const void *how;
+};
+
+extern const struct sample samples[];
+extern const size_t samples_count;
+
+/*
+ * Append the file to out: not signed, or signed with SHA-256.  A failure fails
+ * the test.
+ */
+void sample_make(const struct sample *sample, struct buf *out);
+void sample_sign(const struct sample *sample, struct signing *signing,
+    struct buf *out);
+
+/*
+ * What signing says of n bytes under the sample's name: format_detect and
+ * format_digest.
+ */
+int sample_digest(const struct sample *sample, const void *p, size_t n,
+    struct ht_error *e);
+
+/*
+ * What htsign verify says of them: format_verify, and the chain up to
+ * signing's root.
+ */
+int sample_verify(const struct sample *sample, const struct signing *signing,
+    const void *p, size_t n, struct ht_error *e);
+
+/*
+ * Append the PKCS#7 that these bytes carry to p7, or nothing.
+ */
+void sample_signature(const struct sample *sample, const void *p, size_t n,
+    struct buf *p7);
+
+#endif

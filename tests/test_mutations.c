@@ -1,0 +1,297 @@
+/*
+ * Damaged files of every format: each truncation of the small samples, and
+ * thousands of mutations of them.  Nothing may break, hang, or take much
+ * memory; what is not a good file any more is HT_ERR_DATA.
+ *
+ * HTSIGN_MUTATIONS is how many mutations of each format to try, 2,000 if it is
+ * not set.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "authenticode/init.h"
+#include "tests/fuzz/format.h"
+#include "tests/mutate.h"
+#include "tests/samples.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#define MUTATIONS 2000
+#define MEMORY_MAX ((size_t)64 << 20)
+
+static struct signing signing;
+
+/* --- time ---------------------------------------------------------------- */
+
+/* What is being tried, for the handlers. */
+static char trying[64];
+
+static void
+say_what(int number)
+{
+	size_t n = strlen(trying);
+
+	(void)number;
+	(void)!write(STDERR_FILENO, trying, n);
+}
+
+static void
+too_slow(int number)
+{
+	static const char text[] = "more than a second of processor time\n";
+
+	(void)number;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	abort();
+}
+
+/*
+ * A second of processor time from now on, or for ever.
+ */
+static void
+set_limit(time_t seconds)
+{
+	struct itimerval limit = { .it_value.tv_sec = seconds };
+
+	assert_int_equal(setitimer(ITIMER_PROF, &limit, NULL), 0);
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+/*
+ * Under AddressSanitizer, what has been allocated at once, the most of it: its
+ * own shadow and quarantine would be in the process's size.
+ */
+#ifdef SANITIZED
+#include <sanitizer/allocator_interface.h>
+
+static size_t allocated;
+static size_t most;
+
+static void
+count_malloc(const volatile void *p, size_t n)
+{
+	(void)p;
+	allocated += n;
+	if (allocated > most)
+		most = allocated;
+}
+
+static void
+count_free(const volatile void *p)
+{
+	size_t n = __sanitizer_get_allocated_size((const void *)(uintptr_t)p);
+
+	/* Some is from before the counting. */
+	allocated -= n < allocated ? n : allocated;
+}
+
+static size_t
+memory_used(void)
+{
+	return most;
+}
+
+static void
+count_memory(void)
+{
+	assert_int_not_equal(
+	    __sanitizer_install_malloc_and_free_hooks(count_malloc, count_free),
+	    0);
+}
+#else
+static size_t
+memory_used(void)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+	struct rusage usage;
+
+	/* Of valgrind's process most is valgrind's. */
+	if (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL)
+		return 0;
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return (size_t)usage.ru_maxrss << 10;
+}
+
+static void
+count_memory(void)
+{
+}
+#endif
+
+static void
+check_memory(void)
+{
+	if (memory_used() > MEMORY_MAX)
+		fail_msg("%zu bytes of memory", memory_used());
+}
+
+/* --- truncations ------------------------------------------------------------ */
+
+/*
+ * A text that is cut is a text, but its signature is gone or of another.
+ */
+static void
+cut(const struct sample *sample, const struct buf *bytes, bool is_signed)
+{
+	bool is_text = strcmp(sample->kind, "script") == 0;
+	struct ht_error e;
+	size_t n;
+	int rc;
+
+	for (n = 0; n < bytes->len; n++) {
+		rc = sample_digest(sample, bytes->data, n, &e);
+		if (rc != HT_ERR_DATA && !(rc == 0 && is_text))
+			fail_msg("%s cut at %zu: %d", sample->name, n, rc);
+		if (!is_signed)
+			continue;
+		rc = sample_verify(sample, &signing, bytes->data, n, &e);
+		if (rc != HT_ERR_DATA)
+			fail_msg("%s verifies, cut at %zu", sample->name, n);
+	}
+}
+
+static void
+test_truncations(void **state)
+{
+	const char *kind = *state;
+	size_t i;
+
+	for (i = 0; i < samples_count; i++) {
+		struct buf bytes = BUF_INIT;
+
+		if (strcmp(samples[i].kind, kind) != 0)
+			continue;
+		sample_make(&samples[i], &bytes);
+		cut(&samples[i], &bytes, false);
+		buf_reset(&bytes);
+		sample_sign(&samples[i], &signing, &bytes);
+		cut(&samples[i], &bytes, true);
+		buf_free(&bytes);
+	}
+}
+
+/* --- mutations --------------------------------------------------------------- */
+
+static unsigned long
+how_many(void)
+{
+	const char *text = getenv("HTSIGN_MUTATIONS");
+
+	return text == NULL ? MUTATIONS : strtoul(text, NULL, 10);
+}
+
+/*
+ * So many mutations of one file.
+ */
+static void
+mutate_file(const struct sample *sample, const struct buf *bytes,
+    unsigned long count, uint64_t *seed)
+{
+	uint8_t *mutated = malloc(bytes->len);
+	unsigned long i;
+	size_t n;
+
+	assert_non_null(mutated);
+	for (i = 0; i < count; i++) {
+		memcpy(mutated, bytes->data, bytes->len);
+		n = mutate(seed, mutated, bytes->len);
+		(void)snprintf(trying, sizeof(trying),
+		    "%s, mutation %lu: ", sample->name, i);
+		set_limit(1);
+		fuzz_format(mutated, n, sample->name);
+	}
+	set_limit(0);
+	free(mutated);
+}
+
+static void
+test_mutations(void **state)
+{
+	const char *kind = *state;
+	unsigned long files = 0;
+	uint64_t seed = 4711;
+	size_t i;
+
+	for (i = 0; i < samples_count; i++)
+		files += 2 * (strcmp(samples[i].kind, kind) == 0);
+	for (i = 0; i < samples_count; i++) {
+		unsigned long count = how_many() / files + 1;
+		struct buf bytes = BUF_INIT;
+
+		if (strcmp(samples[i].kind, kind) != 0)
+			continue;
+		sample_make(&samples[i], &bytes);
+		mutate_file(&samples[i], &bytes, count, &seed);
+		buf_reset(&bytes);
+		sample_sign(&samples[i], &signing, &bytes);
+		mutate_file(&samples[i], &bytes, count, &seed);
+		buf_free(&bytes);
+	}
+	check_memory();
+}
+
+static int
+start(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	(void)signal(SIGPROF, too_slow);
+	(void)signal(SIGABRT, say_what);
+	count_memory();
+	if (authenticode_init(&e) < 0)
+		return -1;
+	return signing_make("P-256", &signing, &e);
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	signing_clear(&signing);
+	return 0;
+}
+
+int
+main(void)
+{
+	static char kinds[][8] = { "pe", "cab", "msi", "cat", "appx",
+		"script" };
+	const struct CMUnitTest tests[] = {
+		{ "truncations of PE", test_truncations, NULL, NULL, kinds[0] },
+		{ "of CAB", test_truncations, NULL, NULL, kinds[1] },
+		{ "of MSI", test_truncations, NULL, NULL, kinds[2] },
+		{ "of catalogs", test_truncations, NULL, NULL, kinds[3] },
+		{ "of APPX", test_truncations, NULL, NULL, kinds[4] },
+		{ "of scripts", test_truncations, NULL, NULL, kinds[5] },
+		{ "mutations of PE", test_mutations, NULL, NULL, kinds[0] },
+		{ "of CAB", test_mutations, NULL, NULL, kinds[1] },
+		{ "of MSI", test_mutations, NULL, NULL, kinds[2] },
+		{ "of catalogs", test_mutations, NULL, NULL, kinds[3] },
+		{ "of APPX", test_mutations, NULL, NULL, kinds[4] },
+		{ "of scripts", test_mutations, NULL, NULL, kinds[5] },
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

@@ -15,6 +15,7 @@ struct sample {
 	const char *name; /* of the file, which is what tells a script */
 	void (*make)(const void *how, struct buf *out);
 	const void *how;
+	size_t optional; /* bytes at the end that the format does without */
 };
 
 extern const struct sample samples[];

@@ -222,102 +222,6 @@ test_other_formats(void **state)
 	buf_free(&list);
 }
 
-static void
-test_truncations(void **state)
-{
-	struct buf bytes = BUF_INIT;
-	struct buf once = BUF_INIT;
-	struct format_file *file;
-	struct input *in;
-	struct ht_error e;
-	size_t whole;
-
-	(void)state;
-	catalog_make(1, CATALOG_GOOD, &bytes);
-	sign(&bytes, &rsa, "sha256", &once);
-	for (whole = bytes.len; bytes.len > 1;) {
-		bytes.len--;
-		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
-		    HT_ERR_DATA);
-		input_free(in);
-	}
-	bytes.len = whole;
-	for (whole = once.len; once.len > 1;) {
-		once.len--;
-		assert_int_equal(verify(&once, NULL, 0, &e), HT_ERR_DATA);
-	}
-	once.len = whole;
-	buf_free(&once);
-	buf_free(&bytes);
-}
-
-/*
- * Flip each bit of a signed catalog's CTL: none of the results verifies.
- */
-static void
-test_flips(void **state)
-{
-	struct buf bytes = BUF_INIT;
-	struct buf list = BUF_INIT;
-	struct buf once = BUF_INIT;
-	struct ht_error e;
-	uint8_t *at;
-	size_t i;
-	int bit;
-
-	(void)state;
-	catalog_make(1, CATALOG_GOOD, &bytes);
-	catalog_list(1, CATALOG_GOOD, &list);
-	sign(&bytes, &p256, "sha256", &once);
-	at = memmem(once.data, once.len, list.data, list.len);
-	assert_non_null(at);
-	for (i = 0; i < list.len; i++) {
-		for (bit = 0; bit < 8; bit++) {
-			at[i] ^= (uint8_t)(1 << bit);
-			assert_int_equal(verify(&once, NULL, 0, &e),
-			    HT_ERR_DATA);
-			at[i] ^= (uint8_t)(1 << bit);
-		}
-	}
-	assert_int_equal(verify(&once, NULL, 0, &e), 0);
-	buf_free(&once);
-	buf_free(&list);
-	buf_free(&bytes);
-}
-
-/*
- * 2,000 mutations of a catalog: whatever comes of them, nothing breaks, and
- * what is still a CTL is still encoded as it was.
- */
-static void
-test_mutations(void **state)
-{
-	struct buf bytes = BUF_INIT;
-	struct format_file *file;
-	struct input *in;
-	struct ht_error e;
-	unsigned int seed = 1;
-	uint8_t *at;
-	uint8_t old;
-	int i;
-
-	(void)state;
-	catalog_make(2, CATALOG_GOOD, &bytes);
-	for (i = 0; i < 2000; i++) {
-		at = bytes.data + (unsigned int)rand_r(&seed) % bytes.len;
-		old = *at;
-		*at = (uint8_t)rand_r(&seed);
-		if (digest(&bytes, "sha256", &in, &file, &e) == 0)
-			assert_int_equal(ctl_parse(file->content.data,
-			                     file->content.len, &e),
-			    0);
-		format_file_free(file);
-		input_free(in);
-		*at = old;
-	}
-	buf_free(&bytes);
-}
-
 static int
 setup(void **state)
 {
@@ -348,9 +252,6 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_other_formats),
-		cmocka_unit_test(test_truncations),
-		cmocka_unit_test(test_flips),
-		cmocka_unit_test(test_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -15,7 +15,6 @@
 #include "authenticode/format.h"
 #include "authenticode/init.h"
 #include "authenticode/script-text.h"
-#include "tests/mutate.h"
 #include "tests/signing.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
@@ -513,129 +512,6 @@ test_names(void **state)
 	assert_int_equal(damage("a.ps1", "a", 1, &e), 0);
 }
 
-/* Cut inside its block, a script is damaged or has none. */
-static void
-test_every_truncation(void **state)
-{
-	size_t i;
-	size_t n;
-
-	(void)state;
-	for (i = 0; i < SCRIPTS; i++) {
-		const char *name = scripts[i].name;
-		struct ht_error e;
-		struct input *in =
-		    input_memory(scripts[i].text, scripts[i].length, &e);
-		struct format_file *file = digest_of(in, name);
-		const struct format *format = file->format;
-		struct buf out = BUF_INIT;
-		struct buf p7 = BUF_INIT;
-		uint8_t *cut;
-
-		put(file, short_p7, sizeof(short_p7), &out);
-		format_file_free(file);
-		input_free(in);
-		for (n = 0; n < out.len; n++) {
-			cut = malloc(n + 1);
-			memcpy(cut, out.data, n);
-			(void)damage(name, cut, n, &e);
-			in = input_memory(cut, n, &e);
-			(void)format->signature(in, &p7, &e);
-			/* What follows a wsf's block is text. */
-			if (p7.len > 0 && strcmp(format->name, "wsf") != 0)
-				fail_msg("%s: signed, cut at %zu", name, n);
-			buf_reset(&p7);
-			input_free(in);
-			free(cut);
-		}
-		buf_free(&out);
-		buf_free(&p7);
-	}
-}
-
-static size_t
-place_of(const struct buf *script, const char *what)
-{
-	const uint8_t *p =
-	    memmem(script->data, script->len, what, strlen(what));
-
-	assert_non_null(p);
-	return (size_t)(p - script->data);
-}
-
-/* Each byte of text and markers; Base64 is the PKCS#7's own affair. */
-static void
-test_bit_flips_do_not_verify(void **state)
-{
-	static const char text[] = "one\r\n</job>\xc3\xbc\r\n";
-	static const struct {
-		const char *name;
-		const char *last_line;
-	} some[] = {
-		{ "a.ps1", "\r\n# SIG # End" },
-		{ "a.ps1xml", " -->\r\n<!-- SIG # End" },
-		{ "a.mof", " */\r\n/* SIG # End" },
-		{ "a.js", "\r\n// SIG // End" },
-		{ "a.vbs", "\r\n'' SIG '' End" },
-		{ "a.wsf", "\r\n</signature>" },
-	};
-	struct ht_error e;
-	size_t first;
-	size_t last;
-	size_t bit;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
-		const char *name = some[i].name;
-		struct buf out = BUF_INIT;
-
-		sign(name, text, sizeof(text) - 1, &out);
-		first = place_of(&out, "MII");
-		last = place_of(&out, some[i].last_line);
-		for (bit = 0; bit < 8 * out.len; bit += 3) {
-			if (bit / 8 >= first && bit / 8 < last)
-				continue;
-			out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			if (verifies(name, &out, &e))
-				fail_msg("%s verified with bit %zu of byte %zu "
-				         "flipped",
-				    name, bit % 8, bit / 8);
-			out.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		}
-		buf_free(&out);
-	}
-}
-
-/* No crash and no hang, whatever becomes of a script. */
-static void
-test_mutations(void **state)
-{
-	uint64_t seed = 4711;
-	struct ht_error e;
-	size_t i;
-	size_t n;
-	int rc;
-
-	(void)state;
-	for (i = 0; i < 2000; i++) {
-		const char *name = blocks[i % BLOCKS].name;
-		const char *text = blocks[i % BLOCKS].signed_text;
-		struct buf out = BUF_INIT;
-
-		if (i % 3 == 0)
-			widen(text, &out);
-		else
-			buf_bytes(&out, text, strlen(text));
-		n = mutate(&seed, out.data, out.len);
-		rc = damage(name, out.data, n, &e);
-		assert_true(rc == 0 || rc == HT_ERR_DATA);
-		out.len = n;
-		(void)verifies(name, &out, &e);
-		buf_free(&out);
-	}
-}
-
 /* A signature of one kind of script is none of another. */
 static void
 test_kinds_are_apart(void **state)
@@ -730,9 +606,6 @@ main(void)
 		cmocka_unit_test(test_bad_scripts),
 		cmocka_unit_test(test_not_a_block),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_bit_flips_do_not_verify),
-		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_kinds_are_apart),
 		cmocka_unit_test(test_size),
 	};

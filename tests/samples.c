@@ -206,7 +206,7 @@ sample_sign(const struct sample *sample, struct signing *signing,
 	struct cms_options options = { .signing_time = CMS_NO_TIME,
 		.description = "My App" };
 	struct format_file *file;
-	struct output *plan;
+	struct output *plan = NULL;
 	struct input *made;
 	struct input *in;
 	struct buf plain = BUF_INIT;

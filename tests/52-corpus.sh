@@ -5,7 +5,8 @@
 
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 needs ssh softhsm2-util osslsigncode sbverify apt-get \
-    x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc
+    x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc makensis
+. "$srcdir/tests/programs.sh"
 corpus=$builddir/corpus
 check "the corpus" "$srcdir/tests/corpus.sh" "$corpus"
 if [ "$(id -u)" -eq 0 ]; then
@@ -17,23 +18,7 @@ else
 	doors=sign
 fi
 
-# What mingw makes of a few lines, for both machines.
-build_programs_of_ours()
-{
-	local cc=$1-w64-mingw32-gcc name=$corpus/mingw,$1
-	[ ! -e "$name.gui.exe" ] || return 0
-	printf 'int main(void) { return 0; }\n' >"$work/program.c"
-	printf '__declspec(dllexport) int f(void) { return 1; }\n' \
-	    >"$work/library.c"
-	"$cc" -o "$name.exe" "$work/program.c" &&
-	    "$cc" -s -o "$name.stripped.exe" "$work/program.c" &&
-	    "$cc" -shared -o "$name.dll" "$work/library.c" &&
-	    { cat "$name.stripped.exe"; printf 'payload'; } \
-	        >"$name.payload.exe" &&
-	    "$cc" -mwindows -o "$name.gui.exe" "$work/program.c"
-}
-check "64-bit programs" build_programs_of_ours x86_64
-check "32-bit programs" build_programs_of_ours i686
+check "programs of ours" make_programs "$corpus"
 
 # good FILE: through $door, by every verifier that knows such files.
 good()
@@ -49,7 +34,7 @@ good()
 	request test-signing --pkcs7 "${1##*/}" <"$1"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	"$htsign" attach "$1" "$work/out" >"$work/attached" || return
-	cmp "$work/attached" "$work/signed"
+	cmp "$work/attached" "$work/signed" && same_content "$1" "$work/out"
 }
 
 for door in $doors; do

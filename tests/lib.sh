@@ -191,12 +191,94 @@ journal_says()
 	ok "$what"
 }
 
+# --- both kinds of keys ---------------------------------------------------------------
+
+# p256_profile FORMATS: a profile "p256" with a certificate of its own,
+# $dir/p256.pem, whose key is a file; its subject is that of the first one.
+p256_profile()
+{
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	    -days 2 -subj "/CN=htsign quickstart (test)" -config /dev/null \
+	    -keyout "$dir/p256.key" -out "$dir/p256.pem" \
+	    -addext basicConstraints=critical,CA:FALSE \
+	    -addext keyUsage=critical,digitalSignature \
+	    -addext extendedKeyUsage=critical,codeSigning || return
+	reconfigure "/^tokens = (/a { name = \"p256\";\
+	    file = \"$dir/p256.key\"; },
+	    /^certificates = (/a { name = \"p256\"; token = \"p256\";\
+	    chain = \"$dir/p256.pem\"; },
+	    /^profiles = (/a { name = \"p256\"; certificates = [ \"p256\" ];\
+	    formats = [ $1 ]; }," && admin "grant ci p256"
+}
+
+# root_of PROFILE: the root to verify with.
+root_of()
+{
+	case $1 in
+	p256) echo "$dir/p256.pem" ;;
+	*) echo "$dir/ca.pem" ;;
+	esac
+}
+
+# sign_both_ways PROFILE FILE [WORD ...]: as $whole, which has the file's name,
+# and as PKCS#7, $work/p7.  Attached to the file, that makes the same bytes.
+sign_both_ways()
+{
+	local profile=$1 file=$2 attached
+	shift 2
+	mkdir -p "$work/whole/$profile" || return
+	whole=$work/whole/$profile/${file##*/}
+	request "$profile" --name="${file##*/}" "$@" <"$file"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	mv "$work/out" "$whole"
+	request "$profile" --name="${file##*/}" --pkcs7 "$@" <"$file"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	mv "$work/out" "$work/p7"
+	# The name tells htsign what a script is.
+	attached=$work/attached.${file##*.}
+	"$htsign" attach "$file" "$work/p7" >"$attached" || return
+	if [ "$profile" = p256 ]; then
+		# No two ECDSA signatures are the same.
+		"$htsign" verify "$attached" --ca "$dir/p256.pem" &&
+		    "$htsign" extract "$whole" >"$work/p7" &&
+		    "$htsign" attach "$file" "$work/p7" >"$attached" || return
+	fi
+	cmp "$attached" "$whole"
+}
+
+# content_of PKCS7 FILE: the DER of what is signed, an SpcIndirectDataContent
+# or a CTL.
+content_of()
+{
+	local offset
+	offset=$(openssl asn1parse -inform DER -in "$1" | awk -F : '
+	    /:1\.3\.6\.1\.4\.1\.311\.(2\.1\.4|10\.1)$/ { at = NR }
+	    at && NR == at + 2 { print $1 + 0; exit }')
+	openssl asn1parse -inform DER -in "$1" -strparse "$offset" -noout \
+	    -out "$2" && [ -s "$2" ]
+}
+
+# same_content FILE PKCS7 [OPTION ...]: what osslsigncode would sign of FILE is
+# what the PKCS#7 signs.
+same_content()
+{
+	local file=$1 p7=$2
+	shift 2
+	rm -f "$work/theirs.data"
+	osslsigncode extract-data -h sha256 "$@" -in "$file" \
+	    -out "$work/theirs.data" &&
+	    content_of "$work/theirs.data" "$work/theirs.content" &&
+	    content_of "$p7" "$work/ours.content" &&
+	    cmp "$work/theirs.content" "$work/ours.content"
+}
+
 # --- verifiers that others wrote ----------------------------------------------------
 
+# verify_osslsigncode FILE [ROOT]
 verify_osslsigncode()
 {
-	osslsigncode verify -CAfile "$dir/ca.pem" -TSA-CAfile "$dir/ca.pem" \
-	    "$1"
+	osslsigncode verify -CAfile "${2:-$dir/ca.pem}" \
+	    -TSA-CAfile "${2:-$dir/ca.pem}" "$1"
 }
 
 # describes FILE TEXT: osslsigncode shows TEXT, a description or a URL.
@@ -205,9 +287,10 @@ describes()
 	osslsigncode verify -CAfile "$dir/ca.pem" "$1" | grep -F ": $2"
 }
 
+# verify_sbverify FILE [CERTIFICATE]
 verify_sbverify()
 {
-	sbverify --cert "$dir/ca.pem" "$1"
+	sbverify --cert "${2:-$dir/ca.pem}" "$1"
 }
 
 # --- samples ---------------------------------------------------------------------------

@@ -1,0 +1,210 @@
+#!/bin/bash
+# Files that mean more than one thing, or carry what no signature covers: they
+# are not signed (65, and the clause), and what somebody has made of a signed
+# file in this way does not verify.
+
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+needs ssh softhsm2-util gcab msibuild zip unzip python3
+endpoint 3020
+mkdir "$work/plain" "$work/signed" || exit 1
+
+# --- good files ------------------------------------------------------------------
+
+# sign_sample NAME: $work/plain/NAME becomes $work/signed/NAME.
+sign_sample()
+{
+	request test-signing --name="$1" <"$work/plain/$1"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	mv "$work/out" "$work/signed/$1"
+	"$htsign" verify "$work/signed/$1" --ca "$dir/ca.pem"
+}
+
+seq 1 2000 >"$work/numbers.txt"
+"$builddir/tests/make-pe" >"$work/plain/a.exe"
+"$builddir/tests/make-cat" 2 >"$work/plain/a.cat"
+"$builddir/tests/make-appx" publisher="CN=htsign quickstart (test)" \
+    >"$work/plain/a.msix"
+printf 'Write-Host "Hello"\r\n' >"$work/plain/a.ps1"
+check "a cabinet" gcab -c -n "$work/plain/a.cab" "$work/numbers.txt"
+check "a package" msibuild "$work/plain/a.msi" -s Sample Us ';1033' \
+    '{11111111-1111-1111-1111-111111111111}'
+check "with a stream" msibuild "$work/plain/a.msi" -a Numbers \
+    "$work/numbers.txt"
+for file in "$work"/plain/*; do
+	check "${file##*/} is signed" sign_sample "${file##*/}"
+done
+
+# --- changes -----------------------------------------------------------------------
+
+# not_blessed FILE CLAUSE: htsign verify says 65, one line with the clause.
+not_blessed()
+{
+	local got=0
+	"$htsign" verify "$1" --ca "$dir/ca.pem" >"$work/stdout" \
+	    2>"$work/stderr" || got=$?
+	[ "$got" -eq 65 ] && [ ! -s "$work/stdout" ] &&
+	    [ "$(wc -l <"$work/stderr")" -eq 1 ] &&
+	    grep -E -e "$2" "$work/stderr" && return
+	echo "status $got: $(cat "$work/stderr")"
+	return 1
+}
+
+# refuse TEXT NAME CLAUSE COMMAND ...: the command changes the file that it
+# gets as its last argument; plain and signed, nobody takes it after that.
+refuse()
+{
+	local what=$1 name=$2 clause=$3 kind file
+	shift 3
+	for kind in plain signed; do
+		file=$work/$name
+		cp "$work/$kind/$name" "$file"
+		check "$what, $kind: the change" "$@" "$file"
+		request test-signing --name="$name" <"$file"
+		refused "$what, $kind: not signed" 65
+		check "$what, $kind: $clause" grep -E -e "$clause" "$work/err"
+	done
+	check "$what, signed: not verified" not_blessed "$file" "$clause"
+}
+
+# put_in_front FILE TARGET, put_behind FILE TARGET
+put_in_front()
+{
+	cat "$1" "$2" >"$work/whole" && mv "$work/whole" "$2"
+}
+
+put_behind()
+{
+	cat "$1" >>"$2"
+}
+
+printf 'x' >"$work/byte"
+printf '\0' >"$work/nul"
+head -c 512 /dev/zero >"$work/sector"
+(cd "$work" && zip -q evil.jar numbers.txt) || exit 1
+
+# A JAR that fills whole sectors: its comment is as long as that takes.
+fill_sectors()
+{
+	python3 - "$work/evil.jar" <<-'PYTHON'
+	import struct, sys
+	with open(sys.argv[1], "r+b") as jar:
+	    data = bytearray(jar.read())
+	    comment = -len(data) % 512
+	    struct.pack_into("<H", data, len(data) - 2, comment)
+	    jar.seek(0)
+	    jar.write(data + bytes(comment))
+	PYTHON
+}
+check "a JAR" fill_sectors
+
+# The last sector of the longest stream, free, with its data still there.
+free_a_sector()
+{
+	python3 - "$1" <<-'PYTHON'
+	import struct, sys
+	with open(sys.argv[1], "r+b") as package:
+	    data = bytearray(package.read())
+	    def number(at):
+	        return struct.unpack_from("<I", data, at)[0]
+	    def fat(n):
+	        return 512 * (number(0x4c + 4 * (n // 128)) + 1) + 4 * (n % 128)
+	    entries = []
+	    sector = number(0x30)
+	    while sector < 0xfffffffa:
+	        entries += [512 * (sector + 1) + 128 * i for i in range(4)]
+	        sector = number(fat(sector))
+	    entry = max((at for at in entries if data[at + 0x42] == 2),
+	        key=lambda at: number(at + 0x78))
+	    size = (number(entry + 0x78) - 1) // 512 * 512
+	    sector = number(entry + 0x74)
+	    for _ in range(size // 512 - 1):
+	        sector = number(fat(sector))
+	    freed = number(fat(sector))
+	    struct.pack_into("<I", data, fat(sector), 0xfffffffe)
+	    struct.pack_into("<I", data, fat(freed), 0xffffffff)
+	    struct.pack_into("<I", data, entry + 0x78, size)
+	    package.seek(0)
+	    package.write(data)
+	PYTHON
+}
+
+# The name of the first part that is not the manifest, in both its headers.
+rename_part()
+{
+	python3 - "$1" "$2" <<-'PYTHON'
+	import sys
+	old, new = b"file0.bin", sys.argv[1].encode()
+	with open(sys.argv[2], "r+b") as package:
+	    data = package.read()
+	    assert data.count(old) >= 2 and len(new) == len(old)
+	    package.seek(0)
+	    package.write(data.replace(old, new))
+	PYTHON
+}
+
+# The flag of an encrypted entry, in both its headers.
+encrypt_part()
+{
+	python3 - "$1" <<-'PYTHON'
+	import sys
+	name = b"file0.bin"
+	with open(sys.argv[1], "r+b") as package:
+	    data = bytearray(package.read())
+	    for magic, flags, size in (b"PK\3\4", 6, 30), (b"PK\1\2", 8, 46):
+	        at = data.index(magic)
+	        while data[at + size:at + size + len(name)] != name:
+	            at = data.index(magic, at + 1)
+	        data[at + flags] |= 1
+	    package.seek(0)
+	    package.write(data)
+	PYTHON
+}
+
+# --- Windows Installer ---------------------------------------------------------------
+
+refuse "a byte behind a package" a.msi "MS-CFB. 2.1" put_behind "$work/byte"
+refuse "a sector behind it" a.msi "behind the last allocated sector" \
+    put_behind "$work/sector"
+refuse "a JAR behind it (CVE-2020-1464)" a.msi \
+    "behind the last allocated sector" put_behind "$work/evil.jar"
+refuse "data in a free sector" a.msi "data in free sectors" free_a_sector
+
+# --- cabinets --------------------------------------------------------------------------
+
+refuse "data in front of a cabinet" a.cab "not a signable file" \
+    put_in_front "$work/byte"
+behind="behind the end of the cabinet|does not end the file"
+refuse "data behind it" a.cab "$behind" put_behind "$work/byte"
+refuse "another cabinet behind it" a.cab "$behind" \
+    put_behind "$work/plain/a.cab"
+
+# --- packages ---------------------------------------------------------------------------
+
+refuse "an encrypted part" a.msix "encrypted" encrypt_part
+refuse "a part twice" a.msix "two entries of the same name" \
+    rename_part file1.bin
+refuse "but for its case" a.msix "two entries of the same name" \
+    rename_part FILE1.bin
+refuse "data in front of a package" a.msix "not a signable file" \
+    put_in_front "$work/byte"
+refuse "a JAR in front of it" a.msix "APPNOTE" put_in_front "$work/evil.jar"
+refuse "a JAR behind it" a.msix "APPNOTE" put_behind "$work/evil.jar"
+refuse "a byte behind it" a.msix "end record" put_behind "$work/byte"
+
+# encrypted_zip NAME: with all parts encrypted, by zip.
+encrypted_zip()
+{
+	mkdir "$work/parts" &&
+	    unzip -q "$work/plain/a.msix" -d "$work/parts" &&
+	    (cd "$work/parts" && zip -q -r -P secret "$work/$1" .)
+}
+check "zip encrypts a package" encrypted_zip secret.msix
+request test-signing <"$work/secret.msix"
+refused "which is not signed" 65
+check "and says why" grep "encrypted" "$work/err"
+
+# --- other kinds --------------------------------------------------------------------------
+
+refuse "data behind a catalog" a.cat "left over" put_behind "$work/byte"
+refuse "a NUL in a script" a.ps1 "NUL" put_in_front "$work/nul"
+done_testing

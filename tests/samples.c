@@ -105,8 +105,7 @@ static const struct package package = { .method = "sha256",
 static const struct package overridden = { .method = "sha256",
 	.publisher = "CN=Test Signer",
 	.types_first = true,
-	.overridden = true,
-	.deflated = true };
+	.overridden = true };
 static const struct package bundle = { .method = "sha256",
 	.publisher = "CN=Test Signer",
 	.bundle = true,
@@ -179,12 +178,9 @@ sample_make(const struct sample *sample, struct buf *out)
 	assert_int_equal(buf_failed(out), 0);
 }
 
-/*
- * The format of the bytes in in, and their digest; *file is NULL on failure.
- */
-static int
-digest(const struct sample *sample, struct input *in, struct format_file **file,
-    struct ht_error *e)
+int
+sample_open(const struct sample *sample, struct input *in,
+    struct format_file **file, struct ht_error *e)
 {
 	static const struct format_options options = { .algorithm = "sha256" };
 	const struct format *format;
@@ -216,7 +212,7 @@ sample_sign(const struct sample *sample, struct signing *signing,
 
 	sample_make(sample, &plain);
 	in = input_memory(plain.data, plain.len, &e);
-	if (digest(sample, in, &file, &e) < 0 ||
+	if (sample_open(sample, in, &file, &e) < 0 ||
 	    signing_sign(signing, file->spc, &file->content, &options, &p7,
 	        &e) < 0 ||
 	    format_plan(file, p7.data, p7.len, &plan, &e) < 0)
@@ -241,7 +237,7 @@ sample_digest(const struct sample *sample, const void *p, size_t n,
 	struct format_file *file;
 	int rc;
 
-	rc = digest(sample, in, &file, e);
+	rc = sample_open(sample, in, &file, e);
 	assert_true((rc == 0) == (file != NULL));
 	format_file_free(file);
 	input_free(in);

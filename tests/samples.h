@@ -30,8 +30,13 @@ void sample_sign(const struct sample *sample, struct signing *signing,
     struct buf *out);
 
 /*
- * What signing says of n bytes under the sample's name: format_detect and
- * format_digest.
+ * format_detect under the sample's name, and format_digest with SHA-256.
+ */
+int sample_open(const struct sample *sample, struct input *in,
+    struct format_file **file, struct ht_error *e);
+
+/*
+ * What signing says of n bytes under the sample's name.
  */
 int sample_digest(const struct sample *sample, const void *p, size_t n,
     struct ht_error *e);

@@ -5,7 +5,8 @@
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 needs ssh softhsm2-util osslsigncode gcab cabextract openssl iconv
 endpoint 2520
-mkdir "$work/cab" "$work/script" "$work/signed" "$work/attached" || exit 1
+check "a profile with an EC key" p256_profile '"cab", "script"'
+mkdir "$work/cab" "$work/script" || exit 1
 
 # --- what is signed --------------------------------------------------------------
 
@@ -98,25 +99,22 @@ extracts()
 	esac
 }
 
-verified()
+# Of a set's cabinet it leaves the names out when it signs.
+digests()
 {
-	"$htsign" verify "$1" --ca "$2" || return
-	! knows "$1" || osslsigncode verify -CAfile "$2" "$1" || return
-	! extracts "$1" || cabextract -t "$1"
+	knows "$1" && [ "${1##*/}" != next.cab ]
 }
 
-# good FILE: whole, as PKCS#7, and again with another description.
+# good PROFILE FILE
 good()
 {
-	local name=${1##*/}
-	request test-signing --name="$name" "One $name" <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/signed/$name"
-	verified "$work/signed/$name" "$dir/ca.pem" || return
-	request test-signing --name="$name" --pkcs7 "One $name" <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	"$htsign" attach "$1" "$work/out" >"$work/attached/$name" || return
-	cmp "$work/attached/$name" "$work/signed/$name"
+	local root
+	root=$(root_of "$1")
+	sign_both_ways "$1" "$2" "One ${2##*/}" &&
+	    "$htsign" verify "$whole" --ca "$root" || return
+	! knows "$2" || verify_osslsigncode "$whole" "$root" || return
+	! extracts "$2" || cabextract -t "$whole" || return
+	! digests "$2" || same_content "$2" "$work/p7"
 }
 
 # Signed again it is what the original is, signed with the same words: the old
@@ -127,13 +125,14 @@ again()
 	request test-signing --name="$name" Two <"$1"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/once"
-	request test-signing --name="$name" Two <"$work/signed/$name"
+	request test-signing --name="$name" Two <"$work/whole/test-signing/$name"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	cmp "$work/once" "$work/out"
 }
 
 for file in "$work"/cab/* "$work"/script/*; do
-	check "${file##*/}" good "$file"
+	check "${file##*/}" good test-signing "$file"
+	check "${file##*/} under P-256" good p256 "$file"
 	check "${file##*/}, signed again" again "$file"
 done
 for kind in cab script; do
@@ -144,44 +143,9 @@ journal_says "the journal has it" '"status":"delivered"' '"format":"ps1"' '"name
 
 # --- the bytes of osslsigncode -----------------------------------------------------------
 
-make_key()
-{
-	openssl req -x509 -nodes -days 1 -subj "/CN=Signer" \
-	    -keyout "$work/$1.key" -out "$work/$1.pem" \
-	    -addext keyUsage=critical,digitalSignature \
-	    -addext extendedKeyUsage=codeSigning "${@:2}"
-}
-
-sign_with()
-{
-	"$builddir/tests/sign-pe" --key="$work/$1.key" --chain="$work/$1.pem" \
-	    --time=1700000000 --description=Name --url=https://example.org/ \
-	    --name="$2" <"$2"
-}
-
-same()
-{
-	sign_with rsa "$1" >"$work/ours" || return
-	rm -f "$work/theirs"
-	osslsigncode sign -time 1700000000 -h sha256 -n Name \
-	    -i https://example.org/ -certs "$work/rsa.pem" \
-	    -key "$work/rsa.key" -in "$1" -out "$work/theirs" || return
-	cmp "$work/theirs" "$work/ours"
-}
-
-under_p256()
-{
-	sign_with ec "$1" >"$work/attached/${1##*/}" || return
-	verified "$work/attached/${1##*/}" "$work/ec.pem"
-}
-
-check "an RSA key" make_key rsa -newkey rsa:3072
-check "an EC key" make_key ec -newkey ec -pkeyopt ec_paramgen_curve:P-256
 for file in "$work"/cab/* "$work"/script/*; do
-	check "${file##*/} under P-256" under_p256 "$file"
-	# It leaves the names of a set out of its digest when it signs.
-	! knows "$file" || [ "${file##*/}" = next.cab ] ||
-	    check "osslsigncode's bytes of ${file##*/}" same "$file"
+	! digests "$file" ||
+	    check "osslsigncode's bytes of ${file##*/}" same_bytes "$file"
 done
 
 # --- what is refused ------------------------------------------------------------------------
@@ -199,21 +163,21 @@ bad_file "a script without a name" <"$work/script/crlf.ps1"
 bad_file "a script of another name" --name=a.txt <"$work/script/crlf.ps1"
 bad_file "a program for a script" --name=a.ps1 < <(printf 'a\0b')
 bad_file "a second block" --name=a.ps1 \
-    < <(cat "$work/signed/crlf.ps1" "$work/signed/crlf.ps1")
+    < <(cat "$work/whole/test-signing/crlf.ps1" "$work/whole/test-signing/crlf.ps1")
 bad_file "text behind the block" --name=a.ps1 \
-    < <(cat "$work/signed/crlf.ps1"; echo exit)
+    < <(cat "$work/whole/test-signing/crlf.ps1"; echo exit)
 bad_file "a block with other line ends" --name=a.ps1 \
-    < <(tr -d '\r' <"$work/signed/crlf.ps1")
+    < <(tr -d '\r' <"$work/whole/test-signing/crlf.ps1")
 request test-signing --name=a.ps1 < <(yes | head -c 13000000)
 refused "a script that is too large" 66
 bad_file "data before the cabinet" < <(echo; cat "$work/cab/one.cab")
 bad_file "data behind the cabinet" < <(cat "$work/cab/one.cab"; echo)
-bad_file "data behind a signed cabinet" < <(cat "$work/signed/one.cab"; echo)
+bad_file "data behind a signed cabinet" < <(cat "$work/whole/test-signing/one.cab"; echo)
 bad_file "a cut cabinet" < <(head -c -1 "$work/cab/one.cab")
-bad_file "a cut signed cabinet" < <(head -c -1 "$work/signed/one.cab")
+bad_file "a cut signed cabinet" < <(head -c -1 "$work/whole/test-signing/one.cab")
 
 reconfigure 's/formats = .*\];/formats = [ "pe", "cab" ];/'
 request test-signing --name=a.ps1 <"$work/script/crlf.ps1"
 refused "a script under a profile that does not name them" 66
-check "a cabinet is still signed" good "$work/cab/one.cab"
+check "a cabinet is still signed" good test-signing "$work/cab/one.cab"
 done_testing

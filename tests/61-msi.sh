@@ -6,6 +6,7 @@
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 needs ssh softhsm2-util osslsigncode wixl msibuild msiinfo
 endpoint 2530
+check "a profile with an EC key" p256_profile '"msi"'
 packages=$work/packages
 mkdir "$packages"
 
@@ -101,46 +102,18 @@ check "signed by it with metadata" theirs metadata -add-msi-dse
 
 # --- signing ---------------------------------------------------------------------
 
-# content_of FILE: the SpcIndirectDataContent in a PKCS#7.
-content_of()
-{
-	local at length
-	read -r at length < <(openssl asn1parse -inform DER -in "$1" | awk '
-	    found == 2 {
-		gsub(/[:=a-z]+/, " ")
-		print $1, $3 + $4
-		exit
-	    }
-	    found { found++ }
-	    /1\.3\.6\.1\.4\.1\.311\.2\.1\.4$/ { found = 1 }')
-	tail -c +"$((at + 1))" "$1" | head -c "$length"
-}
-
-same_content()
-{
-	local options=()
-	[[ $1 != */metadata.msi ]] || options=(-add-msi-dse)
-	rm -f "$work/theirs.p7"
-	osslsigncode extract-data -h sha256 "${options[@]}" -in "$1" \
-	    -out "$work/theirs.p7" &&
-	    content_of "$work/theirs.p7" >"$work/theirs.content" &&
-	    content_of "$2" >"$work/ours.content" &&
-	    [ -s "$work/ours.content" ] &&
-	    cmp "$work/theirs.content" "$work/ours.content"
-}
-
+# good PROFILE FILE
 good()
 {
-	request test-signing My Package <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/signed"
-	verify_osslsigncode "$work/signed" || return
-	"$htsign" verify "$work/signed" --ca "$dir/ca.pem" || return
-	describes "$work/signed" "My Package" || return
-	request test-signing --pkcs7 My Package <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	"$htsign" attach "$1" "$work/out" >"$work/attached" || return
-	cmp "$work/attached" "$work/signed"
+	local root options=()
+	root=$(root_of "$1")
+	[[ $2 != */metadata.msi ]] || options=(-add-msi-dse)
+	sign_both_ways "$1" "$2" My Package &&
+	    verify_osslsigncode "$whole" "$root" &&
+	    "$htsign" verify "$whole" --ca "$root" &&
+	    osslsigncode verify -CAfile "$root" "$whole" |
+	    grep -F ": My Package" &&
+	    same_content "$2" "$work/p7" "${options[@]}"
 }
 
 # As msitools see them, the streams of a signed package are those it had.
@@ -156,9 +129,9 @@ same_streams()
 count=0
 for file in "$packages"/*; do
 	name=${file##*/}
-	check "$name" good "$file"
-	check "$name: the content" same_content "$file" "$work/out"
-	check "$name: msiinfo" same_streams "$file" "$work/signed"
+	check "$name" good test-signing "$file"
+	check "$name: msiinfo" same_streams "$file" "$whole"
+	check "$name under P-256" good p256 "$file"
 	count=$((count + 1))
 done
 check "at least 10 files ($count)" test "$count" -ge 10

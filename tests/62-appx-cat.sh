@@ -4,8 +4,9 @@
 # publisher alone; a profile that does not name catalogs signs none.
 
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
-needs ssh softhsm2-util osslsigncode unzip zip
+needs ssh softhsm2-util osslsigncode unzip zip python3 openssl
 endpoint 2540
+check "a profile with an EC key" p256_profile '"appx", "cat"'
 
 # --- packages ------------------------------------------------------------------
 
@@ -32,42 +33,38 @@ make_zipped()
 	(cd "$parts" && zip -q -r -D -X "$@" - .) >"$work/$name"
 }
 
-# good_package FILE: signed, whole and as PKCS#7, and verified.
+# make_with_python NAME [WORD]: and as Python packs them.
+make_with_python()
+{
+	python3 - "$work/parts" "$work/$1" "${2-}" <<-'PYTHON'
+	import os, sys, zipfile
+	parts, name, word = sys.argv[1:]
+	method = zipfile.ZIP_STORED if word == "stored" else zipfile.ZIP_DEFLATED
+	out = open(name, "wb")
+	if word == "stream":
+	    out.seekable = lambda: False
+	with zipfile.ZipFile(out, "w", method) as package:
+	    for folder, _, files in sorted(os.walk(parts)):
+	        for file in sorted(files):
+	            path = os.path.join(folder, file)
+	            with open(path, "rb") as part:
+	                entry = zipfile.ZipInfo(os.path.relpath(path, parts))
+	                entry.compress_type = method
+	                with package.open(entry, "w",
+	                        force_zip64=word == "zip64") as to:
+	                    to.write(part.read())
+	PYTHON
+}
+
+# good_package PROFILE FILE: what osslsigncode would sign it says of the signed
+# one, since it packs content types that change in a way of its own.
 good_package()
 {
-	request test-signing --name="${1##*/}" <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/signed.msix"
-	verify_osslsigncode "$work/signed.msix" || return
-	"$htsign" verify "$work/signed.msix" --ca "$dir/ca.pem" || return
-	unzip -tq "$work/signed.msix" || return
-	request test-signing --pkcs7 <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	"$htsign" attach "$1" "$work/out" >"$work/attached.msix" || return
-	cmp "$work/attached.msix" "$work/signed.msix" || return
-	rm -f "$work/theirs.data"
-	osslsigncode extract-data -in "$work/signed.msix" \
-	    -out "$work/theirs.data" || return
-	same_content "$work/out" "$work/theirs.data"
-}
-
-# The content of a PKCS#7 that we made is what osslsigncode would sign.
-same_content()
-{
-	content_of "$1" "$work/ours.content" &&
-	    content_of "$2" "$work/theirs.content" || return
-	cmp "$work/ours.content" "$work/theirs.content"
-}
-
-# The DER of the SpcIndirectDataContent in a PKCS#7.
-content_of()
-{
-	local offset
-	offset=$(openssl asn1parse -inform DER -in "$1" | awk -F : '
-	    /:1\.3\.6\.1\.4\.1\.311\.2\.1\.4$/ { at = NR }
-	    at && NR == at + 2 { print $1 + 0; exit }')
-	openssl asn1parse -inform DER -in "$1" -strparse "$offset" -noout \
-	    -out "$2"
+	local root
+	root=$(root_of "$1")
+	sign_both_ways "$1" "$2" && verify_osslsigncode "$whole" "$root" &&
+	    "$htsign" verify "$whole" --ca "$root" && unzip -tq "$whole" &&
+	    same_content "$whole" "$work/p7"
 }
 
 make_package plain.msix
@@ -83,11 +80,15 @@ make_package tool.msixbundle bundle zip64 descriptor=24 files=3 size=90000
 check "zip's package" make_zipped zip.msix
 check "zip's package, stored" make_zipped stored.appx -0
 check "zip's package, ZIP64" make_zipped streamed.msix -fz-
+check "zip's package, best" make_zipped best.msix -9
+check "zip's package, fast" make_zipped fast.appx -1
+check "Python's package" make_with_python python.msix
+check "Python's package, stored" make_with_python python-stored.appx stored
+check "Python's package, streamed" make_with_python python-stream.msix stream
+check "Python's package, ZIP64" make_with_python python-zip64.msix zip64
 for file in "$work"/*.msix "$work"/*.appx "$work"/*.msixbundle; do
-	case $file in
-	*/signed.msix | */attached.msix) continue ;;
-	esac
-	check "${file##*/}" good_package "$file"
+	check "${file##*/}" good_package test-signing "$file"
+	check "${file##*/} under P-256" good_package p256 "$file"
 done
 journal_says "the journal has it" '"status":"delivered"' '"format":"appx'
 
@@ -124,31 +125,115 @@ request test-signing <"$work/one.cat"
 refused "a catalog under a profile that does not name them" 66
 reconfigure 's/formats = .*\];/formats = [ "pe", "cat" ];/'
 
-# good_catalog FILE WORD ...: signed, whole and as PKCS#7, and verified.
-good_catalog()
+# openssl_catalog VERSION MEMBERS: a list of that many files' digests, of the
+# first kind of catalogs, with SHA-1 and an attribute of its own, or the second.
+openssl_catalog()
 {
-	local file=$1
-	shift
-	request test-signing "$@" <"$file"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/signed.cat"
-	verify_osslsigncode "$work/signed.cat" || return
-	"$htsign" verify "$work/signed.cat" --ca "$dir/ca.pem" || return
-	request test-signing --pkcs7 "$@" <"$file"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	"$htsign" attach "$file" "$work/out" >"$work/attached.cat" || return
-	cmp "$work/attached.cat" "$work/signed.cat"
+	local version=$1 members=$2 i digest=sha256
+	[ "$version" = 2 ] || digest=sha1
+	{
+		cat <<-CONF
+		asn1 = SEQUENCE:information
+		[information]
+		type = OID:pkcs7-signedData
+		content = EXP:0,SEQUENCE:signed
+		[signed]
+		version = INTEGER:1
+		algorithms = SET
+		content = SEQUENCE:content
+		signers = SET
+		[content]
+		type = OID:1.3.6.1.4.1.311.10.1
+		list = EXP:0,SEQUENCE:list
+		[list]
+		usage = SEQUENCE:usage
+		identifier = FORMAT:HEX,OCT:$(openssl rand -hex 16)
+		time = UTCTIME:260722120000Z
+		algorithm = SEQUENCE:algorithm
+		subjects = SEQUENCE:subjects
+		$([ "$version" = 2 ] || echo extensions = EXP:0,SEQUENCE:extensions)
+		[usage]
+		catalog = OID:1.3.6.1.4.1.311.12.1.1
+		[algorithm]
+		member = OID:1.3.6.1.4.1.311.12.1.$((version + 1))
+		parameter = NULL
+		[extensions]
+		system = SEQUENCE:system
+		[system]
+		type = OID:1.3.6.1.4.1.311.12.2.1
+		value = OCTWRAP,SEQUENCE:systemvalue
+		[systemvalue]
+		tag = BMP:OS
+		flags = INTEGER:65537
+		value = FORMAT:HEX,OCT:5800500000000000
+		[digestalgorithm]
+		type = OID:$digest
+		parameter = NULL
+		[data]
+		type = OID:1.3.6.1.4.1.311.2.1.15
+		[subjects]
+		CONF
+		for ((i = 0; i < members; i++)); do
+			echo "$i = SEQUENCE:subject$i"
+		done
+		for ((i = 0; i < members; i++)); do
+			cat <<-CONF
+			[subject$i]
+			identifier = FORMAT:HEX,OCT:$(echo "$i" |
+			    openssl dgst -r -"$digest" | cut -d ' ' -f 1)
+			attributes = SET:attributes$i
+			[attributes$i]
+			digest = SEQUENCE:digest$i
+			[digest$i]
+			type = OID:1.3.6.1.4.1.311.2.1.4
+			values = SET:values$i
+			[values$i]
+			content = SEQUENCE:content$i
+			[content$i]
+			data = SEQUENCE:data
+			digest = SEQUENCE:info$i
+			[info$i]
+			algorithm = SEQUENCE:digestalgorithm
+			digest = FORMAT:HEX,OCT:$(echo "$i" |
+			    openssl dgst -r -"$digest" | cut -d ' ' -f 1)
+			CONF
+		done
+	} >"$work/catalog.conf"
+	openssl asn1parse -genconf "$work/catalog.conf" -noout \
+	    -out "$work/openssl-$version-$members.cat"
 }
 
-for members in 0 1 2 3 5 10 50 100 500 1000; do
+# good_catalog PROFILE FILE WORD ...
+good_catalog()
+{
+	local root
+	root=$(root_of "$1")
+	sign_both_ways "$@" && verify_osslsigncode "$whole" "$root" &&
+	    "$htsign" verify "$whole" --ca "$root" &&
+	    content_of "$2" "$work/theirs.content" &&
+	    content_of "$work/p7" "$work/ours.content" &&
+	    cmp "$work/theirs.content" "$work/ours.content"
+}
+
+for version in 1 2; do
+	for members in 1 2 3 5 8; do
+		file=$work/openssl-$version-$members.cat
+		check "a catalog of openssl's" openssl_catalog "$version" \
+		    "$members"
+		check "${file##*/}" good_catalog test-signing "$file" Theirs
+		check "${file##*/} under P-256" good_catalog p256 "$file"
+	done
+done
+for members in 0 1 10 100 1000; do
 	"$builddir/tests/make-cat" "$members" >"$work/$members.cat"
-	check "a catalog of $members members" good_catalog \
+	check "a catalog of $members members" good_catalog test-signing \
 	    "$work/$members.cat" "Catalog $members"
 done
 journal_says "the journal has it" '"status":"delivered"' '"format":"cat"'
-check "a signed catalog again" good_catalog "$work/signed.cat" Again
-check "has one signature" describes "$work/signed.cat" Again
-check "of its own" not describes "$work/signed.cat" "Catalog 1000"
+cp "$whole" "$work/signed.cat"
+check "a signed catalog again" good_catalog test-signing "$work/signed.cat" Again
+check "has one signature" describes "$whole" Again
+check "of its own" not describes "$whole" "Catalog 1000"
 
 "$builddir/tests/make-cat" 1500 >"$work/large.cat"
 request test-signing <"$work/large.cat"
@@ -157,27 +242,11 @@ head -c -1 "$work/one.cat" >"$work/cut.cat"
 request test-signing <"$work/cut.cat"
 refused "a cut catalog" 65
 reconfigure 's/formats = \[ "pe", "cat" \];/& max_ctl = "512K";/'
-check "under a profile that allows it" good_catalog "$work/large.cat" Large
+check "under a profile that allows it" good_catalog test-signing \
+    "$work/large.cat" Large
 
 # The bytes are osslsigncode's, too.
-same_catalog()
-{
-	"$builddir/tests/sign-pe" --key="$work/key.pem" \
-	    --chain="$work/cert.pem" --time=1700000000 --description=Name \
-	    --url=https://example.org/ <"$1" >"$work/ours.cat" || return
-	rm -f "$work/theirs.cat"
-	osslsigncode sign -time 1700000000 -h sha256 -n Name \
-	    -i https://example.org/ -certs "$work/cert.pem" \
-	    -key "$work/key.pem" -in "$1" -out "$work/theirs.cat" || return
-	cmp "$work/theirs.cat" "$work/ours.cat"
-}
-check "a key" openssl req -x509 -newkey rsa:3072 -nodes -days 1 \
-    -keyout "$work/key.pem" -out "$work/cert.pem" -subj "/CN=Signer" \
-    -addext keyUsage=critical,digitalSignature \
-    -addext extendedKeyUsage=codeSigning
-for members in 0 1 100 1000; do
-	check "osslsigncode's bytes of $members members" same_catalog \
-	    "$work/$members.cat"
+for file in "$work"/openssl-*.cat "$work"/1000.cat "$work"/signed.cat; do
+	check "osslsigncode's bytes of ${file##*/}" same_bytes "$file"
 done
-check "and of one that was signed" same_catalog "$work/signed.cat"
 done_testing

@@ -238,10 +238,12 @@ sign_both_ways()
 	attached=$work/attached.${file##*.}
 	"$htsign" attach "$file" "$work/p7" >"$attached" || return
 	if [ "$profile" = p256 ]; then
-		# No two ECDSA signatures are the same.
+		# No two ECDSA signatures are the same: put this one into both.
 		"$htsign" verify "$attached" --ca "$dir/p256.pem" &&
-		    "$htsign" extract "$whole" >"$work/p7" &&
-		    "$htsign" attach "$file" "$work/p7" >"$attached" || return
+		    "$htsign" attach "$whole" "$work/p7" \
+		        >"$work/replaced.${file##*.}" &&
+		    cmp "$attached" "$work/replaced.${file##*.}"
+		return
 	fi
 	cmp "$attached" "$whole"
 }

@@ -20,6 +20,7 @@ sign_sample()
 }
 
 seq 1 2000 >"$work/numbers.txt"
+(cd "$work" && zip -q evil.jar numbers.txt) || exit 1
 "$builddir/tests/make-pe" >"$work/plain/a.exe"
 "$builddir/tests/make-cat" 2 >"$work/plain/a.cat"
 "$builddir/tests/make-appx" publisher="CN=htsign quickstart (test)" \
@@ -30,6 +31,9 @@ check "a package" msibuild "$work/plain/a.msi" -s Sample Us ';1033' \
     '{11111111-1111-1111-1111-111111111111}'
 check "with a stream" msibuild "$work/plain/a.msi" -a Numbers \
     "$work/numbers.txt"
+cp "$work/plain/a.msi" "$work/plain/b.msi"
+check "and one with a JAR in it" msibuild "$work/plain/b.msi" -a Jar \
+    "$work/evil.jar"
 for file in "$work"/plain/*; do
 	check "${file##*/} is signed" sign_sample "${file##*/}"
 done
@@ -80,7 +84,6 @@ put_behind()
 printf 'x' >"$work/byte"
 printf '\0' >"$work/nul"
 head -c 512 /dev/zero >"$work/sector"
-(cd "$work" && zip -q evil.jar numbers.txt) || exit 1
 
 # A JAR that fills whole sectors: its comment is as long as that takes.
 fill_sectors()
@@ -96,6 +99,21 @@ fill_sectors()
 	PYTHON
 }
 check "a JAR" fill_sectors
+
+# The JAR in a package says that the rest of the file is its comment.
+end_like_a_jar()
+{
+	python3 - "$1" <<-'PYTHON'
+	import struct, sys
+	with open(sys.argv[1], "r+b") as package:
+	    data = bytearray(package.read())
+	    at = data.index(b"PK\5\6")
+	    struct.pack_into("<H", data, at + 20, len(data) - at - 22)
+	    package.seek(0)
+	    package.write(data)
+	PYTHON
+	unzip -l "$1" | grep numbers.txt
+}
 
 # The last sector of the longest stream, free, with its data still there.
 free_a_sector()
@@ -167,6 +185,7 @@ refuse "a sector behind it" a.msi "behind the last allocated sector" \
     put_behind "$work/sector"
 refuse "a JAR behind it (CVE-2020-1464)" a.msi \
     "behind the last allocated sector" put_behind "$work/evil.jar"
+refuse "a package that is a JAR, too" b.msi "CVE-2020-1464" end_like_a_jar
 refuse "data in a free sector" a.msi "data in free sectors" free_a_sector
 
 # --- cabinets --------------------------------------------------------------------------

@@ -50,7 +50,9 @@ take refind '*/refind_x64.efi' '*/drivers_x64/ext*.efi' || failed=1
 take libmono-system4.0-cil '*/System.dll' || failed=1
 take libmono-system-core4.0-cil '*/System.Core.dll' || failed=1
 take libmono-system-xml4.0-cil '*/System.Xml.dll' || failed=1
-# Windows libraries built with mingw, and programs of Wine's.
+# Windows libraries built with mingw, programs of Wine's, drivers, controls.
 take libwine '*/x86_64-windows/adv*.dll' '*/x86_64-windows/reg*.exe' \
-    '*/x86_64-windows/win*.exe' '*/x86_64-windows/[bc]a*.dll' || failed=1
+    '*/x86_64-windows/win*.exe' '*/x86_64-windows/[bc]a*.dll' \
+    '*/x86_64-windows/*.cpl' '*/x86_64-windows/*.ocx' \
+    '*/x86_64-windows/[mu]*.sys' || failed=1
 exit "$failed"

@@ -24,8 +24,10 @@
 #include <cmocka.h>
 
 #include "authenticode/init.h"
+#include "tests/cab_image.h"
 #include "tests/fuzz/format.h"
 #include "tests/mutate.h"
+#include "tests/pe_image.h"
 #include "tests/samples.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -251,6 +253,55 @@ test_mutations(void **state)
 	check_memory();
 }
 
+/* --- streams ------------------------------------------------------------------- */
+
+/*
+ * Mutate n bytes at an offset of a file that is too large to be remembered.
+ */
+static void
+mutate_far(const char *name, const struct buf *bytes, size_t at, size_t n)
+{
+	struct buf mutated = BUF_INIT;
+	unsigned long i;
+	uint64_t seed = 4711;
+
+	assert_true(bytes->len > INPUT_HEAD && at + n <= bytes->len);
+	for (i = 0; i < how_many() / 10 + 1; i++) {
+		buf_reset(&mutated);
+		buf_bytes(&mutated, bytes->data, bytes->len);
+		assert_int_equal(buf_failed(&mutated), 0);
+		(void)mutate(&seed, mutated.data + at, n);
+		(void)snprintf(trying, sizeof(trying), "%s, far %lu: ", name,
+		    i);
+		set_limit(1);
+		fuzz_format(mutated.data, mutated.len, name);
+	}
+	set_limit(0);
+	buf_free(&mutated);
+}
+
+/* What a stream has forgotten, nobody asks for. */
+static void
+test_streams(void **state)
+{
+	static const struct pe_image far = { .machine = PE_IMAGE_X64,
+		.lfanew = 70000 };
+	static const struct cab_image large = { .size = 70000,
+		.folders = 2,
+		.cabinet_area = 59000 };
+	struct buf bytes = BUF_INIT;
+
+	(void)state;
+	pe_image_build(&far, &bytes);
+	mutate_far("far.exe", &bytes, 0, 64);
+	mutate_far("far.exe", &bytes, far.lfanew, 400);
+	buf_reset(&bytes);
+	cab_image_build(&large, &bytes);
+	mutate_far("large.cab", &bytes, 0, 40);
+	mutate_far("large.cab", &bytes, 40 + large.cabinet_area, 60);
+	buf_free(&bytes);
+}
+
 static int
 start(void **state)
 {
@@ -291,6 +342,7 @@ main(void)
 		{ "of catalogs", test_mutations, NULL, NULL, kinds[3] },
 		{ "of APPX", test_mutations, NULL, NULL, kinds[4] },
 		{ "of scripts", test_mutations, NULL, NULL, kinds[5] },
+		cmocka_unit_test(test_streams),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

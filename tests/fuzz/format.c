@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "authenticode/content.h"
 #include "authenticode/format.h"
@@ -95,17 +97,88 @@ check_strip(const struct format_file *file)
 	output_free(plan);
 }
 
-static void
-digest_file(const struct format *format, struct input *in,
-    const struct format_options *options)
+/*
+ * The bytes as they arrive at the shell without a spool; returns the descriptor.
+ */
+static int
+open_stream(const uint8_t *p, size_t n, struct input **in)
 {
+	struct input_stream how = { .spool = -1,
+		.max_size = UINT64_MAX,
+		.watch_fd = -1 };
+
+	how.fd = memfd_create("fuzz", MFD_CLOEXEC);
+	if (how.fd < 0 || write(how.fd, p, n) != (ssize_t)n ||
+	    lseek(how.fd, 0, SEEK_SET) != 0)
+		abort();
+	*in = input_stream(&how, NULL);
+	if (*in == NULL)
+		abort();
+	return how.fd;
+}
+
+/*
+ * What goes forward says the same of a stream: file, or NULL for a code.
+ */
+static void
+check_stream(const struct format *format, const char *name, const uint8_t *p,
+    size_t n, const struct format_file *file, int code)
+{
+	const struct format *again;
+	struct format_file *streamed = NULL;
+	struct input *in;
+	int fd;
+	int rc;
+
+	if (format->seeks)
+		return;
+	fd = open_stream(p, n, &in);
+	rc = format_detect(in, name, &again, NULL);
+	if (rc == 0)
+		rc = format_digest(again, in, &plain, &streamed, NULL);
+	if (rc != code || again != format ||
+	    (rc == 0 &&
+	        (streamed->size != file->size ||
+	            streamed->was_signed != file->was_signed ||
+	            memcmp(streamed->digest.value, file->digest.value,
+	                file->digest.length) != 0)))
+		abort();
+	format_file_free(streamed);
+	input_free(in);
+	(void)close(fd);
+}
+
+static int
+digest_file(const struct format *format, struct input *in,
+    const struct format_options *options, struct format_file **file)
+{
+	int rc;
+
+	rc = check_code(format_digest(format, in, options, file, NULL));
+	if (rc == 0) {
+		check_content(*file);
+		check_plan(*file);
+		check_strip(*file);
+	}
+	return rc;
+}
+
+/*
+ * With what a signature may be over besides.
+ */
+static void
+digest_more(const struct format *format, struct input *in)
+{
+	const struct format_options *options = NULL;
 	struct format_file *file;
 
-	if (check_code(format_digest(format, in, options, &file, NULL)) < 0)
+	if (format == &format_pe)
+		options = &pages;
+	if (format == &format_msi)
+		options = &extended;
+	if (options == NULL)
 		return;
-	check_content(file);
-	check_plan(file);
-	check_strip(file);
+	(void)digest_file(format, in, options, &file);
 	format_file_free(file);
 }
 
@@ -115,7 +188,9 @@ fuzz_format(const uint8_t *p, size_t n, const char *name)
 	static bool started;
 	const struct format *format;
 	struct format_verified verified;
+	struct format_file *file;
 	struct input *in;
+	int rc;
 
 	if (!started && authenticode_init(NULL) < 0)
 		abort();
@@ -124,11 +199,10 @@ fuzz_format(const uint8_t *p, size_t n, const char *name)
 	if (in == NULL)
 		abort();
 	if (check_code(format_detect(in, name, &format, NULL)) == 0) {
-		digest_file(format, in, &plain);
-		if (format == &format_pe)
-			digest_file(format, in, &pages);
-		if (format == &format_msi)
-			digest_file(format, in, &extended);
+		rc = digest_file(format, in, &plain, &file);
+		check_stream(format, name, p, n, file, rc);
+		format_file_free(file);
+		digest_more(format, in);
 		(void)check_code(
 		    format_verify(format, in, NULL, 0, &verified, NULL));
 		format_verified_clear(&verified);

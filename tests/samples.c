@@ -143,31 +143,42 @@ make_wide(const void *how, struct buf *out)
 
 /* --- all ------------------------------------------------------------------- */
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+static const struct format_options pages = { .algorithm = "sha256",
+	.page_hashes = true };
+static const struct format_options extended = { .algorithm = "sha256",
+	.msi_ex = true };
+
 const struct sample samples[] = {
-	{ "pe", "program.exe", make_pe, &program, 0 },
-	{ "pe", "driver.efi", make_pe, &driver, 0 },
-	{ "pe", "installer.exe", make_pe, &installer, 13 },
-	{ "pe", "gap.dll", make_pe, &gap, 0 },
-	{ "cab", "cabinet.cab", make_cab, &cabinet, 0 },
-	{ "cab", "in-set.cab", make_cab, &in_set, 0 },
-	{ "cab", "area-in-use.cab", make_cab, &area_in_use, 0 },
-	{ "cab", "areas.cab", make_cab, &areas, 0 },
-	{ "msi", "version-3.msi", make_msi, &version_3, 0 },
-	{ "msi", "version-3-extended.msi", make_msi, &version_3_extended, 0 },
-	{ "msi", "version-4.msi", make_msi, &version_4, 0 },
-	{ "msi", "version-4-extended.msi", make_msi, &version_4_extended, 0 },
-	{ "cat", "one.cat", make_cat, &one_member, 0 },
-	{ "cat", "three.cat", make_cat, &three_members, 0 },
-	{ "appx", "package.msix", make_appx, &package, 0 },
-	{ "appx", "overridden.appx", make_appx, &overridden, 0 },
-	{ "appx", "bundle.msixbundle", make_appx, &bundle, 0 },
-	{ "script", "a.ps1", make_text, "one\r\n\xc3\xbc\r\n", 0 },
-	{ "script", "wide.ps1", make_wide, "one\r\n", 0 },
-	{ "script", "a.ps1xml", make_text, "<a/>\r\n", 0 },
-	{ "script", "a.mof", make_text, "class A { };", 0 },
-	{ "script", "a.js", make_text, "one(\"\xfc\");\n", 0 },
-	{ "script", "wide.vbs", make_wide, "MsgBox 1\r\n", 0 },
-	{ "script", "a.wsf", make_text, "<job>\r\n\xc3\xbc</job>\r\n", 0 },
+	{ "pe", "program.exe", make_pe, &program, 0, NULL },
+	{ "pe", "driver.efi", make_pe, &driver, 0, NULL },
+	{ "pe", "installer.exe", make_pe, &installer, 13, NULL },
+	{ "pe", "gap.dll", make_pe, &gap, 0, NULL },
+	{ "pe", "pages.dll", make_pe, &gap, 0, &pages },
+	{ "cab", "cabinet.cab", make_cab, &cabinet, 0, NULL },
+	{ "cab", "in-set.cab", make_cab, &in_set, 0, NULL },
+	{ "cab", "area-in-use.cab", make_cab, &area_in_use, 0, NULL },
+	{ "cab", "areas.cab", make_cab, &areas, 0, NULL },
+	{ "msi", "version-3.msi", make_msi, &version_3, 0, NULL },
+	{ "msi", "version-3-extended.msi", make_msi, &version_3_extended, 0,
+	    NULL },
+	{ "msi", "version-4.msi", make_msi, &version_4, 0, NULL },
+	{ "msi", "version-4-extended.msi", make_msi, &version_4_extended, 0,
+	    NULL },
+	{ "msi", "made-extended.msi", make_msi, &version_3, 0, &extended },
+	{ "cat", "one.cat", make_cat, &one_member, 0, NULL },
+	{ "cat", "three.cat", make_cat, &three_members, 0, NULL },
+	{ "appx", "package.msix", make_appx, &package, 0, NULL },
+	{ "appx", "overridden.appx", make_appx, &overridden, 0, NULL },
+	{ "appx", "bundle.msixbundle", make_appx, &bundle, 0, NULL },
+	{ "script", "a.ps1", make_text, "one\r\n\xc3\xbc\r\n", 0, NULL },
+	{ "script", "wide.ps1", make_wide, "one\r\n", 0, NULL },
+	{ "script", "a.ps1xml", make_text, "<a/>\r\n", 0, NULL },
+	{ "script", "a.mof", make_text, "class A { };", 0, NULL },
+	{ "script", "a.js", make_text, "one(\"\xfc\");\n", 0, NULL },
+	{ "script", "wide.vbs", make_wide, "MsgBox 1\r\n", 0, NULL },
+	{ "script", "a.wsf", make_text, "<job>\r\n\xc3\xbc</job>\r\n", 0,
+	    NULL },
 };
 const size_t samples_count = sizeof(samples) / sizeof(samples[0]);
 
@@ -182,16 +193,18 @@ int
 sample_open(const struct sample *sample, struct input *in,
     struct format_file **file, struct ht_error *e)
 {
-	static const struct format_options options = { .algorithm = "sha256" };
+	const struct format_options *options = &sha256;
 	const struct format *format;
 	int rc;
 
 	*file = NULL;
+	if (sample->options != NULL)
+		options = sample->options;
 	ht_error_clear(e);
 	assert_non_null(in);
 	rc = format_detect(in, sample->name, &format, e);
 	if (rc == 0)
-		rc = format_digest(format, in, &options, file, e);
+		rc = format_digest(format, in, options, file, e);
 	return rc;
 }
 

@@ -16,21 +16,21 @@ struct sample {
 	void (*make)(const void *how, struct buf *out);
 	const void *how;
 	size_t optional; /* bytes at the end that the format does without */
+	const struct format_options *options; /* NULL: SHA-256 */
 };
 
 extern const struct sample samples[];
 extern const size_t samples_count;
 
 /*
- * Append the file to out: not signed, or signed with SHA-256.  A failure fails
- * the test.
+ * Append the file to out: not signed, or signed.  A failure fails the test.
  */
 void sample_make(const struct sample *sample, struct buf *out);
 void sample_sign(const struct sample *sample, struct signing *signing,
     struct buf *out);
 
 /*
- * format_detect under the sample's name, and format_digest with SHA-256.
+ * format_detect under the sample's name, and format_digest.
  */
 int sample_open(const struct sample *sample, struct input *in,
     struct format_file **file, struct ht_error *e);

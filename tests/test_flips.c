@@ -384,14 +384,16 @@ is_as_expected(const struct kind *kind, const struct flip *f,
 	struct ht_error e;
 	const char *why;
 	bool in_pkcs7;
+	bool fails;
 	int rc;
 
 	why = why_free(kind, f, p7, flipped, &in_pkcs7);
 	if (in_pkcs7 && f->at % STEP_IN_PKCS7 != 0)
 		return true;
 	rc = sample_verify(f->sample, &signing, flipped, f->bytes->len, &e);
-	if (rc == (why == NULL ? HT_ERR_DATA : 0) ||
-	    (why != NULL && strstr(why, MAYBE) != NULL && rc == HT_ERR_DATA))
+	fails = rc == HT_ERR_DATA || rc == HT_ERR_REFUSED;
+	if (fails ? why == NULL || strstr(why, MAYBE) != NULL
+	          : rc == 0 && why != NULL)
 		return true;
 	print_error("%s: bit 0x%02x at 0x%zx: %s, but should%s%s\n",
 	    f->sample->name, f->bit, f->at, rc == 0 ? "verifies" : e.text,

@@ -17,6 +17,7 @@ else
 	endpoint 2404
 	doors=sign
 fi
+replace_signatures
 
 check "programs of ours" make_programs "$corpus"
 

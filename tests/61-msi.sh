@@ -7,6 +7,7 @@
 needs ssh softhsm2-util osslsigncode wixl msibuild msiinfo
 endpoint 2530
 check "a profile with an EC key" p256_profile '"msi"'
+replace_signatures
 packages=$work/packages
 mkdir "$packages"
 

@@ -109,6 +109,12 @@ reconfigure()
 	start_programs no
 }
 
+# replace_signatures: also those of others, in files of the test's making.
+replace_signatures()
+{
+	reconfigure '/name = "test-signing"/,/}/s/formats = /existing = "replace"; &/'
+}
+
 # new_client NAME [PROFILE]: its key and certificate are $dir/NAME*, and a host
 # of that name goes into ssh_config.
 new_client()
@@ -208,7 +214,8 @@ p256_profile()
 	    /^certificates = (/a { name = \"p256\"; token = \"p256\";\
 	    chain = \"$dir/p256.pem\"; },
 	    /^profiles = (/a { name = \"p256\"; certificates = [ \"p256\" ];\
-	    formats = [ $1 ]; }," && admin "grant ci p256"
+	    formats = [ $1 ]; existing = \"replace\"; }," &&
+	    admin "grant ci p256"
 }
 
 # root_of PROFILE: the root to verify with.

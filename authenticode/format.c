@@ -240,6 +240,13 @@ format_digest_for(const struct format *format, struct input *in,
 
 /* --- verifying ------------------------------------------------------------ */
 
+int
+format_signature(const struct format *format, struct input *in, struct buf *p7,
+    struct ht_error *e)
+{
+	return format->signature(in, p7, e);
+}
+
 /*
  * The signature that the file carries, verified in itself.
  */

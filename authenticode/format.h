@@ -164,7 +164,9 @@ int format_digest_for(const struct format *format, struct input *in,
  *		what says where the signature is.
  *	MSI	Both signature streams, their directory entries, and the
  *		sectors that nothing uses then, at the end of the file and of
- *		the tables; others become free, and zero.
+ *		the tables; others become free, and zero.  An entry that is not
+ *		used any more has the numbers that [MS-CFB] 2.6.1 wants, where
+ *		some writers have zeros.
  *	catalog	Signer, certificates and digest algorithms: SignedData over
  *		the same CTL, with nothing else in it.
  *	APPX	The signature's part and the Override for it among the content
@@ -173,6 +175,14 @@ int format_digest_for(const struct format *format, struct input *in,
  */
 int format_plan(const struct format_file *file, const void *p7, size_t n,
     struct output **plan, struct ht_error *e);
+
+/*
+ * Append the DER of the PKCS#7 that the file carries to p7, or nothing if it is
+ * not signed.  in must be seekable.  HT_ERR_DATA for what is damaged, else as
+ * input_read.
+ */
+int format_signature(const struct format *format, struct input *in,
+    struct buf *p7, struct ht_error *e);
 
 /*
  * What format_verify found.

@@ -158,8 +158,8 @@ x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e)
 	return 0;
 }
 
-char *
-x509_subject(X509 *certificate)
+static char *
+name_of(const X509_NAME *name)
 {
 	unsigned long flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -169,11 +169,22 @@ x509_subject(X509 *certificate)
 
 	if (bio == NULL)
 		return NULL;
-	if (X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0,
-	        flags) >= 0) {
+	if (X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
 		n = BIO_get_mem_data(bio, &p);
 		text = n < 0 ? NULL : strndup(n > 0 ? p : "", (size_t)n);
 	}
 	BIO_free(bio);
 	return text;
+}
+
+char *
+x509_subject(X509 *certificate)
+{
+	return name_of(X509_get_subject_name(certificate));
+}
+
+char *
+x509_issuer(X509 *certificate)
+{
+	return name_of(X509_get_issuer_name(certificate));
 }

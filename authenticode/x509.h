@@ -43,10 +43,11 @@ int x509_check_code_signing(X509 *certificate, struct ht_error *e);
 int x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e);
 
 /*
- * The subject as UTF-8 (RFC 2253), or NULL without memory; the caller frees
- * it with free().
+ * The subject, or the issuer, as UTF-8 (RFC 2253), or NULL without memory; the
+ * caller frees it with free().
  */
 char *x509_subject(X509 *certificate);
+char *x509_issuer(X509 *certificate);
 
 /*
  * The certificates of a chain, the signer's first; borrowed.

@@ -1,5 +1,5 @@
 /*
- * Files as people name them: opened, read whole, replaced as a whole.
+ * Files as people name them: opened, and read whole.
  */
 
 #ifndef HTSIGN_FILE_H
@@ -9,7 +9,6 @@
 
 #include "lib/buf.h"
 #include "lib/error.h"
-#include "lib/output.h"
 
 /*
  * Open a regular file for reading.  The descriptor, or HT_ERR_USAGE if there is
@@ -25,13 +24,9 @@ int file_read(const char *path, size_t max, struct buf *out,
     struct ht_error *e);
 
 /*
- * Write a plan to path, in one step: the name has the old file or the whole
- * new one, whatever happens, with the permissions of the file open at like.  A
- * path that is no regular file (a device, a pipe) is written to as it is.
- * HT_ERR_UNAVAILABLE if there is no room, HT_ERR_USAGE if the place cannot be
- * written to, else as output_write.
+ * After a failed call on path, what errno says: HT_ERR_USAGE for a path that
+ * makes no sense, which is the caller's mistake; else as ht_error_errno.
  */
-int file_replace(const char *path, int like, const struct output *plan,
-    struct ht_error *e);
+int file_error(const char *path, struct ht_error *e);
 
 #endif

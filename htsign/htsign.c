@@ -19,16 +19,28 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "attach", "FILE PKCS7 [-o OUT]",
+	{ "attach", "FILE PKCS7 [-i | -o OUT]",
 	    "put a PKCS#7 signature (- for stdin) into its file", 2,
 	    attach_run },
+	{ "digest", "FILE [--digest=NAME]",
+	    "print the digest that a signature is over", 1, digest_run },
+	{ "extract", "FILE [-o OUT]", "get the PKCS#7 signature of a file", 1,
+	    extract_run },
+	{ "info", "FILE [--json]",
+	    "say what is in a file's signature, without verifying it", 1,
+	    info_run },
+	{ "strip", "FILE [-i | -o OUT]", "take the signature out of a file", 1,
+	    strip_run },
 	{ "verify", "FILE --ca PEM",
 	    "verify digest, signature and chain, and say who signed", 1,
 	    verify_run },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Options with an argument, and where that goes. */
+#define IN_PLACE_HELP "change FILE itself, which keeps its mode and times"
+#define OUTPUT_HELP "where to, instead of stdout; may be FILE itself"
+
+/* Options, and where their argument goes; a switch has none. */
 static const struct option {
 	const char *command;
 	char letter; /* or '\0' */
@@ -37,8 +49,19 @@ static const struct option {
 	const char *help;
 	size_t place;
 } options[] = {
-	{ "attach", 'o', "output", "OUT",
-	    "where to, instead of stdout; may be FILE itself",
+	{ "attach", 'i', "in-place", NULL, IN_PLACE_HELP,
+	    offsetof(struct htsign_arguments, in_place) },
+	{ "attach", 'o', "output", "OUT", OUTPUT_HELP,
+	    offsetof(struct htsign_arguments, output) },
+	{ "digest", '\0', "digest", "NAME", "sha256, sha384 or sha512",
+	    offsetof(struct htsign_arguments, digest) },
+	{ "extract", 'o', "output", "OUT", "where to, instead of stdout",
+	    offsetof(struct htsign_arguments, output) },
+	{ "info", '\0', "json", NULL, "as one JSON object",
+	    offsetof(struct htsign_arguments, json) },
+	{ "strip", 'i', "in-place", NULL, IN_PLACE_HELP,
+	    offsetof(struct htsign_arguments, in_place) },
+	{ "strip", 'o', "output", "OUT", OUTPUT_HELP,
 	    offsetof(struct htsign_arguments, output) },
 	{ "verify", '\0', "ca", "PEM", "the root certificates to trust",
 	    offsetof(struct htsign_arguments, ca) },
@@ -62,8 +85,11 @@ print_help(void)
 				(void)printf("      -%c, ", options[j].letter);
 			else
 				(void)printf("          ");
-			(void)printf("--%s=%s  %s\n", options[j].name,
-			    options[j].argument, options[j].help);
+			(void)printf("--%s%s%s  %s\n", options[j].name,
+			    options[j].argument != NULL ? "=" : "",
+			    options[j].argument != NULL ? options[j].argument
+			                                : "",
+			    options[j].help);
 		}
 	}
 	(void)puts("\n  htsign --help | --version");
@@ -104,11 +130,31 @@ find_option(const struct command *command, char **argv, int *i,
 			*argument = word[2] != '\0' ? word + 2 : NULL;
 		else
 			continue;
-		if (*argument == NULL && argv[*i + 1] != NULL)
+		if (o->argument != NULL && *argument == NULL &&
+		    argv[*i + 1] != NULL)
 			*argument = argv[++*i];
 		return o;
 	}
 	return NULL;
+}
+
+static int
+set_option(const struct option *o, const char *argument,
+    struct htsign_arguments *a, struct ht_error *e)
+{
+	static const bool on = true;
+
+	if (o->argument == NULL && argument != NULL)
+		return ht_error_set(e, HT_ERR_USAGE, "--%s takes no argument",
+		    o->name);
+	if (o->argument != NULL && argument == NULL)
+		return ht_error_set(e, HT_ERR_USAGE, "--%s needs %s", o->name,
+		    o->argument);
+	if (o->argument == NULL)
+		memcpy((char *)a + o->place, &on, sizeof(on));
+	else
+		memcpy((char *)a + o->place, &argument, sizeof(argument));
+	return 0;
 }
 
 static int
@@ -119,6 +165,7 @@ parse(const struct command *command, char **argv, struct htsign_arguments *a,
 	const char *argument;
 	size_t operands = 0;
 	bool more_options = true;
+	int rc;
 	int i;
 
 	for (i = 2; argv[i] != NULL; i++) {
@@ -131,11 +178,9 @@ parse(const struct command *command, char **argv, struct htsign_arguments *a,
 				return ht_error_set(e, HT_ERR_USAGE,
 				    "%s has no option %s (see htsign --help)",
 				    command->name, argv[i]);
-			if (argument == NULL)
-				return ht_error_set(e, HT_ERR_USAGE,
-				    "--%s needs %s", o->name, o->argument);
-			memcpy((char *)a + o->place, &argument,
-			    sizeof(argument));
+			rc = set_option(o, argument, a, e);
+			if (rc < 0)
+				return rc;
 		} else if (operands == command->operands) {
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "usage: htsign %s %s", command->name,
@@ -144,6 +189,8 @@ parse(const struct command *command, char **argv, struct htsign_arguments *a,
 			a->operand[operands++] = argv[i];
 		}
 	}
+	if (a->in_place && a->output != NULL)
+		return ht_error_set(e, HT_ERR_USAGE, "-i or -o, not both");
 	if (operands < command->operands)
 		return ht_error_set(e, HT_ERR_USAGE, "usage: htsign %s %s",
 		    command->name, command->usage);

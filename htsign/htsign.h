@@ -5,13 +5,18 @@
 #ifndef HTSIGN_HTSIGN_H
 #define HTSIGN_HTSIGN_H
 
+#include <stdbool.h>
+
 #include "lib/error.h"
 
 /* What was typed behind the command. */
 struct htsign_arguments {
 	const char *operand[2];
 	const char *ca;     /* --ca, or NULL */
+	const char *digest; /* --digest, or NULL */
 	const char *output; /* --output, or NULL */
+	bool in_place;      /* --in-place */
+	bool json;          /* --json */
 };
 
 /*
@@ -25,6 +30,10 @@ int htsign_main(int argc, char **argv);
  * HT_ERR_USAGE for files that cannot be opened.
  */
 int attach_run(const struct htsign_arguments *a, struct ht_error *e);
+int digest_run(const struct htsign_arguments *a, struct ht_error *e);
+int extract_run(const struct htsign_arguments *a, struct ht_error *e);
+int info_run(const struct htsign_arguments *a, struct ht_error *e);
+int strip_run(const struct htsign_arguments *a, struct ht_error *e);
 int verify_run(const struct htsign_arguments *a, struct ht_error *e);
 
 #endif

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "keys/verbs-private.h"
+#include "lib/json.h"
 #include "lib/log.h"
-#include "lib/utf8.h"
 #include "store/clients.h"
 
 /* Rows that log and events show when nobody said a --limit. */
@@ -106,29 +106,11 @@ verbs_put_column(struct buf *out, int width, const char *text)
 	buf_format(out, "%-*s ", width, line);
 }
 
-/* JSON, on a line: what is not ASCII as RFC 8259 escapes it. */
+/* JSON, on a line. */
 void
 verbs_put_json(struct buf *out, const char *json)
 {
-	const uint8_t *p = (const uint8_t *)json;
-	size_t i, length, n = strlen(json);
-	uint32_t point;
-
-	for (i = 0; i < n; i += length) {
-		length = utf8_next(p + i, n - i, &point);
-		if (length == 0) {
-			length = 1;
-			point = 0xfffd;
-		}
-		if (point >= 0x20 && point < 0x7f)
-			buf_u8(out, (uint8_t)point);
-		else if (point < 0x10000)
-			buf_format(out, "\\u%04x", (unsigned int)point);
-		else
-			buf_format(out, "\\u%04x\\u%04x",
-			    0xd7c0 + (unsigned int)(point >> 10),
-			    0xdc00 + (unsigned int)(point & 0x3ff));
-	}
+	json_ascii(out, json, strlen(json));
 	buf_u8(out, '\n');
 }
 

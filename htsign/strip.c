@@ -1,0 +1,52 @@
+/*
+ * htsign strip: take the signature out of a file.
+ */
+
+#include "config.h"
+
+#include "authenticode/format.h"
+#include "htsign/htsign.h"
+#include "htsign/result.h"
+#include "htsign/subject.h"
+
+/*
+ * Read what will be written as if it were a file: it must be one of the same
+ * format, without a signature.
+ */
+static int
+check(const struct format_file *file, const struct output *plan,
+    struct ht_error *e)
+{
+	struct format_file *stripped = NULL;
+	struct input *again = input_plan(plan, e);
+	int rc;
+
+	if (again == NULL)
+		return HT_ERR_INTERNAL;
+	rc = format_digest(file->format, again, &file->options, &stripped, e);
+	if (rc < 0 || stripped->was_signed)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "without its signature the file would be damaged");
+	format_file_free(stripped);
+	input_free(again);
+	return rc;
+}
+
+int
+strip_run(const struct htsign_arguments *a, struct ht_error *e)
+{
+	struct subject subject;
+	struct format_file *file = NULL;
+	struct output *plan = NULL;
+	int rc;
+
+	if ((rc = subject_open(a->operand[0], &subject, e)) == 0 &&
+	    (rc = subject_digest(&subject, NULL, &file, e)) == 0 &&
+	    (rc = format_plan(file, NULL, 0, &plan, e)) == 0 &&
+	    (rc = check(file, plan, e)) == 0)
+		rc = result_write(a, &subject, plan, e);
+	output_free(plan);
+	format_file_free(file);
+	subject_close(&subject);
+	return rc;
+}

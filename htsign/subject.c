@@ -1,0 +1,59 @@
+#include "config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "htsign/file.h"
+#include "htsign/subject.h"
+
+int
+subject_open(const char *path, struct subject *subject, struct ht_error *e)
+{
+	memset(subject, 0, sizeof(*subject));
+	subject->path = path;
+	subject->fd = file_open(path, e);
+	if (subject->fd < 0)
+		return subject->fd;
+	if (fstat(subject->fd, &subject->st) < 0)
+		return ht_error_errno(e, "%s", path);
+	subject->in = input_file(subject->fd, e);
+	if (subject->in == NULL)
+		return HT_ERR_INTERNAL;
+	return format_detect(subject->in, path, &subject->format, e);
+}
+
+void
+subject_close(struct subject *subject)
+{
+	input_free(subject->in);
+	if (subject->fd >= 0)
+		(void)close(subject->fd);
+	memset(subject, 0, sizeof(*subject));
+	subject->fd = -1;
+}
+
+int
+subject_digest(const struct subject *subject, const char *algorithm,
+    struct format_file **file, struct ht_error *e)
+{
+	static const char *const algorithms[] = { "sha256", "sha384",
+		"sha512" };
+	struct format_options options = { .algorithm = algorithm };
+	struct ht_error other;
+	size_t i;
+	int rc;
+
+	if (algorithm != NULL)
+		return format_digest(subject->format, subject->in, &options,
+		    file, e);
+	options.algorithm = algorithms[0];
+	rc = format_digest(subject->format, subject->in, &options, file, e);
+	/* So a package refuses what its block map does not say. */
+	for (i = 1; rc == HT_ERR_REFUSED && i < 3; i++) {
+		options.algorithm = algorithms[i];
+		if (format_digest(subject->format, subject->in, &options, file,
+		        &other) == 0)
+			rc = 0;
+	}
+	return rc;
+}

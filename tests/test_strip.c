@@ -36,7 +36,7 @@ digest_of(struct input *in, const char *name, const char *algorithm)
 {
 	struct format_options options = { .algorithm = algorithm };
 	const struct format *format;
-	struct format_file *file;
+	struct format_file *file = NULL;
 	struct ht_error e;
 
 	if (format_detect(in, name, &format, &e) < 0 ||

@@ -40,8 +40,7 @@ struct parent {
 	struct children children;
 	struct child *keyd;                 /* or NULL */
 	struct child *workers[WORKERS_MAX]; /* or NULL */
-	bool told;                          /* READY has come: once a link */
-	uint32_t nworkers;                  /* as it says */
+	uint32_t nworkers;                  /* as READY says */
 	uid_t uid;
 	gid_t gid;
 	struct protocol_link link;
@@ -156,11 +155,10 @@ static int
 get_ready(struct parent *p, const struct protocol_ready *ready,
     struct ht_error *e)
 {
-	if (p->told || ready->tokens > WORKERS_MAX)
-		return ht_error_set(e, HT_ERR_DATA, "READY twice, or too many");
+	if (ready->tokens > WORKERS_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "too many tokens");
 	if (!may_be(ready->token_uid, ready->token_gid))
 		return ht_error_set(e, HT_ERR_DATA, "tokens under root");
-	p->told = true;
 	p->uid = (uid_t)ready->token_uid;
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;
@@ -196,7 +194,6 @@ drop_link(struct parent *p)
 	for (i = 0; i < WORKERS_MAX; i++)
 		child_kill(&p->workers[i]);
 	p->nworkers = 0;
-	p->told = false;
 	if (!p->starting)
 		p->over = true;
 }

@@ -195,8 +195,7 @@ static const struct rule rules[] = {
 	{ SSHD, false, PROTOCOL_REFUSE, IN(IDLE), SAME, 0, 0 },
 
 	/* keyd and its parent. */
-	{ PARENT, true, PROTOCOL_READY, IN(NEW) | IN(IDLE), PROTOCOL_IDLE, 0,
-	    0 },
+	{ PARENT, true, PROTOCOL_READY, IN(NEW), PROTOCOL_IDLE, 0, 0 },
 	{ PARENT, true, PROTOCOL_SPAWN, IN(IDLE), SAME, 0, 0 },
 	{ PARENT, true, PROTOCOL_KILL, IN(IDLE), SAME, 0, 0 },
 	{ PARENT, false, PROTOCOL_SPAWNED, IN(IDLE), SAME, 1, 1 },

@@ -131,6 +131,7 @@ uids_are_told_once(void **state)
 
 	/* Without tokens, too. */
 	ready(f, 64102, 64102, 0);
+	f->link.state = PROTOCOL_NEW;
 	ready(f, SAME, SAME, 1);
 	expect_end(f);
 }

@@ -22,28 +22,10 @@ struct admin {
 static void
 hello(struct admin *a, const struct msg *m, const struct protocol_hello *hello)
 {
-	struct keyd *k = a->c.keyd;
 	struct protocol_welcome w;
-	struct protocol_refuse r;
-	int rc;
 
-	if (a->bound)
-		rc = greet_bound(k, hello, &a->who, &r);
-	else
-		rc = greet_shell(k, msg_channel_fd(a->c.link.channel), true,
-		    hello, &a->who, &r);
-	if (rc < 0) {
-		keyd_say(&a->c, PROTOCOL_REFUSE, m->tag, &r, NULL, 0);
-		keyd_close(&a->c);
-		return;
-	}
-	memset(&w, 0, sizeof(w));
-	(void)snprintf(w.role, sizeof(w.role), "%s",
-	    names_role_text(a->who.role));
-	(void)snprintf(w.name, sizeof(w.name), "%s", a->who.name);
-	if (k->setup->conf->single_user)
-		memcpy(w.notice, "test", sizeof("test"));
-	keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
+	if (greet_shell(&a->c, m->tag, hello, a->bound, &a->who, &w) == 0)
+		keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
 }
 
 /* The words as C strings in a->line; those that start with -- are options. */

@@ -26,13 +26,6 @@ struct agent {
 	struct request *request; /* the open one, or NULL */
 };
 
-static void
-refuse(struct agent *a, uint32_t tag, const struct protocol_refuse *r)
-{
-	keyd_say(&a->c, PROTOCOL_REFUSE, tag, r, NULL, 0);
-	keyd_close(&a->c);
-}
-
 /* As many as a WELCOME has room for; the others can be used all the same. */
 static void
 list_profile(void *cookie, const struct conf_profile *profile)
@@ -51,31 +44,15 @@ static void
 hello(struct agent *a, const struct msg *m, const struct protocol_hello *hello)
 {
 	struct keyd *k = a->c.keyd;
-	struct protocol_welcome w;
-	struct protocol_refuse r;
 	struct welcomed listed = { BUF_INIT, 0 };
-	const char *profile;
-	int rc;
+	struct protocol_welcome w;
 
-	if (a->bound)
-		rc = greet_bound(k, hello, &a->who, &r);
-	else
-		rc = greet_shell(k, msg_channel_fd(a->c.link.channel), false,
-		    hello, &a->who, &r);
-	if (rc < 0) {
-		refuse(a, m->tag, &r);
+	if (greet_shell(&a->c, m->tag, hello, a->bound, &a->who, &w) < 0)
 		return;
-	}
-	memset(&w, 0, sizeof(w));
-	(void)snprintf(w.role, sizeof(w.role), "%s",
-	    names_role_text(a->who.role));
-	(void)snprintf(w.name, sizeof(w.name), "%s", a->who.name);
-	profile = policy_default(k, &a->who);
-	(void)snprintf(w.profile, sizeof(w.profile), "%s", profile);
+	(void)snprintf(w.profile, sizeof(w.profile), "%s",
+	    policy_default(k, &a->who));
 	(void)policy_granted(k, &a->who, list_profile, &listed);
 	w.profiles = buf_cursor(&listed.list);
-	if (k->setup->conf->single_user)
-		memcpy(w.notice, "test", sizeof("test"));
 	keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
 	buf_free(&listed.list);
 }

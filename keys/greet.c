@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,8 +93,8 @@ stands(struct keyd *k, const struct protocol_hello *hello, struct identity *who,
 	return HT_ERR_DENIED;
 }
 
-int
-greet_shell(struct keyd *k, int fd, bool admin,
+static int
+check_shell(struct keyd *k, int fd, bool admin,
     const struct protocol_hello *hello, struct identity *who,
     struct protocol_refuse *r)
 {
@@ -101,8 +102,6 @@ greet_shell(struct keyd *k, int fd, bool admin,
 	uid_t shells = users[admin ? CONF_USER_ADMIN : CONF_USER_SIGN].uid;
 	uid_t uid;
 
-	if (check_version(hello, r) < 0)
-		return HT_ERR_INTERNAL;
 	if (peer_uid(fd, &uid) < 0)
 		uid = (uid_t)-1;
 	if (admin && hello->ticket[0] == '\0' &&
@@ -131,10 +130,29 @@ greet_shell(struct keyd *k, int fd, bool admin,
 }
 
 int
-greet_bound(struct keyd *k, const struct protocol_hello *hello,
-    struct identity *who, struct protocol_refuse *r)
+greet_shell(struct keyd_connection *c, uint32_t tag,
+    const struct protocol_hello *hello, bool bound, struct identity *who,
+    struct protocol_welcome *welcome)
 {
-	if (check_version(hello, r) < 0)
-		return HT_ERR_INTERNAL;
-	return stands(k, hello, who, r);
+	struct keyd *k = c->keyd;
+	struct protocol_refuse r;
+	int rc = check_version(hello, &r);
+
+	memset(welcome, 0, sizeof(*welcome));
+	if (rc == 0 && bound)
+		rc = stands(k, hello, who, &r);
+	else if (rc == 0)
+		rc = check_shell(k, msg_channel_fd(c->link.channel),
+		    c->link.kind == PROTOCOL_LINK_ADMIN, hello, who, &r);
+	if (rc < 0) {
+		keyd_say(c, PROTOCOL_REFUSE, tag, &r, NULL, 0);
+		keyd_close(c);
+		return rc;
+	}
+	(void)snprintf(welcome->role, sizeof(welcome->role), "%s",
+	    names_role_text(who->role));
+	(void)snprintf(welcome->name, sizeof(welcome->name), "%s", who->name);
+	if (k->setup->conf->single_user)
+		memcpy(welcome->notice, "test", sizeof("test"));
+	return 0;
 }

@@ -8,21 +8,18 @@
 #include "keys/identity.h"
 
 /*
- * A shell on the signing (or, with admin, the administrators') socket said
- * HELLO: check the peer's uid, and its ticket with the certificate; on the
- * administrators' socket root and keyd's own user are administrators without
- * one.  0 with *who; HT_ERR_* with the refusal (which is on record already
- * where somebody was genuine).
+ * A shell said HELLO on c, which is a signing or an administrators' connection.
+ * On one that was bound at sshd-sign *who is known: only the version and the
+ * banner count, and that it still stands.  On one of the sockets the peer's uid
+ * is checked, and its ticket with the certificate; at the administrators' root
+ * and keyd's own user are administrators without one.
+ *
+ * 0 with *who, and *welcome but for its profiles, for the caller to say.  Else
+ * HT_ERR_*: c has been refused and closed, which is on record where somebody
+ * was genuine.
  */
-int greet_shell(struct keyd *k, int fd, bool admin,
-    const struct protocol_hello *hello, struct identity *who,
-    struct protocol_refuse *r);
-
-/*
- * The same on a connection that was bound at sshd-sign: only the version and
- * the banner count, and that who still stands.
- */
-int greet_bound(struct keyd *k, const struct protocol_hello *hello,
-    struct identity *who, struct protocol_refuse *r);
+int greet_shell(struct keyd_connection *c, uint32_t tag,
+    const struct protocol_hello *hello, bool bound, struct identity *who,
+    struct protocol_welcome *welcome);
 
 #endif

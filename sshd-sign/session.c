@@ -63,14 +63,16 @@ make_pipes(struct pipes *p, struct ht_error *e)
 	return 0;
 }
 
-/* A descriptor from which the shell reads the blob, or -1. */
+/* A descriptor from which the shell reads the blob, and no more; or -1. */
 static int
 blob_file(struct cursor blob, struct ht_error *e)
 {
-	int fd = memfd_create("session", MFD_CLOEXEC);
+	const int seals =
+	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int fd = memfd_create("session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd >= 0 && write(fd, blob.p, blob.left) == (ssize_t)blob.left &&
-	    lseek(fd, 0, SEEK_SET) == 0)
+	    lseek(fd, 0, SEEK_SET) == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0)
 		return fd;
 	(void)ht_error_errno(e, "session");
 	if (fd >= 0)

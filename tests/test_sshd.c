@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +19,7 @@
 #include "lib/proc.h"
 #include "sshd-sign/keyd.h"
 #include "sshd-sign/relay.h"
+#include "sshd-sign/session.h"
 #include "sshd-sign/startups.h"
 
 /* --- startups -------------------------------------------------------------- */
@@ -362,8 +366,77 @@ keyd_owes_a_limited_number_of_answers(void **state)
 	assert_int_equal(f->answers, 1);
 }
 
+/* --- sessions -------------------------------------------------------------- */
+
+#define BLOB "what the client said"
+
+/* Valgrind 3.19 does not know the call. */
+static bool
+has_pidfd(void)
+{
+	int fd = pidfd_open(getpid(), 0);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0 || errno != ENOSYS;
+}
+
+/* A shell that reads what its session is, and would have it otherwise. */
+static int
+be_shell(void)
+{
+	char bytes[sizeof(BLOB)];
+	const ssize_t n = sizeof(BLOB) - 1;
+
+	if (read(3, bytes, sizeof(bytes)) != n || memcmp(bytes, BLOB, n) != 0)
+		return 1;
+	if (pwrite(3, "W", 1, 0) >= 0 || errno != EPERM)
+		return 2;
+	if (ftruncate(3, 0) == 0 || ftruncate(3, n + 1) == 0)
+		return 3;
+	if (fcntl(3, F_ADD_SEALS, 0) == 0)
+		return 4;
+	return 42;
+}
+
+static void
+keep_status(void *cookie, int status)
+{
+	*(int *)cookie = status;
+}
+
+static void
+session_cannot_be_changed(void **state)
+{
+	struct session_spec spec = {
+		.shell = HT_BUILDDIR "/tests/test-sshd",
+		.admin = true,
+		.uid = PROC_SAME,
+		.gid = (gid_t)-1,
+		.bound = STDERR_FILENO,
+		.blob = cursor_over(BLOB, sizeof(BLOB) - 1),
+	};
+	int fds[RELAY_FDS], status = -1, i;
+	struct loop *loop;
+	struct ht_error e;
+
+	(void)state;
+	if (!has_pidfd())
+		skip();
+	loop = loop_new();
+	if (session_start(loop, &spec, fds, keep_status, &status, &e) == NULL)
+		fail_msg("%s", e.text);
+	while (status == -1)
+		assert_int_equal(loop_once(loop, &e), 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	for (i = 0; i < RELAY_FDS; i++)
+		(void)close(fds[i]);
+	loop_free(loop);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(startups_follow_the_line),
@@ -386,7 +459,10 @@ main(void)
 		cmocka_unit_test(keyd_away_takes_no_questions),
 		cmocka_unit_test_setup_teardown(
 		    keyd_owes_a_limited_number_of_answers, fake_keyd, no_keyd),
+		cmocka_unit_test(session_cannot_be_changed),
 	};
 
+	if (argc > 1 && strcmp(argv[1], "--session") == 0)
+		return be_shell();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

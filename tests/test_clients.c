@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -12,50 +11,10 @@
 #include "protocol/names.h"
 #include "store/clients.h"
 #include "store/journal.h"
+#include "tests/scratch.h"
+#include "tests/store_scratch.h"
 
-static char folder[] = "/tmp/htsign-test-clients-XXXXXX";
-static char path[128];
-static struct store *store;
 static const struct store_actor ann = { "ann", "admin", "127.0.0.1" };
-
-static int
-make_folder(void **state)
-{
-	(void)state;
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/store.db", folder);
-	return 0;
-}
-
-static int
-open_store(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	store = store_open(path, &e);
-	return store == NULL ? -1 : 0;
-}
-
-static int
-close_store(void **state)
-{
-	char name[160];
-
-	(void)state;
-	store_close(store);
-	(void)snprintf(name, sizeof(name), "%s-wal", path);
-	(void)unlink(name);
-	return unlink(path);
-}
-
-static int
-remove_folder(void **state)
-{
-	(void)state;
-	return rmdir(folder);
-}
 
 static void
 refused(int ret, const struct ht_error *e, const char *expected)
@@ -297,7 +256,7 @@ test_serials(void **state)
 		last = serial;
 		assert_int_equal(store_commit(store, &e), 0);
 		store_close(store);
-		assert_int_equal(open_store(state), 0);
+		assert_int_equal(store_set_up(state), 0);
 	}
 }
 
@@ -388,7 +347,7 @@ on_disk(const char *suffix, const uint8_t *p, size_t n)
 	ssize_t got;
 	int fd;
 
-	(void)snprintf(name, sizeof(name), "%s%s", path, suffix);
+	(void)snprintf(name, sizeof(name), STORE_PATH "%s", suffix);
 	fd = open(name, O_RDONLY);
 	assert_true(fd >= 0);
 	got = read(fd, text, sizeof(text));
@@ -413,7 +372,7 @@ test_pins(void **state)
 	assert_int_equal(pin_attempt_add(store, "t1", salt, two, &e), 0);
 	assert_int_equal(store_commit(store, &e), 0);
 	store_close(store);
-	assert_int_equal(open_store(state), 0);
+	assert_int_equal(store_set_up(state), 0);
 
 	assert_int_equal(pin_salt(store, "t1", again, &e), 0);
 	assert_memory_equal(salt, again, PIN_SALT);
@@ -487,7 +446,7 @@ int
 main(void)
 {
 #define CASE(name)                                                             \
-	cmocka_unit_test_setup_teardown(name, open_store, close_store)
+	cmocka_unit_test_setup_teardown(name, store_set_up, store_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_client),
 		CASE(test_client_mistakes),
@@ -502,5 +461,5 @@ main(void)
 		cmocka_unit_test(test_principals),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

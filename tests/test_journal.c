@@ -3,16 +3,13 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/buf.h"
 #include "store/journal.h"
-
-static char folder[] = "/tmp/htsign-test-journal-XXXXXX";
-static char path[128];
-static struct store *store;
+#include "tests/scratch.h"
+#include "tests/store_scratch.h"
 
 static const uint8_t digest[32] = { 0xd1 };
 static const uint8_t signed_data[] = { 0x30, 0x03, 1, 2, 3 };
@@ -47,45 +44,6 @@ static const struct journal_end why = { .status = 66,
 	.code = "size",
 	.offset = 77,
 	.text = "too large" };
-
-static int
-make_folder(void **state)
-{
-	(void)state;
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/store.db", folder);
-	return 0;
-}
-
-static int
-open_store(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	store = store_open(path, &e);
-	return store == NULL ? -1 : 0;
-}
-
-static int
-close_store(void **state)
-{
-	char name[160];
-
-	(void)state;
-	store_close(store);
-	(void)snprintf(name, sizeof(name), "%s-wal", path);
-	(void)unlink(name);
-	return unlink(path);
-}
-
-static int
-remove_folder(void **state)
-{
-	(void)state;
-	return rmdir(folder);
-}
 
 /* --- getting to a state ---------------------------------------------- */
 
@@ -425,7 +383,7 @@ test_recover(void **state)
 
 	assert_int_equal(store_commit(store, NULL), 0);
 	store_close(store);
-	assert_int_equal(open_store(state), 0);
+	assert_int_equal(store_set_up(state), 0);
 	assert_int_equal(journal_recover(store, &closed, NULL), 0);
 	assert_int_equal(closed, 5);
 	assert_false(store_dirty(store));
@@ -538,7 +496,7 @@ test_clock(void **state)
 	assert_true(last <= journal_now());
 	assert_int_equal(store_commit(store, NULL), 0);
 	store_close(store);
-	assert_int_equal(open_store(state), 0);
+	assert_int_equal(store_set_up(state), 0);
 	assert_int_equal(journal_last_time(store), last);
 }
 
@@ -607,7 +565,7 @@ int
 main(void)
 {
 #define CASE(name)                                                             \
-	cmocka_unit_test_setup_teardown(name, open_store, close_store)
+	cmocka_unit_test_setup_teardown(name, store_set_up, store_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(test_delivered),
 		CASE(test_refused),
@@ -625,5 +583,5 @@ main(void)
 		CASE(test_filters),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -15,52 +15,18 @@
 
 #include "store/clients.h"
 #include "store/journal.h"
-
-static char folder[] = "/tmp/htsign-test-store-XXXXXX";
-static char path[128];
+#include "tests/scratch.h"
+#include "tests/store_scratch.h"
 
 static const struct journal_request ask = { .client = "ci",
 	.door = "sshd-sign",
 	.profile = "p" };
 
-static int
-make_folder(void **state)
-{
-	(void)state;
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/store.db", folder);
-	return 0;
-}
-
-static int
-remove_files(void **state)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm",
-		"-journal" };
-	char name[160];
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		(void)snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-		(void)unlink(name);
-	}
-	return 0;
-}
-
-static int
-remove_folder(void **state)
-{
-	(void)remove_files(state);
-	return rmdir(folder);
-}
-
 static struct store *
 open_store(void)
 {
 	struct ht_error e = { .text = "" };
-	struct store *s = store_open(path, &e);
+	struct store *s = store_open(STORE_PATH, &e);
 
 	assert_string_equal(e.text, "");
 	assert_non_null(s);
@@ -74,7 +40,7 @@ run_sql(const char *sql, char *message, size_t size)
 	sqlite3 *db = NULL;
 	int rc;
 
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(STORE_PATH, &db), SQLITE_OK);
 	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
 	if (message != NULL)
 		(void)snprintf(message, size, "%s", sqlite3_errmsg(db));
@@ -89,7 +55,7 @@ ask_sql(const char *sql)
 	sqlite3_stmt *st = NULL;
 	int64_t value;
 
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(STORE_PATH, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	value = sqlite3_column_int64(st, 0);
@@ -128,7 +94,7 @@ test_new_file(void **state)
 
 	(void)state;
 	(void)umask(before);
-	assert_int_equal(stat(path, &sb), 0);
+	assert_int_equal(stat(STORE_PATH, &sb), 0);
 	assert_int_equal(sb.st_mode & 07777, 0600);
 	assert_false(store_dirty(s));
 	assert_int_equal(store_commit(s, NULL), 0);
@@ -185,19 +151,18 @@ static void
 test_second_opener(void **state)
 {
 	struct store *s = open_store();
-	char expected[256];
+	static const char expected[] =
+	    STORE_PATH ": the journal is in use by another process";
 	struct ht_error e;
 	pid_t pid;
 	int status;
 
 	(void)state;
-	(void)snprintf(expected, sizeof(expected),
-	    "%s: the journal is in use by another process", path);
-	assert_null(store_open(path, &e));
+	assert_null(store_open(STORE_PATH, &e));
 	assert_int_equal(e.code, HT_ERR_UNAVAILABLE);
 	assert_string_equal(e.text, expected);
 	if ((pid = fork()) == 0) {
-		if (store_open(path, &e) != NULL ||
+		if (store_open(STORE_PATH, &e) != NULL ||
 		    e.code != HT_ERR_UNAVAILABLE ||
 		    strcmp(e.text, expected) != 0)
 			_exit(1);
@@ -219,8 +184,8 @@ refuse_open(int code, const char *text)
 	char expected[256];
 	struct ht_error e;
 
-	(void)snprintf(expected, sizeof(expected), "%s: %s", path, text);
-	assert_null(store_open(path, &e));
+	(void)snprintf(expected, sizeof(expected), "%s: %s", STORE_PATH, text);
+	assert_null(store_open(STORE_PATH, &e));
 	assert_string_equal(e.text, expected);
 	assert_int_equal(e.code, code);
 }
@@ -246,8 +211,8 @@ test_foreign_files(void **state)
 	assert_int_equal(run_sql("CREATE TABLE t (a)", NULL, 0), 0);
 	refuse_open(HT_ERR_DATA,
 	    "the file is a database, but no store of htsign");
-	(void)remove_files(state);
-	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	(void)store_remove(state);
+	fd = open(STORE_PATH, O_WRONLY | O_CREAT, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, garbage, sizeof(garbage)), sizeof(garbage));
 	(void)close(fd);
@@ -316,7 +281,7 @@ run_signer(int fd)
 {
 	const struct journal_decision decision = { .format = "pe",
 		.attempt = 1 };
-	struct store *s = store_open(path, NULL);
+	struct store *s = store_open(STORE_PATH, NULL);
 	uint64_t number, other;
 
 	for (;;) {
@@ -419,7 +384,7 @@ static int
 run_without_room(int fd)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
-	struct store *s = store_open(path, NULL);
+	struct store *s = store_open(STORE_PATH, NULL);
 	int result = 5;
 
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -485,7 +450,7 @@ test_rollback_after_failure(void **state)
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_teardown(name, remove_files)
+#define CASE(name) cmocka_unit_test_teardown(name, store_remove)
 	const struct CMUnitTest tests[] = {
 		CASE(test_new_file),
 		CASE(test_commit_and_close),
@@ -500,5 +465,5 @@ main(void)
 		CASE(test_rollback_after_failure),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -3,8 +3,8 @@
  * FAULTY_MODULE names, counts some calls, and fails as it is told.
  *
  * FAULTY_CONTROL names a folder.  "calls" in it gets a line for each counted
- * call.  A file named after a fault makes the next calls fail so, one for each
- * byte that it holds:
+ * call, and for each session that was really opened or closed.  A file named
+ * after a fault makes the next calls fail so, one for each byte that it holds:
  *
  *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
  *	login-crash login-hang login-removed open-removed
@@ -26,6 +26,7 @@
 /* PKCS #11 v2.40: types as they are on this machine, functions by number. */
 typedef unsigned long rv_t;
 
+#define CKR_OK 0x000UL
 #define CKR_KEY_TYPE_INCONSISTENT 0x063UL
 #define CKR_DEVICE_REMOVED 0x032UL
 #define CKR_FUNCTION_FAILED 0x006UL
@@ -34,6 +35,8 @@ typedef unsigned long rv_t;
 enum {
 	INITIALIZE = 0,
 	OPEN_SESSION = 12,
+	CLOSE_SESSION = 13,
+	CLOSE_ALL_SESSIONS = 14,
 	LOGIN = 18,
 	FIND_INIT = 26,
 	SIGN_INIT = 42,
@@ -98,11 +101,39 @@ open_session(unsigned long slot, unsigned long flags, void *application,
 	rv_t (*call)(unsigned long, unsigned long, void *, void *,
 	    unsigned long *) = (rv_t(*)(unsigned long, unsigned long, void *,
 	    void *, unsigned long *))real->function[OPEN_SESSION];
+	rv_t rv;
 
 	count("open-session");
 	if (is_due("open-removed"))
 		return CKR_DEVICE_REMOVED;
-	return call(slot, flags, application, notify, session);
+	rv = call(slot, flags, application, notify, session);
+	if (rv == CKR_OK)
+		count("session-opened");
+	return rv;
+}
+
+static rv_t
+close_session(unsigned long session)
+{
+	rv_t (*call)(unsigned long) =
+	    (rv_t(*)(unsigned long))real->function[CLOSE_SESSION];
+	rv_t rv = call(session);
+
+	if (rv == CKR_OK)
+		count("session-closed");
+	return rv;
+}
+
+static rv_t
+close_all_sessions(unsigned long slot)
+{
+	rv_t (*call)(unsigned long) =
+	    (rv_t(*)(unsigned long))real->function[CLOSE_ALL_SESSIONS];
+	rv_t rv = call(slot);
+
+	if (rv == CKR_OK)
+		count("all-sessions-closed");
+	return rv;
 }
 
 static rv_t
@@ -184,6 +215,8 @@ C_GetFunctionList(struct function_list **list)
 	ours = *real;
 	ours.function[INITIALIZE] = (void *)initialize;
 	ours.function[OPEN_SESSION] = (void *)open_session;
+	ours.function[CLOSE_SESSION] = (void *)close_session;
+	ours.function[CLOSE_ALL_SESSIONS] = (void *)close_all_sessions;
 	ours.function[LOGIN] = (void *)login;
 	ours.function[FIND_INIT] = (void *)find_init;
 	ours.function[SIGN_INIT] = (void *)sign_init;

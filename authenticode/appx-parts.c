@@ -119,6 +119,30 @@ appx_part_read(const struct appx_parts *parts, enum appx_part which, size_t max,
 	    e);
 }
 
+int
+appx_p7x_read(const struct appx_parts *parts, struct buf *p7,
+    struct ht_error *e)
+{
+	struct buf p7x = BUF_INIT;
+	int rc;
+
+	rc = appx_part_read(parts, APPX_P7X, PKCS7_MAX, &p7x, e);
+	if (rc < 0)
+		goto out;
+	if (p7x.len <= APPX_MAGIC_SIZE ||
+	    memcmp(p7x.data, APPX_MAGIC, APPX_MAGIC_SIZE) != 0) {
+		rc = ht_error_at(e, HT_ERR_DATA, parts->part[APPX_P7X].data,
+		    "APPX: %s does not begin with PKCX", APPX_SIGNATURE);
+		goto out;
+	}
+	buf_bytes(p7, p7x.data + APPX_MAGIC_SIZE, p7x.len - APPX_MAGIC_SIZE);
+	if (buf_failed(p7) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+out:
+	buf_free(&p7x);
+	return rc;
+}
+
 /*
  * Identity is a child of the root.
  */

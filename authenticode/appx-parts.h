@@ -10,6 +10,10 @@
 
 #define APPX_SIGNATURE "AppxSignature.p7x"
 
+/* What stands in front of the PKCS#7 in it. */
+#define APPX_MAGIC "PKCX"
+#define APPX_MAGIC_SIZE 4
+
 enum appx_part {
 	APPX_TYPES,
 	APPX_BLOCK_MAP,
@@ -43,6 +47,13 @@ void appx_parts_close(struct appx_parts *parts);
  */
 int appx_part_read(const struct appx_parts *parts, enum appx_part which,
     size_t max, struct buf *out, struct ht_error *e);
+
+/*
+ * Append the PKCS#7 of a package that has APPX_P7X to p7: HT_ERR_DATA if it is
+ * longer than PKCS7_MAX, or has another magic number.
+ */
+int appx_p7x_read(const struct appx_parts *parts, struct buf *p7,
+    struct ht_error *e);
 
 /*
  * The Publisher of the manifest, as UTF-8 without a NUL: HT_ERR_DATA if there

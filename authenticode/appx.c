@@ -28,9 +28,6 @@
 /* As much of the block map as is kept, to see its HashMethod. */
 #define HEAD_MAX ((size_t)64 << 10)
 
-/* In front of the PKCS#7. */
-static const char p7x_magic[] = { 'P', 'K', 'C', 'X' };
-
 /* What the digest leaves for the plan. */
 struct appx {
 	struct appx_parts parts;
@@ -272,6 +269,9 @@ appx_digest(struct format_file *file, struct ht_error *e)
 		file->spc = BUNDLE;
 	file->was_signed = appx->parts.has[APPX_P7X];
 	file->size = appx->parts.zip.size;
+	if (file->was_signed &&
+	    (rc = appx_p7x_read(&appx->parts, &file->signature, e)) < 0)
+		return rc;
 	return spc_encode(file->spc, &file->digest, &file->content, e);
 }
 
@@ -321,12 +321,12 @@ plan_signed(const struct appx *appx, const void *p7, size_t n,
 	entry.name = cursor_over(APPX_SIGNATURE, strlen(APPX_SIGNATURE));
 	entry.flags = 0;
 	entry.offset = layout->offset;
-	entry.size = sizeof(p7x_magic) + n;
-	entry.crc = (uint32_t)crc32(0, (const uint8_t *)p7x_magic,
-	    (uInt)sizeof(p7x_magic));
+	entry.size = APPX_MAGIC_SIZE + n;
+	entry.crc = (uint32_t)crc32(0, (const uint8_t *)APPX_MAGIC,
+	    APPX_MAGIC_SIZE);
 	entry.crc = (uint32_t)crc32(entry.crc, p7, (uInt)n);
 	zip_put_local(&entry, &p7x);
-	buf_bytes(&p7x, p7x_magic, sizeof(p7x_magic));
+	buf_bytes(&p7x, APPX_MAGIC, APPX_MAGIC_SIZE);
 	buf_bytes(&p7x, p7, n);
 	zip_put_central(&entry, &tail);
 	rc = zip_put_end(&appx->parts.zip, layout->entries + 1,
@@ -386,28 +386,12 @@ static int
 appx_signature(struct input *in, struct buf *p7, struct ht_error *e)
 {
 	struct appx_parts parts;
-	struct buf p7x = BUF_INIT;
 	int rc;
 
 	rc = appx_parts_open(&parts, in, e);
-	if (rc < 0 || !parts.has[APPX_P7X])
-		goto out;
-	rc = appx_part_read(&parts, APPX_P7X, PKCS7_MAX, &p7x, e);
-	if (rc < 0)
-		goto out;
-	if (p7x.len <= sizeof(p7x_magic) ||
-	    memcmp(p7x.data, p7x_magic, sizeof(p7x_magic)) != 0) {
-		rc = ht_error_at(e, HT_ERR_DATA, parts.part[APPX_P7X].data,
-		    "APPX: %s does not begin with PKCX", APPX_SIGNATURE);
-		goto out;
-	}
-	buf_bytes(p7, p7x.data + sizeof(p7x_magic),
-	    p7x.len - sizeof(p7x_magic));
-	if (buf_failed(p7) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-out:
+	if (rc == 0 && parts.has[APPX_P7X])
+		rc = appx_p7x_read(&parts, p7, e);
 	appx_parts_close(&parts);
-	buf_free(&p7x);
 	return rc;
 }
 

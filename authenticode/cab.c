@@ -10,8 +10,6 @@
 
 #include "config.h"
 
-#include <openssl/asn1.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <stdlib.h>
@@ -20,13 +18,8 @@
 #include "authenticode/cab-header.h"
 #include "authenticode/format.h"
 #include "authenticode/forward.h"
+#include "authenticode/padding.h"
 #include "authenticode/spc-asn1.h"
-
-static unsigned int
-padding_of(uint64_t n)
-{
-	return (unsigned int)(-n & 7);
-}
 
 static int
 cab_detect(struct input *in, const char *file_name, bool *is,
@@ -83,6 +76,45 @@ check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
 	return 0;
 }
 
+/*
+ * Append the DER of the signature that is in padded.
+ */
+static int
+put_signature(const struct cab_header *h, const struct buf *padded,
+    struct buf *p7, struct ht_error *e)
+{
+	struct cursor der;
+
+	if (padding_strip(buf_cursor(padded), &der) < 0)
+		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "the signature is not one PKCS#7 and its padding");
+	buf_bytes(p7, der.p, der.left);
+	if (buf_failed(p7) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+/*
+ * What is behind the cabinet: nothing, or a signature up to the end.
+ */
+static int
+read_end(struct format_file *file, const struct cab_header *h, uint64_t offset,
+    struct ht_error *e)
+{
+	struct buf padded = BUF_INIT;
+	int rc;
+
+	rc = forward_keep(file->in, offset, h->cabinet + h->signature_size,
+	    PKCS7_MAX, &padded, &file->size, e);
+	if (rc == 0)
+		rc = check_end(h, file->size, e);
+	file->was_signed = h->signature_size != 0;
+	if (rc == 0 && file->was_signed)
+		rc = put_signature(h, &padded, &file->signature, e);
+	buf_free(&padded);
+	return rc;
+}
+
 static int
 digest_file(struct format_file *file, EVP_MD_CTX *md, struct cab_header *h,
     struct ht_error *e)
@@ -97,9 +129,7 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct cab_header *h,
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 	offset = h->length;
 	if ((rc = forward_digest(file->in, md, &offset, h->cabinet, e)) < 0 ||
-	    (rc = forward_skip(file->in, offset, h->cabinet + h->signature_size,
-	         &file->size, e)) < 0 ||
-	    (rc = check_end(h, file->size, e)) < 0)
+	    (rc = read_end(file, h, offset, e)) < 0)
 		return rc;
 	if (EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
@@ -122,7 +152,6 @@ cab_digest(struct format_file *file, struct ht_error *e)
 	rc = digest_file(file, md, h, e);
 	if (rc < 0)
 		goto out;
-	file->was_signed = h->signature_size != 0;
 	rc = spc_encode(file->format->name, &file->digest, &file->content, e);
 out:
 	EVP_MD_CTX_free(md);
@@ -203,60 +232,25 @@ out:
 	return rc;
 }
 
-/*
- * The DER at the start of what is signed, and less than 8 zeros behind it.
- */
-static int
-find_der(struct cursor c, struct cursor *der)
-{
-	const unsigned char *p = c.p;
-	uint8_t v;
-	long n;
-	int tag;
-	int class;
-
-	if ((ASN1_get_object(&p, &n, &tag, &class, (long)c.left) & 0x80) != 0)
-		return HT_ERR_DATA;
-	if (cursor_bytes(&c, (size_t)(p - c.p) + (size_t)n, der) < 0 ||
-	    c.left > 7)
-		return HT_ERR_DATA;
-	while (cursor_u8(&c, &v) == 0) {
-		if (v != 0)
-			return HT_ERR_DATA;
-	}
-	return 0;
-}
-
 static int
 read_signature(struct input *in, const struct cab_header *h, struct buf *p7,
     struct ht_error *e)
 {
 	size_t n = (size_t)h->signature_size;
-	struct buf all = BUF_INIT;
-	struct cursor der;
+	struct buf padded = BUF_INIT;
 	uint8_t *p;
 	int rc;
 
 	if (h->signature_size > PKCS7_MAX)
 		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
 		    "a signature of more than %zu bytes", PKCS7_MAX);
-	p = buf_room(&all, n);
+	p = buf_room(&padded, n);
 	if (p == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	rc = input_copy(in, h->cabinet, p, n, e);
-	if (rc < 0)
-		goto out;
-	if (find_der(buf_cursor(&all), &der) < 0) {
-		ERR_clear_error();
-		rc = ht_error_at(e, HT_ERR_DATA, h->cabinet,
-		    "the signature is not one PKCS#7 and its padding");
-		goto out;
-	}
-	buf_bytes(p7, der.p, der.left);
-	if (buf_failed(p7) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-out:
-	buf_free(&all);
+	if (rc == 0)
+		rc = put_signature(h, &padded, p7, e);
+	buf_free(&padded);
 	return rc;
 }
 
@@ -276,6 +270,7 @@ cab_signature(struct input *in, struct buf *p7, struct ht_error *e)
 const struct format format_cab = {
 	.name = "cab",
 	.title = "CAB",
+	.nests = true,
 	.detect = cab_detect,
 	.digest = cab_digest,
 	.plan = cab_plan,

@@ -85,6 +85,10 @@ cat_digest(struct format_file *file, struct ht_error *e)
 		    file->content.len, file->digest.algorithm, &file->digest,
 		    e);
 	file->size = der.len;
+	if (rc == 0 && file->was_signed) {
+		file->signature = der;
+		return 0;
+	}
 	buf_free(&der);
 	return rc;
 }

@@ -143,6 +143,7 @@ format_file_free(struct format_file *file)
 	if (file == NULL)
 		return;
 	file->format->clear(file);
+	buf_free(&file->signature);
 	buf_free(&file->content);
 	buf_free(&file->publisher);
 	free(file);

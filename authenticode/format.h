@@ -52,6 +52,10 @@ struct format_file {
 	uint64_t size;            /* of the whole file, in bytes */
 	bool was_signed;          /* it carries a signature, which a plan
 	                             replaces */
+	struct buf signature;     /* that: the DER of each PKCS#7, one behind
+	                             the other; what the file has in its
+	                             place, where it is no DER.  Nothing in
+	                             it has been looked at */
 	struct spc_digest digest; /* of what Authenticode covers */
 	struct buf content;       /* DER of what keyd is to sign */
 	const char *spc;          /* what content_parse calls the content: the
@@ -69,6 +73,7 @@ struct format_file {
 struct format {
 	const char *name;  /* in messages and the journal: "pe" */
 	const char *title; /* for people: "PE" */
+	bool nests;        /* Windows knows nested signatures in it */
 	bool seeks;        /* digest reads out of order: a stream needs a spool
 	                      (input_spool) before that */
 
@@ -82,8 +87,8 @@ struct format {
 	    struct ht_error *e);
 
 	/*
-	 * One pass over the input to its end: fill size, was_signed, digest
-	 * (digest.algorithm is set by the caller), content, state.
+	 * One pass over the input to its end: fill size, was_signed, signature,
+	 * digest (digest.algorithm is set by the caller), content, state.
 	 */
 	int (*digest)(struct format_file *file, struct ht_error *e);
 

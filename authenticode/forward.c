@@ -31,19 +31,27 @@ forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset, uint64_t end,
 }
 
 int
-forward_skip(struct input *in, uint64_t offset, uint64_t expected,
-    uint64_t *size, struct ht_error *e)
+forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
+    struct buf *kept, uint64_t *size, struct ht_error *e)
 {
 	const uint8_t *p;
 	size_t got;
+	size_t n;
 	int rc;
 
 	do {
 		rc = input_read(in, offset, INPUT_CHUNK, &p, &got, e);
 		if (rc < 0)
 			return rc;
+		n = expected - offset < got ? (size_t)(expected - offset) : got;
+		if (n > max - kept->len)
+			return ht_error_at(e, HT_ERR_DATA, offset,
+			    "a signature of more than %zu bytes", max);
+		buf_bytes(kept, p, n);
 		offset += got;
 	} while (got > 0 && offset <= expected);
 	*size = offset;
+	if (buf_failed(kept) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	return 0;
 }

@@ -8,8 +8,10 @@
 
 #include <openssl/evp.h>
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/input.h"
 
@@ -22,9 +24,11 @@ int forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset,
 
 /*
  * Read on from offset to the end of the input, or until it is known to go on
- * beyond `expected`; *size is how far that was.  As input_read.
+ * beyond `expected`; *size is how far that was.  What stands before `expected`
+ * is a signature, and appended to kept: HT_ERR_DATA if that becomes more than
+ * max bytes.  HT_ERR_INTERNAL, or as input_read.
  */
-int forward_skip(struct input *in, uint64_t offset, uint64_t expected,
-    uint64_t *size, struct ht_error *e);
+int forward_keep(struct input *in, uint64_t offset, uint64_t expected,
+    size_t max, struct buf *kept, uint64_t *size, struct ht_error *e);
 
 #endif

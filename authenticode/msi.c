@@ -375,6 +375,9 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 	rc = digest_all(msi, md, signature, extended, &file->digest, e);
 	if (rc == 0 && msi->extended)
 		rc = compare_metadata(msi, extended, e);
+	if (rc == 0 && file->was_signed)
+		rc = read_whole(&msi->cfb, signature, PKCS7_MAX,
+		    &file->signature, e);
 	return rc;
 }
 
@@ -489,6 +492,7 @@ msi_clear(struct format_file *file)
 const struct format format_msi = {
 	.name = "msi",
 	.title = "MSI",
+	.nests = true,
 	.seeks = true,
 	.detect = msi_detect,
 	.digest = msi_digest,

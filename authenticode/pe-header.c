@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authenticode/pe-header.h"
+#include "authenticode/pe-table.h"
 #include "lib/buf.h"
 
 #define DOS_HEADER 64

@@ -12,7 +12,6 @@
 #include "lib/input.h"
 
 #define PE_DIRECTORY_ENTRY 8
-#define PE_WIN_CERT_HEADER 8
 
 /* Where things are, as offsets in the file. */
 struct pe_header {

@@ -10,8 +10,6 @@
 
 #include "config.h"
 
-#include <openssl/asn1.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <endian.h>
@@ -19,13 +17,13 @@
 #include <string.h>
 
 #include "authenticode/format.h"
+#include "authenticode/forward.h"
+#include "authenticode/padding.h"
 #include "authenticode/pe-header.h"
 #include "authenticode/pe-pages.h"
+#include "authenticode/pe-table.h"
 #include "authenticode/spc-asn1.h"
 #include "authenticode/spc-pages.h"
-
-#define WIN_CERT_REVISION_2_0 0x0200
-#define WIN_CERT_TYPE_PKCS_SIGNED_DATA 0x0002
 
 /* What the digest leaves for the plan. */
 struct pe {
@@ -35,12 +33,6 @@ struct pe {
 	                         the plan sets count as zero */
 	struct pe_pages *pages; /* while digesting, if they are asked for */
 };
-
-static unsigned int
-padding_of(uint64_t n)
-{
-	return (unsigned int)(-n & 7);
-}
 
 static int
 pe_detect(struct input *in, const char *file_name, bool *is, struct ht_error *e)
@@ -197,21 +189,27 @@ check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
  * to know that it does not end where it should.
  */
 static int
-skip_to_end(struct input *in, uint64_t offset, uint64_t expected,
-    uint64_t *size, struct ht_error *e)
+read_old_table(struct format_file *file, const struct pe *pe,
+    struct ht_error *e)
 {
-	const uint8_t *p;
-	size_t got;
+	const struct pe_header *header = &pe->header;
+	uint64_t end = UINT32_MAX;
+	struct buf table = BUF_INIT;
+	unsigned int count;
 	int rc;
 
-	do {
-		rc = input_read(in, offset, INPUT_CHUNK, &p, &got, e);
-		if (rc < 0)
-			return rc;
-		offset += got;
-	} while (got > 0 && offset <= expected);
-	*size = offset;
-	return 0;
+	if (header->table != 0)
+		end = header->table + header->table_size;
+	rc = forward_keep(file->in, pe->content_end, end, PKCS7_MAX, &table,
+	    &file->size, e);
+	if (rc == 0)
+		rc = check_end(pe, file->size, e);
+	if (rc == 0 && header->table != 0)
+		rc = pe_table_read(buf_cursor(&table), header->table,
+		    &file->signature, &count, e);
+	file->was_signed = header->table != 0;
+	buf_free(&table);
+	return rc;
 }
 
 static int
@@ -222,16 +220,12 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 	struct input *in = file->in;
 	uint64_t offset = 0;
 	uint64_t end = UINT32_MAX;
-	uint64_t size = UINT32_MAX;
 	int rc;
 
-	rc = digest_headers(file, md, pe, &offset, e);
-	if (rc < 0)
+	if ((rc = digest_headers(file, md, pe, &offset, e)) < 0)
 		return rc;
-	if (pe->header.table != 0) {
+	if (pe->header.table != 0)
 		end = pe->header.table;
-		size = end + pe->header.table_size;
-	}
 	if (pe->pages != NULL && end > SPC_PAGED_FILE_MAX)
 		end = SPC_PAGED_FILE_MAX + 1;
 	rc = digest_range(in, md, pe, &offset, end, e);
@@ -241,8 +235,8 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
 		    "page hashes are of files of at most 1 GiB");
 	pe->content_end = offset;
-	if ((rc = skip_to_end(in, offset, size, &file->size, e)) < 0 ||
-	    (rc = check_end(pe, file->size, e)) < 0)
+	rc = read_old_table(file, pe, e);
+	if (rc < 0)
 		return rc;
 	if (EVP_DigestUpdate(md, zeros, padding_of(offset)) != 1 ||
 	    EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
@@ -266,7 +260,6 @@ pe_digest(struct format_file *file, struct ht_error *e)
 	rc = digest_file(file, md, pe, e);
 	if (rc < 0)
 		goto out;
-	file->was_signed = pe->header.table != 0;
 	if (pe->pages == NULL)
 		rc = spc_encode(file->format->name, &file->digest,
 		    &file->content, e);
@@ -286,23 +279,6 @@ pe_clear(struct format_file *file)
 {
 	free(file->state);
 	file->state = NULL;
-}
-
-/*
- * The padding that the content needs, and the certificate table: one
- * WIN_CERTIFICATE, whose dwLength includes its padding.
- */
-static void
-put_table(struct buf *tail, const struct pe *pe, const void *p7, size_t n)
-{
-	unsigned int padding = padding_of(n);
-
-	buf_zeros(tail, padding_of(pe->content_end));
-	buf_u32le(tail, (uint32_t)(PE_WIN_CERT_HEADER + n + padding));
-	buf_u16le(tail, WIN_CERT_REVISION_2_0);
-	buf_u16le(tail, WIN_CERT_TYPE_PKCS_SIGNED_DATA);
-	buf_bytes(tail, p7, n);
-	buf_zeros(tail, padding);
 }
 
 static int
@@ -346,8 +322,10 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
 	if (n > PKCS7_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_MAX);
-	if (p7 != NULL)
-		put_table(&tail, pe, p7, n);
+	if (p7 != NULL) {
+		buf_zeros(&tail, padding_of(pe->content_end));
+		pe_table_put(&tail, p7, n);
+	}
 	if (pe->content_end + tail.len > UINT32_MAX) {
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "with its signature the file would be larger than 4 GiB");
@@ -367,55 +345,33 @@ out:
 	return rc;
 }
 
-static bool
-only_zeros(struct cursor bytes)
-{
-	for (; bytes.left > 0; bytes.p++, bytes.left--) {
-		if (*bytes.p != 0)
-			return false;
-	}
-	return true;
-}
-
 /*
- * The DER in a WIN_CERTIFICATE that fills the table: no other entry, and
- * nothing but zeros behind the DER, since no digest covers what is there.
+ * Windows verifies the first WIN_CERTIFICATE and hands the others to whoever
+ * asks, so a file with several is signed by nobody in particular.
  */
 static int
-find_der(struct cursor table, struct cursor *der)
+only_signature(struct cursor table, uint64_t at, struct buf *p7,
+    struct ht_error *e)
 {
-	struct cursor body;
-	const unsigned char *p;
-	uint32_t length;
-	uint16_t revision;
-	uint16_t type;
-	long n;
-	int tag;
-	int class;
+	unsigned int count;
+	int rc;
 
-	if (cursor_u32le(&table, &length) < 0 ||
-	    cursor_u16le(&table, &revision) < 0 ||
-	    cursor_u16le(&table, &type) < 0 || length < PE_WIN_CERT_HEADER ||
-	    revision != WIN_CERT_REVISION_2_0 ||
-	    type != WIN_CERT_TYPE_PKCS_SIGNED_DATA ||
-	    cursor_bytes(&table, length - PE_WIN_CERT_HEADER, &body) < 0 ||
-	    table.left != padding_of(length) || !only_zeros(table))
-		return HT_ERR_DATA;
-	p = body.p;
-	if ((ASN1_get_object(&p, &n, &tag, &class, (long)body.left) & 0x80) !=
-	    0)
-		return HT_ERR_DATA;
-	(void)cursor_bytes(&body, (size_t)(p - body.p) + (size_t)n, der);
-	return only_zeros(body) ? 0 : HT_ERR_DATA;
+	rc = pe_table_read(table, at, p7, &count, e);
+	if (rc == 0 && count > 1)
+		rc = ht_error_at(e, HT_ERR_DATA, at,
+		    "the certificate table has %u WIN_CERTIFICATEs instead of "
+		    "one (PE, Attribute Certificate Table)",
+		    count);
+	return rc;
 }
 
 static int
 pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 {
+	struct buf table = BUF_INIT;
 	struct pe_header header;
-	struct cursor der;
-	uint8_t *table = NULL;
 	uint32_t lfanew;
+	uint8_t *p;
 	int rc;
 
 	if ((rc = pe_header_lfanew(in, &lfanew, e)) < 0 ||
@@ -426,30 +382,20 @@ pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 	if (header.table_size > PKCS7_MAX)
 		return ht_error_at(e, HT_ERR_DATA, header.security,
 		    "a certificate table of more than %zu bytes", PKCS7_MAX);
-	table = malloc((size_t)header.table_size);
-	if (table == NULL)
+	p = buf_room(&table, (size_t)header.table_size);
+	if (p == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	rc = input_copy(in, header.table, table, (size_t)header.table_size, e);
-	if (rc < 0)
-		goto out;
-	if (find_der(cursor_over(table, (size_t)header.table_size), &der) < 0) {
-		ERR_clear_error();
-		rc = ht_error_at(e, HT_ERR_DATA, header.table,
-		    "the certificate table is not one PKCS#7 (PE, Attribute "
-		    "Certificate Table)");
-		goto out;
-	}
-	buf_bytes(p7, der.p, der.left);
-	if (buf_failed(p7) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-out:
-	free(table);
+	rc = input_copy(in, header.table, p, (size_t)header.table_size, e);
+	if (rc == 0)
+		rc = only_signature(buf_cursor(&table), header.table, p7, e);
+	buf_free(&table);
 	return rc;
 }
 
 const struct format format_pe = {
 	.name = "pe",
 	.title = "PE",
+	.nests = true,
 	.detect = pe_detect,
 	.digest = pe_digest,
 	.plan = pe_plan,

@@ -191,7 +191,7 @@ digest_text(const struct script_kind *kind, const struct script_text *t,
 /* What the digest leaves for the plan. */
 struct script {
 	const struct script_kind *kind;
-	struct script_text text; /* without its bytes */
+	struct script_text text; /* without its bytes and its signature */
 };
 
 static int
@@ -219,6 +219,8 @@ script_digest(struct format_file *file, const struct script_kind *kind,
 	}
 	file->size = s->text.bytes.len;
 	file->was_signed = s->text.p7.len > 0;
+	file->signature = s->text.p7;
+	s->text.p7 = (struct buf)BUF_INIT;
 	buf_free(&s->text.bytes);
 	rc = spc_encode(file->format->name, &file->digest, &file->content, e);
 out:
@@ -345,6 +347,7 @@ script_signature(struct input *in, const struct script_kind *kind,
 	const struct format format_##kind = {                                  \
 		.name = #kind,                                                 \
 		.title = words,                                                \
+		.nests = true,                                                 \
 		.detect = kind##_detect,                                       \
 		.digest = kind##_digest,                                       \
 		.plan = script_plan,                                           \

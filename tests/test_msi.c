@@ -384,8 +384,8 @@ test_stale_metadata(void **state)
 static void
 test_long_signature(void **state)
 {
-	static const struct cfb_image_entry signature = { SIGNATURE,
-		CFB_IMAGE_ROOT, PKCS7_MAX + 1 };
+	struct cfb_image_entry signature = { SIGNATURE, CFB_IMAGE_ROOT,
+		PKCS7_MAX + 1 };
 	struct buf image = BUF_INIT;
 	struct format_file *file;
 	struct output *plan;
@@ -397,6 +397,14 @@ test_long_signature(void **state)
 	cfb_image_build(VERSION_3, &signature, 1, &image);
 	assert_false(verifies(&image, &e));
 	assert_non_null(strstr(e.text, "a signature of more than"));
+	in = input_memory(image.data, image.len, &e);
+	assert_int_equal(digest_input(in, "sha256", &file, &e), HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "a signature of more than"));
+	input_free(in);
+
+	signature.size = 100;
+	buf_reset(&image);
+	cfb_image_build(VERSION_3, &signature, 1, &image);
 	in = input_memory(image.data, image.len, &e);
 	assert_int_equal(digest_input(in, "sha256", &file, &e), 0);
 	assert_int_equal(format_plan(file, p7, PKCS7_MAX + 1, &plan, &e),

@@ -500,7 +500,7 @@ test_bytes_behind_the_der(void **state)
 		    last == 0 ? 0 : HT_ERR_DATA);
 		input_free(in);
 	}
-	assert_non_null(strstr(e.text, "not one PKCS#7"));
+	assert_non_null(strstr(e.text, "not one DER"));
 	/* The padding may also stand outside of the WIN_CERTIFICATE. */
 	put_u32(out.data + pe.len, 8 + sizeof(der));
 	for (last = 0; last < 2; last++) {

@@ -1,0 +1,80 @@
+#include "config.h"
+
+#include "authenticode/padding.h"
+#include "authenticode/pe-table.h"
+
+#define REVISION_2_0 0x0200
+#define TYPE_PKCS_SIGNED_DATA 0x0002
+
+static int
+bad_entry(uint64_t at, struct ht_error *e, const char *what)
+{
+	return ht_error_at(e, HT_ERR_DATA, at,
+	    "the certificate table %s (PE, Attribute Certificate Table)", what);
+}
+
+/*
+ * The next WIN_CERTIFICATE.  Its dwLength may include its padding or not.
+ */
+static int
+read_entry(struct cursor *table, uint64_t at, struct cursor *der,
+    struct ht_error *e)
+{
+	struct cursor padded;
+	uint32_t length;
+	uint16_t revision;
+	uint16_t type;
+
+	if (cursor_u32le(table, &length) < 0 ||
+	    cursor_u16le(table, &revision) < 0 ||
+	    cursor_u16le(table, &type) < 0 || length < PE_WIN_CERT_HEADER ||
+	    cursor_bytes(table,
+	        length - PE_WIN_CERT_HEADER + padding_of(length), &padded) < 0)
+		return bad_entry(at, e,
+		    "has a WIN_CERTIFICATE that does not fit into it");
+	if (revision != REVISION_2_0 || type != TYPE_PKCS_SIGNED_DATA)
+		return bad_entry(at, e,
+		    "has a WIN_CERTIFICATE that is not a PKCS#7 of revision "
+		    "2.0");
+	if (padding_strip(padded, der) < 0 ||
+	    der->left > length - PE_WIN_CERT_HEADER)
+		return bad_entry(at, e,
+		    "has a WIN_CERTIFICATE that is not one DER and at most 7 "
+		    "zeros behind it: CVE-2013-3900");
+	return 0;
+}
+
+int
+pe_table_read(struct cursor table, uint64_t at, struct buf *ders,
+    unsigned int *count, struct ht_error *e)
+{
+	const uint8_t *start = table.p;
+	struct cursor der;
+	int rc;
+
+	*count = 0;
+	do {
+		rc = read_entry(&table, at + (uint64_t)(table.p - start), &der,
+		    e);
+		if (rc < 0)
+			return rc;
+		buf_bytes(ders, der.p, der.left);
+		++*count;
+	} while (table.left > 0);
+	if (buf_failed(ders) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+void
+pe_table_put(struct buf *out, const void *p7, size_t n)
+{
+	unsigned int padding = padding_of(n);
+
+	/* dwLength includes the padding, as everybody has it. */
+	buf_u32le(out, (uint32_t)(PE_WIN_CERT_HEADER + n + padding));
+	buf_u16le(out, REVISION_2_0);
+	buf_u16le(out, TYPE_PKCS_SIGNED_DATA);
+	buf_bytes(out, p7, n);
+	buf_zeros(out, padding);
+}

@@ -131,7 +131,17 @@ struct conf_certificate {
 };
 
 enum conf_digest { CONF_SHA256 = 256, CONF_SHA384 = 384, CONF_SHA512 = 512 };
-enum conf_existing { CONF_EXISTING_REPLACE };
+
+/* What happens to a signature that a file has already. */
+enum conf_existing {
+	CONF_EXISTING_OWN,     /* one of our own is replaced, another's is
+	                          refused */
+	CONF_EXISTING_REFUSE,  /* the file is refused */
+	CONF_EXISTING_REPLACE, /* it is replaced, whoever made it */
+	CONF_EXISTING_NEST,    /* it stays, and gets ours as a nested one */
+	CONF_EXISTING_KEEP     /* it stays, and the file as it came */
+};
+
 enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
 
 /*
@@ -161,7 +171,7 @@ struct conf_profile {
 	                                  CONF_MAX_CTL; default 256 KiB */
 	unsigned int formats;          /* default CONF_FORMATS_DEFAULT */
 	unsigned int doors;            /* default all */
-	enum conf_existing existing;   /* of a file already signed */
+	enum conf_existing existing;   /* default CONF_EXISTING_OWN */
 	enum conf_statement statement; /* SpcStatementType; individual */
 	const char *description;       /* default, UTF-8; or NULL */
 	const char *url;               /* default; or NULL */
@@ -226,6 +236,11 @@ const struct conf_profile *conf_profile(const struct conf *c, const char *name);
  * "sha256", "sha384", "sha512".
  */
 const char *conf_digest_text(enum conf_digest digest);
+
+/*
+ * "own", "refuse", "replace", "nest", "keep".
+ */
+const char *conf_existing_text(enum conf_existing existing);
 
 /*
  * Whether the format of that name ("pe", as in struct format) is among the bits;

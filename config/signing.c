@@ -6,20 +6,20 @@
 #include "config/table.h"
 
 static const struct conf_word digests[] = {
-	{ "sha256", CONF_SHA256, false },
-	{ "sha384", CONF_SHA384, false },
-	{ "sha512", CONF_SHA512, false },
-	{ NULL, 0, false },
+	{ "sha256", CONF_SHA256 },
+	{ "sha384", CONF_SHA384 },
+	{ "sha512", CONF_SHA512 },
+	{ NULL, 0 },
 };
 
 static const struct conf_word formats[] = {
-	{ "pe", CONF_FORMAT_PE, false },
-	{ "cab", CONF_FORMAT_CAB, false },
-	{ "msi", CONF_FORMAT_MSI, false },
-	{ "cat", CONF_FORMAT_CAT, false },
-	{ "script", CONF_FORMAT_SCRIPT, false },
-	{ "appx", CONF_FORMAT_APPX, false },
-	{ NULL, 0, false },
+	{ "pe", CONF_FORMAT_PE },
+	{ "cab", CONF_FORMAT_CAB },
+	{ "msi", CONF_FORMAT_MSI },
+	{ "cat", CONF_FORMAT_CAT },
+	{ "script", CONF_FORMAT_SCRIPT },
+	{ "appx", CONF_FORMAT_APPX },
+	{ NULL, 0 },
 };
 
 /*
@@ -45,22 +45,24 @@ static const struct {
 #define FORMAT_NAMES (sizeof(format_names) / sizeof(format_names[0]))
 
 static const struct conf_word doors[] = {
-	{ "sshd-sign", CONF_DOOR_SSHD_SIGN, false },
-	{ "openssh", CONF_DOOR_OPENSSH, false },
-	{ NULL, 0, false },
+	{ "sshd-sign", CONF_DOOR_SSHD_SIGN },
+	{ "openssh", CONF_DOOR_OPENSSH },
+	{ NULL, 0 },
 };
 
 static const struct conf_word existing[] = {
-	{ "replace", CONF_EXISTING_REPLACE, false },
-	{ "append", 0, true },
-	{ "refuse", 0, true },
-	{ NULL, 0, false },
+	{ "refuse", CONF_EXISTING_REFUSE },
+	{ "own", CONF_EXISTING_OWN },
+	{ "replace", CONF_EXISTING_REPLACE },
+	{ "nest", CONF_EXISTING_NEST },
+	{ "keep", CONF_EXISTING_KEEP },
+	{ NULL, 0 },
 };
 
 static const struct conf_word statements[] = {
-	{ "individual", CONF_STATEMENT_INDIVIDUAL, false },
-	{ "commercial", CONF_STATEMENT_COMMERCIAL, false },
-	{ NULL, 0, false },
+	{ "individual", CONF_STATEMENT_INDIVIDUAL },
+	{ "commercial", CONF_STATEMENT_COMMERCIAL },
+	{ NULL, 0 },
 };
 
 /* --- tokens ---------------------------------------------------------- */
@@ -346,7 +348,7 @@ profile_defaults(void *out)
 	profile->max_ctl = (uint64_t)256 << 10;
 	profile->formats = CONF_FORMATS_DEFAULT;
 	profile->doors = CONF_DOOR_SSHD_SIGN | CONF_DOOR_OPENSSH;
-	profile->existing = CONF_EXISTING_REPLACE;
+	profile->existing = CONF_EXISTING_OWN;
 	profile->statement = CONF_STATEMENT_INDIVIDUAL;
 	profile->max_queue = 256;
 }
@@ -387,6 +389,17 @@ const struct conf_section conf_profile_section = {
 	.size = sizeof(struct conf_profile),
 	.defaults = profile_defaults,
 };
+
+const char *
+conf_existing_text(enum conf_existing value)
+{
+	const struct conf_word *word;
+
+	for (word = existing; word->word != NULL; word++)
+		if (word->value == (unsigned int)value)
+			break;
+	return word->word;
+}
 
 bool
 conf_format_in(unsigned int bits, const char *name)

@@ -14,10 +14,10 @@
 #define STARTUPS_MAX 10000
 
 static const struct conf_word admin_roles[] = {
-	{ "admin", NAMES_ADMIN, false },
-	{ "approver", NAMES_APPROVER, false },
-	{ "auditor", NAMES_AUDITOR, false },
-	{ NULL, 0, false },
+	{ "admin", NAMES_ADMIN },
+	{ "approver", NAMES_APPROVER },
+	{ "auditor", NAMES_AUDITOR },
+	{ NULL, 0 },
 };
 
 /* A decimal number from min to max without sign or space, or 0. */

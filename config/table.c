@@ -314,14 +314,11 @@ find_word(struct conf_reader *r, const config_setting_t *s,
 	if (text == NULL)
 		return r->e->code;
 	for (w = words; w->word != NULL; w++) {
-		if (strcmp(w->word, text) == 0 && w->later)
-			return conf_mistake(r, s, "%s \"%s\" is not built yet",
-			    conf_key(s), text);
 		if (strcmp(w->word, text) == 0) {
 			*value = w->value;
 			return 0;
 		}
-		if (!w->later && used < sizeof(known))
+		if (used < sizeof(known))
 			used +=
 			    (size_t)snprintf(known + used, sizeof(known) - used,
 			        "%s\"%s\"", used > 0 ? ", " : "", w->word);

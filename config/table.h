@@ -29,7 +29,6 @@ typedef int conf_read_fn(struct conf_reader *r, const config_setting_t *s,
 struct conf_word {
 	const char *word; /* NULL ends a list of words */
 	unsigned int value;
-	bool later; /* documented, but not built yet */
 };
 
 /* What a group is read into. */

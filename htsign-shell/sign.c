@@ -9,7 +9,9 @@
 
 #include "authenticode/content.h"
 #include "authenticode/format.h"
+#include "htsign-shell/existing.h"
 #include "htsign-shell/greeting.h"
+#include "htsign-shell/postflight.h"
 #include "htsign-shell/report.h"
 #include "htsign-shell/sign.h"
 #include "htsign-shell/tap.h"
@@ -31,6 +33,7 @@
 #define WHY_FORMAT "format"
 #define WHY_DAMAGED "damaged"
 #define WHY_CUT "cut"
+#define WHY_EXISTING "existing"
 #define WHY_OUTPUT "output"
 #define WHY_INTERNAL "internal"
 
@@ -44,7 +47,9 @@ struct signing {
 	struct input *in;
 	struct format_file *file;
 	uint8_t sha256[REQUEST_SHA256]; /* of the input */
-	struct buf pkcs7;
+	enum existing_action action;
+	struct buf pkcs7; /* what goes into the file */
+	struct buf over;  /* what that is over, if not the file's content */
 	struct output *out;
 	const char *why; /* for the journal; NULL: keyd knows, or is gone */
 	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
@@ -64,38 +69,21 @@ watch_keyd(void *cookie, struct ht_error *e)
 	return rc;
 }
 
-static bool
-next_format(struct cursor *names, struct cursor *name)
-{
-	const uint8_t *comma;
-
-	if (names->left == 0)
-		return false;
-	comma = memchr(names->p, ',', names->left);
-	(void)cursor_bytes(names,
-	    comma == NULL ? names->left : (size_t)(comma - names->p), name);
-	if (comma != NULL)
-		(void)cursor_skip(names, 1);
-	return true;
-}
-
 /* Whether GO allows this format. */
 static bool
 format_allowed(const struct protocol_go *go, const struct format *wanted)
 {
-	struct cursor names = cursor_over(go->formats, strlen(go->formats));
-	const struct format *f;
-	struct cursor name;
-	char text[PROTOCOL_WORD];
+	size_t n = strlen(wanted->name);
+	const char *name = go->formats;
 
-	while (next_format(&names, &name)) {
-		(void)snprintf(text, sizeof(text), "%.*s", (int)name.left,
-		    (const char *)name.p);
-		f = format_find(text);
-		if (f == wanted)
-			return true;
+	while (strncmp(name, wanted->name, n) != 0 ||
+	    (name[n] != ',' && name[n] != '\0')) {
+		name = strchr(name, ',');
+		if (name == NULL)
+			return false;
+		name++;
 	}
-	return false;
+	return true;
 }
 
 /*
@@ -122,10 +110,11 @@ limit_files(uint64_t max_size, struct ht_error *e)
 static int
 open_input(struct signing *s, struct ht_error *e)
 {
-	bool full = s->request->begin.reply == PROTOCOL_REPLY_FULL;
+	bool again = s->request->begin.reply == PROTOCOL_REPLY_FULL ||
+	    existing_seeks(&s->go);
 	struct input_stream how = {
 		.fd = STDIN_FILENO,
-		.spool = full ? s->spool : -1,
+		.spool = again ? s->spool : -1,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
 		.watch_fd = agent_fd(s->agent),
@@ -269,6 +258,19 @@ check_input(struct signing *s, struct ht_error *e)
 	return 0;
 }
 
+/* What becomes of a signature that the file has already? */
+static int
+decide(struct signing *s, struct ht_error *e)
+{
+	int rc;
+
+	s->why = WHY_EXISTING;
+	rc = existing_decide(&s->go, s->file, &s->action, e);
+	if (rc < 0 && rc != HT_ERR_REFUSED)
+		blame_upload(s, rc);
+	return rc;
+}
+
 /* --- the signature ------------------------------------------------------- */
 
 /* The first line about each reason for waiting. */
@@ -307,69 +309,6 @@ get_signature(struct signing *s, struct ht_error *e)
 
 /* --- the output ---------------------------------------------------------- */
 
-/* What we made does not verify: whoever is to blame, it is not the client. */
-static int
-unverified(const struct ht_error *why, struct ht_error *e)
-{
-	if (why->code == HT_ERR_UNAVAILABLE) {
-		*e = *why;
-		return why->code;
-	}
-	return ht_error_set(e, HT_ERR_INTERNAL,
-	    "the result does not verify: %s", why->text);
-}
-
-/* Verify the planned file as if it had come from elsewhere, and hash it. */
-static int
-verify_output(struct signing *s, uint8_t sha256[REQUEST_SHA256],
-    struct ht_error *e)
-{
-	const struct buf *content = &s->file->content;
-	struct format_verified found;
-	struct tap tap = { NULL, 0, false };
-	struct input *in;
-	int rc;
-
-	memset(&found, 0, sizeof(found));
-	in = input_plan(s->out, e);
-	if (in == NULL)
-		return HT_ERR_INTERNAL;
-	rc = tap_start(&tap, e);
-	if (rc == 0)
-		rc = input_tap(in, tap_bytes, &tap, e);
-	if (rc == 0)
-		rc = format_verify(s->file->format, in, content->data,
-		    content->len, &found, e);
-	if (rc == 0 && found.size != output_size(s->out))
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size is another");
-	if (rc == 0)
-		rc = tap_end(&tap, sha256, e);
-	format_verified_clear(&found);
-	tap_free(&tap);
-	input_free(in);
-	return rc;
-}
-
-/* With --pkcs7 the output is the signature alone. */
-static int
-verify_pkcs7(struct signing *s, uint8_t sha256[REQUEST_SHA256],
-    struct ht_error *e)
-{
-	struct tap tap = { NULL, 0, false };
-	int rc;
-
-	rc = pkcs7_postflight(s->pkcs7.data, s->pkcs7.len,
-	    s->file->content.data, s->file->content.len, e);
-	if (rc == 0)
-		rc = tap_start(&tap, e);
-	if (rc == 0) {
-		tap_bytes(&tap, s->pkcs7.data, s->pkcs7.len);
-		rc = tap_end(&tap, sha256, e);
-	}
-	tap_free(&tap);
-	return rc;
-}
-
 static int
 plan_output(struct signing *s, struct ht_error *e)
 {
@@ -382,29 +321,74 @@ plan_output(struct signing *s, struct ht_error *e)
 	return output_literal(s->out, s->pkcs7.data, s->pkcs7.len, e);
 }
 
+/* The file's old signature with the new one in it, if that is asked for. */
+static int
+nest(struct signing *s, struct ht_error *e)
+{
+	if (s->action != EXISTING_NEST)
+		return 0;
+	return existing_nest(s->file, &s->pkcs7, &s->over, e);
+}
+
 /* Make and verify the output, and have it recorded and released. */
 static int
 release_output(struct signing *s, struct ht_error *e)
 {
 	uint8_t sha256[REQUEST_SHA256];
 	struct protocol_output output;
-	struct ht_error why;
+	struct cursor over;
 	int rc;
 
 	s->why = WHY_OUTPUT;
-	rc = plan_output(s, e);
+	rc = nest(s, e);
+	if (rc == 0)
+		rc = plan_output(s, e);
 	if (rc < 0)
 		return rc;
+	over = buf_cursor(s->over.len > 0 ? &s->over : &s->file->content);
 	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
-		rc = verify_output(s, sha256, &why);
+		rc = postflight_file(s->file->format, s->out, over, sha256, e);
 	else
-		rc = verify_pkcs7(s, sha256, &why);
+		rc = postflight_pkcs7(&s->pkcs7, over, sha256, e);
 	if (rc < 0)
-		return unverified(&why, e);
+		return rc;
 	s->why = NULL;
 	output.size = output_size(s->out);
 	output.sha256 = cursor_over(sha256, sizeof(sha256));
 	return agent_output(s->agent, &output, e);
+}
+
+static int
+sign(struct signing *s, struct ht_error *e)
+{
+	int rc = get_signature(s, e);
+
+	return rc < 0 ? rc : release_output(s, e);
+}
+
+/* The file goes back as it came. */
+static int
+keep(struct signing *s, struct ht_error *e)
+{
+	uint8_t sha256[REQUEST_SHA256];
+	char signer[PROTOCOL_TEXT];
+	struct protocol_kept kept;
+	int rc;
+
+	s->why = WHY_INTERNAL;
+	rc = existing_keep(s->file, s->request->begin.reply, s->sha256, &s->out,
+	    &kept, sha256, e);
+	if (rc < 0)
+		return rc;
+	s->why = NULL;
+	rc = agent_kept(s->agent, &kept, e);
+	if (rc < 0)
+		return rc;
+	existing_signer(s->file, signer, sizeof(signer));
+	log_notice("request %" PRIu64 ": nothing was signed: the file goes "
+	           "back with the signature that it has, by %s",
+	    s->agent->number, signer);
+	return 0;
 }
 
 /*
@@ -443,9 +427,11 @@ sign_steps(struct signing *s, struct ht_error *e)
 	if (rc == 0)
 		rc = check_input(s, e);
 	if (rc == 0)
-		rc = get_signature(s, e);
-	if (rc == 0)
-		rc = release_output(s, e);
+		rc = decide(s, e);
+	if (rc == 0 && s->action == EXISTING_KEEP)
+		rc = keep(s, e);
+	else if (rc == 0)
+		rc = sign(s, e);
 	if (rc == 0)
 		rc = deliver(s, e);
 	return rc;
@@ -474,6 +460,7 @@ sign_run(struct agent *agent, const struct protocol_welcome *welcome,
 	input_free(s.in);
 	tap_free(&s.tap);
 	buf_free(&s.pkcs7);
+	buf_free(&s.over);
 	if (s.spool >= 0)
 		(void)close(s.spool);
 	return rc;

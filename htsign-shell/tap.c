@@ -150,6 +150,20 @@ tap_end(struct tap *t, uint8_t out[TAP_SHA256], struct ht_error *e)
 	return 0;
 }
 
+int
+tap_once(const void *p, size_t n, uint8_t out[TAP_SHA256], struct ht_error *e)
+{
+	struct tap t = { NULL, 0, false };
+	int rc = tap_start(&t, e);
+
+	if (rc == 0) {
+		tap_bytes(&t, p, n);
+		rc = tap_end(&t, out, e);
+	}
+	tap_free(&t);
+	return rc;
+}
+
 void
 tap_free(struct tap *t)
 {

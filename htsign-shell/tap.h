@@ -41,6 +41,12 @@ void tap_bytes(void *cookie, const uint8_t *p, size_t n);
 int tap_end(struct tap *t, uint8_t out[TAP_SHA256], struct ht_error *e);
 
 /*
+ * The SHA-256 of n bytes that are there already.
+ */
+int tap_once(const void *p, size_t n, uint8_t out[TAP_SHA256],
+    struct ht_error *e);
+
+/*
  * Fine before tap_start, for a tap of zeros, and after tap_end.
  */
 void tap_free(struct tap *t);

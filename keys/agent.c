@@ -99,6 +99,9 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 	case PROTOCOL_OUTPUT:
 		request_output(a->request, &body->output);
 		break;
+	case PROTOCOL_KEPT:
+		request_kept(a->request, &body->kept);
+		break;
 	case PROTOCOL_DELIVERED:
 		request_delivered(a->request, body->delivered.bytes);
 		break;

@@ -33,6 +33,7 @@ struct request {
 	uint64_t announced; /* the input's size, or PROTOCOL_SIZE_UNKNOWN */
 	uint8_t announced_sha256[JOURNAL_SHA256];
 	bool has_sha256;
+	bool may_keep; /* GO said that a signed file goes back as it came */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];
@@ -50,6 +51,13 @@ struct request {
 	                                   had the request */
 	struct request *next, **at;     /* of those that are open */
 };
+
+/*
+ * Whether a file of this size and SHA-256 (JOURNAL_SHA256 bytes) is the one
+ * that BEGIN announced, if it did.
+ */
+bool request_is_announced(const struct request *r, uint64_t size,
+    const uint8_t *sha256);
 
 /*
  * keyd's own no: on record, said to the shell, and the connection ends.

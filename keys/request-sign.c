@@ -18,15 +18,15 @@ static void content_complete(struct request *r);
  * What was announced stands: it was said before the shell saw the first byte
  * of the file, and a parser that the file took over cannot change it.
  */
-static bool
-is_announced(const struct request *r, const struct protocol_content *content)
+bool
+request_is_announced(const struct request *r, uint64_t size,
+    const uint8_t *sha256)
 {
-	if (r->announced != PROTOCOL_SIZE_UNKNOWN &&
-	    r->announced != content->size)
+	if (r->announced != PROTOCOL_SIZE_UNKNOWN && r->announced != size)
 		return false;
 	return !r->has_sha256 ||
-	    memcmp(r->announced_sha256, content->sha256.p,
-	        sizeof(r->announced_sha256)) == 0;
+	    memcmp(r->announced_sha256, sha256, sizeof(r->announced_sha256)) ==
+	        0;
 }
 
 /* Catalogs send a CTL, of a size that the profile allows; nothing else does. */
@@ -56,7 +56,7 @@ request_content(struct request *r, const struct protocol_content *content)
 		request_give_up(r, "content", &e);
 		return;
 	}
-	if (!is_announced(r, content)) {
+	if (!request_is_announced(r, content->size, content->sha256.p)) {
 		(void)ht_error_set(&e, HT_ERR_DATA,
 		    "the file is not the one that was announced");
 		request_give_up(r, "cut", &e);

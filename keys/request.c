@@ -241,9 +241,25 @@ check_begin(struct request *r, const struct conf_profile *profile,
 	return 0;
 }
 
+/* The fingerprints of all certificates that this endpoint has. */
+static void
+put_own(const struct setup *setup, struct buf *own)
+{
+	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
+	size_t i;
+
+	_Static_assert(CONF_LIST_MAX * PROTOCOL_FINGERPRINT <= PROTOCOL_OWN_MAX,
+	    "GO has room for every certificate");
+	for (i = 0; i < setup->ncertificates; i++) {
+		chain_fingerprint(setup->certificates[i].chain, fingerprint);
+		buf_bytes(own, fingerprint, sizeof(fingerprint));
+	}
+}
+
 static void
 go(struct request *r, const struct conf_profile *profile)
 {
+	struct buf own = BUF_INIT;
 	struct protocol_go say;
 	struct ht_error e;
 	int spool;
@@ -263,9 +279,15 @@ go(struct request *r, const struct conf_profile *profile)
 	(void)snprintf(say.digest, sizeof(say.digest), "%s",
 	    conf_digest_text(profile->digest));
 	conf_formats_text(profile->formats, say.formats, sizeof(say.formats));
-	(void)snprintf(say.existing, sizeof(say.existing), "replace");
+	(void)snprintf(say.existing, sizeof(say.existing), "%s",
+	    conf_existing_text(profile->existing));
+	if (profile->existing == CONF_EXISTING_OWN)
+		put_own(r->keyd->setup, &own);
+	say.own = buf_cursor(&own);
+	r->may_keep = profile->existing == CONF_EXISTING_KEEP;
 	keyd_say(r->connection, PROTOCOL_GO, r->tag, &say, &spool, 1);
 	(void)close(spool);
+	buf_free(&own);
 }
 
 struct request *
@@ -323,6 +345,17 @@ release(void *cookie)
 	r->phase = REQUEST_RELEASED;
 }
 
+/* It is recorded: once that is on disk, and still allowed, it may leave. */
+static void
+finish(struct request *r, uint64_t output)
+{
+	r->output = output;
+	r->phase = REQUEST_FINISHED;
+	r->release.run = release;
+	r->release.cookie = r;
+	commit_after(&r->keyd->commits, &r->release);
+}
+
 void
 request_output(struct request *r, const struct protocol_output *output)
 {
@@ -335,15 +368,53 @@ request_output(struct request *r, const struct protocol_output *output)
 		keyd_close(r->connection);
 		return;
 	}
-	r->output = output->size;
 	keyd_must(k,
 	    journal_finished(k->store, r->number, output->size,
 	        output->sha256.p, &e),
 	    &e);
-	r->phase = REQUEST_FINISHED;
-	r->release.run = release;
-	r->release.cookie = r;
-	commit_after(&k->commits, &r->release);
+	finish(r, output->size);
+}
+
+/* A file that the profile neither signs nor would have taken. */
+static int
+check_kept(const struct request *r, const struct protocol_kept *kept,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+
+	if (!request_is_announced(r, kept->size, kept->sha256.p))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the file is not the one that was announced");
+	if (profile == NULL ||
+	    !conf_format_in(profile->formats, kept->format) ||
+	    kept->size > profile->max_size)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s does not take such a file", r->profile);
+	return 0;
+}
+
+void
+request_kept(struct request *r, const struct protocol_kept *kept)
+{
+	const struct journal_kept record = { kept->format, kept->size,
+		kept->sha256.p, kept->output_size, kept->output_sha256.p };
+	struct ht_error e;
+
+	if (r->phase != REQUEST_OPEN || !r->may_keep ||
+	    kept->sha256.left != JOURNAL_SHA256 ||
+	    kept->output_sha256.left != JOURNAL_SHA256 ||
+	    kept->output_size > JOURNAL_SIZE_MAX) {
+		keyd_close(r->connection);
+		return;
+	}
+	if (check_kept(r, kept, &e) < 0) {
+		request_give_up(r, "kept", &e);
+		return;
+	}
+	keyd_must(r->keyd,
+	    journal_kept(r->keyd->store, r->number, &record, &e), &e);
+	finish(r, kept->output_size);
 }
 
 void

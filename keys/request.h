@@ -3,6 +3,7 @@
  * without a record".
  *
  *	OPEN ─► QUEUED ─► HANDED ─► SIGNED ─► FINISHED ─► RELEASED ─► ENDED
+ *	  └────────────── a file is kept ───────┘
  *
  * Every step records its event; what it says to the shell leaves after the
  * commit.  A request whose connection is gone ends at once, unless a token has
@@ -46,9 +47,10 @@ void request_part(struct request *r, struct cursor bytes);
 
 /*
  * OUTPUT: "finished"; RELEASE is said if, after the commit, the client may
- * still have it.
+ * still have it.  KEPT, where GO said so, is "kept" and then the same.
  */
 void request_output(struct request *r, const struct protocol_output *output);
+void request_kept(struct request *r, const struct protocol_kept *kept);
 
 /*
  * DELIVERED, and FAIL: they end the request.

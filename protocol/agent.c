@@ -52,6 +52,7 @@ agent_close(struct agent *a)
 {
 	if (a->link.channel != NULL)
 		protocol_close(&a->link);
+	buf_free(&a->own);
 }
 
 int
@@ -149,6 +150,22 @@ agent_ticket(struct agent *a, const struct protocol_ask *ask,
 	return rc;
 }
 
+/* The frame is gone with the next one, the fingerprints are needed later. */
+static int
+keep_own(struct agent *a, struct protocol_go *go, struct ht_error *e)
+{
+	if (go->own.left > PROTOCOL_OWN_MAX ||
+	    go->own.left % PROTOCOL_FINGERPRINT != 0)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "fingerprints of %zu bytes", go->own.left);
+	buf_reset(&a->own);
+	buf_bytes(&a->own, go->own.p, go->own.left);
+	if (buf_failed(&a->own) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	go->own = buf_cursor(&a->own);
+	return 0;
+}
+
 int
 agent_begin(struct agent *a, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e)
@@ -165,8 +182,12 @@ agent_begin(struct agent *a, const struct protocol_begin *begin,
 		return rc;
 	*go = body.go;
 	a->number = go->number;
-	*spool = m.fd[0];
-	return 0;
+	rc = keep_own(a, go, e);
+	if (rc == 0)
+		*spool = m.fd[0];
+	else
+		msg_close_fds(&m);
+	return rc;
 }
 
 int
@@ -270,6 +291,20 @@ agent_output(struct agent *a, const struct protocol_output *output,
 	int rc;
 
 	rc = send_message(a, PROTOCOL_OUTPUT, output, e);
+	if (rc == 0)
+		rc = await(a, &m, &body, e);
+	return rc;
+}
+
+int
+agent_kept(struct agent *a, const struct protocol_kept *kept,
+    struct ht_error *e)
+{
+	union protocol_body body;
+	struct msg m;
+	int rc;
+
+	rc = send_message(a, PROTOCOL_KEPT, kept, e);
 	if (rc == 0)
 		rc = await(a, &m, &body, e);
 	return rc;

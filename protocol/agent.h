@@ -22,6 +22,7 @@
 
 struct agent {
 	struct protocol_link link;
+	struct buf own;  /* what the last GO's own points into */
 	uint64_t number; /* of the open request, or of the last one; or 0 */
 	bool refused;
 	struct protocol_refuse refusal;
@@ -52,7 +53,8 @@ int agent_ticket(struct agent *a, const struct protocol_ask *ask,
     struct protocol_ticket_for *ticket, struct ht_error *e);
 
 /*
- * BEGIN and GO: *spool is the caller's to close.
+ * BEGIN and GO: *spool is the caller's to close, and go->own is valid until the
+ * next BEGIN or agent_close.
  */
 int agent_begin(struct agent *a, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e);
@@ -80,6 +82,13 @@ int agent_content(struct agent *a, struct protocol_content *content,
  * OUTPUT and RELEASE: after this the signature may leave.
  */
 int agent_output(struct agent *a, const struct protocol_output *output,
+    struct ht_error *e);
+
+/*
+ * KEPT and RELEASE, for a file that goes back as it came: in the place of
+ * agent_content and agent_output, where GO said so.
+ */
+int agent_kept(struct agent *a, const struct protocol_kept *kept,
     struct ht_error *e);
 
 /*

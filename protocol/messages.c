@@ -39,7 +39,7 @@ static const struct field begin[] = { TEXT(begin, profile),
 	TEXT(begin, name), U64(begin, size), BYTES(begin, sha256) };
 static const struct field go[] = { U64(go, number), TEXT(go, profile),
 	TEXT(go, digest), U64(go, max_size), TEXT(go, formats),
-	TEXT(go, existing), U64(go, max_ctl) };
+	TEXT(go, existing), BYTES(go, own), U64(go, max_ctl) };
 static const struct field content[] = { U8(content, kind),
 	TEXT(content, format), U64(content, size), BYTES(content, sha256),
 	U8(content, existing), TEXT(content, publisher), U32(content, length) };
@@ -49,6 +49,9 @@ static const struct field signed_[] = { TEXT(signed, certificate),
 	U32(signed, length) };
 static const struct field output[] = { U64(output, size),
 	BYTES(output, sha256) };
+static const struct field kept[] = { TEXT(kept, format), U64(kept, size),
+	BYTES(kept, sha256), U64(kept, output_size),
+	BYTES(kept, output_sha256) };
 static const struct field number[] = { U64(number, number) };
 static const struct field delivered[] = { U64(delivered, bytes) };
 static const struct field fail[] = { U32(fail, status), TEXT(fail, code),
@@ -101,6 +104,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_WAIT] = LAYOUT("WAIT", wait),
 	[PROTOCOL_SIGNED] = LAYOUT("SIGNED", signed_),
 	[PROTOCOL_OUTPUT] = LAYOUT("OUTPUT", output),
+	[PROTOCOL_KEPT] = LAYOUT("KEPT", kept),
 	[PROTOCOL_RELEASE] = LAYOUT("RELEASE", number),
 	[PROTOCOL_DELIVERED] = LAYOUT("DELIVERED", delivered),
 	[PROTOCOL_FAIL] = LAYOUT("FAIL", fail),
@@ -164,6 +168,7 @@ static const struct rule rules[] = {
 	{ SIGN, false, PROTOCOL_SIGNED, IN(CONTENTS), PROTOCOL_SIGNING, 0, 0 },
 	{ SIGN, false, PROTOCOL_PART, IN(SIGNING), SAME, 0, 0 },
 	{ SIGN, true, PROTOCOL_OUTPUT, IN(SIGNING), PROTOCOL_MADE, 0, 0 },
+	{ SIGN, true, PROTOCOL_KEPT, IN(GRANTED), PROTOCOL_MADE, 0, 0 },
 	{ SIGN, false, PROTOCOL_RELEASE, IN(MADE), PROTOCOL_RELEASED, 0, 0 },
 	{ SIGN, true, PROTOCOL_DELIVERED, IN(RELEASED), PROTOCOL_IDLE, 0, 0 },
 	{ SIGN, true, PROTOCOL_FAIL, IN(IDLE) | ANY_REQUEST, PROTOCOL_FAILED, 0,

@@ -37,6 +37,10 @@
 #define PROTOCOL_PART_MAX ((size_t)60 << 10)
 #define PROTOCOL_PROFILES_MAX 64
 
+/* Our own certificates are known by a SHA-256; bytes of one, and of all. */
+#define PROTOCOL_FINGERPRINT ((size_t)32)
+#define PROTOCOL_OWN_MAX ((size_t)1000 * 32)
+
 enum protocol_type {
 	/* shell and keyd: signing */
 	PROTOCOL_HELLO = 1,
@@ -49,6 +53,7 @@ enum protocol_type {
 	PROTOCOL_WAIT,
 	PROTOCOL_SIGNED,
 	PROTOCOL_OUTPUT,
+	PROTOCOL_KEPT,
 	PROTOCOL_RELEASE,
 	PROTOCOL_DELIVERED,
 	PROTOCOL_FAIL,
@@ -147,8 +152,11 @@ struct protocol_go { /* with one descriptor: the spool */
 	char digest[PROTOCOL_WORD];  /* sha256, sha384, sha512 */
 	uint64_t max_size;	     /* bytes */
 	char formats[PROTOCOL_TEXT]; /* names joined by commas */
-	char existing[PROTOCOL_WORD];
-	uint64_t max_ctl; /* bytes of a catalog's CTL */
+	char existing[PROTOCOL_WORD]; /* "own", "refuse", … */
+	struct cursor own; /* of "own": the certificates that are, each as the
+	                      SHA-256 of its DER, PROTOCOL_OWN_MAX bytes at
+	                      most */
+	uint64_t max_ctl;  /* bytes of a catalog's CTL */
 };
 
 struct protocol_content { /* followed by PARTs that make up length bytes */
@@ -179,6 +187,14 @@ struct protocol_signed { /* followed by PARTs that make up length bytes */
 struct protocol_output {
 	uint64_t size;
 	struct cursor sha256;
+};
+
+struct protocol_kept { /* instead of CONTENT, SIGNED and OUTPUT */
+	char format[PROTOCOL_WORD];
+	uint64_t size;	      /* of the input, bytes */
+	struct cursor sha256; /* of the input, 32 bytes */
+	uint64_t output_size;
+	struct cursor output_sha256;
 };
 
 struct protocol_number { /* RELEASE, NOTED */
@@ -307,6 +323,7 @@ union protocol_body {
 	struct protocol_wait wait;
 	struct protocol_signed signed_;
 	struct protocol_output output;
+	struct protocol_kept kept;
 	struct protocol_number number;
 	struct protocol_delivered delivered;
 	struct protocol_fail fail;
@@ -350,7 +367,7 @@ enum protocol_state {
 	PROTOCOL_CONTENTS, /* CONTENT is out, PARTs follow, then the key works */
 	PROTOCOL_SIGNING,  /* SIGNED is out, PARTs follow, then the output is
 			      made */
-	PROTOCOL_MADE,	   /* OUTPUT is out */
+	PROTOCOL_MADE,	   /* OUTPUT or KEPT is out */
 	PROTOCOL_RELEASED, /* RELEASE is out */
 	PROTOCOL_FAILED,   /* FAIL is out, NOTED is awaited */
 	PROTOCOL_BUSY,	   /* an administrator's COMMAND runs */

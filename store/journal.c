@@ -14,6 +14,7 @@
 #define MAYBE_SIGNED (1U << 2)
 #define SIGNED (1U << 3)
 #define FINISHED (1U << 4)
+#define KEPT (1U << 5)
 
 static const struct {
 	const char *status;
@@ -24,6 +25,7 @@ static const struct {
 	{ "maybe-signed", MAYBE_SIGNED },
 	{ "signed", SIGNED },
 	{ "finished", FINISHED },
+	{ "kept", KEPT },
 };
 
 /* What an event does to its request. */
@@ -37,12 +39,13 @@ static const struct {
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
 	{ "signed", SQL_PROJECT_SIGNED, DECIDED },
 	{ "finished", SQL_PROJECT_FINISHED, SIGNED },
-	{ "delivered", SQL_PROJECT_ENDED, FINISHED },
-	{ "undelivered", SQL_PROJECT_ENDED, FINISHED },
+	{ "kept", SQL_PROJECT_KEPT, ASKED },
+	{ "delivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
+	{ "undelivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
 	{ "refused", SQL_PROJECT_ENDED,
 	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
 	{ "failed", SQL_PROJECT_ENDED,
-	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | FINISHED },
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | FINISHED | KEPT },
 	{ "aborted", SQL_PROJECT_ENDED,
 	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
 };
@@ -258,6 +261,26 @@ journal_finished(struct store *s, uint64_t number, uint64_t size,
 	store_bind_number(s, st, 3, size);
 	store_bind_hex(s, st, 4, sha256, JOURNAL_SHA256);
 	return insert_event(s, st, "finished", NULL, NULL, e);
+}
+
+int
+journal_kept(struct store *s, uint64_t number, const struct journal_kept *kept,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "kept", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_KEPT);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, kept->format);
+	store_bind_number(s, st, 4, kept->size);
+	store_bind_hex(s, st, 5, kept->sha256, JOURNAL_SHA256);
+	store_bind_number(s, st, 6, kept->output_size);
+	store_bind_hex(s, st, 7, kept->output_sha256, JOURNAL_SHA256);
+	return insert_event(s, st, "kept", NULL, NULL, e);
 }
 
 /* --- all other events ------------------------------------------------ */

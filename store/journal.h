@@ -14,6 +14,9 @@
  *	  │       │ maybe-signed
  *	  └───────┴────┴──────┴─► refused, failed, aborted
  *
+ * A file that goes back as it came is asked, then kept, which stands where
+ * finished does.
+ *
  * An event that its request's state does not allow is HT_ERR_INTERNAL; nothing
  * is written then.  So is an unknown request number.  An engine that fails is
  * HT_ERR_UNAVAILABLE (no room) or HT_ERR_INTERNAL, and spoils the transaction.
@@ -98,6 +101,23 @@ int journal_maybe_signed(struct store *s, uint64_t number, const char *text,
 int journal_finished(struct store *s, uint64_t number, uint64_t size,
     const uint8_t sha256[JOURNAL_SHA256], struct ht_error *e);
 
+/* A file that goes back as it came. */
+struct journal_kept {
+	const char *format;
+	uint64_t size;         /* of the input, bytes */
+	const uint8_t *sha256; /* of the input; JOURNAL_SHA256 bytes */
+	uint64_t output_size;  /* of that, or of the signature in it */
+	const uint8_t *output_sha256;
+};
+
+/*
+ * "kept": the file is signed already and goes back as it came; nothing of it
+ * goes to a token.  Committed before it is released.  The request's status
+ * stays "kept" when it is delivered.
+ */
+int journal_kept(struct store *s, uint64_t number,
+    const struct journal_kept *kept, struct ht_error *e);
+
 /*
  * "delivered": the client took all bytes of the result.  "undelivered": the
  * result was released, but it is not known to have arrived.  Both end it.
@@ -118,7 +138,7 @@ struct journal_end {
 /*
  * "refused": policy said no.  "failed": the input is damaged, or a service or
  * we failed.  "aborted": the connection ended first.  They end the request;
- * after "finished" only "failed" is allowed of them.
+ * after "finished" or "kept" only "failed" is allowed of them.
  */
 int journal_refused(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
@@ -182,7 +202,7 @@ int journal_token(struct store *s, const struct store_actor *actor,
 /*
  * Close what a crash left open, by events, and commit them: asked becomes
  * aborted ("endpoint restarted"); decided becomes maybe-signed; signed becomes
- * aborted, its SignedData kept and never released; finished becomes
+ * aborted, its SignedData kept and never released; finished and kept become
  * undelivered.  *closed is how many requests that were; may be NULL.
  */
 int journal_recover(struct store *s, uint64_t *closed, struct ht_error *e);

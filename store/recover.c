@@ -61,7 +61,7 @@ close_request(struct store *s, uint64_t number, const char *status,
 {
 	int ret = 0;
 
-	if (strcmp(status, "finished") == 0)
+	if (strcmp(status, "finished") == 0 || strcmp(status, "kept") == 0)
 		return journal_undelivered(s, number, RESTARTED, e);
 	if (strcmp(status, "decided") == 0)
 		ret = journal_maybe_signed(s, number, RESTARTED, e);

@@ -163,6 +163,13 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_FINISHED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'finished', '', "
 	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
+	[SQL_KEPT] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'kept', '', json_object("
+		"'format', ?3, "
+		"'size', ?4, "
+		"'sha256', ?5, "
+		"'output_size', ?6, "
+		"'output_sha256', ?7)) RETURNING seq, request",
 	[SQL_NOTE] = EVENT_INSERT
 	    "VALUES (?1, nullif(?2, 0), ?3, coalesce(?4, ''), "
 	    COMPACT(
@@ -228,9 +235,18 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "status = 'finished', finished = e.at, "
 	    "output_size = e.detail ->> 'size', "
 	    "output_sha256 = e.detail ->> 'sha256'"),
+	[SQL_PROJECT_KEPT] = PROJECT(
+	    "status = 'kept', finished = e.at, old_signature = 1, "
+	    "format = e.detail ->> 'format', "
+	    "size = e.detail ->> 'size', "
+	    "sha256 = e.detail ->> 'sha256', "
+	    "output_size = e.detail ->> 'output_size', "
+	    "output_sha256 = e.detail ->> 'output_sha256'"),
 	[SQL_PROJECT_ENDED] = PROJECT(
-	    "status = iif(unknown > 0 AND signed IS NULL, 'maybe-signed', "
-	    "e.kind), ended = e.at, "
+	    "status = CASE "
+	    "WHEN unknown > 0 AND signed IS NULL THEN 'maybe-signed' "
+	    "WHEN status = 'kept' AND e.kind = 'delivered' THEN 'kept' "
+	    "ELSE e.kind END, ended = e.at, "
 	    "delivered_bytes = e.detail ->> 'bytes', "
 	    "exit = iif(e.kind = 'delivered', 0, e.detail ->> 'exit'), "
 	    "code = e.detail ->> 'code', "

@@ -22,6 +22,7 @@ enum store_sql {
 	SQL_SIGNED,
 	SQL_PKCS7_ADD,
 	SQL_FINISHED,
+	SQL_KEPT,
 	SQL_NOTE,
 
 	SQL_PROJECT_ASKED,
@@ -29,6 +30,7 @@ enum store_sql {
 	SQL_PROJECT_MAYBE_SIGNED,
 	SQL_PROJECT_SIGNED,
 	SQL_PROJECT_FINISHED,
+	SQL_PROJECT_KEPT,
 	SQL_PROJECT_ENDED,
 
 	SQL_REQUEST_STATE,
@@ -134,7 +136,7 @@ int store_spoil(struct store *s, const struct ht_error *why,
 const char *store_column(sqlite3_stmt *st, int i);
 
 /*
- * An event of any kind but asked, decided, signed and finished.  What is NULL
+ * An event of any kind but asked, decided, signed, finished and kept.  What is NULL
  * or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
  */
 struct store_note {

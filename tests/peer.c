@@ -111,13 +111,16 @@ static void
 go(const struct peer *k, struct protocol_link *link, int spool)
 {
 	struct protocol_go g;
+	uint8_t own[PROTOCOL_FINGERPRINT];
 
 	memset(&g, 0, sizeof(g));
+	chain_fingerprint(k->key->chain, own);
+	g.own = cursor_over(own, sizeof(own));
 	g.number = PEER_NUMBER;
 	(void)snprintf(g.profile, sizeof(g.profile), "production");
 	(void)snprintf(g.digest, sizeof(g.digest), "sha256");
 	(void)snprintf(g.formats, sizeof(g.formats), "%s", k->formats);
-	(void)snprintf(g.existing, sizeof(g.existing), "replace");
+	(void)snprintf(g.existing, sizeof(g.existing), "%s", k->existing);
 	g.max_size = k->max_size;
 	tell(link, PROTOCOL_GO, &g, &spool);
 }
@@ -233,6 +236,12 @@ serve(struct peer *k, struct protocol_link *link, int spool)
 			return false;
 		tell(link, PROTOCOL_RELEASE, &number, NULL);
 		return true;
+	case PROTOCOL_KEPT:
+		k->kept = body.kept;
+		memcpy(k->input_sha256, body.kept.sha256.p, 32);
+		memcpy(k->output_sha256, body.kept.output_sha256.p, 32);
+		tell(link, PROTOCOL_RELEASE, &number, NULL);
+		return true;
 	case PROTOCOL_DELIVERED:
 		k->delivered = body.delivered.bytes;
 		return true;
@@ -287,6 +296,7 @@ peer_good(struct signing *key)
 	k.key = key;
 	k.step = PEER_NEVER;
 	k.formats = "cab,pe";
+	k.existing = "replace";
 	k.max_size = 1 << 20;
 	k.profile = "production";
 	return k;

@@ -35,7 +35,8 @@ struct peer {
 	struct signing *key;
 	enum peer_step step;
 	enum peer_fault fault;
-	const char *formats; /* of GO */
+	const char *formats;  /* of GO */
+	const char *existing; /* of GO: "own" means the key's certificate */
 	uint64_t max_size;
 	const char *profile;       /* of WELCOME */
 	const char *waits;         /* a reason, or NULL */
@@ -48,6 +49,7 @@ struct peer {
 	struct protocol_content content;
 	struct protocol_fail fail; /* status 0: none */
 	struct protocol_output output;
+	struct protocol_kept kept;
 	uint8_t input_sha256[32];
 	uint8_t output_sha256[32];
 	uint64_t delivered;

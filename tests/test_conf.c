@@ -53,7 +53,7 @@ static const char full[] =
     "  { name = \"d\"; token = \"pem\"; chain = \"/d.pem\"; } );\n"
     "profiles = ( { name = \"production\"; text = \"Gr\\xc3\\xbc\\xc3\\x9f\";\n"
     "    certificates = [ \"d\", \"c\" ]; digest = \"sha384\";\n"
-    "    max_size = \"3M\"; formats = [ \"pe\" ]; existing = \"replace\";\n"
+    "    max_size = \"3M\"; formats = [ \"pe\" ]; existing = \"nest\";\n"
     "    description = \"D\"; url = \"https://u/\"; signing_time = true;\n"
     "    statement = \"commercial\"; doors = [ \"openssh\" ];\n"
     "    allow_weak = true; max_queue = 4; },\n"
@@ -174,7 +174,7 @@ test_full_signing(void **state)
 	assert_int_equal(p->max_size, 3 << 20);
 	assert_int_equal(p->formats, CONF_FORMAT_PE);
 	assert_int_equal(p->doors, CONF_DOOR_OPENSSH);
-	assert_int_equal(p->existing, CONF_EXISTING_REPLACE);
+	assert_int_equal(p->existing, CONF_EXISTING_NEST);
 	assert_int_equal(p->statement, CONF_STATEMENT_COMMERCIAL);
 	assert_string_equal(p->description, "D");
 	assert_string_equal(p->url, "https://u/");
@@ -184,6 +184,27 @@ test_full_signing(void **state)
 	assert_int_equal(conf_profile(c, "small")->max_size, 77);
 	assert_null(conf_profile(c, "smal"));
 	conf_free(c);
+}
+
+static void
+test_words_for_existing_signatures(void **state)
+{
+	static const char *const words[] = { "refuse", "own", "replace", "nest",
+		"keep" };
+	const struct conf_profile *p;
+	char text[1024];
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+		    PROFILE("existing = \"%s\";"), words[i]);
+		c = parse(text);
+		p = conf_profile(c, "p");
+		assert_string_equal(conf_existing_text(p->existing), words[i]);
+		conf_free(c);
+	}
 }
 
 static void
@@ -237,6 +258,7 @@ test_defaults(void **state)
 	assert_true(p->max_size == (uint64_t)2 << 30);
 	assert_int_equal(p->formats, CONF_FORMATS_DEFAULT);
 	assert_int_equal(p->doors, CONF_DOOR_OPENSSH | CONF_DOOR_SSHD_SIGN);
+	assert_int_equal(p->existing, CONF_EXISTING_OWN);
 	assert_int_equal(p->statement, CONF_STATEMENT_INDIVIDUAL);
 	assert_null(p->description);
 	assert_false(p->signing_time);
@@ -456,7 +478,8 @@ test_profile_mistakes(void **state)
 	    "f:8: max_ctl must be at most \"960K\"");
 	refuse(PROFILE("formats = [ ];"), "f:8: formats must name one or more");
 	refuse(PROFILE("existing = \"append\";"),
-	    "f:8: existing \"append\" is not built yet");
+	    "f:8: existing can be \"refuse\", \"own\", \"replace\", "
+	    "\"nest\", \"keep\"");
 	refuse(PROFILE("doors = [ \"back\" ];"),
 	    "f:8: doors can be \"sshd-sign\", \"openssh\"");
 	refuse(PROFILE("max_queue = 0;"),
@@ -631,6 +654,7 @@ main(void)
 		cmocka_unit_test(test_full_root_and_ssh),
 		cmocka_unit_test(test_full_signing),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_words_for_existing_signatures),
 		cmocka_unit_test(test_names_of_formats),
 		cmocka_unit_test(test_root_mistakes),
 		cmocka_unit_test(test_what_libconfig_would_do),

@@ -47,7 +47,27 @@ static const struct journal_end why = { .status = 66,
 
 /* --- getting to a state ---------------------------------------------- */
 
-enum stage { ASKED, DECIDED, MAYBE_SIGNED, SIGNED, FINISHED, DELIVERED };
+enum stage {
+	ASKED,
+	DECIDED,
+	MAYBE_SIGNED,
+	SIGNED,
+	FINISHED,
+	DELIVERED,
+	KEPT,
+	KEPT_DELIVERED
+};
+
+static const struct journal_kept kept = { "pe", 100, digest, 40, digest };
+
+static void
+keep(uint64_t number, bool delivered)
+{
+	assert_int_equal(journal_kept(store, number, &kept, NULL), 0);
+	if (delivered)
+		assert_int_equal(journal_delivered(store, number, 40, NULL), 0);
+}
+
 
 static uint64_t
 bring_to(enum stage stage)
@@ -55,6 +75,10 @@ bring_to(enum stage stage)
 	uint64_t number;
 
 	assert_int_equal(journal_asked(store, &ask, &number, NULL), 0);
+	if (stage >= KEPT) {
+		keep(number, stage == KEPT_DELIVERED);
+		return number;
+	}
 	if (stage >= DECIDED)
 		assert_int_equal(
 		    journal_decided(store, number, &decision, NULL), 0);
@@ -254,8 +278,10 @@ try_event(uint64_t number, size_t event, struct ht_error *e)
 		return journal_refused(store, number, &why, e);
 	case 7:
 		return journal_failed(store, number, &why, e);
-	default:
+	case 8:
 		return journal_aborted(store, number, "t", e);
+	default:
+		return journal_kept(store, number, &kept, e);
 	}
 }
 
@@ -264,12 +290,14 @@ test_order(void **state)
 {
 	/* Rows are stages; columns are the events of try_event. */
 	static const char *const allowed[] = {
-		[ASKED] = "1.....111",
-		[DECIDED] = ".11...111",
-		[MAYBE_SIGNED] = "1.....111",
-		[SIGNED] = "...1..111",
-		[FINISHED] = "....11.1.",
-		[DELIVERED] = ".........",
+		[ASKED] = "1.....1111",
+		[DECIDED] = ".11...111.",
+		[MAYBE_SIGNED] = "1.....111.",
+		[SIGNED] = "...1..111.",
+		[FINISHED] = "....11.1..",
+		[DELIVERED] = "..........",
+		[KEPT] = "....11.1..",
+		[KEPT_DELIVERED] = "..........",
 	};
 	struct ht_error e;
 	uint64_t number;
@@ -277,8 +305,8 @@ test_order(void **state)
 	int expected;
 
 	(void)state;
-	for (stage = ASKED; stage <= DELIVERED; stage++) {
-		for (event = 0; event < 9; event++) {
+	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
+		for (event = 0; event < 10; event++) {
 			number = bring_to((enum stage)stage);
 			expected =
 			    allowed[stage][event] == '1' ? 0 : HT_ERR_INTERNAL;
@@ -377,6 +405,7 @@ test_recover(void **state)
 	uint64_t asked = bring_to(ASKED), decided = bring_to(DECIDED);
 	uint64_t maybe = bring_to(MAYBE_SIGNED), done = bring_to(SIGNED);
 	uint64_t finished = bring_to(FINISHED), delivered = bring_to(DELIVERED);
+	uint64_t held = bring_to(KEPT), back = bring_to(KEPT_DELIVERED);
 	uint64_t closed;
 	uint8_t *der;
 	size_t n;
@@ -385,7 +414,7 @@ test_recover(void **state)
 	store_close(store);
 	assert_int_equal(store_set_up(state), 0);
 	assert_int_equal(journal_recover(store, &closed, NULL), 0);
-	assert_int_equal(closed, 5);
+	assert_int_equal(closed, 6);
 	assert_false(store_dirty(store));
 	expect_status(asked, "aborted");
 	expect_status(decided, "maybe-signed");
@@ -396,6 +425,10 @@ test_recover(void **state)
 	free(der);
 	expect_status(finished, "undelivered");
 	expect_status(delivered, "delivered");
+	expect_status(held, "undelivered");
+	expect_kinds(held, "asked kept undelivered ");
+	expect_status(back, "kept");
+	expect_kinds(back, "asked kept delivered ");
 	assert_int_equal(journal_recover(store, &closed, NULL), 0);
 	assert_int_equal(closed, 0);
 }
@@ -409,8 +442,8 @@ test_rebuild(void **state)
 	uint64_t number;
 
 	(void)state;
-	for (stage = ASKED; stage <= DELIVERED; stage++) {
-		for (event = 0; event < 9; event++) {
+	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
+		for (event = 0; event < 10; event++) {
 			number = bring_to((enum stage)stage);
 			(void)try_event(number, event, NULL);
 		}

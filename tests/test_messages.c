@@ -176,6 +176,22 @@ lead(struct pair *p, size_t n)
 	}
 }
 
+/* KEPT stands for all between GO and RELEASE. */
+static void
+kept_leads_to_release(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	lead(&p, 4);
+	ASK(&p, KEPT, 0);
+	assert_int_equal(p.answerer.state, PROTOCOL_MADE);
+	ANSWER(&p, RELEASE, 0);
+	ASK(&p, DELIVERED, 0);
+	assert_int_equal(p.answerer.state, PROTOCOL_IDLE);
+	close_pair(&p);
+}
+
 /* What each end may say after n steps, as PROTOCOL.md has it. */
 #define BIT(type) ((uint64_t)1 << PROTOCOL_##type)
 
@@ -187,7 +203,7 @@ static const struct {
 	{ 0, BIT(WELCOME) | BIT(REFUSE) },
 	{ BIT(BEGIN) | BIT(FAIL), BIT(REFUSE) },
 	{ BIT(FAIL), BIT(GO) | BIT(REFUSE) },
-	{ BIT(CONTENT) | BIT(FAIL), BIT(REFUSE) },
+	{ BIT(CONTENT) | BIT(KEPT) | BIT(FAIL), BIT(REFUSE) },
 	{ BIT(PART) | BIT(FAIL), BIT(WAIT) | BIT(SIGNED) | BIT(REFUSE) },
 	{ BIT(OUTPUT) | BIT(FAIL), BIT(PART) | BIT(REFUSE) },
 	{ BIT(FAIL), BIT(RELEASE) | BIT(REFUSE) },
@@ -555,6 +571,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_of_a_request),
 		cmocka_unit_test(other_links),
+		cmocka_unit_test(kept_leads_to_release),
 		cmocka_unit_test(nothing_out_of_turn),
 		cmocka_unit_test(descriptors_are_counted),
 		cmocka_unit_test(fields_are_bytes_on_the_wire),

@@ -1,0 +1,298 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "authenticode/der.h"
+#include "authenticode/pkcs7-nest.h"
+#include "htsign-shell/existing.h"
+#include "htsign-shell/postflight.h"
+
+/* --- what is there ------------------------------------------------------- */
+
+/* How many PKCS#7s, as far as can be told from outside; 0: something else. */
+static unsigned int
+count_signatures(const struct format_file *file)
+{
+	struct cursor c = buf_cursor(&file->signature);
+	struct der value;
+	unsigned int n = 0;
+
+	while (c.left > 0) {
+		if (der_expect(&c, DER_SEQUENCE, &value, NULL) < 0)
+			return 0;
+		n++;
+	}
+	return n;
+}
+
+static int
+several(unsigned int n, struct ht_error *e)
+{
+	return ht_error_set(e, HT_ERR_DATA,
+	    "the file has %u signatures side by side that are not all ours to "
+	    "replace (PE, Attribute Certificate Table)",
+	    n);
+}
+
+/* One signature, whatever it is worth. */
+static int
+check_single(const struct format_file *file, struct ht_error *e)
+{
+	unsigned int n = count_signatures(file);
+
+	if (n == 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "what the file has for a signature is no PKCS#7");
+	return n > 1 ? several(n, e) : 0;
+}
+
+/* --- the words ------------------------------------------------------------- */
+
+static int
+refuse(const struct protocol_go *go, const struct format_file *file,
+    struct ht_error *e)
+{
+	unsigned int n = count_signatures(file);
+
+	if (n > 1)
+		return several(n, e);
+	return ht_error_set(e, HT_ERR_REFUSED,
+	    "the file is signed already, and profile %s does not take such "
+	    "files",
+	    go->profile);
+}
+
+static int
+replace(const struct protocol_go *go, const struct format_file *file,
+    struct ht_error *e)
+{
+	(void)go;
+	(void)file;
+	(void)e;
+	return 0;
+}
+
+static bool
+is_ours(const struct protocol_go *go, const uint8_t *fingerprint)
+{
+	struct cursor own = go->own;
+	struct cursor one;
+
+	while (cursor_bytes(&own, PROTOCOL_FINGERPRINT, &one) == 0) {
+		if (memcmp(one.p, fingerprint, one.left) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Its certificate alone proves nothing: that is in every file we signed. */
+static int
+check_signer(const struct protocol_go *go, struct cursor der,
+    struct ht_error *e)
+{
+	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
+	struct pkcs7 *p7;
+	struct ht_error why;
+	int rc;
+
+	rc = pkcs7_parse(der.p, der.left, &p7, &why);
+	if (rc == 0)
+		rc = pkcs7_verify(p7, &why);
+	if (rc == HT_ERR_DATA) {
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, by none of us as far as can "
+		    "be told: %s",
+		    why.text);
+		goto out;
+	}
+	if (rc < 0) {
+		*e = why;
+		goto out;
+	}
+	rc = pkcs7_fingerprint(p7, fingerprint, e);
+	if (rc == 0 && !is_ours(go, fingerprint))
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, by somebody else: %s",
+		    pkcs7_subject(p7));
+out:
+	pkcs7_free(p7);
+	return rc;
+}
+
+static int
+check_own(const struct protocol_go *go, const struct format_file *file,
+    struct ht_error *e)
+{
+	struct cursor c = buf_cursor(&file->signature);
+	unsigned int n = count_signatures(file);
+	struct der value;
+	int rc = 0;
+
+	if (n == 0)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, with what is no PKCS#7");
+	while (rc == 0 && der_next(&c, &value, NULL) == 0)
+		rc = check_signer(go, value.whole, e);
+	return rc == HT_ERR_REFUSED && n > 1 ? several(n, e) : rc;
+}
+
+static int
+check_nest(const struct protocol_go *go, const struct format_file *file,
+    struct ht_error *e)
+{
+	struct format_verified found;
+	struct ht_error why;
+	int rc;
+
+	(void)go;
+	if (!file->format->nests)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, and Windows knows no nested "
+		    "signatures in %s files",
+		    file->format->title);
+	rc = check_single(file, e);
+	if (rc < 0)
+		return rc;
+	rc = format_verify(file->format, file->in, NULL, 0, &found, &why);
+	format_verified_clear(&found);
+	if (rc == HT_ERR_DATA)
+		return ht_error_set(e, rc,
+		    "no signature is nested in one that does not verify: %s",
+		    why.text);
+	if (rc < 0)
+		*e = why;
+	return rc;
+}
+
+static int
+check_keep(const struct protocol_go *go, const struct format_file *file,
+    struct ht_error *e)
+{
+	(void)go;
+	return check_single(file, e);
+}
+
+static const struct {
+	const char *word;
+	enum existing_action action;
+	int (*check)(const struct protocol_go *go,
+	    const struct format_file *file, struct ht_error *e);
+} words[] = {
+	{ "refuse", EXISTING_SIGN, refuse },
+	{ "own", EXISTING_SIGN, check_own },
+	{ "replace", EXISTING_SIGN, replace },
+	{ "nest", EXISTING_NEST, check_nest },
+	{ "keep", EXISTING_KEEP, check_keep },
+};
+#define WORDS (sizeof(words) / sizeof(words[0]))
+
+bool
+existing_seeks(const struct protocol_go *go)
+{
+	return strcmp(go->existing, "nest") == 0;
+}
+
+int
+existing_decide(const struct protocol_go *go, const struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
+{
+	size_t i;
+
+	*action = EXISTING_SIGN;
+	if (!file->was_signed)
+		return 0;
+	for (i = 0; i < WORDS; i++) {
+		if (strcmp(words[i].word, go->existing) == 0) {
+			*action = words[i].action;
+			return words[i].check(go, file, e);
+		}
+	}
+	return ht_error_set(e, HT_ERR_INTERNAL,
+	    "htsign-keyd has a word for existing signatures that is unknown");
+}
+
+/* --- to nest in it ----------------------------------------------------------- */
+
+int
+existing_nest(const struct format_file *file, struct buf *pkcs7,
+    struct buf *over, struct ht_error *e)
+{
+	const struct buf *outer = &file->signature;
+	struct pkcs7 *p7 = NULL;
+	struct buf merged = BUF_INIT;
+	struct cursor content;
+	uint8_t ignored[TAP_SHA256];
+	int rc;
+
+	if ((rc = postflight_pkcs7(pkcs7, buf_cursor(&file->content), ignored,
+	         e)) < 0 ||
+	    (rc = pkcs7_nest(outer->data, outer->len, pkcs7->data, pkcs7->len,
+	         &merged, e)) < 0 ||
+	    (rc = pkcs7_parse(outer->data, outer->len, &p7, e)) < 0)
+		goto out;
+	content = pkcs7_content(p7);
+	buf_bytes(over, content.p, content.left);
+	if (buf_failed(over) < 0) {
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	} else if (!postflight_is_nested(buf_cursor(outer), buf_cursor(pkcs7),
+	               buf_cursor(&merged))) {
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the result does not verify: more has changed than one "
+		    "nested signature");
+	} else {
+		buf_free(pkcs7);
+		*pkcs7 = merged;
+		merged = (struct buf)BUF_INIT;
+	}
+out:
+	pkcs7_free(p7);
+	buf_free(&merged);
+	return rc;
+}
+
+/* --- to keep it -------------------------------------------------------------- */
+
+int
+existing_keep(const struct format_file *file, uint8_t reply,
+    const uint8_t input_sha256[TAP_SHA256], struct output **out,
+    struct protocol_kept *kept, uint8_t output_sha256[TAP_SHA256],
+    struct ht_error *e)
+{
+	const struct buf *signature = &file->signature;
+	int rc;
+
+	*out = output_new(file->in, e);
+	if (*out == NULL)
+		return HT_ERR_INTERNAL;
+	if (reply == PROTOCOL_REPLY_PKCS7) {
+		rc = output_literal(*out, signature->data, signature->len, e);
+		if (rc == 0)
+			rc = tap_once(signature->data, signature->len,
+			    output_sha256, e);
+	} else {
+		rc = output_range(*out, 0, file->size, e);
+		memcpy(output_sha256, input_sha256, TAP_SHA256);
+	}
+	memset(kept, 0, sizeof(*kept));
+	(void)snprintf(kept->format, sizeof(kept->format), "%s", file->spc);
+	kept->size = file->size;
+	kept->sha256 = cursor_over(input_sha256, TAP_SHA256);
+	kept->output_size = output_size(*out);
+	kept->output_sha256 = cursor_over(output_sha256, TAP_SHA256);
+	return rc;
+}
+
+void
+existing_signer(const struct format_file *file, char *out, size_t size)
+{
+	struct ht_error ignored;
+	struct pkcs7 *p7;
+
+	if (pkcs7_parse(file->signature.data, file->signature.len, &p7,
+	        &ignored) < 0)
+		(void)snprintf(out, size, "nobody that can be told");
+	else
+		(void)snprintf(out, size, "%s", pkcs7_subject(p7));
+	pkcs7_free(p7);
+}

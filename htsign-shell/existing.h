@@ -1,0 +1,60 @@
+/*
+ * What becomes of a signature that a file has already: the profile's word
+ * `existing`, which came with GO.
+ */
+
+#ifndef HTSIGN_SHELL_EXISTING_H
+#define HTSIGN_SHELL_EXISTING_H
+
+#include "authenticode/format.h"
+#include "htsign-shell/tap.h"
+#include "protocol/messages.h"
+
+enum existing_action {
+	EXISTING_SIGN, /* the file is signed; a signature in it is replaced */
+	EXISTING_NEST, /* the new signature goes into the one that is there */
+	EXISTING_KEEP  /* the file goes back as it came */
+};
+
+/*
+ * Whether existing_decide may have to read the file once more, so that its
+ * input has to be seekable.
+ */
+bool existing_seeks(const struct protocol_go *go);
+
+/*
+ * Decide.  0 and *action, which is EXISTING_SIGN for a file that is not signed;
+ * HT_ERR_REFUSED if the profile does not want such a file, HT_ERR_DATA if the
+ * signature is damaged, or one of several that are not all ours; else as
+ * format_verify.
+ */
+int existing_decide(const struct protocol_go *go,
+    const struct format_file *file, enum existing_action *action,
+    struct ht_error *e);
+
+/*
+ * For EXISTING_NEST: pkcs7, the new signature, becomes the file's old one with
+ * the new one nested in it.  What that is over, which no longer is the file's
+ * content, is appended to over.  HT_ERR_INTERNAL if the new signature is not
+ * over the content, or anything else but the nested one has changed;
+ * HT_ERR_DATA if there is no room for one more.
+ */
+int existing_nest(const struct format_file *file, struct buf *pkcs7,
+    struct buf *over, struct ht_error *e);
+
+/*
+ * For EXISTING_KEEP: plan the output, which is the file or with reply
+ * PROTOCOL_REPLY_PKCS7 its signature, and fill in *kept, which points to both
+ * hashes then.  HT_ERR_INTERNAL.
+ */
+int existing_keep(const struct format_file *file, uint8_t reply,
+    const uint8_t input_sha256[TAP_SHA256], struct output **out,
+    struct protocol_kept *kept, uint8_t output_sha256[TAP_SHA256],
+    struct ht_error *e);
+
+/*
+ * Who signed the file, for people: outside bytes, cut to fit size.
+ */
+void existing_signer(const struct format_file *file, char *out, size_t size);
+
+#endif

@@ -1,0 +1,143 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "authenticode/der.h"
+#include "htsign-shell/postflight.h"
+
+static int
+unverified(const struct ht_error *why, struct ht_error *e)
+{
+	if (why->code == HT_ERR_UNAVAILABLE) {
+		*e = *why;
+		return why->code;
+	}
+	return ht_error_set(e, HT_ERR_INTERNAL,
+	    "the result does not verify: %s", why->text);
+}
+
+/* Verify what in reads, and hash it. */
+static int
+verify(const struct format *format, struct input *in, struct cursor content,
+    uint64_t size, uint8_t sha256[TAP_SHA256], struct ht_error *e)
+{
+	struct tap tap = { NULL, 0, false };
+	struct format_verified found;
+	int rc;
+
+	memset(&found, 0, sizeof(found));
+	rc = tap_start(&tap, e);
+	if (rc == 0)
+		rc = input_tap(in, tap_bytes, &tap, e);
+	if (rc == 0)
+		rc = format_verify(format, in, content.p, content.left, &found,
+		    e);
+	if (rc == 0 && found.size != size)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size is another");
+	if (rc == 0)
+		rc = tap_end(&tap, sha256, e);
+	format_verified_clear(&found);
+	tap_free(&tap);
+	return rc;
+}
+
+int
+postflight_file(const struct format *format, const struct output *plan,
+    struct cursor content, uint8_t sha256[TAP_SHA256], struct ht_error *e)
+{
+	struct input *in = input_plan(plan, e);
+	struct ht_error why;
+	int rc;
+
+	if (in == NULL)
+		return HT_ERR_INTERNAL;
+	rc = verify(format, in, content, output_size(plan), sha256, &why);
+	input_free(in);
+	return rc < 0 ? unverified(&why, e) : 0;
+}
+
+int
+postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
+    uint8_t sha256[TAP_SHA256], struct ht_error *e)
+{
+	struct ht_error why;
+
+	if (pkcs7_postflight(pkcs7->data, pkcs7->len, content.p, content.left,
+	        &why) < 0)
+		return unverified(&why, e);
+	return tap_once(pkcs7->data, pkcs7->len, sha256, e);
+}
+
+/* --- nesting ------------------------------------------------------------- */
+
+/* In an identifier octet (X.690 8.1.2.5): values are inside. */
+#define CONSTRUCTED 0x20
+
+/* 1.3.6.1.4.1.311.2.4.1, szOID_NESTED_SIGNATURE, as DER. */
+static const uint8_t nested_signature[] = { 0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04,
+	0x01, 0x82, 0x37, 0x02, 0x04, 0x01 };
+
+static bool
+same(struct cursor a, struct cursor b)
+{
+	return a.left == b.left &&
+	    (a.left == 0 || memcmp(a.p, b.p, a.left) == 0);
+}
+
+/* Whether value is a tag around exactly one value of the other, which is out. */
+static bool
+unwrap(struct der value, uint8_t tag, struct der *out)
+{
+	return value.tag == tag && der_next(&value.value, out, NULL) == 0 &&
+	    value.value.left == 0;
+}
+
+/* inner itself, its attribute, or that as the only unsigned attribute. */
+static bool
+holds_only(struct der added, struct cursor inner)
+{
+	struct der type;
+	struct der set;
+
+	if (same(added.whole, inner))
+		return true;
+	if (added.tag == DER_CONTEXT(1) &&
+	    !unwrap(added, DER_CONTEXT(1), &added))
+		return false;
+	return added.tag == DER_SEQUENCE &&
+	    der_next(&added.value, &type, NULL) == 0 &&
+	    same(type.whole,
+	        cursor_over(nested_signature, sizeof(nested_signature))) &&
+	    der_next(&added.value, &set, NULL) == 0 && added.value.left == 0 &&
+	    unwrap(set, DER_SET, &added) && same(added.whole, inner);
+}
+
+/*
+ * One level: past what both have, to where they differ.  There merged has a
+ * value more, or a value with another one inside.
+ */
+bool
+postflight_is_nested(struct cursor outer, struct cursor inner,
+    struct cursor merged)
+{
+	struct cursor before;
+	struct der ours;
+	struct der theirs;
+	bool more;
+
+	for (;;) {
+		before = outer;
+		more = der_next(&outer, &theirs, NULL) == 0;
+		if (der_next(&merged, &ours, NULL) < 0)
+			return false;
+		if (more && same(ours.whole, theirs.whole))
+			continue;
+		if (same(merged, before))
+			return holds_only(ours, inner);
+		if (!more || ours.tag != theirs.tag ||
+		    (ours.tag & CONSTRUCTED) == 0 || !same(merged, outer))
+			return false;
+		merged = ours.value;
+		outer = theirs.value;
+	}
+}

@@ -248,11 +248,3 @@ pkcs7_url(const struct pkcs7 *p7)
 {
 	return p7->url;
 }
-
-int
-pkcs7_fingerprint(const struct pkcs7 *p7, uint8_t out[32], struct ht_error *e)
-{
-	if (X509_digest(p7->signer, EVP_sha256(), out, NULL) != 1)
-		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
-	return 0;
-}

@@ -81,10 +81,4 @@ const char *pkcs7_subject(const struct pkcs7 *p7);
 const char *pkcs7_description(const struct pkcs7 *p7);
 const char *pkcs7_url(const struct pkcs7 *p7);
 
-/*
- * SHA-256 over the DER of the signer's certificate.  HT_ERR_INTERNAL.
- */
-int pkcs7_fingerprint(const struct pkcs7 *p7, uint8_t out[32],
-    struct ht_error *e);
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "authenticode/der.h"
+#include "authenticode/pkcs7-info.h"
 #include "authenticode/pkcs7-nest.h"
 #include "htsign-shell/existing.h"
 #include "htsign-shell/postflight.h"
@@ -86,16 +87,46 @@ is_ours(const struct protocol_go *go, const uint8_t *fingerprint)
 	return false;
 }
 
-/* Its certificate alone proves nothing: that is in every file we signed. */
+static int check_signer(const struct protocol_go *go, struct cursor der,
+    bool is_nested, struct ht_error *e);
+
+/* What is nested in it would go with it. */
 static int
-check_signer(const struct protocol_go *go, struct cursor der,
+check_nested(const struct protocol_go *go, const struct pkcs7 *p7,
+    bool is_nested, struct ht_error *e)
+{
+	char type[64];
+	size_t i;
+	int rc = 0;
+	int j;
+	int n;
+
+	for (i = 0; (n = pkcs7_unsigned_type(p7, i, type, sizeof(type))) >= 0;
+	     i++) {
+		if (strcmp(type, PKCS7_NESTED) != 0)
+			continue;
+		if (is_nested)
+			return ht_error_set(e, HT_ERR_REFUSED,
+			    "the file is signed already, with signatures "
+			    "nested in nested ones");
+		for (j = 0; rc == 0 && j < n; j++)
+			rc = check_signer(go, pkcs7_unsigned_value(p7, i, j),
+			    true, e);
+	}
+	return rc;
+}
+
+/* A certificate alone proves nothing: that is in every file that it signed. */
+static int
+check_signer(const struct protocol_go *go, struct cursor der, bool is_nested,
     struct ht_error *e)
 {
-	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
+	struct pkcs7_certificate signer;
 	struct pkcs7 *p7;
 	struct ht_error why;
 	int rc;
 
+	memset(&signer, 0, sizeof(signer));
 	rc = pkcs7_parse(der.p, der.left, &p7, &why);
 	if (rc == 0)
 		rc = pkcs7_verify(p7, &why);
@@ -106,16 +137,18 @@ check_signer(const struct protocol_go *go, struct cursor der,
 		    why.text);
 		goto out;
 	}
-	if (rc < 0) {
+	if (rc < 0 || (rc = pkcs7_certificate(p7, 0, &signer, &why)) < 0) {
 		*e = why;
 		goto out;
 	}
-	rc = pkcs7_fingerprint(p7, fingerprint, e);
-	if (rc == 0 && !is_ours(go, fingerprint))
+	if (!is_ours(go, signer.sha256))
 		rc = ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is signed already, by somebody else: %s",
 		    pkcs7_subject(p7));
+	else
+		rc = check_nested(go, p7, is_nested, e);
 out:
+	pkcs7_certificate_clear(&signer);
 	pkcs7_free(p7);
 	return rc;
 }
@@ -133,15 +166,45 @@ check_own(const struct protocol_go *go, const struct format_file *file,
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is signed already, with what is no PKCS#7");
 	while (rc == 0 && der_next(&c, &value, NULL) == 0)
-		rc = check_signer(go, value.whole, e);
+		rc = check_signer(go, value.whole, false, e);
 	return rc == HT_ERR_REFUSED && n > 1 ? several(n, e) : rc;
+}
+
+/*
+ * The old signature has to be good for the file, and to stay so: some formats
+ * keep another digest beside it, in the algorithm of the new one.
+ */
+static int
+check_outer(const struct format_file *file, struct ht_error *e)
+{
+	const struct buf *outer = &file->signature;
+	struct format_verified found;
+	struct output *plan = NULL;
+	struct input *in = NULL;
+	int rc;
+
+	rc = format_verify(file->format, file->in, NULL, 0, &found, e);
+	if (rc < 0 ||
+	    strcmp(found.digest.algorithm, file->digest.algorithm) == 0)
+		goto out;
+	rc = format_plan(file, outer->data, outer->len, &plan, e);
+	if (rc < 0)
+		goto out;
+	format_verified_clear(&found);
+	in = input_plan(plan, e);
+	rc = in == NULL ? HT_ERR_INTERNAL
+	                : format_verify(file->format, in, NULL, 0, &found, e);
+out:
+	format_verified_clear(&found);
+	input_free(in);
+	output_free(plan);
+	return rc;
 }
 
 static int
 check_nest(const struct protocol_go *go, const struct format_file *file,
     struct ht_error *e)
 {
-	struct format_verified found;
 	struct ht_error why;
 	int rc;
 
@@ -154,12 +217,12 @@ check_nest(const struct protocol_go *go, const struct format_file *file,
 	rc = check_single(file, e);
 	if (rc < 0)
 		return rc;
-	rc = format_verify(file->format, file->in, NULL, 0, &found, &why);
-	format_verified_clear(&found);
+	rc = check_outer(file, &why);
 	if (rc == HT_ERR_DATA)
 		return ht_error_set(e, rc,
-		    "no signature is nested in one that does not verify: %s",
-		    why.text);
+		    "no %s signature is nested in one that does not verify "
+		    "with it: %s",
+		    file->digest.algorithm, why.text);
 	if (rc < 0)
 		*e = why;
 	return rc;

@@ -11,13 +11,13 @@
 #include "authenticode/content.h"
 #include "authenticode/format.h"
 #include "authenticode/pkcs7-info.h"
+#include "authenticode/pkcs7-nest.h"
 #include "authenticode/spc-pages.h"
 #include "htsign/htsign.h"
 #include "htsign/subject.h"
 #include "lib/json.h"
 #include "lib/log.h"
 
-#define OID_NESTED "1.3.6.1.4.1.311.2.4.1"
 
 /* "2026-11-23T09:30:00Z" */
 #define TIME_SIZE 32
@@ -194,7 +194,7 @@ put_unsigned(struct report *r, const struct pkcs7 *p7)
 	put_open(r, "unsigned_attributes", '[');
 	for (i = 0; (n = pkcs7_unsigned_type(p7, i, oid, sizeof(oid))) >= 0;
 	     i++) {
-		if (strcmp(oid, OID_NESTED) != 0)
+		if (strcmp(oid, PKCS7_NESTED) != 0)
 			put_text(r, "unsigned:", NULL, oid);
 	}
 	put_close(r, ']');
@@ -258,7 +258,7 @@ put_all_nested(struct report *r, const struct subject *subject,
 	put_open(r, "nested", '[');
 	for (i = 0; (n = pkcs7_unsigned_type(p7, i, oid, sizeof(oid))) >= 0;
 	     i++) {
-		for (j = 0; strcmp(oid, OID_NESTED) == 0 && j < n; j++)
+		for (j = 0; strcmp(oid, PKCS7_NESTED) == 0 && j < n; j++)
 			put_nested(r, subject, pkcs7_unsigned_value(p7, i, j));
 	}
 	put_close(r, ']');

@@ -37,7 +37,9 @@ static const char configuration[] =
     "    text = \"for tests\"; max_queue = 3; max_size = 1000000; },\n"
     "  { name = \"other\"; certificates = [ \"test\" ]; },\n"
     "  { name = \"away\"; certificates = [ \"test\" ];\n"
-    "    doors = [ \"sshd-sign\" ]; } );\n";
+    "    doors = [ \"sshd-sign\" ]; },\n"
+    "  { name = \"keeper\"; certificates = [ \"test\" ];\n"
+    "    existing = \"keep\"; max_size = 1000000; } );\n";
 
 void
 endpoint_make(void)

@@ -17,8 +17,10 @@
 #include <cmocka.h>
 
 #include "authenticode/init.h"
+#include "authenticode/pkcs7-nest.h"
 #include "authenticode/pe-table.h"
 #include "htsign-shell/existing.h"
+#include "htsign-shell/postflight.h"
 #include "tests/cab_image.h"
 #include "tests/catalog.h"
 #include "tests/cfb_image.h"
@@ -145,6 +147,17 @@ digest_of(struct input *in, const char *file_name)
 	return file;
 }
 
+static void
+read_plan(const struct output *plan, struct buf *out)
+{
+	struct ht_error e;
+	struct input *in = input_plan(plan, &e);
+	size_t n = (size_t)output_size(plan);
+
+	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);
+	input_free(in);
+}
+
 /* The file with a signature by key; p7 gets that. */
 static void
 sign(const struct sample *sample, struct signing *key, const struct buf *plain,
@@ -153,10 +166,8 @@ sign(const struct sample *sample, struct signing *key, const struct buf *plain,
 	const struct cms_options options = { .signing_time = CMS_NO_TIME };
 	struct format_file *file;
 	struct output *plan;
-	struct input *again;
 	struct ht_error e;
 	struct input *in = input_memory(plain->data, plain->len, &e);
-	size_t n;
 
 	file = digest_of(in, sample->file_name);
 	assert_string_equal(file->format->name, sample->format);
@@ -164,10 +175,7 @@ sign(const struct sample *sample, struct signing *key, const struct buf *plain,
 	    0)
 		fail_msg("%s", e.text);
 	assert_int_equal(format_plan(file, p7->data, p7->len, &plan, &e), 0);
-	again = input_plan(plan, &e);
-	n = (size_t)output_size(plan);
-	assert_int_equal(input_copy(again, 0, buf_room(out, n), n, &e), 0);
-	input_free(again);
+	read_plan(plan, out);
 	output_free(plan);
 	format_file_free(file);
 	input_free(in);
@@ -484,7 +492,44 @@ test_a_table_that_is_too_long(void **state)
 
 /* --- the words ------------------------------------------------------------------ */
 
-enum who { NOBODY, OURS, OTHER, BOTH, OURS_TWICE, GARBAGE, TWISTED, WHO };
+enum who {
+	NOBODY,
+	OURS,
+	OTHER,
+	BOTH,
+	OURS_TWICE,
+	GARBAGE,
+	TWISTED,       /* our certificate, not our signature */
+	OTHER_IN_OURS, /* nested */
+	OURS_IN_OURS,
+	WHO
+};
+
+/* Add the PKCS#7 by who to a table, with another one by inner in it or not. */
+static void
+put_nested(struct signing *who, struct signing *inner, struct buf *table)
+{
+	struct buf plain = BUF_INIT;
+	struct buf file = BUF_INIT;
+	struct buf outer = BUF_INIT;
+	struct buf nested = BUF_INIT;
+	struct buf merged = BUF_INIT;
+	struct ht_error e;
+
+	make_pe(&plain);
+	sign(&samples[0], who, &plain, &outer, &file);
+	buf_reset(&file);
+	sign(&samples[0], inner, &plain, &nested, &file);
+	assert_int_equal(pkcs7_nest(outer.data, outer.len, nested.data,
+	                     nested.len, &merged, &e),
+	    0);
+	pe_table_put(table, merged.data, merged.len);
+	buf_free(&plain);
+	buf_free(&file);
+	buf_free(&outer);
+	buf_free(&nested);
+	buf_free(&merged);
+}
 
 /* A PE that these have signed. */
 static void
@@ -500,6 +545,13 @@ signed_by(enum who who, struct buf *out)
 		*out = plain;
 		return;
 	}
+	if (who == OTHER_IN_OURS || who == OURS_IN_OURS) {
+		put_nested(&ours, who == OURS_IN_OURS ? &ours : &other, &table);
+		put_pe(&table, out);
+		buf_free(&plain);
+		buf_free(&table);
+		return;
+	}
 	if (who == GARBAGE) {
 		pe_table_put(&table, one, sizeof(one));
 	} else if (who == OTHER || who == BOTH) {
@@ -510,7 +562,7 @@ signed_by(enum who who, struct buf *out)
 		buf_free(&p7);
 		buf_free(&file);
 		sign(&samples[0], &ours, &plain, &p7, &file);
-		if (who == TWISTED) /* our certificate, not our signature */
+		if (who == TWISTED)
 			p7.data[p7.len - 1] ^= 1;
 		pe_table_put(&table, p7.data, p7.len);
 		if (who == OURS_TWICE)
@@ -548,14 +600,18 @@ test_what_each_word_does(void **state)
 		int rc[WHO];
 		enum existing_action action;
 	} cases[] = {
-		{ "refuse", { 0, -66, -66, -65, -65, -66, -66 },
+		{ "refuse", { 0, -66, -66, -65, -65, -66, -66, -66, -66 },
 		    EXISTING_SIGN },
-		{ "own", { 0, 0, -66, -65, 0, -66, -66 }, EXISTING_SIGN },
-		{ "replace", { 0, 0, 0, 0, 0, 0, 0 }, EXISTING_SIGN },
-		{ "nest", { 0, 0, 0, -65, -65, -65, -65 }, EXISTING_NEST },
-		{ "keep", { 0, 0, 0, -65, -65, 0, 0 }, EXISTING_KEEP },
-		{ "", { 0, -70, -70, -70, -70, -70, -70 }, EXISTING_SIGN },
-		{ "ke", { 0, -70, -70, -70, -70, -70, -70 }, EXISTING_SIGN },
+		{ "own", { 0, 0, -66, -65, 0, -66, -66, -66, 0 },
+		    EXISTING_SIGN },
+		{ "replace", { 0, 0, 0, 0, 0, 0, 0, 0, 0 }, EXISTING_SIGN },
+		{ "nest", { 0, 0, 0, -65, -65, -65, -65, 0, 0 },
+		    EXISTING_NEST },
+		{ "keep", { 0, 0, 0, -65, -65, 0, 0, 0, 0 }, EXISTING_KEEP },
+		{ "", { 0, -70, -70, -70, -70, -70, -70, -70, -70 },
+		    EXISTING_SIGN },
+		{ "ke", { 0, -70, -70, -70, -70, -70, -70, -70, -70 },
+		    EXISTING_SIGN },
 	};
 	enum existing_action action;
 	struct format_file *file;
@@ -626,6 +682,7 @@ test_a_refusal_says_why(void **state)
 	refused_with("refuse", OURS, true, "profile release");
 	refused_with("own", OTHER, true, "somebody else: CN=");
 	refused_with("own", OURS, false, "somebody else: CN=");
+	refused_with("own", OTHER_IN_OURS, true, "somebody else: CN=");
 	refused_with("own", TWISTED, true, "none of us as far as");
 	refused_with("own", BOTH, true, "2 signatures side by side");
 	refused_with("keep", BOTH, true, "2 signatures side by side");
@@ -691,6 +748,204 @@ test_catalogs_and_packages_nest_nothing(void **state)
 		buf_free(&plain);
 		buf_free(&p7);
 		buf_free(&out);
+		buf_free(&own);
+	}
+}
+
+/* --- to nest in it ----------------------------------------------------------------- */
+
+/* Sign by ours what other has signed, up to twice: the outer stays as it was. */
+static void
+test_the_new_one_goes_into_the_old_one(void **state)
+{
+	size_t i;
+	int again;
+
+	(void)state;
+	for (i = 0; i < SAMPLES; i++) {
+		struct buf plain = BUF_INIT;
+		struct buf old = BUF_INIT;
+		struct buf bytes = BUF_INIT;
+
+		if (strcmp(samples[i].format, "cat") == 0 ||
+		    strcmp(samples[i].format, "appx") == 0)
+			continue;
+		samples[i].make(&plain);
+		sign(&samples[i], &other, &plain, &old, &bytes);
+		for (again = 0; again < 2; again++) {
+			const struct cms_options options = { .signing_time =
+				                                 CMS_NO_TIME };
+			struct buf p7 = BUF_INIT;
+			struct buf over = BUF_INIT;
+			struct buf made = BUF_INIT;
+			uint8_t sha256[TAP_SHA256];
+			struct format_file *file;
+			struct output *plan;
+			struct ht_error e;
+			struct input *in;
+
+			in = input_memory(bytes.data, bytes.len, &e);
+			file = digest_of(in, samples[i].file_name);
+			assert_int_equal(signing_sign(&ours, samples[i].spc,
+			                     &file->content, &options, &p7, &e),
+			    0);
+			buf_bytes(&made, p7.data, p7.len);
+			if (existing_nest(file, &p7, &over, &e) < 0)
+				fail_msg("%s: %s", samples[i].format, e.text);
+			assert_true(
+			    postflight_is_nested(buf_cursor(&file->signature),
+			        buf_cursor(&made), buf_cursor(&p7)));
+			assert_int_equal(
+			    format_plan(file, p7.data, p7.len, &plan, &e), 0);
+			if (postflight_file(file->format, plan,
+			        buf_cursor(&over), sha256, &e) < 0)
+				fail_msg("%s: %s", samples[i].format, e.text);
+			output_free(plan);
+			format_file_free(file);
+			input_free(in);
+
+			/* The next round starts from the outcome. */
+			in = input_memory(plain.data, plain.len, &e);
+			file = digest_of(in, samples[i].file_name);
+			assert_int_equal(
+			    format_plan(file, p7.data, p7.len, &plan, &e), 0);
+			format_file_free(file);
+			buf_reset(&bytes);
+			read_plan(plan, &bytes);
+			output_free(plan);
+			input_free(in);
+			buf_free(&p7);
+			buf_free(&over);
+			buf_free(&made);
+		}
+		buf_free(&plain);
+		buf_free(&old);
+		buf_free(&bytes);
+	}
+}
+
+/* Any other change of the outer one is seen. */
+static void
+test_nothing_else_may_change(void **state)
+{
+	struct buf plain = BUF_INIT;
+	struct buf outer = BUF_INIT;
+	struct buf inner = BUF_INIT;
+	struct buf file = BUF_INIT;
+	struct buf merged = BUF_INIT;
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	make_pe(&plain);
+	sign(&samples[0], &other, &plain, &outer, &file);
+	buf_reset(&file);
+	sign(&samples[0], &ours, &plain, &inner, &file);
+	assert_int_equal(pkcs7_nest(outer.data, outer.len, inner.data,
+	                     inner.len, &merged, &e),
+	    0);
+	assert_true(postflight_is_nested(buf_cursor(&outer), buf_cursor(&inner),
+	    buf_cursor(&merged)));
+	assert_false(postflight_is_nested(buf_cursor(&outer),
+	    buf_cursor(&outer), buf_cursor(&merged)));
+	assert_false(postflight_is_nested(buf_cursor(&outer),
+	    buf_cursor(&inner), buf_cursor(&outer)));
+	assert_false(postflight_is_nested(buf_cursor(&outer),
+	    buf_cursor(&inner), buf_cursor(&inner)));
+	for (i = 0; i < merged.len; i++) {
+		merged.data[i] ^= 1;
+		if (postflight_is_nested(buf_cursor(&outer), buf_cursor(&inner),
+		        buf_cursor(&merged)))
+			fail_msg("byte %zu of %zu", i, merged.len);
+		merged.data[i] ^= 1;
+	}
+	for (i = 0; i < merged.len; i++)
+		assert_false(postflight_is_nested(buf_cursor(&outer),
+		    buf_cursor(&inner), cursor_over(merged.data, i)));
+	buf_free(&plain);
+	buf_free(&outer);
+	buf_free(&inner);
+	buf_free(&file);
+	buf_free(&merged);
+}
+
+/* A signature over other content goes nowhere. */
+static void
+test_only_our_content_is_nested(void **state)
+{
+	struct buf plain = BUF_INIT;
+	struct buf old = BUF_INIT;
+	struct buf bytes = BUF_INIT;
+	struct buf ignored = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct buf over = BUF_INIT;
+	struct format_file *file;
+	struct ht_error e;
+	struct input *in;
+
+	(void)state;
+	make_pe(&plain);
+	sign(&samples[0], &other, &plain, &old, &bytes);
+	buf_reset(&plain);
+	make_large_pe(&plain);
+	sign(&samples[0], &ours, &plain, &p7, &ignored);
+	in = input_memory(bytes.data, bytes.len, &e);
+	file = digest_of(in, NULL);
+	assert_int_equal(existing_nest(file, &p7, &over, &e), HT_ERR_INTERNAL);
+	assert_non_null(strstr(e.text, "other content"));
+	assert_int_equal(over.len, 0);
+	format_file_free(file);
+	input_free(in);
+	buf_free(&plain);
+	buf_free(&old);
+	buf_free(&bytes);
+	buf_free(&ignored);
+	buf_free(&p7);
+}
+
+/*
+ * MsiDigitalSignatureEx is one stream for both, so both need its algorithm.
+ */
+static void
+test_a_second_digest_binds_the_algorithm(void **state)
+{
+	static const struct cfb_image_entry entries[] = {
+		{ "beta", CFB_IMAGE_ROOT, 5000 },
+		{ "\5MsiDigitalSignatureEx", CFB_IMAGE_ROOT, 32 },
+	};
+	static const struct format_options options = { .algorithm = "sha384" };
+	enum existing_action action;
+	size_t n;
+
+	(void)state;
+	for (n = 1; n <= 2; n++) {
+		struct buf plain = BUF_INIT;
+		struct buf p7 = BUF_INIT;
+		struct buf bytes = BUF_INIT;
+		struct buf own = BUF_INIT;
+		struct format_file *file;
+		struct protocol_go go;
+		struct ht_error e;
+		struct input *in;
+
+		cfb_image_build(3, entries, n, &plain);
+		sign(&samples[3], &other, &plain, &p7, &bytes);
+		in = input_memory(bytes.data, bytes.len, &e);
+		assert_int_equal(
+		    format_digest(&format_msi, in, &options, &file, &e), 0);
+		go_with("nest", &own, &go);
+		assert_int_equal(existing_decide(&go, file, &action, &e),
+		    n == 1 ? 0 : HT_ERR_DATA);
+		if (n == 2)
+			assert_non_null(strstr(e.text, "no sha384 signature"));
+		format_file_free(file);
+		file = digest_of(in, NULL);
+		assert_int_equal(existing_decide(&go, file, &action, &e), 0);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&plain);
+		buf_free(&p7);
+		buf_free(&bytes);
 		buf_free(&own);
 	}
 }
@@ -785,6 +1040,10 @@ main(void)
 		cmocka_unit_test(test_a_refusal_says_why),
 		cmocka_unit_test(test_nothing_is_nested_in_a_stale_signature),
 		cmocka_unit_test(test_catalogs_and_packages_nest_nothing),
+		cmocka_unit_test(test_the_new_one_goes_into_the_old_one),
+		cmocka_unit_test(test_nothing_else_may_change),
+		cmocka_unit_test(test_only_our_content_is_nested),
+		cmocka_unit_test(test_a_second_digest_binds_the_algorithm),
 		cmocka_unit_test(test_what_is_kept_is_what_came),
 	};
 

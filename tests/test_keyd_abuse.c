@@ -230,6 +230,151 @@ an_offset_beyond_all_sizes_is_none(void **state)
 	agent_close(&a);
 }
 
+/* --- KEPT -------------------------------------------------------------- */
+
+static const uint8_t input_hash[32] = { 1 };
+static const uint8_t output_hash[32] = { 2 };
+
+static struct protocol_kept
+kept_file(void)
+{
+	struct protocol_kept kept = { .format = "pe",
+		.size = 1000,
+		.sha256 = { input_hash, sizeof(input_hash) },
+		.output_size = 200,
+		.output_sha256 = { output_hash, sizeof(output_hash) } };
+
+	return kept;
+}
+
+static void
+a_file_that_is_kept_is_on_record(void **state)
+{
+	struct protocol_kept kept = kept_file();
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	assert_int_equal(endpoint_admin("grant ci keeper", NULL, NULL), 0);
+	endpoint_connect(&a);
+	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
+	assert_int_equal(agent_kept(&a, &kept, &e), 0);
+	assert_true(endpoint_last_row_holds("\"status\":\"kept\""));
+	assert_false(endpoint_last_row_holds("\"ended\""));
+	assert_int_equal(agent_delivered(&a, 200, &e), 0);
+	/* The next request is answered behind that. */
+	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
+	agent_close(&a);
+	assert_true(endpoint_prints("log --json",
+	    "\"status\":\"kept\",\"client\":\"ci\",\"profile\":\"keeper\""));
+	assert_true(endpoint_prints("log --json --status=kept",
+	    "\"size\":1000,\"sha256\":\"01000000"));
+	assert_true(endpoint_prints("log --json --status=kept",
+	    "\"output_size\":200,\"output_sha256\":\"02000000"));
+	assert_true(endpoint_prints("log --json --status=kept", "\"exit\":0"));
+	assert_false(endpoint_prints("log --json --status=kept", "\"token\""));
+	assert_true(endpoint_prints("log", " kept "));
+}
+
+/* Say KEPT under this profile, and lose the connection. */
+static void
+kept_is_not_taken(const char *profile, const struct protocol_kept *kept)
+{
+	struct ht_error e;
+	struct agent a;
+
+	endpoint_connect(&a);
+	assert_int_equal(endpoint_begin(&a, profile, &e), 0);
+	say(&a, PROTOCOL_KEPT, kept);
+	await_end(&a);
+	assert_true(endpoint_last_row_holds("\"aborted\""));
+	assert_false(endpoint_last_row_holds("\"kept\""));
+}
+
+/* A shell that was taken over gets no record of a file that nobody kept. */
+static void
+kept_without_keep_ends_the_connection(void **state)
+{
+	struct protocol_kept kept = kept_file();
+
+	(void)state;
+	kept_is_not_taken("test", &kept);
+	kept.sha256.left = 31;
+	kept_is_not_taken("keeper", &kept);
+	kept = kept_file();
+	kept.output_sha256.left = 0;
+	kept_is_not_taken("keeper", &kept);
+	kept = kept_file();
+	kept.output_size = UINT64_C(1) << 63;
+	kept_is_not_taken("keeper", &kept);
+}
+
+static void
+a_kept_file_is_one_that_the_profile_takes(void **state)
+{
+	struct protocol_kept kept = kept_file();
+	struct ht_error e;
+	struct agent a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		kept = kept_file();
+		if (i == 0)
+			kept.size = 1000001;
+		else
+			(void)snprintf(kept.format, sizeof(kept.format), "cat");
+		endpoint_connect(&a);
+		assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
+		assert_int_equal(agent_kept(&a, &kept, &e), HT_ERR_REFUSED);
+		agent_close(&a);
+		assert_true(endpoint_last_row_holds("\"failed\""));
+	}
+}
+
+static void
+what_is_kept_can_go_undelivered(void **state)
+{
+	struct protocol_kept kept = kept_file();
+	struct protocol_delivered delivered = { 201 };
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	endpoint_connect(&a);
+	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
+	assert_int_equal(agent_kept(&a, &kept, &e), 0);
+	say(&a, PROTOCOL_DELIVERED, &delivered);
+	await_end(&a);
+	assert_true(endpoint_last_row_holds("\"undelivered\""));
+}
+
+/* Under keep a plain file is signed as ever, and KEPT does not follow that. */
+static void
+keep_signs_what_is_not_signed(void **state)
+{
+	struct protocol_kept kept = kept_file();
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT, frame = BUF_INIT;
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	endpoint_content(&der);
+	endpoint_connect(&a);
+	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
+	assert_int_equal(protocol_encode(PROTOCOL_KEPT, &kept, &frame), 0);
+	assert_int_equal(
+	    msg_queue(a.link.channel, PROTOCOL_KEPT, 1, &frame, NULL, 0, &e),
+	    0);
+	assert_int_equal(msg_drain(a.link.channel, &e), 0);
+	await_end(&a);
+	assert_true(endpoint_last_row_holds("\"aborted\""));
+	buf_free(&der);
+	buf_free(&pkcs7);
+	buf_free(&frame);
+}
+
 /* --- words ------------------------------------------------------------- */
 
 /* Bytes that a terminal would obey; U+009B and U+202E among them. */
@@ -492,6 +637,11 @@ main(void)
 		cmocka_unit_test(
 		    an_output_beyond_all_sizes_ends_the_connection),
 		cmocka_unit_test(delivered_is_all_of_it),
+		cmocka_unit_test(a_file_that_is_kept_is_on_record),
+		cmocka_unit_test(kept_without_keep_ends_the_connection),
+		cmocka_unit_test(a_kept_file_is_one_that_the_profile_takes),
+		cmocka_unit_test(what_is_kept_can_go_undelivered),
+		cmocka_unit_test(keep_signs_what_is_not_signed),
 		cmocka_unit_test(an_offset_beyond_all_sizes_is_none),
 		cmocka_unit_test(what_a_client_wrote_is_escaped_in_lists),
 		cmocka_unit_test(

@@ -196,6 +196,129 @@ size_and_hash_that_fit(void **state)
 	run_free(&run);
 }
 
+/* The sample, signed by key. */
+static void
+signed_sample(struct signing *key, struct buf *out)
+{
+	struct peer k = peer_good(key);
+	struct run run = RUN_INIT;
+	struct buf pe = BUF_INIT;
+
+	sample(&pe);
+	run_shell(&run, &k, "production", &pe);
+	assert_int_equal(run.status, 0);
+	buf_bytes(out, run.out.data, run.out.len);
+	buf_free(&pe);
+	run_free(&run);
+}
+
+static void
+files_that_are_signed_already(void **state)
+{
+	static const struct {
+		const char *existing;
+		bool ours;
+		int status;
+		const char *err;
+	} cases[] = {
+		{ "replace", false, 0, "" },
+		{ "own", true, 0, "" },
+		{ "own", false, 66,
+		    "htsign: request 17: the file is signed already, by "
+		    "somebody else: CN=" },
+		{ "refuse", true, 66,
+		    "htsign: request 17: the file is signed already, and "
+		    "profile production " },
+		{ "nest", false, 0, "" },
+		{ "unheard of", true, 70, "htsign: request 17: " },
+	};
+	struct buf mine = BUF_INIT, theirs = BUF_INIT;
+	struct signing other;
+	struct run run = RUN_INIT;
+	struct ht_error e;
+	struct peer k;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(signing_make("P-256", &other, &e), 0);
+	signed_sample(&signer, &mine);
+	signed_sample(&other, &theirs);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		k = peer_good(&signer);
+		k.existing = cases[i].existing;
+		run_shell(&run, &k, "production",
+		    cases[i].ours ? &mine : &theirs);
+		assert_int_equal(run.status, cases[i].status);
+		assert_int_equal(strncmp((char *)run.err.data, cases[i].err,
+		                     strlen(cases[i].err)),
+		    0);
+		if (cases[i].status == 0) {
+			assert_int_equal(k.content.existing, 1);
+			assert_string_equal((char *)run.err.data, "");
+		} else {
+			/* Not a byte of it has gone to a token. */
+			assert_int_equal(k.content.length, 0);
+			assert_int_equal(run.out.len, 0);
+			assert_string_equal(k.fail.code,
+			    cases[i].status == 66 ? "existing" : "internal");
+		}
+		run_free(&run);
+	}
+	buf_free(&mine);
+	buf_free(&theirs);
+	signing_clear(&other);
+}
+
+static void
+a_file_that_goes_back_as_it_came(void **state)
+{
+	struct buf theirs = BUF_INIT;
+	struct run run = RUN_INIT;
+	struct peer k = peer_good(&signer);
+	struct pkcs7 *p7;
+	uint8_t hash[32];
+	struct ht_error e;
+
+	(void)state;
+	signed_sample(&signer, &theirs);
+	k.existing = "keep";
+	run_shell(&run, &k, "production", &theirs);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(
+	    strncmp((char *)run.err.data,
+	        "htsign: request 17: nothing was signed: the file goes back "
+	        "with the signature that it has, by CN=",
+	        97),
+	    0);
+	assert_int_equal(run.out.len, theirs.len);
+	assert_memory_equal(run.out.data, theirs.data, theirs.len);
+	assert_int_equal(k.content.length, 0);
+	assert_string_equal(k.kept.format, "pe");
+	assert_true(k.kept.size == theirs.len);
+	assert_true(k.kept.output_size == theirs.len);
+	assert_true(k.delivered == theirs.len);
+	sha256(&theirs, hash);
+	assert_memory_equal(k.input_sha256, hash, 32);
+	assert_memory_equal(k.output_sha256, hash, 32);
+	run_free(&run);
+
+	k = peer_good(&signer);
+	k.existing = "keep";
+	run_shell(&run, &k, "--pkcs7 production", &theirs);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(pkcs7_parse(run.out.data, run.out.len, &p7, &e), 0);
+	pkcs7_free(p7);
+	assert_int_equal(k.spooled, 0);
+	assert_true(k.kept.size == theirs.len);
+	assert_true(k.kept.output_size == run.out.len);
+	assert_true(k.delivered == run.out.len);
+	assert_memory_equal(k.input_sha256, hash, 32);
+	sha256(&run.out, hash);
+	assert_memory_equal(k.output_sha256, hash, 32);
+	run_free(&run);
+	buf_free(&theirs);
+}
+
 static void
 help_and_profiles(void **state)
 {
@@ -563,6 +686,8 @@ main(void)
 		cmocka_unit_test(signature_alone),
 		cmocka_unit_test(signature_of_a_package_alone),
 		cmocka_unit_test(size_and_hash_that_fit),
+		cmocka_unit_test(files_that_are_signed_already),
+		cmocka_unit_test(a_file_that_goes_back_as_it_came),
 		cmocka_unit_test(help_and_profiles),
 		cmocka_unit_test(a_wait_is_told_once),
 		cmocka_unit_test(inputs_that_are_none),

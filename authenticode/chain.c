@@ -13,8 +13,6 @@
 #include "authenticode/spc-asn1.h"
 #include "authenticode/x509.h"
 
-#define DAY ((int64_t)24 * 60 * 60)
-
 struct chain {
 	STACK_OF(X509) * certificates; /* the signer's first */
 	enum chain_key key;
@@ -111,23 +109,6 @@ find_weakness(struct chain *chain)
 	}
 }
 
-/* Seconds since 1970, without the time zone that timegm(3) would load. */
-static int
-seconds_of(const ASN1_TIME *time, int64_t *seconds)
-{
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days;
-	int rest;
-	int ok;
-
-	ok = epoch != NULL && ASN1_TIME_diff(&days, &rest, epoch, time) == 1;
-	ASN1_TIME_free(epoch);
-	if (!ok)
-		return -1;
-	*seconds = days * DAY + rest;
-	return 0;
-}
-
 static int
 read_validity(struct chain *chain, struct ht_error *e)
 {
@@ -140,8 +121,8 @@ read_validity(struct chain *chain, struct ht_error *e)
 	chain->not_after = INT64_MAX;
 	for (i = 0; i < sk_X509_num(chain->certificates); i++) {
 		certificate = sk_X509_value(chain->certificates, i);
-		if (seconds_of(X509_get0_notBefore(certificate), &from) < 0 ||
-		    seconds_of(X509_get0_notAfter(certificate), &to) < 0)
+		if (x509_seconds(X509_get0_notBefore(certificate), &from) < 0 ||
+		    x509_seconds(X509_get0_notAfter(certificate), &to) < 0)
 			return spc_crypto_error(e, HT_ERR_DATA,
 			    "a certificate's validity cannot be read");
 		if (from > chain->not_before)

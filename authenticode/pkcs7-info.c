@@ -2,13 +2,11 @@
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "authenticode/pkcs7-info.h"
 #include "authenticode/pkcs7-private.h"
@@ -17,11 +15,9 @@
 static int64_t
 seconds_of(const ASN1_TIME *asn1)
 {
-	struct tm tm;
+	int64_t seconds;
 
-	if (asn1 == NULL || ASN1_TIME_to_tm(asn1, &tm) != 1)
-		return PKCS7_NO_TIME;
-	return (int64_t)timegm(&tm);
+	return x509_seconds(asn1, &seconds) < 0 ? PKCS7_NO_TIME : seconds;
 }
 
 static X509 *
@@ -123,31 +119,4 @@ pkcs7_signing_time(const struct pkcs7 *p7)
 	if (value != NULL)
 		return seconds_of(value->value.generalizedtime);
 	return PKCS7_NO_TIME;
-}
-
-int
-pkcs7_unsigned_type(const struct pkcs7 *p7, size_t i, char *oid, size_t size)
-{
-	STACK_OF(X509_ATTRIBUTE) *all = p7->info->unsigned_attributes;
-	X509_ATTRIBUTE *attribute;
-
-	if (all == NULL || i >= (size_t)sk_X509_ATTRIBUTE_num(all))
-		return -1;
-	attribute = sk_X509_ATTRIBUTE_value(all, (int)i);
-	(void)OBJ_obj2txt(oid, (int)size, X509_ATTRIBUTE_get0_object(attribute),
-	    1);
-	return X509_ATTRIBUTE_count(attribute);
-}
-
-struct cursor
-pkcs7_unsigned_value(const struct pkcs7 *p7, size_t i, int j)
-{
-	X509_ATTRIBUTE *attribute =
-	    sk_X509_ATTRIBUTE_value(p7->info->unsigned_attributes, (int)i);
-	const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(attribute, j);
-
-	if (value == NULL || ASN1_TYPE_get(value) != V_ASN1_SEQUENCE)
-		return cursor_over(NULL, 0);
-	return cursor_over(ASN1_STRING_get0_data(value->value.sequence),
-	    (size_t)ASN1_STRING_length(value->value.sequence));
 }

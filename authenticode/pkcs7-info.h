@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "authenticode/pkcs7.h"
-#include "lib/buf.h"
 #include "lib/error.h"
 
 /* No chain that is shown is longer. */
@@ -42,19 +41,5 @@ void pkcs7_certificate_clear(struct pkcs7_certificate *certificate);
  * likes; or PKCS7_NO_TIME.
  */
 int64_t pkcs7_signing_time(const struct pkcs7 *p7);
-
-/*
- * Unsigned attribute i, its type in dotted form, put into oid (size bytes;
- * what does not fit is cut).  The number of its values, or -1 behind the last
- * attribute.
- */
-int pkcs7_unsigned_type(const struct pkcs7 *p7, size_t i, char *oid,
-    size_t size);
-
-/*
- * The DER of value j of unsigned attribute i, if that is a SEQUENCE; else
- * nothing.  Valid as long as p7.
- */
-struct cursor pkcs7_unsigned_value(const struct pkcs7 *p7, size_t i, int j);
 
 #endif

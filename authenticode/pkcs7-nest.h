@@ -14,12 +14,6 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The attribute's type, szOID_NESTED_SIGNATURE. */
-#define PKCS7_NESTED "1.3.6.1.4.1.311.2.4.1"
-
-/* As many signatures may be nested in one; none of them nests another. */
-#define PKCS7_NESTED_MAX 16
-
 /*
  * Append to out the n bytes at outer, the DER of a signed ContentInfo, with
  * the m bytes at inner, another one, nested in its first SignerInfo: as one

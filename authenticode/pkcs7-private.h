@@ -1,7 +1,7 @@
 /*
  * What the parts of authenticode/pkcs7.h share: pkcs7.c reads a SignedData,
- * pkcs7-attributes.c its signed attributes, pkcs7-verify.c verifies it in
- * itself, pkcs7-chain.c up to a root.
+ * pkcs7-attributes.c its signed attributes, pkcs7-unsigned.c the others, and
+ * pkcs7-verify.c verifies it.
  */
 
 #ifndef AUTHENTICODE_PKCS7_PRIVATE_H
@@ -20,6 +20,8 @@ struct pkcs7 {
 	char *subject;
 	char *description;
 	char *url;
+	struct pkcs7_unsigned *attributes; /* the unsigned ones */
+	size_t count;                      /* of those */
 };
 
 /*
@@ -34,5 +36,10 @@ const ASN1_TYPE *pkcs7_signed_value(const struct pkcs7 *p7, const char *oid,
  * SpcSpOpusInfo that cannot be read is the same as none.
  */
 int pkcs7_read_texts(struct pkcs7 *p7, struct ht_error *e);
+
+/*
+ * Fill in the unsigned attributes.  HT_ERR_DATA if they are too many.
+ */
+int pkcs7_read_unsigned(struct pkcs7 *p7, struct ht_error *e);
 
 #endif

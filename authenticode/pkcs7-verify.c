@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "authenticode/pkcs7-private.h"
 #include "authenticode/x509.h"
@@ -134,4 +135,32 @@ pkcs7_postflight(const void *der, size_t size, const void *content, size_t n,
 		rc = pkcs7_verify(p7, e);
 	pkcs7_free(p7);
 	return rc;
+}
+
+int
+pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
+    int64_t when, struct ht_error *e)
+{
+	X509_STORE *roots;
+	int rc;
+
+	rc = x509_read_roots(pem, n, when, &roots, e);
+	if (rc == 0)
+		rc = x509_verify_path(p7->signer, p7->data->certificates, roots,
+		    XKU_CODE_SIGN, e);
+	X509_STORE_free(roots);
+	return rc;
+}
+
+int
+pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
+    struct ht_error *e)
+{
+	return pkcs7_verify_chain_at(p7, pem, n, time(NULL), e);
+}
+
+bool
+pkcs7_is_for_lifetime(const struct pkcs7 *p7)
+{
+	return x509_is_for_lifetime(p7->signer);
 }

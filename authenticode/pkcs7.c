@@ -192,7 +192,8 @@ pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if ((rc = unpack(der, n, &parsed->data, e)) < 0 ||
 	    (rc = check_structure(parsed, e)) < 0 ||
-	    (rc = pkcs7_read_texts(parsed, e)) < 0)
+	    (rc = pkcs7_read_texts(parsed, e)) < 0 ||
+	    (rc = pkcs7_read_unsigned(parsed, e)) < 0)
 		goto out;
 	*p7 = parsed;
 	parsed = NULL;
@@ -210,6 +211,7 @@ pkcs7_free(struct pkcs7 *p7)
 	free(p7->subject);
 	free(p7->description);
 	free(p7->url);
+	free(p7->attributes);
 	free(p7);
 }
 

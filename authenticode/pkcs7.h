@@ -9,18 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "authenticode/timestamp.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The longest that pkcs7_parse looks at. */
+/*
+ * The longest that pkcs7_parse looks at, and how many unsigned attributes
+ * (their values) and among them nested signatures it takes.
+ */
 #define PKCS7_MAX ((size_t)4 << 20)
+#define PKCS7_UNSIGNED_MAX 64
+#define PKCS7_NESTED_MAX 16
 
 struct pkcs7;
 
 /*
  * Parse n bytes, a DER ContentInfo with nothing behind it.  HT_ERR_DATA if it
  * is not SignedData with one signer, whose certificate is in it, over embedded
- * content.  Nothing is verified yet.  *p7 is NULL on error.
+ * content, with SHA-256, SHA-384 or SHA-512; or has too many unsigned
+ * attributes.  Nothing is verified yet.  *p7 is NULL on error.
  */
 int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
     struct ht_error *e);
@@ -58,11 +65,64 @@ int pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e);
 
 /*
  * After pkcs7_verify: the chain up to one of the roots in n bytes of PEM,
- * valid for code signing now (X.509 path validation, RFC 5280).  HT_ERR_USAGE
- * if the PEM holds no certificate, HT_ERR_DATA if there is no valid chain.
+ * valid for code signing at the time `when`, in seconds since 1970, or now
+ * (X.509 path validation, RFC 5280).  HT_ERR_USAGE if the PEM holds no
+ * certificate, HT_ERR_DATA if there is no valid chain.
  */
+int pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
+    int64_t when, struct ht_error *e);
 int pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
     struct ht_error *e);
+
+/*
+ * The unsigned attributes, one for each value, in the order in which they are
+ * there.  Nobody signed them: some are signed by themselves, the others say
+ * nothing that can be believed.  Valid as long as p7.
+ */
+enum pkcs7_unsigned_kind {
+	PKCS7_TIMESTAMP,        /* 1.3.6.1.4.1.311.3.3.1: timestamp.h */
+	PKCS7_COUNTERSIGNATURE, /* 1.2.840.113549.1.9.6, as timestamps were */
+	PKCS7_NESTED,           /* 1.3.6.1.4.1.311.2.4.1: a ContentInfo */
+	PKCS7_OTHER
+};
+
+struct pkcs7_unsigned {
+	enum pkcs7_unsigned_kind kind;
+	char oid[64];        /* in dotted form; a longer one ends in "..." */
+	size_t size;         /* of the value's DER, in bytes; 0 for an
+	                         attribute that has no value */
+	struct cursor value; /* that DER, if it is a SEQUENCE, or empty */
+};
+
+size_t pkcs7_unsigned_count(const struct pkcs7 *p7);
+const struct pkcs7_unsigned *pkcs7_unsigned(const struct pkcs7 *p7, size_t i);
+
+/*
+ * How many of them are of this kind.
+ */
+size_t pkcs7_count(const struct pkcs7 *p7, enum pkcs7_unsigned_kind kind);
+
+/*
+ * Parse the nested signature i, counted from 0, which is less than
+ * pkcs7_count(p7, PKCS7_NESTED); the caller frees it.  Errors as pkcs7_parse,
+ * and HT_ERR_DATA if it nests others itself.
+ */
+int pkcs7_nested(const struct pkcs7 *p7, size_t i, struct pkcs7 **nested,
+    struct ht_error *e);
+
+/*
+ * Verify all timestamps (timestamp_verify) up to one of the roots in n bytes of
+ * PEM, and fill *out with the earliest; without any, out->authority is NULL and
+ * all is zero.  Errors as timestamp_verify; *out is all zeros then, too.
+ */
+int pkcs7_verify_timestamps(const struct pkcs7 *p7, const void *pem, size_t n,
+    struct timestamp *out, struct ht_error *e);
+
+/*
+ * Whether the signature ends with the signer's certificate even if it has a
+ * timestamp: an extended key usage says so (szOID_KP_LIFETIME_SIGNING).
+ */
+bool pkcs7_is_for_lifetime(const struct pkcs7 *p7);
 
 /*
  * What the shell asks of a PKCS#7 that keyd sent: it parses, its content is

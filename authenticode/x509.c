@@ -14,6 +14,8 @@
 #include "authenticode/spc-asn1.h"
 #include "authenticode/x509.h"
 
+#define DAY ((int64_t)24 * 60 * 60)
+
 /*
  * The next certificate of the PEM: 1 and *certificate, 0 at the end, or an
  * error for a block that is not one.
@@ -141,6 +143,44 @@ x509_check_code_signing(X509 *certificate, struct ht_error *e)
 }
 
 int
+x509_check_timestamping(X509 *certificate, struct ht_error *e)
+{
+	EXTENDED_KEY_USAGE *purposes;
+	int is_critical;
+	bool alone;
+
+	purposes = X509_get_ext_d2i(certificate, NID_ext_key_usage,
+	    &is_critical, NULL);
+	alone = sk_ASN1_OBJECT_num(purposes) == 1 && is_critical == 1 &&
+	    OBJ_obj2nid(sk_ASN1_OBJECT_value(purposes, 0)) == NID_time_stamp;
+	EXTENDED_KEY_USAGE_free(purposes);
+	ERR_clear_error();
+	if (!alone)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the responder's certificate is not for timestamps alone, "
+		    "by a critical extension (RFC 3161 2.3)");
+	return 0;
+}
+
+bool
+x509_is_for_lifetime(X509 *certificate)
+{
+	EXTENDED_KEY_USAGE *purposes =
+	    X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
+	bool is = false;
+	int i;
+
+	for (i = 0; i < sk_ASN1_OBJECT_num(purposes); i++) {
+		if (spc_is_object(sk_ASN1_OBJECT_value(purposes, i),
+		        OID_LIFETIME_SIGNING))
+			is = true;
+	}
+	EXTENDED_KEY_USAGE_free(purposes);
+	ERR_clear_error();
+	return is;
+}
+
+int
 x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e)
 {
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
@@ -155,6 +195,24 @@ x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e)
 	if (key == NULL || X509_verify(certificate, key) != 1)
 		return spc_crypto_error(e, HT_ERR_DATA,
 		    "the certificate's signature does not verify");
+	return 0;
+}
+
+/* Without the time zone that timegm(3) would load. */
+int
+x509_seconds(const ASN1_TIME *time, int64_t *seconds)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days;
+	int rest;
+	int ok;
+
+	ok = epoch != NULL && time != NULL &&
+	    ASN1_TIME_diff(&days, &rest, epoch, time) == 1;
+	ASN1_TIME_free(epoch);
+	if (!ok)
+		return -1;
+	*seconds = days * DAY + rest;
 	return 0;
 }
 

@@ -7,9 +7,11 @@
 #define AUTHENTICODE_X509_H
 
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "authenticode/chain.h"
 #include "lib/error.h"
@@ -36,11 +38,45 @@ bool x509_is_root(X509 *certificate);
 int x509_check_code_signing(X509 *certificate, struct ht_error *e);
 
 /*
+ * 0 if the certificate is for timestamps and nothing else: a critical extended
+ * key usage with timeStamping alone (RFC 3161 2.3).  HT_ERR_DATA if not.
+ */
+int x509_check_timestamping(X509 *certificate, struct ht_error *e);
+
+/*
+ * Whether signatures of this certificate end with it, timestamp or not: the
+ * extended key usage szOID_KP_LIFETIME_SIGNING.
+ */
+bool x509_is_for_lifetime(X509 *certificate);
+
+/*
  * 0 if issuer issued the certificate: the names and key identifiers agree,
  * issuer is a CA (4.2.1.9) that may sign certificates, and its key made the
  * signature.  HT_ERR_DATA if not.
  */
 int x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e);
+
+/*
+ * The roots in n bytes of PEM, for a validation as of `when`, in seconds since
+ * 1970.  HT_ERR_USAGE if they are not certificates, each one once.  The caller
+ * frees them with X509_STORE_free.
+ */
+int x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
+    struct ht_error *e);
+
+/*
+ * Find and validate a path from the certificate up to one of the roots (RFC
+ * 5280 6), with others in between, of which each that narrows its extended key
+ * usage allows use: XKU_CODE_SIGN or XKU_TIMESTAMP.  HT_ERR_DATA if there is
+ * none.
+ */
+int x509_verify_path(X509 *certificate, STACK_OF(X509) * others,
+    X509_STORE *roots, uint32_t use, struct ht_error *e);
+
+/*
+ * Seconds since 1970, a fraction cut off.  0, or -1 for what is no time.
+ */
+int x509_seconds(const ASN1_TIME *time, int64_t *seconds);
 
 /*
  * The subject, or the issuer, as UTF-8 (RFC 2253), or NULL without memory; the

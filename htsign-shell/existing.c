@@ -95,23 +95,19 @@ static int
 check_nested(const struct protocol_go *go, const struct pkcs7 *p7,
     bool is_nested, struct ht_error *e)
 {
-	char type[64];
+	const struct pkcs7_unsigned *attribute;
 	size_t i;
 	int rc = 0;
-	int j;
-	int n;
 
-	for (i = 0; (n = pkcs7_unsigned_type(p7, i, type, sizeof(type))) >= 0;
-	     i++) {
-		if (strcmp(type, PKCS7_NESTED) != 0)
+	for (i = 0; rc == 0 && i < pkcs7_unsigned_count(p7); i++) {
+		attribute = pkcs7_unsigned(p7, i);
+		if (attribute->kind != PKCS7_NESTED)
 			continue;
 		if (is_nested)
 			return ht_error_set(e, HT_ERR_REFUSED,
 			    "the file is signed already, with signatures "
 			    "nested in nested ones");
-		for (j = 0; rc == 0 && j < n; j++)
-			rc = check_signer(go, pkcs7_unsigned_value(p7, i, j),
-			    true, e);
+		rc = check_signer(go, attribute->value, true, e);
 	}
 	return rc;
 }

@@ -18,7 +18,6 @@
 #include "lib/json.h"
 #include "lib/log.h"
 
-
 /* "2026-11-23T09:30:00Z" */
 #define TIME_SIZE 32
 
@@ -182,20 +181,49 @@ put_digests(struct report *r, const struct subject *subject,
 }
 
 /*
+ * What the timestamps say.
+ */
+static void
+put_timestamps(struct report *r, const struct pkcs7 *p7)
+{
+	const struct pkcs7_unsigned *a;
+	struct timestamp timestamp;
+	struct ht_error e;
+	size_t i;
+
+	put_open(r, "timestamps", '[');
+	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
+		a = pkcs7_unsigned(p7, i);
+		if (a->kind != PKCS7_TIMESTAMP)
+			continue;
+		put_open(r, NULL, '{');
+		if (timestamp_read(a->value.p, a->value.left, &timestamp, &e) <
+		    0) {
+			put_text(r, "problem:", "problem", e.text);
+		} else {
+			put_time(r, "timestamp:", "time", timestamp.time);
+			put_text(r, "authority:", "authority",
+			    timestamp.authority);
+		}
+		put_close(r, '}');
+		timestamp_clear(&timestamp);
+	}
+	put_close(r, ']');
+}
+
+/*
  * Unsigned attributes but for nested signatures, by type, once for each value.
  */
 static void
 put_unsigned(struct report *r, const struct pkcs7 *p7)
 {
-	char oid[64];
 	size_t i;
-	int n;
 
 	put_open(r, "unsigned_attributes", '[');
-	for (i = 0; (n = pkcs7_unsigned_type(p7, i, oid, sizeof(oid))) >= 0;
-	     i++) {
-		if (strcmp(oid, PKCS7_NESTED) != 0)
-			put_text(r, "unsigned:", NULL, oid);
+	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
+		if (pkcs7_unsigned(p7, i)->kind != PKCS7_NESTED)
+			put_text(r, "unsigned:", NULL,
+			    pkcs7_unsigned(p7, i)->oid);
 	}
 	put_close(r, ']');
 }
@@ -215,6 +243,7 @@ put_signature(struct report *r, const struct subject *subject,
 	put_time(r, "signed at:", "signing_time", pkcs7_signing_time(p7));
 	put_bool(r, "page hashes:", "page_hashes",
 	    spc_pages_is(content.p, content.left));
+	put_timestamps(r, p7);
 	put_unsigned(r, p7);
 	return 0;
 }
@@ -250,16 +279,12 @@ static void
 put_all_nested(struct report *r, const struct subject *subject,
     const struct pkcs7 *p7)
 {
-	char oid[64];
 	size_t i;
-	int j;
-	int n;
 
 	put_open(r, "nested", '[');
-	for (i = 0; (n = pkcs7_unsigned_type(p7, i, oid, sizeof(oid))) >= 0;
-	     i++) {
-		for (j = 0; strcmp(oid, PKCS7_NESTED) == 0 && j < n; j++)
-			put_nested(r, subject, pkcs7_unsigned_value(p7, i, j));
+	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
+		if (pkcs7_unsigned(p7, i)->kind == PKCS7_NESTED)
+			put_nested(r, subject, pkcs7_unsigned(p7, i)->value);
 	}
 	put_close(r, ']');
 }

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/signing.h"
 
@@ -61,7 +62,8 @@ add_extension(X509 *certificate, int nid, const char *value)
 }
 
 static X509 *
-make_certificate(int depth, EVP_PKEY *key, EVP_PKEY *issuer_key)
+make_certificate(const struct signing_how *how, int depth, EVP_PKEY *key,
+    EVP_PKEY *issuer_key)
 {
 	static const char *const names[DEPTH] = { "Test Signer",
 		"Test Intermediate", "Test Root" };
@@ -73,8 +75,10 @@ make_certificate(int depth, EVP_PKEY *key, EVP_PKEY *issuer_key)
 	    X509_set_version(certificate, X509_VERSION_3) != 1 ||
 	    ASN1_INTEGER_set(X509_get_serialNumber(certificate), depth + 7) !=
 	        1 ||
-	    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) == NULL ||
-	    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400) == NULL ||
+	    ASN1_TIME_set(X509_getm_notBefore(certificate),
+	        (time_t)how->not_before) == NULL ||
+	    ASN1_TIME_set(X509_getm_notAfter(certificate),
+	        (time_t)how->not_after) == NULL ||
 	    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN",
 	        MBSTRING_UTF8, (const unsigned char *)names[depth], -1, -1,
 	        0) != 1 ||
@@ -88,7 +92,7 @@ make_certificate(int depth, EVP_PKEY *key, EVP_PKEY *issuer_key)
 	        ca ? "critical,keyCertSign" : "critical,digitalSignature") <
 	        0 ||
 	    (!ca &&
-	        add_extension(certificate, NID_ext_key_usage, "codeSigning") <
+	        add_extension(certificate, NID_ext_key_usage, how->purposes) <
 	            0) ||
 	    X509_sign(certificate, issuer_key, EVP_sha256()) <= 0) {
 		X509_free(certificate);
@@ -127,6 +131,16 @@ put_pem(X509 *certificate, struct buf *out)
 int
 signing_make(const char *kind, struct signing *out, struct ht_error *e)
 {
+	const struct signing_how how = { kind, time(NULL) - 3600,
+		time(NULL) + 86400, "codeSigning" };
+
+	return signing_make_how(&how, out, e);
+}
+
+int
+signing_make_how(const struct signing_how *how, struct signing *out,
+    struct ht_error *e)
+{
 	EVP_PKEY *keys[DEPTH] = { NULL, NULL, NULL };
 	X509 *certificates[DEPTH] = { NULL, NULL, NULL };
 	int rc = HT_ERR_INTERNAL;
@@ -134,10 +148,10 @@ signing_make(const char *kind, struct signing *out, struct ht_error *e)
 
 	memset(out, 0, sizeof(*out));
 	for (i = DEPTH - 1; i >= 0; i--) {
-		keys[i] = make_key(i == 0 ? kind : "P-256");
+		keys[i] = make_key(i == 0 ? how->kind : "P-256");
 		if (keys[i] == NULL)
 			goto out;
-		certificates[i] = make_certificate(i, keys[i],
+		certificates[i] = make_certificate(how, i, keys[i],
 		    keys[i + 1 < DEPTH ? i + 1 : i]);
 		if (certificates[i] == NULL)
 			goto out;

@@ -29,6 +29,19 @@ int signing_load(const char *key, const char *chain, struct signing *out,
  */
 int signing_make(const char *kind, struct signing *out, struct ht_error *e);
 
+/*
+ * The same, all certificates valid at other times (seconds since 1970), and the
+ * signer's for other purposes, as openssl's extendedKeyUsage writes them.
+ */
+struct signing_how {
+	const char *kind;
+	int64_t not_before;
+	int64_t not_after;
+	const char *purposes;
+};
+int signing_make_how(const struct signing_how *how, struct signing *out,
+    struct ht_error *e);
+
 void signing_clear(struct signing *signing);
 
 /*

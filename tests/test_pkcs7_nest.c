@@ -17,6 +17,7 @@
 #include "authenticode/spc-asn1.h"
 #include "tests/mutate.h"
 #include "tests/signing.h"
+#include "tests/unsigned.h"
 
 #define OID_NESTED "1.3.6.1.4.1.311.2.4.1"
 
@@ -28,7 +29,7 @@ static struct signing p256;
 #define EMPTY_SIGNER "\x02\x01\x01\x30\x00\x30\x00\x30\x00\x04\x00"
 #define SMALL                                                                  \
 	"\x30\x25" SIGNED_DATA_OID "\xa0\x18\x30\x16\x02\x01\x01\x31\x00\x30"  \
-	                           "\x00\x31\x0d\x30\x0b" EMPTY_SIGNER
+	"\x00\x31\x0d\x30\x0b" EMPTY_SIGNER
 #define NESTED_OID "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x01"
 
 static void
@@ -78,40 +79,6 @@ refused(const struct buf *outer, const struct buf *inner, const char *why)
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	buf_free(&out);
-}
-
-static SIGNED_DATA *
-unpack(const struct buf *der)
-{
-	const unsigned char *p = der->data;
-	CONTENT_INFO *info = d2i_CONTENT_INFO(NULL, &p, (long)der->len);
-	SIGNED_DATA *data;
-
-	assert_non_null(info);
-	assert_ptr_equal(p, der->data + der->len);
-	data = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
-	    info->content);
-	assert_non_null(data);
-	CONTENT_INFO_free(info);
-	return data;
-}
-
-static void
-pack(SIGNED_DATA *data, struct buf *der)
-{
-	CONTENT_INFO *info = CONTENT_INFO_new();
-	unsigned char *p = NULL;
-	int n;
-
-	assert_non_null(info);
-	info->type = OBJ_nid2obj(NID_pkcs7_signed);
-	assert_non_null(ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
-	    data, &info->content));
-	n = i2d_CONTENT_INFO(info, &p);
-	assert_true(n > 0);
-	buf_bytes(der, p, (size_t)n);
-	OPENSSL_free(p);
-	CONTENT_INFO_free(info);
 }
 
 static SIGNER_INFO *
@@ -171,28 +138,13 @@ same(const struct buf *a, const struct buf *b)
 static void
 is_der(const struct buf *der)
 {
-	SIGNED_DATA *data = unpack(der);
+	SIGNED_DATA *data = unsigned_unpack(der);
 	struct buf again = BUF_INIT;
 
-	pack(data, &again);
+	unsigned_pack(data, &again);
 	same(der, &again);
 	SIGNED_DATA_free(data);
 	buf_free(&again);
-}
-
-static void
-add_attribute(struct buf *der, const char *oid, const char *value, int n)
-{
-	SIGNED_DATA *data = unpack(der);
-	SIGNER_INFO *info = signer_of(data);
-	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
-
-	assert_non_null(X509at_add1_attr_by_OBJ(&info->unsigned_attributes,
-	    object, V_ASN1_OCTET_STRING, (const unsigned char *)value, n));
-	ASN1_OBJECT_free(object);
-	buf_reset(der);
-	pack(data, der);
-	SIGNED_DATA_free(data);
 }
 
 static void
@@ -206,7 +158,7 @@ test_known_bytes(void **state)
 	PUT(&small, SMALL);
 	PUT(&wanted,
 	    "\x30\x5e" SIGNED_DATA_OID "\xa0\x51\x30\x4f\x02\x01\x01\x31\x00"
-	                               "\x30\x00\x31\x46\x30\x44" EMPTY_SIGNER
+	    "\x30\x00\x31\x46\x30\x44" EMPTY_SIGNER
 	    "\xa1\x37\x30\x35" NESTED_OID "\x31\x27" SMALL);
 	nest(&small, &small, &out);
 	same(&out, &wanted);
@@ -264,13 +216,13 @@ test_outer_stays_as_it_was(void **state)
 	make_pkcs7(&p256, "sha384", &inner);
 	nest(&outer, &inner, &out);
 	is_der(&out);
-	data = unpack(&out);
+	data = unsigned_unpack(&out);
 	assert_int_equal(X509_ATTRIBUTE_count(nested_of(data)), 1);
 	assert_true(holds(nested_of(data), &inner));
 	sk_X509_ATTRIBUTE_pop_free(signer_of(data)->unsigned_attributes,
 	    X509_ATTRIBUTE_free);
 	signer_of(data)->unsigned_attributes = NULL;
-	pack(data, &again);
+	unsigned_pack(data, &again);
 	same(&again, &outer);
 	SIGNED_DATA_free(data);
 	assert_int_equal(pkcs7_parse(out.data, out.len, &p7, &e), 0);
@@ -298,13 +250,14 @@ test_several(void **state)
 
 	(void)state;
 	make_pkcs7(&rsa, "sha256", &outer);
-	add_attribute(&outer, "1.2.3", "short", 5);
-	add_attribute(&outer, "2.999.1", SMALL SMALL SMALL SMALL, 156);
+	unsigned_add(&outer, "1.2.3", V_ASN1_OCTET_STRING, "short", 5);
+	unsigned_add(&outer, "2.999.1", V_ASN1_OCTET_STRING,
+	    SMALL SMALL SMALL SMALL, 156);
 	for (i = 0; i < PKCS7_NESTED_MAX; i++) {
 		make_pkcs7(&p256, i % 2 == 0 ? "sha512" : "sha256", &inner[i]);
 		nest(&outer, &inner[i], &out);
 		is_der(&out);
-		data = unpack(&out);
+		data = unsigned_unpack(&out);
 		assert_int_equal(
 		    sk_X509_ATTRIBUTE_num(signer_of(data)->unsigned_attributes),
 		    3);

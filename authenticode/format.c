@@ -291,34 +291,125 @@ read_pages(const struct pkcs7 *p7, struct cursor *pages, struct ht_error *e)
 	return spc_pages_read(content.p, content.left, &digest, pages, e);
 }
 
-int
-format_verify(const struct format *format, struct input *in,
-    const void *content, size_t n, struct format_verified *out,
+/*
+ * Digest the file as p7 was made and compare that with what p7 says; *spc is
+ * what its content is called.
+ */
+static int
+verify_file(const struct format *format, struct input *in,
+    const struct pkcs7 *p7, struct spc_digest *digest, const char **spc,
     struct ht_error *e)
 {
+	struct format_options options = options_of(p7);
 	struct cursor pages = cursor_over(NULL, 0);
-	struct format_options options;
 	struct format_file *file = NULL;
+	bool is;
 	int rc;
 
-	memset(out, 0, sizeof(*out));
-	if ((rc = read_signature(format, in, out, e)) < 0 ||
-	    (rc = compare_content(out, content, n, e)) < 0)
-		goto out;
-	options = options_of(out->p7);
-	if (options.page_hashes && (rc = read_pages(out->p7, &pages, e)) < 0)
-		goto out;
+	if (options.page_hashes && (rc = read_pages(p7, &pages, e)) < 0)
+		return rc;
 	if ((rc = digest_file(format, in, &options, pages, &file, e)) < 0 ||
-	    (rc = input_drain(in, &out->size, e)) < 0 ||
-	    (rc = content_read(file->spc, out->p7, &out->digest, e)) < 0)
+	    (rc = is_of(p7, file, &is, e)) < 0)
 		goto out;
-	if (!same_digest(&file->digest, &out->digest))
+	*digest = file->digest;
+	*spc = file->spc;
+	if (!is)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "the file is not what was signed: its digest differs");
 	else if (format->check != NULL)
 		rc = format->check(file, e);
 out:
 	format_file_free(file);
+	return rc;
+}
+
+static bool
+same_content(const struct pkcs7 *a, const struct pkcs7 *b)
+{
+	struct cursor one = pkcs7_content(a);
+	struct cursor other = pkcs7_content(b);
+
+	return strcmp(pkcs7_algorithm(a), pkcs7_algorithm(b)) == 0 &&
+	    one.left == other.left && memcmp(one.p, other.p, one.left) == 0;
+}
+
+/*
+ * The digest that was compared with the file for another signature, where that
+ * settles it for p7: the same algorithm, and no page hashes that would have to
+ * be compared as well, unless they are the same ones.
+ */
+static const struct spc_digest *
+find_compared(const struct format_verified *out, const struct pkcs7 *p7)
+{
+	const struct format_signature *nested;
+	struct format_options options = options_of(p7);
+	size_t i;
+
+	if (same_content(p7, out->p7) ||
+	    (!options.page_hashes &&
+	        strcmp(options.algorithm, out->digest.algorithm) == 0))
+		return &out->digest;
+	for (i = 0; i < out->nested_count; i++) {
+		nested = &out->nested[i];
+		if (same_content(p7, nested->p7) ||
+		    (!options.page_hashes &&
+		        strcmp(options.algorithm, nested->digest.algorithm) ==
+		            0))
+			return &nested->digest;
+	}
+	return NULL;
+}
+
+static int
+verify_nested(const struct format *format, struct input *in, const char *spc,
+    struct format_verified *out, struct ht_error *e)
+{
+	struct format_signature *nested = &out->nested[out->nested_count];
+	const struct spc_digest *compared;
+	struct ht_error why;
+	int rc;
+
+	ht_error_clear(&why);
+	if ((rc = pkcs7_nested(out->p7, out->nested_count, &nested->p7, &why)) <
+	        0 ||
+	    (rc = pkcs7_verify(nested->p7, &why)) < 0)
+		goto out;
+	compared = find_compared(out, nested->p7);
+	if (compared == NULL) {
+		rc = verify_file(format, in, nested->p7, &nested->digest, &spc,
+		    &why);
+	} else {
+		rc = content_read(spc, nested->p7, &nested->digest, &why);
+		if (rc == 0 && !same_digest(compared, &nested->digest))
+			rc = ht_error_set(&why, HT_ERR_DATA,
+			    "the file is not what was signed: its digest "
+			    "differs");
+	}
+out:
+	/* One that failed counts, so that it is freed. */
+	out->nested_count++;
+	if (rc < 0)
+		return ht_error_set(e, rc, "nested signature %zu: %s",
+		    out->nested_count, why.text);
+	return 0;
+}
+
+int
+format_verify(const struct format *format, struct input *in,
+    const void *content, size_t n, struct format_verified *out,
+    struct ht_error *e)
+{
+	const char *spc;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if ((rc = read_signature(format, in, out, e)) == 0 &&
+	    (rc = compare_content(out, content, n, e)) == 0 &&
+	    (rc = verify_file(format, in, out->p7, &out->digest, &spc, e)) == 0)
+		rc = input_drain(in, &out->size, e);
+	while (
+	    rc == 0 && out->nested_count < pkcs7_count(out->p7, PKCS7_NESTED))
+		rc = verify_nested(format, in, spc, out, e);
 	if (rc < 0)
 		format_verified_clear(out);
 	return rc;
@@ -327,6 +418,10 @@ out:
 void
 format_verified_clear(struct format_verified *out)
 {
+	size_t i;
+
+	for (i = 0; i < out->nested_count; i++)
+		pkcs7_free(out->nested[i].p7);
 	pkcs7_free(out->p7);
 	memset(out, 0, sizeof(*out));
 }

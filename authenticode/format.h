@@ -190,20 +190,34 @@ int format_signature(const struct format *format, struct input *in,
     struct buf *p7, struct ht_error *e);
 
 /*
+ * A signature that pkcs7_verify has been content with, and the digest that is
+ * both the file's and its own.
+ */
+struct format_signature {
+	struct pkcs7 *p7;
+	struct spc_digest digest;
+};
+
+/*
  * What format_verify found.
  */
 struct format_verified {
-	struct pkcs7 *p7;         /* pkcs7_verify has been content with it */
-	struct spc_digest digest; /* of the file, and in its signature */
-	uint64_t size;            /* of the file */
+	struct pkcs7 *p7; /* the file's signature, */
+	struct spc_digest digest;
+	uint64_t size; /* of the file */
+	/* and those that are nested in it. */
+	struct format_signature nested[PKCS7_NESTED_MAX];
+	size_t nested_count;
 };
 
 /*
  * Verify a signed file, all but the root: extract the PKCS#7, verify it
  * (pkcs7_verify), digest the file in one forward pass, so that a tap on in has
- * seen every byte when this returns, and compare with the signature.  If
- * content is not NULL, the signed content must also be exactly those n bytes.
- * in must be seekable.
+ * seen every byte when this returns, and compare with the signature.  The same
+ * goes for each nested signature; it costs another pass where it is of another
+ * algorithm, or has page hashes of its own.  If content is not NULL, the signed
+ * content (of the first, not of a nested one) must also be exactly those n
+ * bytes.  in must be seekable.
  *
  * 0 and *out (format_verified_clear), or HT_ERR_DATA if the file carries no
  * signature or anything does not fit, else as input_read; *out is all zeros

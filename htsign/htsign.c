@@ -31,8 +31,8 @@ static const struct command commands[] = {
 	    info_run },
 	{ "strip", "FILE [-i | -o OUT]", "take the signature out of a file", 1,
 	    strip_run },
-	{ "verify", "FILE --ca PEM",
-	    "verify digest, signature and chain, and say who signed", 1,
+	{ "verify", "FILE --ca PEM [--tsa-ca PEM]",
+	    "verify digest, signatures and chains, and say who signed", 1,
 	    verify_run },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -65,6 +65,8 @@ static const struct option {
 	    offsetof(struct htsign_arguments, output) },
 	{ "verify", '\0', "ca", "PEM", "the root certificates to trust",
 	    offsetof(struct htsign_arguments, ca) },
+	{ "verify", '\0', "tsa-ca", "PEM", "the same for timestamps",
+	    offsetof(struct htsign_arguments, tsa_ca) },
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 

@@ -15,6 +15,7 @@ struct htsign_arguments {
 	const char *ca;     /* --ca, or NULL */
 	const char *digest; /* --digest, or NULL */
 	const char *output; /* --output, or NULL */
+	const char *tsa_ca; /* --tsa-ca, or NULL */
 	bool in_place;      /* --in-place */
 	bool json;          /* --json */
 };

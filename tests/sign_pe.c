@@ -14,6 +14,7 @@
 
 #include "authenticode/format.h"
 #include "authenticode/init.h"
+#include "authenticode/pkcs7-nest.h"
 #include "tests/signing.h"
 
 static const struct option options[] = {
@@ -28,6 +29,7 @@ static const struct option options[] = {
 	{ "pkcs7", no_argument, NULL, 'p' },
 	{ "page-hashes", no_argument, NULL, 'g' },
 	{ "msi-ex", no_argument, NULL, 'x' },
+	{ "nest", no_argument, NULL, 'e' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -37,17 +39,19 @@ struct arguments {
 	struct format_options how;
 	const char *name; /* of the file, for what its bytes do not tell */
 	bool pkcs7;
+	bool nest; /* in the signature that the file has */
 	struct cms_options cms;
 };
 
 static _Noreturn void
 usage(void)
 {
-	(void)fputs("usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
-	            "[--description=TEXT]\n"
-	            "               [--url=URL] [--time=SECONDS] "
-	            "[--commercial] [--name=FILE] [--pkcs7]\n"
-	            "               [--page-hashes] [--msi-ex] < IN > OUT\n",
+	(void)fputs(
+	    "usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
+	    "[--description=TEXT]\n"
+	    "               [--url=URL] [--time=SECONDS] "
+	    "[--commercial] [--name=FILE] [--pkcs7]\n"
+	    "               [--page-hashes] [--msi-ex] [--nest] < IN > OUT\n",
 	    stderr);
 	exit(64);
 }
@@ -92,6 +96,9 @@ parse(int argc, char **argv, struct arguments *a)
 		case 'x':
 			a->how.msi_ex = true;
 			break;
+		case 'e':
+			a->nest = true;
+			break;
 		default:
 			usage();
 		}
@@ -100,8 +107,12 @@ parse(int argc, char **argv, struct arguments *a)
 		usage();
 }
 
+/*
+ * What it signs is looked at, but for a nested signature: there the outer one
+ * is somebody else's.
+ */
 static int
-write_signed(const struct format_file *file, const struct buf *p7,
+write_signed(const struct format_file *file, const struct buf *p7, bool nested,
     struct ht_error *e)
 {
 	struct format_verified checked;
@@ -118,8 +129,8 @@ write_signed(const struct format_file *file, const struct buf *p7,
 		rc = HT_ERR_INTERNAL;
 		goto out;
 	}
-	rc = format_verify(file->format, again, file->content.data,
-	    file->content.len, &checked, e);
+	rc = format_verify(file->format, again,
+	    nested ? NULL : file->content.data, file->content.len, &checked, e);
 	if (rc < 0)
 		goto out;
 	format_verified_clear(&checked);
@@ -127,6 +138,26 @@ write_signed(const struct format_file *file, const struct buf *p7,
 out:
 	input_free(again);
 	output_free(plan);
+	return rc;
+}
+
+/*
+ * Put the signature into the one that the file has.
+ */
+static int
+nest(const struct format_file *file, struct buf *p7, struct ht_error *e)
+{
+	struct buf outer = BUF_INIT;
+	struct buf both = BUF_INIT;
+	int rc;
+
+	rc = format_signature(file->format, file->in, &outer, e);
+	if (rc == 0)
+		rc = pkcs7_nest(outer.data, outer.len, p7->data, p7->len, &both,
+		    e);
+	buf_free(&outer);
+	buf_free(p7);
+	*p7 = both;
 	return rc;
 }
 
@@ -145,10 +176,11 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
 	    (rc = format_digest(format, in, &a->how, &file, e)) < 0 ||
 	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms, &p7,
-	         e)) < 0)
+	         e)) < 0 ||
+	    (a->nest && (rc = nest(file, &p7, e)) < 0))
 		goto out;
 	if (!a->pkcs7)
-		rc = write_signed(file, &p7, e);
+		rc = write_signed(file, &p7, a->nest, e);
 	else if (fwrite(p7.data, 1, p7.len, stdout) != p7.len ||
 	    fflush(stdout) != 0)
 		rc = ht_error_errno(e, "stdout");

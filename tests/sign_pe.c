@@ -29,7 +29,7 @@ static const struct option options[] = {
 	{ "pkcs7", no_argument, NULL, 'p' },
 	{ "page-hashes", no_argument, NULL, 'g' },
 	{ "msi-ex", no_argument, NULL, 'x' },
-	{ "nest", no_argument, NULL, 'e' },
+	{ "nest", optional_argument, NULL, 'e' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -39,19 +39,20 @@ struct arguments {
 	struct format_options how;
 	const char *name; /* of the file, for what its bytes do not tell */
 	bool pkcs7;
-	bool nest; /* in the signature that the file has */
+	bool nest;         /* in the signature that the file has */
+	const char *inner; /* a PKCS#7 to nest, or NULL: make one */
 	struct cms_options cms;
 };
 
 static _Noreturn void
 usage(void)
 {
-	(void)fputs(
-	    "usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
-	    "[--description=TEXT]\n"
-	    "               [--url=URL] [--time=SECONDS] "
-	    "[--commercial] [--name=FILE] [--pkcs7]\n"
-	    "               [--page-hashes] [--msi-ex] [--nest] < IN > OUT\n",
+	(void)fputs("usage: sign-pe --key=PEM --chain=PEM [--digest=NAME] "
+	            "[--description=TEXT]\n"
+	            "               [--url=URL] [--time=SECONDS] "
+	            "[--commercial] [--name=FILE] [--pkcs7]\n"
+	            "               [--page-hashes] [--msi-ex] "
+	            "[--nest[=PKCS7]] < IN > OUT\n",
 	    stderr);
 	exit(64);
 }
@@ -98,6 +99,7 @@ parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'e':
 			a->nest = true;
+			a->inner = optarg;
 			break;
 		default:
 			usage();
@@ -162,6 +164,26 @@ nest(const struct format_file *file, struct buf *p7, struct ht_error *e)
 }
 
 static int
+make_signature(const struct arguments *a, struct signing *signing,
+    const struct format_file *file, struct buf *p7, struct ht_error *e)
+{
+	uint8_t chunk[4096];
+	size_t n;
+	FILE *f;
+
+	if (a->inner == NULL)
+		return signing_sign(signing, file->spc, &file->content, &a->cms,
+		    p7, e);
+	f = fopen(a->inner, "r");
+	if (f == NULL)
+		return ht_error_errno(e, "%s", a->inner);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_bytes(p7, chunk, n);
+	(void)fclose(f);
+	return 0;
+}
+
+static int
 run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 {
 	const struct format *format;
@@ -175,8 +197,7 @@ run(const struct arguments *a, struct signing *signing, struct ht_error *e)
 		return HT_ERR_INTERNAL;
 	if ((rc = format_detect(in, a->name, &format, e)) < 0 ||
 	    (rc = format_digest(format, in, &a->how, &file, e)) < 0 ||
-	    (rc = signing_sign(signing, file->spc, &file->content, &a->cms, &p7,
-	         e)) < 0 ||
+	    (rc = make_signature(a, signing, file, &p7, e)) < 0 ||
 	    (a->nest && (rc = nest(file, &p7, e)) < 0))
 		goto out;
 	if (!a->pkcs7)

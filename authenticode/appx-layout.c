@@ -40,7 +40,9 @@ make_types(const struct appx_parts *parts, bool with_type,
 	entry->crc = (uint32_t)crc32(0, text.data, (uInt)text.len);
 	zip_put_local(entry, &layout->types);
 	buf_bytes(&layout->types, text.data, text.len);
-	if (buf_failed(&layout->types) < 0)
+	zip_put_central(entry, &layout->types_central);
+	if (buf_failed(&layout->types) < 0 ||
+	    buf_failed(&layout->types_central) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 out:
 	buf_free(&old);
@@ -71,44 +73,34 @@ put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
 	return 0;
 }
 
+/*
+ * Where the directory is, and how long.  A moved record is as long as before.
+ */
 static int
-make_directory(const struct appx_parts *parts, struct appx_layout *layout,
+place_directory(const struct appx_parts *parts, struct appx_layout *layout,
     struct ht_error *e)
 {
+	const struct zip *zip = &parts->zip;
 	const struct zip_entry *types = &parts->part[APPX_TYPES];
-	struct cursor rest = buf_cursor(&parts->zip.directory);
-	uint64_t grown = 0;
-	struct zip_entry entry;
-	int rc = 0;
 
-	if (layout->types.len > 0)
-		grown = layout->types.len - (types->end - types->offset);
-	layout->entries = parts->zip.entries;
-	layout->offset = parts->records_end + grown;
+	layout->entries = zip->entries;
+	layout->size = zip->directory_end - zip->offset;
 	if (parts->has[APPX_P7X]) {
 		layout->entries--;
-		rest.left -= parts->part[APPX_P7X].central.left;
+		layout->size -= parts->part[APPX_P7X].central.left;
 	}
-	while (rc == 0 && rest.left > 0) {
-		rc = zip_central(&rest, &entry, e);
-		if (rc < 0)
-			break;
-		if (entry.offset == types->offset && layout->types.len > 0)
-			zip_put_central(&layout->new_types, &layout->directory);
-		else if (entry.offset > types->offset)
-			rc = put_moved(&layout->directory, &entry,
-			    entry.offset + grown, e);
-		else
-			buf_bytes(&layout->directory, entry.central.p,
-			    entry.central.left);
+	if (layout->types.len > 0) {
+		layout->grown =
+		    layout->types.len - (types->end - types->offset);
+		layout->size -= types->central.left;
+		layout->size += layout->types_central.len;
 	}
-	if (rc == 0 && buf_failed(&layout->directory) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	if (rc == 0 && !parts->has[APPX_P7X] &&
-	    !zip_has_room(&parts->zip, layout->offset + PKCS7_MAX + ENTRY_ROOM))
-		rc = ht_error_set(e, HT_ERR_DATA,
+	layout->offset = parts->records_end + layout->grown;
+	if (!parts->has[APPX_P7X] &&
+	    !zip_has_room(zip, layout->offset + PKCS7_MAX + ENTRY_ROOM))
+		return ht_error_set(e, HT_ERR_DATA,
 		    "APPX: with its signature the package would need ZIP64");
-	return rc;
+	return 0;
 }
 
 int
@@ -120,7 +112,7 @@ appx_layout_make(const struct appx_parts *parts, bool with_type,
 	memset(layout, 0, sizeof(*layout));
 	rc = make_types(parts, with_type, layout, e);
 	if (rc == 0)
-		rc = make_directory(parts, layout, e);
+		rc = place_directory(parts, layout, e);
 	return rc;
 }
 
@@ -128,7 +120,7 @@ void
 appx_layout_clear(struct appx_layout *layout)
 {
 	buf_free(&layout->types);
-	buf_free(&layout->directory);
+	buf_free(&layout->types_central);
 	memset(layout, 0, sizeof(*layout));
 }
 
@@ -148,4 +140,77 @@ appx_layout_records(const struct appx_layout *layout,
 		from = types->end;
 	}
 	return output_range(plan, from, parts->records_end - from, e);
+}
+
+/*
+ * What becomes of a record; *at is where the file has it, unless it is changed.
+ */
+static int
+change_record(const struct appx_layout *layout, const struct zip_entry *types,
+    const struct zip_entry *entry, struct buf *moved, struct cursor *record,
+    uint64_t *at, struct ht_error *e)
+{
+	int rc;
+
+	*record = entry->central;
+	if (layout->types.len == 0 || entry->offset < types->offset)
+		return 0;
+	if (entry->offset == types->offset) {
+		*record = buf_cursor(&layout->types_central);
+		*at = HT_NO_OFFSET;
+		return 0;
+	}
+	buf_reset(moved);
+	rc = put_moved(moved, entry, entry->offset + layout->grown, e);
+	if (rc == 0 && buf_failed(moved) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	*record = buf_cursor(moved);
+	*at = HT_NO_OFFSET;
+	return rc;
+}
+
+int
+appx_layout_each(const struct appx_layout *layout, struct appx_parts *parts,
+    appx_record_fn *fn, void *cookie, struct ht_error *e)
+{
+	uint64_t next = parts->zip.offset;
+	struct buf bytes = BUF_INIT;
+	struct buf moved = BUF_INIT;
+	struct zip_entry entry;
+	struct cursor record;
+	uint64_t at;
+	uint64_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < layout->entries; i++) {
+		at = next;
+		rc = zip_record(&parts->zip, at, &bytes, &entry, e);
+		if (rc < 0)
+			break;
+		next += entry.central.left;
+		rc = change_record(layout, &parts->part[APPX_TYPES], &entry,
+		    &moved, &record, &at, e);
+		if (rc == 0)
+			rc = fn(cookie, record, at, e);
+	}
+	buf_free(&bytes);
+	buf_free(&moved);
+	return rc;
+}
+
+static int
+plan_record(void *cookie, struct cursor record, uint64_t at, struct ht_error *e)
+{
+	struct output *plan = cookie;
+
+	if (at == HT_NO_OFFSET)
+		return output_literal(plan, record.p, record.left, e);
+	return output_range(plan, at, record.left, e);
+}
+
+int
+appx_layout_directory(const struct appx_layout *layout,
+    struct appx_parts *parts, struct output *plan, struct ht_error *e)
+{
+	return appx_layout_each(layout, parts, plan_record, plan, e);
 }

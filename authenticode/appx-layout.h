@@ -13,9 +13,13 @@
 struct appx_layout {
 	struct buf types; /* the record that replaces the content types', which
 	                     are stored in it; empty if that one stays */
+	struct buf types_central;   /* and its record in the directory */
 	struct zip_entry new_types; /* what its header says */
-	struct buf directory;       /* without the signature */
-	uint64_t offset;            /* of that directory */
+	uint64_t grown; /* by what the records behind it move, modulo 2^64 */
+
+	/* The directory, without the signature's entry. */
+	uint64_t offset;
+	uint64_t size;
 	uint64_t entries;
 };
 
@@ -34,5 +38,21 @@ void appx_layout_clear(struct appx_layout *layout);
  */
 int appx_layout_records(const struct appx_layout *layout,
     const struct appx_parts *parts, struct output *plan, struct ht_error *e);
+
+/*
+ * Give fn each record of the directory, in order, without the signature's.  at
+ * is where the file has just these bytes, or HT_NO_OFFSET if it has others.
+ * Errors of zip_record, HT_ERR_DATA if an offset would need ZIP64, or fn's own.
+ */
+typedef int appx_record_fn(void *cookie, struct cursor record, uint64_t at,
+    struct ht_error *e);
+int appx_layout_each(const struct appx_layout *layout, struct appx_parts *parts,
+    appx_record_fn *fn, void *cookie, struct ht_error *e);
+
+/*
+ * Append these records to plan.
+ */
+int appx_layout_directory(const struct appx_layout *layout,
+    struct appx_parts *parts, struct output *plan, struct ht_error *e);
 
 #endif

@@ -42,6 +42,9 @@ note_part(struct appx_parts *parts, const struct zip_entry *entry,
 			    "APPX: a part that is %s but for its case",
 			    names[i]);
 		parts->part[i] = *entry;
+		/* What the entry points to goes. */
+		parts->part[i].name = cursor_over(names[i], strlen(names[i]));
+		parts->part[i].central.p = NULL;
 		parts->has[i] = true;
 	}
 	return 0;

@@ -131,18 +131,26 @@ digest_records(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 }
 
 static int
+digest_record(void *cookie, struct cursor record, uint64_t at,
+    struct ht_error *e)
+{
+	(void)at;
+	return update(cookie, record.p, record.left, e);
+}
+
+static int
 digest_directory(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 {
-	const struct appx *appx = file->state;
+	struct appx *appx = file->state;
 	const struct appx_layout *layout = &appx->layout;
-	const struct buf *directory = &layout->directory;
 	struct buf end = BUF_INIT;
 	int rc;
 
 	if ((rc = start(md, file, e)) < 0 ||
-	    (rc = update(md, directory->data, directory->len, e)) < 0 ||
+	    (rc = appx_layout_each(layout, &appx->parts, digest_record, md,
+	         e)) < 0 ||
 	    (rc = zip_put_end(&appx->parts.zip, layout->entries, layout->offset,
-	         directory->len, &end, e)) < 0)
+	         layout->size, &end, e)) < 0)
 		goto out;
 	if (buf_failed(&end) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
@@ -294,23 +302,22 @@ appx_clear(struct format_file *file)
  * Records, signature, directory, its entry there, and the end.
  */
 static int
-append_signed(struct output *plan, const struct appx *appx,
-    const struct buf *p7x, const struct buf *tail, struct ht_error *e)
+append_signed(struct output *plan, struct appx *appx, const struct buf *p7x,
+    const struct buf *tail, struct ht_error *e)
 {
 	const struct appx_layout *layout = &appx->layout;
 	int rc;
 
 	if ((rc = appx_layout_records(layout, &appx->parts, plan, e)) < 0 ||
 	    (rc = output_literal(plan, p7x->data, p7x->len, e)) < 0 ||
-	    (rc = output_literal(plan, layout->directory.data,
-	         layout->directory.len, e)) < 0)
+	    (rc = appx_layout_directory(layout, &appx->parts, plan, e)) < 0)
 		return rc;
 	return output_literal(plan, tail->data, tail->len, e);
 }
 
 static int
-plan_signed(const struct appx *appx, const void *p7, size_t n,
-    struct output *plan, struct ht_error *e)
+plan_signed(struct appx *appx, const void *p7, size_t n, struct output *plan,
+    struct ht_error *e)
 {
 	const struct appx_layout *layout = &appx->layout;
 	struct zip_entry entry = appx->parts.part[APPX_TYPES];
@@ -330,8 +337,7 @@ plan_signed(const struct appx *appx, const void *p7, size_t n,
 	buf_bytes(&p7x, p7, n);
 	zip_put_central(&entry, &tail);
 	rc = zip_put_end(&appx->parts.zip, layout->entries + 1,
-	    layout->offset + p7x.len, layout->directory.len + tail.len, &tail,
-	    e);
+	    layout->offset + p7x.len, layout->size + tail.len, &tail, e);
 	if (rc == 0 && (buf_failed(&p7x) < 0 || buf_failed(&tail) < 0))
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if (rc == 0)
@@ -345,7 +351,7 @@ plan_signed(const struct appx *appx, const void *p7, size_t n,
  * Records, directory, and the end.
  */
 static int
-plan_unsigned(const struct appx *appx, struct output *plan, struct ht_error *e)
+plan_unsigned(struct appx *appx, struct output *plan, struct ht_error *e)
 {
 	struct appx_layout layout;
 	struct buf tail = BUF_INIT;
@@ -353,15 +359,14 @@ plan_unsigned(const struct appx *appx, struct output *plan, struct ht_error *e)
 
 	if ((rc = appx_layout_make(&appx->parts, false, &layout, e)) < 0 ||
 	    (rc = zip_put_end(&appx->parts.zip, layout.entries, layout.offset,
-	         layout.directory.len, &tail, e)) < 0)
+	         layout.size, &tail, e)) < 0)
 		goto out;
 	if (buf_failed(&tail) < 0) {
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 		goto out;
 	}
 	if ((rc = appx_layout_records(&layout, &appx->parts, plan, e)) < 0 ||
-	    (rc = output_literal(plan, layout.directory.data,
-	         layout.directory.len, e)) < 0)
+	    (rc = appx_layout_directory(&layout, &appx->parts, plan, e)) < 0)
 		goto out;
 	rc = output_literal(plan, tail.data, tail.len, e);
 out:

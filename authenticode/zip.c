@@ -187,7 +187,6 @@ int
 zip_open(struct zip *zip, struct input *in, struct ht_error *e)
 {
 	uint64_t size;
-	uint8_t *p;
 	int rc;
 
 	memset(zip, 0, sizeof(*zip));
@@ -203,18 +202,17 @@ zip_open(struct zip *zip, struct input *in, struct ht_error *e)
 		    ZIP_DIRECTORY_MAX);
 	if (size == 0)
 		return damaged(e, zip->offset, "there is nothing in it");
-	p = buf_room(&zip->directory, (size_t)size);
-	if (p == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	rc = input_copy(in, zip->offset, p, (size_t)size, e);
-	zip->rest = buf_cursor(&zip->directory);
-	return rc;
+	zip->directory_end = zip->offset + size;
+	zip->rest = zip->offset;
+	return 0;
 }
 
 void
 zip_close(struct zip *zip)
 {
-	buf_free(&zip->directory);
+	buf_free(&zip->window);
+	buf_free(&zip->records[0]);
+	buf_free(&zip->records[1]);
 	buf_free(&zip->end);
 	buf_free(&zip->names);
 	memset(zip, 0, sizeof(*zip));
@@ -304,6 +302,61 @@ zip_central(struct cursor *c, struct zip_entry *entry, struct ht_error *e)
 }
 
 /*
+ * Read the directory from that offset on, as much as holds the longest record.
+ */
+static int
+load_directory(struct zip *zip, uint64_t offset, struct ht_error *e)
+{
+	uint64_t left = zip->directory_end - offset;
+	size_t n = left < INPUT_CHUNK ? (size_t)left : INPUT_CHUNK;
+	uint8_t *p;
+
+	buf_reset(&zip->window);
+	zip->window_at = offset;
+	p = buf_room(&zip->window, n);
+	if (p == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return input_copy(zip->in, offset, p, n, e);
+}
+
+static struct cursor
+loaded_from(const struct zip *zip, uint64_t offset)
+{
+	struct cursor c = buf_cursor(&zip->window);
+
+	if (offset < zip->window_at ||
+	    cursor_skip(&c, (size_t)(offset - zip->window_at)) < 0)
+		c = cursor_over(NULL, 0);
+	return c;
+}
+
+int
+zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
+    struct zip_entry *entry, struct ht_error *e)
+{
+	struct cursor c = loaded_from(zip, offset);
+	int rc;
+
+	rc = zip_central(&c, entry, e);
+	/* The record may go on behind what is loaded. */
+	if (rc < 0 && (zip->window.len == 0 || zip->window_at != offset)) {
+		rc = load_directory(zip, offset, e);
+		c = loaded_from(zip, offset);
+		if (rc == 0)
+			rc = zip_central(&c, entry, e);
+	}
+	if (rc < 0)
+		return rc;
+	buf_reset(bytes);
+	buf_bytes(bytes, entry->central.p, entry->central.left);
+	if (buf_failed(bytes) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	entry->central = buf_cursor(bytes);
+	entry->name = cursor_over(bytes->data + CENTRAL_SIZE, entry->name.left);
+	return 0;
+}
+
+/*
  * What the local header says of CRC and sizes: the same as the directory, or
  * zero where a descriptor says it later (APPNOTE 4.4.4, bit 3).
  */
@@ -368,6 +421,31 @@ differs(struct ht_error *e, const struct zip_entry *entry)
 }
 
 /*
+ * As much as the local header says that it has of name and extra fields.
+ */
+static int
+see_local(const struct zip *zip, uint64_t offset, struct cursor *c,
+    struct ht_error *e)
+{
+	uint16_t name = 0;
+	uint16_t extra = 0;
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	rc = input_read(zip->in, offset, LOCAL_SIZE, &p, &got, e);
+	if (rc < 0)
+		return rc;
+	*c = cursor_over(p, got);
+	if (cursor_skip(c, LOCAL_SIZE - 4) == 0 && cursor_u16le(c, &name) == 0)
+		(void)cursor_u16le(c, &extra);
+	rc = input_read(zip->in, offset, (size_t)LOCAL_SIZE + name + extra, &p,
+	    &got, e);
+	*c = cursor_over(p, got);
+	return rc;
+}
+
+/*
  * The local record, which ends where the next one begins.
  */
 static int
@@ -378,15 +456,13 @@ check_local(const struct zip *zip, struct zip_entry *entry, uint64_t next,
 	uint32_t signature, crc, packed32, size32;
 	uint16_t flags, method, name_size, extra_size;
 	uint64_t packed, size;
-	const uint8_t *p;
-	size_t want, got;
+	size_t all;
 	int rc;
 
-	rc = input_read(zip->in, entry->offset, LOCAL_SIZE + 2 * 65535, &p,
-	    &got, e);
+	rc = see_local(zip, entry->offset, &c, e);
 	if (rc < 0)
 		return rc;
-	c = cursor_over(p, got);
+	all = c.left;
 	if (cursor_u32le(&c, &signature) < 0 || signature != ZIP_LOCAL ||
 	    cursor_skip(&c, 2) < 0 || cursor_u16le(&c, &flags) < 0 ||
 	    cursor_u16le(&c, &method) < 0 || cursor_skip(&c, 4) < 0 ||
@@ -398,7 +474,7 @@ check_local(const struct zip *zip, struct zip_entry *entry, uint64_t next,
 		return damaged(e, entry->offset,
 		    "no local header where the directory has one (APPNOTE "
 		    "4.3.7)");
-	want = (size_t)(c.p - p);
+	all -= c.left;
 	if (flags != entry->flags || method != entry->method ||
 	    name.left != entry->name.left ||
 	    memcmp(name.p, entry->name.p, name.left) != 0)
@@ -411,7 +487,7 @@ check_local(const struct zip *zip, struct zip_entry *entry, uint64_t next,
 	    !agrees(entry, size, entry->size) ||
 	    !agrees(entry, packed, entry->packed))
 		return differs(e, entry);
-	entry->data = entry->offset + want;
+	entry->data = entry->offset + all;
 	if (entry->data > next || entry->packed > next - entry->data)
 		return damaged(e, entry->offset,
 		    "a gap or an overlap between entries (APPNOTE 4.3.6)");
@@ -487,10 +563,17 @@ check_all(struct zip *zip, struct ht_error *e)
 static int
 look_ahead(struct zip *zip, struct ht_error *e)
 {
-	zip->has_ahead = zip->rest.left > 0;
+	struct buf other = zip->records[0];
+	int rc;
+
+	zip->has_ahead = zip->rest < zip->directory_end;
 	if (!zip->has_ahead)
 		return 0;
-	return zip_central(&zip->rest, &zip->ahead, e);
+	zip->records[0] = zip->records[1];
+	zip->records[1] = other;
+	rc = zip_record(zip, zip->rest, &zip->records[0], &zip->ahead, e);
+	zip->rest += zip->ahead.central.left;
+	return rc;
 }
 
 int

@@ -39,8 +39,8 @@
 #define ZIP_SEE_64_COUNT 0xffffU
 
 struct zip_entry {
-	struct cursor name;    /* inside the directory */
-	struct cursor central; /* the whole record there */
+	struct cursor name;    /* inside central */
+	struct cursor central; /* the whole record of the directory */
 	uint16_t made_by;
 	uint16_t flags;
 	uint16_t method;
@@ -59,43 +59,55 @@ struct zip_entry {
 
 struct zip {
 	struct input *in;
-	uint64_t size;        /* of the file */
-	uint64_t entries;     /* as the end record says */
-	uint64_t offset;      /* of the central directory */
-	struct buf directory; /* all of it */
-	struct buf end;       /* what is behind it, to the end of the file */
+	uint64_t size;          /* of the file */
+	uint64_t entries;       /* as the end record says */
+	uint64_t offset;        /* of the central directory */
+	uint64_t directory_end; /* and where it ends */
+	struct buf window;      /* a part of it, from window_at on */
+	uint64_t window_at;
+	struct buf end; /* what is behind it, to the end of the file */
 	bool is_zip64;
 
 	/* Of the walk over the entries. */
-	struct cursor rest;
+	uint64_t rest; /* where the record behind that of ahead is */
 	struct zip_entry ahead;
 	bool has_ahead;
+	struct buf records[2]; /* of ahead, and of the one before */
 	uint64_t seen;
 	uint64_t expected; /* offset of the next local record */
 	struct buf names;  /* hashes of those seen */
 };
 
 /*
- * Read the end records and the central directory of in, which is seekable and
- * has arrived whole (input_drain).  HT_ERR_DATA with the offset for what is
- * damaged, HT_ERR_REFUSED for a directory over ZIP_DIRECTORY_MAX, or as
- * input_read.  zip_close also after an error.
+ * Read the end records of in, which is seekable and has arrived whole
+ * (input_drain).  The directory is never in memory as a whole.  HT_ERR_DATA
+ * with the offset for what is damaged, HT_ERR_REFUSED for a directory over
+ * ZIP_DIRECTORY_MAX, or as input_read.  zip_close also after an error.
  */
 int zip_open(struct zip *zip, struct input *in, struct ht_error *e);
 void zip_close(struct zip *zip);
 
 /*
  * The next entry, checked against its local record; *more is false behind the
- * last one, and then all that concerns all of them has been checked, too.
+ * last one, and then all that concerns all of them has been checked, too.  The
+ * entry's cursors are good until the next call.
  */
 int zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
     struct ht_error *e);
 
 /*
- * Read the central record at the start of *c alone, for those who go through
- * a directory again: everything but data and end.
+ * Read the central record at the start of *c alone: everything but data and
+ * end.
  */
 int zip_central(struct cursor *c, struct zip_entry *entry, struct ht_error *e);
+
+/*
+ * The same for the one at that offset of the file, for those who go through a
+ * directory again.  bytes is emptied and gets the record, and the entry's
+ * cursors point there.
+ */
+int zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
+    struct zip_entry *entry, struct ht_error *e);
 
 /*
  * Unpack an entry: sink gets its bytes in order.  HT_ERR_DATA if it is of more

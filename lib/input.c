@@ -19,9 +19,22 @@
  */
 #define WINDOW (INPUT_HEAD + 2 * INPUT_CHUNK)
 
+/*
+ * Reads of a file are at least so long: formats of many small parts have most
+ * of them one behind the other.
+ */
+#define AHEAD ((size_t)16 << 10)
+
 struct tap {
 	input_tap_fn *fn;
 	void *cookie;
+};
+
+/* What was last read of a file. */
+struct window {
+	uint8_t *bytes; /* INPUT_CHUNK */
+	uint64_t at;
+	size_t n;
 };
 
 struct input {
@@ -30,16 +43,16 @@ struct input {
 	    const uint8_t **p, size_t *got, struct ht_error *e);
 	struct tap taps[INPUT_TAPS];
 	size_t ntaps;
-	uint64_t tapped;  /* how far the taps have seen it */
-	uint64_t arrived; /* of a file, memory or plan: the size */
-	uint8_t *buffer;  /* of a stream: WINDOW; a file: INPUT_CHUNK */
+	uint64_t tapped;      /* how far the taps have seen it */
+	uint64_t arrived;     /* of a file, memory or plan: the size */
+	uint8_t *buffer;      /* of a stream: WINDOW bytes; of memory: all */
+	struct window window; /* of a file, or the spool */
 
 	int fd; /* a file's */
 	const struct output *plan;
 
 	struct input_stream how;
 	uint8_t *head;          /* the first INPUT_HEAD bytes, for good */
-	uint8_t *back;          /* INPUT_CHUNK bytes read from the spool */
 	uint64_t base;          /* the offset of buffer[0]; up to arrived */
 	bool ended;             /* at the genuine end */
 	struct ht_error failed; /* what ended it otherwise */
@@ -58,6 +71,47 @@ feed(struct input *in, uint64_t offset, const uint8_t *p, size_t n)
 		in->taps[i].fn(in->taps[i].cookie, p + skip, n - skip);
 	in->tapped = offset + n;
 }
+
+/* --- files --------------------------------------------------------------- */
+
+/*
+ * n bytes of a file at offset, and some of those behind them for the next
+ * time.  HT_ERR_DATA if there are fewer.
+ */
+static int
+read_window(struct input *in, int fd, uint64_t offset, size_t n,
+    const uint8_t **p, struct ht_error *e)
+{
+	struct window *w = &in->window;
+	size_t want = n < AHEAD ? AHEAD : n;
+	ssize_t did;
+
+	if (offset < w->at || offset + n > w->at + w->n) {
+		if (w->bytes == NULL)
+			w->bytes = malloc(INPUT_CHUNK);
+		if (w->bytes == NULL)
+			return ht_error_set(e, HT_ERR_INTERNAL,
+			    "out of memory");
+		w->at = offset;
+		w->n = 0;
+	}
+	while (offset + n > w->at + w->n) {
+		did = pread(fd, w->bytes + w->n, want - w->n,
+		    (off_t)(offset + w->n));
+		if (did < 0 && errno == EINTR)
+			continue;
+		if (did < 0)
+			return ht_error_errno(e, "cannot read the file");
+		if (did == 0)
+			return ht_error_set(e, HT_ERR_DATA,
+			    "the file became shorter while it was read");
+		w->n += (size_t)did;
+	}
+	*p = w->bytes + (offset - w->at);
+	return 0;
+}
+
+/* --- streams ------------------------------------------------------------- */
 
 static uint64_t
 milliseconds(void)
@@ -270,34 +324,23 @@ stream_fill(struct input *in, uint64_t offset, uint64_t end, struct ht_error *e)
 }
 
 /*
- * Bytes that the window has no more, from the spool.
+ * Bytes that the buffer has no more, from the spool.
  */
 static int
 stream_back(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
     struct ht_error *e)
 {
-	size_t done = 0;
-	ssize_t did;
+	int rc;
 
 	if (in->how.spool < 0)
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "the bytes at %llu are gone, and there is no spool",
 		    (unsigned long long)offset);
-	if (in->back == NULL)
-		in->back = malloc(INPUT_CHUNK);
-	if (in->back == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	while (done < n) {
-		did = pread(in->how.spool, in->back + done, n - done,
-		    (off_t)(offset + done));
-		if (did < 0 && errno == EINTR)
-			continue;
-		if (did <= 0)
-			return ht_error_errno(e, "cannot read the spool");
-		done += (size_t)did;
-	}
-	*p = in->back;
-	return 0;
+	rc = read_window(in, in->how.spool, offset, n, p, e);
+	if (rc == HT_ERR_DATA)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the spool became shorter");
+	return rc;
 }
 
 static int
@@ -326,32 +369,22 @@ read_stream(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
 	return 0;
 }
 
+/* --- inputs of each kind ------------------------------------------------- */
+
 static int
 read_file(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
     size_t *got, struct ht_error *e)
 {
-	size_t done = 0;
-	ssize_t did;
+	int rc;
 
 	if (offset >= in->arrived)
 		return 0;
 	if (n > in->arrived - offset)
 		n = (size_t)(in->arrived - offset);
-	while (done < n) {
-		did = pread(in->fd, in->buffer + done, n - done,
-		    (off_t)(offset + done));
-		if (did < 0 && errno == EINTR)
-			continue;
-		if (did < 0)
-			return ht_error_errno(e, "cannot read the input");
-		if (did == 0)
-			return ht_error_set(e, HT_ERR_DATA,
-			    "the file became shorter while it was read");
-		done += (size_t)did;
-	}
-	*p = in->buffer;
-	*got = n;
-	return 0;
+	rc = read_window(in, in->fd, offset, n, p, e);
+	if (rc == 0)
+		*got = n;
+	return rc;
 }
 
 static int
@@ -424,7 +457,7 @@ input_file(int fd, struct ht_error *e)
 		(void)ht_error_set(e, HT_ERR_INTERNAL, "not a regular file");
 		return NULL;
 	}
-	in = new_input(INPUT_CHUNK, e);
+	in = new_input(0, e);
 	if (in == NULL)
 		return NULL;
 	in->read = read_file;
@@ -467,7 +500,7 @@ input_free(struct input *in)
 		return;
 	free(in->buffer);
 	free(in->head);
-	free(in->back);
+	free(in->window.bytes);
 	free(in);
 }
 

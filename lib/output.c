@@ -10,7 +10,6 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
 #include "lib/input.h"
 #include "lib/output.h"
 
@@ -27,7 +26,9 @@ struct output {
 	struct segment *segments;
 	size_t count;
 	size_t room;
-	struct buf literals;
+	uint8_t *literals;
+	size_t literals_size;
+	size_t literals_room;
 	uint64_t size;
 	uint8_t *joined; /* INPUT_CHUNK bytes, for reads across segments */
 };
@@ -53,7 +54,7 @@ output_free(struct output *out)
 {
 	if (out == NULL)
 		return;
-	buf_free(&out->literals);
+	free(out->literals);
 	free(out->segments);
 	free(out->joined);
 	free(out);
@@ -107,14 +108,40 @@ append(struct output *out, bool literal, uint64_t offset, uint64_t n,
 	return 0;
 }
 
+/*
+ * Not a buf: these may be many megabytes and are no secret, and realloc(3) moves
+ * them without having them twice.
+ */
+static int
+make_literal_room(struct output *out, size_t n, struct ht_error *e)
+{
+	size_t room = out->literals_room == 0 ? 4096 : out->literals_room;
+	uint8_t *grown;
+
+	if (n <= out->literals_room - out->literals_size)
+		return 0;
+	while (room - out->literals_size < n && room <= SIZE_MAX / 2)
+		room *= 2;
+	grown =
+	    room - out->literals_size < n ? NULL : realloc(out->literals, room);
+	if (grown == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	out->literals = grown;
+	out->literals_room = room;
+	return 0;
+}
+
 int
 output_literal(struct output *out, const void *p, size_t n, struct ht_error *e)
 {
-	size_t offset = out->literals.len;
+	size_t offset = out->literals_size;
+	int rc = make_literal_room(out, n, e);
 
-	buf_bytes(&out->literals, p, n);
-	if (buf_failed(&out->literals) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (rc < 0)
+		return rc;
+	if (n > 0)
+		memcpy(out->literals + offset, p, n);
+	out->literals_size += n;
 	return append(out, true, offset, n, e);
 }
 
@@ -164,7 +191,7 @@ read_segment(const struct output *out, const struct segment *s, uint64_t skip,
 	if (want > s->length - skip)
 		want = (size_t)(s->length - skip);
 	if (s->literal) {
-		*p = out->literals.data + s->offset + skip;
+		*p = out->literals + s->offset + skip;
 		*got = want;
 		return 0;
 	}

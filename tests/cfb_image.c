@@ -337,6 +337,8 @@ cfb_image_build(unsigned int version, const struct cfb_image_entry *entries,
 
 	image.sector = version == 3 ? 512 : 4096;
 	image.out = &body;
+	body.limit = out->limit;
+	image.mini.limit = out->limit;
 	for (i = 0; i < n; i++)
 		total += entries[i].size == CFB_IMAGE_STORAGE
 		    ? 1

@@ -254,8 +254,7 @@ appx_free(const struct flip *f)
 {
 	const struct appx_parts *parts = f->state;
 	const struct zip_entry *p7x = &parts->part[APPX_P7X];
-	size_t central = (size_t)parts->zip.offset +
-	    (size_t)(p7x->central.p - parts->zip.directory.data);
+	size_t central = (size_t)parts->zip.directory_end - p7x->central.left;
 	size_t at = f->at - (size_t)p7x->offset;
 
 	if (within(at, 4, 2))

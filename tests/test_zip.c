@@ -104,6 +104,23 @@ test_good(void **state)
 	good(&package, 203);
 }
 
+/*
+ * More directory than is in memory at once: some record is not all in one part
+ * of it.
+ */
+static void
+test_long_directory(void **state)
+{
+	struct package package = plain;
+
+	(void)state;
+	package.files = (unsigned int)(2 * INPUT_CHUNK / 46);
+	package.size = 1;
+	good(&package, package.files + 3);
+	package.zip64 = true;
+	good(&package, package.files + 3);
+}
+
 static void
 refuse(const struct package *package, enum package_fault fault,
     const char *text)
@@ -316,6 +333,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_long_directory),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_end_records),
 		cmocka_unit_test(test_local_headers),

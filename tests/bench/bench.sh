@@ -15,12 +15,13 @@
 needs ssh sshd softhsm2-util osslsigncode setpriv
 # shellcheck source=tests/installed.sh
 . "$srcdir/tests/installed.sh"
+# shellcheck source=tests/bench/table.sh
+. "$srcdir/tests/bench/table.sh"
 
 parts=${PARTS:-a b c d e f}
 port_sign=2460 port_openssh=2461 port_cat=2462 port_sink=2463
 curve=curve25519-sha256
 gcm=aes128-gcm@openssh.com
-misses=0
 
 cleanup_more()
 {
@@ -60,36 +61,6 @@ turns()
 	for i in $(seq "$1"); do
 		"$2" && "$3"
 	done
-}
-
-# spread FORMAT: least, median and greatest of the numbers on stdin.
-spread()
-{
-	sort -g | awk -v format="$1" '{ v[NR] = $1 } END {
-		m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
-		printf format " " format " " format "\n", v[1], m, v[NR] }'
-}
-
-heading()
-{
-	printf '\n%s\n%-46s %8s %8s %8s  %s\n' "$1" '' least median most target
-}
-
-# row TEXT TARGET NUMBERS: TARGET is like "<= 0.45", or empty.
-row()
-{
-	local text=$1 target=$2 numbers verdict=''
-	numbers=$(spread %.3g <<<"$3")
-	if [ -n "$target" ]; then
-		verdict=$(awk -v target="$target" '{
-			split(target, t, " ")
-			good = t[1] == "<=" ? $2 <= t[2] : $2 >= t[2]
-			print good ? "PASS" : "MISS" }' <<<"$numbers")
-		[ "$verdict" = PASS ] || misses=$((misses + 1))
-	fi
-	# shellcheck disable=SC2086 # three numbers
-	printf '%-46s %8s %8s %8s  %-8s %s\n' "$text" $numbers "$target" \
-	    "$verdict"
 }
 
 # ratio TEXT TARGET A B: of each turn of A to that of B.

@@ -269,7 +269,7 @@ test_truncations_and_mutations(void **state)
 		free(copy);
 	}
 	/* Some bits say nothing: the SHA-256 that parameters are NULL, say. */
-	for (n = 0; n < 8 * token.len; n++) {
+	for (n = 0; n < 8 * token.len; n += 5) {
 		token.data[n / 8] ^= (uint8_t)(1 << n % 8);
 		try_bytes(token.data, token.len, true);
 		token.data[n / 8] ^= (uint8_t)(1 << n % 8);

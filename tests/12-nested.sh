@@ -249,11 +249,21 @@ verify 0 twice.ps1 --ca root.pem
 says '^    sha512:  ' stdout
 
 # The nested signature counts as much as the first: one by somebody whose time
-# is over, and SHA-1, nested and not.
+# is over, one of another file, and SHA-1, nested and not.
 cp twice.exe changed.exe
 printf X | dd of=changed.exe bs=1 seek=600 conv=notrunc 2>/dev/null
 verify 65 changed.exe --ca root.pem
 says 'not what was signed' stderr
+for digest in sha256 sha384; do
+	sign --digest=$digest --pkcs7 <b.exe >b.p7
+	sign --nest=b.p7 --pkcs7 <once.exe >nests-b.p7
+	status 65 "$htsign" attach a.exe nests-b.p7
+	says 'nested signature 1: the file is not what was signed' stderr
+done
+sign --page-hashes --pkcs7 <b.exe >b.p7
+sign --nest=b.p7 --pkcs7 <once.exe >nests-b.p7
+status 65 "$htsign" attach a.exe nests-b.p7
+says 'nested signature 1: ' stderr
 osslsign nests-expired.exe once.exe -nest -h sha384 -certs expired.pem \
     -key expired.key
 verify 65 nests-expired.exe --ca root.pem

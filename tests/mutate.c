@@ -1,9 +1,13 @@
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "tests/mutate.h"
 
 /* The front and the back of a file, where formats say what is where. */
 #define EDGE 128
+
+#define MUTATIONS 2000
 
 /* xorshift64 */
 static uint64_t
@@ -78,4 +82,20 @@ mutate(uint64_t *seed, uint8_t *p, size_t n)
 		}
 	}
 	return next(seed) % 16 == 0 ? place(seed, n) : n;
+}
+
+unsigned long
+mutate_count(void)
+{
+	const char *text = getenv("HTSIGN_MUTATIONS");
+
+	return text == NULL ? MUTATIONS : strtoul(text, NULL, 10);
+}
+
+size_t
+mutate_step(void)
+{
+	unsigned long count = mutate_count();
+
+	return count == 0 ? 1 : MUTATIONS / count | 1;
 }

@@ -15,4 +15,16 @@
  */
 size_t mutate(uint64_t *seed, uint8_t *p, size_t n);
 
+/*
+ * How many mutations of a thing to try: HTSIGN_MUTATIONS of the environment, or
+ * 2,000.
+ */
+unsigned long mutate_count(void);
+
+/*
+ * In which steps to go through all places or bits of a thing: 1, and more where
+ * fewer mutations than usual are wished for; always odd.
+ */
+size_t mutate_step(void);
+
 #endif

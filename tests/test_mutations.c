@@ -3,8 +3,7 @@
  * thousands of mutations of them.  Nothing may break, hang, or take much
  * memory; what is not a good file any more is HT_ERR_DATA.
  *
- * HTSIGN_MUTATIONS is how many mutations of each format to try, 2,000 if it is
- * not set.
+ * How many: tests/mutate.h.
  */
 
 #include "config.h"
@@ -38,7 +37,6 @@
 #endif
 #endif
 
-#define MUTATIONS 2000
 #define MEMORY_MAX ((size_t)64 << 20)
 
 static struct signing signing;
@@ -195,14 +193,6 @@ test_truncations(void **state)
 
 /* --- mutations --------------------------------------------------------------- */
 
-static unsigned long
-how_many(void)
-{
-	const char *text = getenv("HTSIGN_MUTATIONS");
-
-	return text == NULL ? MUTATIONS : strtoul(text, NULL, 10);
-}
-
 /*
  * So many mutations of one file.
  */
@@ -238,7 +228,7 @@ test_mutations(void **state)
 	for (i = 0; i < samples_count; i++)
 		files += 2 * (strcmp(samples[i].kind, kind) == 0);
 	for (i = 0; i < samples_count; i++) {
-		unsigned long count = how_many() / files + 1;
+		unsigned long count = mutate_count() / files + 1;
 		struct buf bytes = BUF_INIT;
 
 		if (strcmp(samples[i].kind, kind) != 0)
@@ -266,7 +256,7 @@ mutate_far(const char *name, const struct buf *bytes, size_t at, size_t n)
 	uint64_t seed = 4711;
 
 	assert_true(bytes->len > INPUT_HEAD && at + n <= bytes->len);
-	for (i = 0; i < how_many() / 10 + 1; i++) {
+	for (i = 0; i < mutate_count() / 10 + 1; i++) {
 		buf_reset(&mutated);
 		buf_bytes(&mutated, bytes->data, bytes->len);
 		assert_int_equal(buf_failed(&mutated), 0);

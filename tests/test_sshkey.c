@@ -8,6 +8,7 @@
 #include "keys/sshkey.h"
 #include "lib/base64.h"
 #include "lib/error.h"
+#include "tests/mutate.h"
 #include "tests/scratch.h"
 
 static const struct {
@@ -557,7 +558,7 @@ private_key_files_damaged(void **state)
 	for (i = 0; i < 2; i++) {
 		public = load_public(made[i].file);
 		scratch_read(made[i].file, &file);
-		for (bit = 0; bit < file.len * 8; bit += 3) {
+		for (bit = 0; bit < file.len * 8; bit += 3 * mutate_step()) {
 			file.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			key = sshkey_private_load(buf_cursor(&file), &e);
 			if (key != NULL)

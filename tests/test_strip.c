@@ -23,6 +23,7 @@
 #include "tests/cab_image.h"
 #include "tests/catalog.h"
 #include "tests/cfb_image.h"
+#include "tests/mutate.h"
 #include "tests/package.h"
 #include "tests/pe_image.h"
 #include "tests/signing.h"
@@ -427,7 +428,8 @@ test_msi_difat(void **state)
 	size_t size;
 
 	(void)state;
-	for (size = 109 * 128 - 130; size < 109 * 128; size += 4) {
+	for (size = 109 * 128 - 130; size < 109 * 128;
+	     size += 4 * mutate_step()) {
 		buf_reset(&msi);
 		buf_reset(&stripped);
 		build_msi(3, 1, 4096, size * 512, &msi);
@@ -456,7 +458,7 @@ test_msi_theirs(void **state)
 	size_t with_ex;
 
 	(void)state;
-	for (n = 1; n < MEMBERS_MAX - 2; n++) {
+	for (n = 1; n < MEMBERS_MAX - 2; n += mutate_step()) {
 		for (i = 0; i < n; i++) {
 			(void)snprintf(names[i], sizeof(names[i]),
 			    "%cigitalSignature%c", i % 2 == 0 ? '\1' : 'Z',

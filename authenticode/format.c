@@ -78,7 +78,7 @@ check_options(const struct format *format, const struct format_options *options,
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the digest algorithm is not sha256, sha384 or sha512");
 	if (options->page_hashes && format != &format_pe)
-		return ht_error_set(e, HT_ERR_USAGE,
+		return ht_error_set(e, HT_ERR_REFUSED,
 		    "page hashes are for PE files; this is of format %s",
 		    format->title);
 	if (options->page_hashes &&
@@ -87,7 +87,7 @@ check_options(const struct format *format, const struct format_options *options,
 		    "page hashes are SHA-256, and this signature is to be %s",
 		    options->algorithm);
 	if (options->msi_ex && format != &format_msi)
-		return ht_error_set(e, HT_ERR_USAGE,
+		return ht_error_set(e, HT_ERR_REFUSED,
 		    "MsiDigitalSignatureEx is for MSI files; this is of "
 		    "format %s",
 		    format->title);

@@ -133,9 +133,9 @@ const struct format *format_find(const char *name);
 /*
  * Read in to its end and digest it as options say, which are copied.  0 and
  * *file, which the caller frees, or *file NULL and HT_ERR_DATA with the offset
- * and the rule that was broken; HT_ERR_USAGE for the algorithm, or options that
- * are not for this format; HT_ERR_REFUSED for page hashes of a file that cannot
- * have any, or with another algorithm than SHA-256; or as input_read.
+ * and the rule that was broken; HT_ERR_USAGE for the algorithm; HT_ERR_REFUSED
+ * for options that are not for this format, or page hashes of a file that
+ * cannot have any, or with another algorithm than SHA-256; or as input_read.
  */
 int format_digest(const struct format *format, struct input *in,
     const struct format_options *options, struct format_file **file,

@@ -370,10 +370,10 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 		return rc;
 	file->size = msi->cfb.size;
 	file->was_signed = signature != NULL;
-	msi->extended = extended != NULL;
+	msi->extended = extended != NULL || file->options.msi_ex;
 	sort_members(&msi->cfb);
 	rc = digest_all(msi, md, signature, extended, &file->digest, e);
-	if (rc == 0 && msi->extended)
+	if (rc == 0 && extended != NULL)
 		rc = compare_metadata(msi, extended, e);
 	if (rc == 0 && file->was_signed)
 		rc = read_whole(&msi->cfb, signature, PKCS7_MAX,

@@ -1,6 +1,8 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,23 +133,36 @@ set_sha256(struct request *r, const char *value, struct ht_error *e)
 
 typedef int set_fn(struct request *r, const char *value, struct ht_error *e);
 
-enum { OPTION_URL, OPTION_NAME, OPTION_PKCS7, OPTION_SIZE, OPTION_SHA256 };
+enum {
+	OPTION_URL,
+	OPTION_NAME,
+	OPTION_PKCS7,
+	OPTION_MSI_EX,
+	OPTION_SIZE,
+	OPTION_SHA256
+};
+
+/* One that is a word of BEGIN's options and a switch in r->signature. */
+#define SIGNATURE(name) offsetof(struct format_options, name)
 
 static const struct option {
 	const char *name;
 	const char *value; /* what stands behind the "=", or NULL */
-	set_fn *set;
+	set_fn *set;      /* or NULL, where there is a */
+	size_t switch_at; /* SIGNATURE */
 	const char *help;
 } options[] = {
-	[OPTION_URL] = { "url", "URL", set_url,
+	[OPTION_URL] = { "url", "URL", set_url, 0,
 	    "where to learn more; becomes part of the signature" },
-	[OPTION_NAME] = { "name", "FILE", set_name,
+	[OPTION_NAME] = { "name", "FILE", set_name, 0,
 	    "the file's name, for the journal" },
-	[OPTION_PKCS7] = { "pkcs7", NULL, set_pkcs7,
+	[OPTION_PKCS7] = { "pkcs7", NULL, set_pkcs7, 0,
 	    "reply with the signature alone (PKCS#7, DER)" },
-	[OPTION_SIZE] = { "size", "N", set_size,
+	[OPTION_MSI_EX] = { "msi-ex", NULL, NULL, SIGNATURE(msi_ex),
+	    "MSI: sign names, sizes and times, too" },
+	[OPTION_SIZE] = { "size", "N", set_size, 0,
 	    "what is sent has N bytes; anything else is not signed" },
-	[OPTION_SHA256] = { "sha256", "HEX", set_sha256,
+	[OPTION_SHA256] = { "sha256", "HEX", set_sha256, 0,
 	    "what is sent has this SHA-256" },
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -243,7 +258,7 @@ read_option(struct reading *g, const char *word, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the option --%s is given twice", o->name);
 	g->given[o - options] = true;
-	return o->set(g->r, value, e);
+	return o->set != NULL ? o->set(g->r, value, e) : 0;
 }
 
 /* The first word that is no option: a verb, or the name of a profile. */
@@ -319,6 +334,26 @@ apply(struct request *r, bool given, const char *variable, const char *value,
 	return rc;
 }
 
+/* What the signature is to have besides, in the order of the table. */
+static void
+apply_switches(struct reading *g)
+{
+	static const bool on = true;
+	char *words = g->r->begin.options;
+	size_t i;
+	size_t n;
+
+	for (i = 0; i < OPTIONS; i++) {
+		if (options[i].set != NULL || !g->given[i])
+			continue;
+		memcpy((char *)&g->r->signature + options[i].switch_at, &on,
+		    sizeof(on));
+		n = strlen(words);
+		(void)snprintf(words + n, sizeof(g->r->begin.options) - n,
+		    "%s%s", n > 0 ? " " : "", options[i].name);
+	}
+}
+
 static int
 apply_defaults(struct reading *g, const struct request_defaults *d,
     struct ht_error *e)
@@ -358,6 +393,7 @@ request_parse(const char *line, const struct request_defaults *defaults,
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if (rc == 0)
 		rc = set_description(r, (char *)g.description.data, e);
+	apply_switches(&g);
 	if (rc == 0 && r->verb == REQUEST_SIGN)
 		rc = apply_defaults(&g, defaults, e);
 	buf_free(&g.description);

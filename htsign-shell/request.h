@@ -2,7 +2,7 @@
  * The request line: what a client asked for after `ssh sign@host`.
  *
  *	[PROFILE [DESCRIPTION ...]] [--url=URL] [--name=FILE] [--pkcs7]
- *	    [--size=N] [--sha256=HEX]
+ *	    [--msi-ex] [--size=N] [--sha256=HEX]
  *	help | profiles | default [...]
  *
  * Words are split as by words.h; options may stand anywhere, until a word
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "authenticode/format.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "protocol/messages.h"
@@ -31,6 +32,8 @@ struct request {
 	enum request_verb verb;
 	bool bare; /* there was no command at all */
 	struct protocol_begin begin;
+	/* What begin.options say; the algorithm is the profile's, not here. */
+	struct format_options signature;
 	uint8_t sha256[REQUEST_SHA256];
 };
 

@@ -196,7 +196,7 @@ is_catalog(const struct signing *s)
 static int
 digest_input(struct signing *s, struct ht_error *e)
 {
-	const struct format_options options = { .algorithm = s->go.digest };
+	struct format_options options = s->request->signature;
 	const char *name = s->request->begin.name;
 	const struct format *format;
 	int rc;
@@ -213,6 +213,7 @@ digest_input(struct signing *s, struct ht_error *e)
 		    "the profile %s does not sign %s files", s->go.profile,
 		    format->title);
 	s->why = WHY_DAMAGED;
+	options.algorithm = s->go.digest;
 	rc = format->seeks ? input_spool(s->in, s->spool, e) : 0;
 	if (rc == 0)
 		rc = format_digest(format, s->in, &options, &s->file, e);

@@ -178,6 +178,7 @@ record_asked(struct request *r, const struct protocol_begin *begin)
 		asked.description = begin->description;
 		asked.url = begin->url;
 		asked.name = begin->name;
+		asked.options = begin->options;
 	}
 	keyd_must(r->keyd,
 	    journal_asked(r->keyd->store, &asked, &r->number, &e), &e);

@@ -36,7 +36,8 @@ static const struct field refuse[] = { U32(refuse, status),
 	U64(refuse, number) };
 static const struct field begin[] = { TEXT(begin, profile),
 	U8(begin, reply), TEXT(begin, description), TEXT(begin, url),
-	TEXT(begin, name), U64(begin, size), BYTES(begin, sha256) };
+	TEXT(begin, name), TEXT(begin, options), U64(begin, size),
+	BYTES(begin, sha256) };
 static const struct field go[] = { U64(go, number), TEXT(go, profile),
 	TEXT(go, digest), U64(go, max_size), TEXT(go, formats),
 	TEXT(go, existing), BYTES(go, own), U64(go, max_ctl) };

@@ -142,6 +142,7 @@ struct protocol_begin {
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
 	char name[PROTOCOL_FILENAME];
+	char options[PROTOCOL_WORD]; /* words, with a space between */
 	uint64_t size;	      /* bytes, or PROTOCOL_SIZE_UNKNOWN */
 	struct cursor sha256; /* 32 bytes, or none */
 };

@@ -183,6 +183,7 @@ journal_asked(struct store *s, const struct journal_request *request,
 	store_bind_text(s, st, 9, request->description);
 	store_bind_text(s, st, 10, request->url);
 	store_bind_text(s, st, 11, request->name);
+	store_bind_text(s, st, 12, request->options);
 	return insert_event(s, st, "asked", number, NULL, e);
 }
 

@@ -47,7 +47,8 @@ struct journal_request {
 	const char *reply;   /* "full", "pkcs7" */
 	const char *description;
 	const char *url;
-	const char *name; /* the file's */
+	const char *name;    /* the file's */
+	const char *options; /* what the signature is to have besides */
 };
 
 /*

@@ -50,6 +50,7 @@ CREATE TABLE signing (
 	description TEXT,
 	url TEXT,
 	name TEXT,
+	options TEXT,
 	format TEXT,
 	size INTEGER,
 	sha256 TEXT,

@@ -32,6 +32,7 @@
 	"'banner', banner, " \
 	"'serial', serial, " \
 	"'reply', reply, " \
+	"'options', options, " \
 	"'format', format, " \
 	"'size', size, " \
 	"'sha256', sha256, " \
@@ -141,7 +142,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'reply', ?8, "
 		"'description', ?9, "
 		"'url', ?10, "
-		"'name', ?11")
+		"'name', ?11, "
+		"'options', nullif(?12, '')")
 	    ") RETURNING seq, request",
 	[SQL_DECIDED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'decided', '', "
@@ -200,7 +202,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 
 	[SQL_PROJECT_ASKED] =
 	    "INSERT INTO signing (request, status, asked, client, door, peer, "
-	    "banner, serial, profile, reply, description, url, name) "
+	    "banner, serial, profile, reply, description, url, name, "
+	    "options) "
 	    "SELECT request, 'asked', at, "
 	    "detail ->> 'client', "
 	    "detail ->> 'door', "
@@ -211,7 +214,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "detail ->> 'reply', "
 	    "detail ->> 'description', "
 	    "detail ->> 'url', "
-	    "detail ->> 'name' "
+	    "detail ->> 'name', "
+	    "detail ->> 'options' "
 	    "FROM event WHERE seq = ?1",
 	[SQL_PROJECT_DECIDED] = PROJECT(
 	    "status = 'decided', decided = e.at, "

@@ -25,6 +25,7 @@ static const struct journal_request ask = {
 	.description = "My \"App\"",
 	.url = "https://example.org/",
 	.name = "a.exe",
+	.options = "msi-ex",
 };
 
 static const struct journal_decision decision = {
@@ -174,6 +175,7 @@ test_delivered(void **state)
 	    "{\"request\":1,\"status\":\"delivered\","
 	    "\"client\":\"ci\",\"profile\":\"production\","));
 	assert_true(holds(&b, "\"description\":\"My \\\"App\\\"\""));
+	assert_true(holds(&b, "\"reply\":\"full\",\"options\":\"msi-ex\","));
 	assert_true(holds(&b, "\"old_signature\":true"));
 	assert_true(holds(&b, "\"serial\":5,"));
 	assert_true(holds(&b, "\"size\":100,\"sha256\":\"aa00"));

@@ -416,6 +416,7 @@ what_a_client_wrote_is_escaped_in_lists(void **state)
 	memcpy(begin.description, EVIL, sizeof(EVIL));
 	memcpy(begin.url, EVIL, sizeof(EVIL));
 	memcpy(begin.name, EVIL, sizeof(EVIL));
+	memcpy(begin.options, EVIL, sizeof(EVIL));
 	endpoint_connect(&a);
 	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
 	    HT_ERR_DENIED);

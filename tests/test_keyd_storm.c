@@ -286,6 +286,7 @@ say_begin(struct peer *p)
 		draw_text(begin.description, sizeof(begin.description));
 		draw_text(begin.url, sizeof(begin.url));
 		draw_text(begin.name, sizeof(begin.name));
+		draw_text(begin.options, sizeof(begin.options));
 		begin.size = draw_number();
 	}
 	begin.reply = (uint8_t)draw(one_in(10) ? 256 : 2);

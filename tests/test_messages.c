@@ -342,6 +342,7 @@ begin_there_and_back(void **state)
 	(void)snprintf(begin.profile, sizeof(begin.profile), "production");
 	(void)snprintf(begin.url, sizeof(begin.url), "http://x/");
 	(void)snprintf(begin.name, sizeof(begin.name), "a.exe");
+	(void)snprintf(begin.options, sizeof(begin.options), "msi-ex");
 	begin.reply = PROTOCOL_REPLY_PKCS7;
 	begin.size = PROTOCOL_SIZE_UNKNOWN;
 	begin.sha256 = cursor_over(hash, sizeof(hash));
@@ -352,6 +353,7 @@ begin_there_and_back(void **state)
 	assert_int_equal(strlen(body.begin.description), 1024);
 	assert_string_equal(body.begin.url, "http://x/");
 	assert_string_equal(body.begin.name, "a.exe");
+	assert_string_equal(body.begin.options, "msi-ex");
 	assert_int_equal(body.begin.reply, PROTOCOL_REPLY_PKCS7);
 	assert_true(body.begin.size == UINT64_MAX);
 	assert_int_equal(body.begin.sha256.left, 32);

@@ -471,7 +471,7 @@ test_refusals(void **state)
 	(void)state;
 	build(&samples[0], &pe);
 	refused(&pe, &sha384, HT_ERR_REFUSED, "page hashes are SHA-256");
-	refused(&pe, &extended, HT_ERR_USAGE, "is for MSI files");
+	refused(&pe, &extended, HT_ERR_REFUSED, "is for MSI files");
 	size = u32(header_of(&pe) + 84);
 	put_u32(header_of(&pe) + 84, PAGE + 1);
 	refused(&pe, &paged, HT_ERR_REFUSED, "more than a page");
@@ -499,7 +499,7 @@ test_not_a_pe(void **state)
 
 	(void)state;
 	assert_int_equal(format_digest(&format_ps1, in, &paged, &file, &e),
-	    HT_ERR_USAGE);
+	    HT_ERR_REFUSED);
 	assert_non_null(strstr(e.text, "page hashes are for PE files"));
 	assert_null(file);
 	input_free(in);

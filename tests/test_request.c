@@ -216,6 +216,12 @@ options_alone(void **state)
 	assert_false(r.bare);
 	assert_int_equal(r.begin.reply, PROTOCOL_REPLY_PKCS7);
 	assert_string_equal(r.begin.profile, "");
+	assert_string_equal(r.begin.options, "");
+	assert_false(r.signature.msi_ex);
+	parse("p --msi-ex", &r);
+	assert_string_equal(r.begin.options, "msi-ex");
+	assert_true(r.signature.msi_ex);
+	assert_null(r.signature.algorithm);
 	parse("p --size=18446744073709551614", &r);
 	assert_true(r.begin.size == UINT64_MAX - 1);
 	parse("p --size=0 --url= --name=", &r);
@@ -260,6 +266,8 @@ refused_lines(void **state)
 		{ "p --size 5", "--size=N" },
 		{ "p --pkcs7=yes", "no value" },
 		{ "p --pkcs7 --pkcs7", "twice" },
+		{ "p --msi-ex=yes", "no value" },
+		{ "p --msi-ex --msi-ex", "twice" },
 		{ "p --size=1 --size=1", "twice" },
 		{ "p --size=", "number of bytes" },
 		{ "p --size=-1", "number of bytes" },
@@ -403,7 +411,7 @@ static void
 help_has_every_word(void **state)
 {
 	static const char *const words[] = { "default", "help", "profiles",
-		"--url=URL", "--name=FILE", "--pkcs7", "--size=N",
+		"--url=URL", "--name=FILE", "--pkcs7", "--msi-ex", "--size=N",
 		"--sha256=HEX" };
 	struct buf out = BUF_INIT;
 	size_t i;

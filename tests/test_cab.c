@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +15,7 @@
 #include "authenticode/init.h"
 #include "tests/cab_image.h"
 #include "tests/signing.h"
+#include "tests/upload.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
 
@@ -268,38 +267,6 @@ test_reserved_area(void **state)
 	buf_free(&out);
 }
 
-/* An input that arrives in pieces, without a spool. */
-static struct input *
-streamed(const struct buf *cab, int *fd, pid_t *child)
-{
-	struct input_stream how = {
-		.spool = -1,
-		.max_size = UINT64_MAX,
-		.watch_fd = -1,
-	};
-	struct ht_error e;
-	size_t done;
-	size_t n;
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	*child = fork();
-	assert_true(*child >= 0);
-	if (*child == 0) {
-		(void)close(ends[0]);
-		for (done = 0; done < cab->len; done += n) {
-			n = cab->len - done < 9999 ? cab->len - done : 9999;
-			if (write(ends[1], cab->data + done, n) != (ssize_t)n)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	(void)close(ends[1]);
-	*fd = ends[0];
-	how.fd = ends[0];
-	return input_stream(&how, &e);
-}
-
 static void
 test_stream_without_spool(void **state)
 {
@@ -311,20 +278,16 @@ test_stream_without_spool(void **state)
 		struct buf out = BUF_INIT;
 		struct spc_digest digest;
 		struct format_file *file;
-		struct input *in;
-		pid_t child;
-		int fd;
+		struct upload upload;
 
 		cab_image_build(&images[i / 2], &cab);
 		sign(&cab, &out, &digest);
-		in = streamed(i % 2 == 0 ? &cab : &out, &fd, &child);
-		file = digest_of(in);
+		upload_start(&upload, i % 2 == 0 ? &cab : &out, UPLOAD_PIECE);
+		file = digest_of(upload.in);
 		assert_memory_equal(file->digest.value, digest.value, 32);
 		assert_int_equal(file->was_signed, i % 2 == 1);
 		format_file_free(file);
-		input_free(in);
-		(void)close(fd);
-		assert_int_equal(waitpid(child, NULL, 0), child);
+		upload_finish(&upload);
 		buf_free(&cab);
 		buf_free(&out);
 	}

@@ -11,8 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -27,6 +25,7 @@
 #include "tests/package.h"
 #include "tests/pe_image.h"
 #include "tests/signing.h"
+#include "tests/upload.h"
 
 static struct signing ours;
 static struct signing other;
@@ -231,38 +230,6 @@ test_every_format_hands_out_its_signature(void **state)
 	}
 }
 
-/* Input that arrives in pieces and is not kept. */
-static struct input *
-streamed(const struct buf *bytes, int *fd, pid_t *child)
-{
-	struct input_stream how = {
-		.spool = -1,
-		.max_size = UINT64_MAX,
-		.watch_fd = -1,
-	};
-	struct ht_error e;
-	size_t done;
-	size_t n;
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	*child = fork();
-	assert_true(*child >= 0);
-	if (*child == 0) {
-		(void)close(ends[0]);
-		for (done = 0; done < bytes->len; done += n) {
-			n = bytes->len - done < 9999 ? bytes->len - done : 9999;
-			if (write(ends[1], bytes->data + done, n) != (ssize_t)n)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	(void)close(ends[1]);
-	*fd = ends[0];
-	how.fd = ends[0];
-	return input_stream(&how, &e);
-}
-
 static void
 test_a_stream_needs_no_spool_for_that(void **state)
 {
@@ -273,19 +240,15 @@ test_a_stream_needs_no_spool_for_that(void **state)
 		struct buf plain = BUF_INIT;
 		struct buf p7 = BUF_INIT;
 		struct buf out = BUF_INIT;
-		struct input *in;
-		pid_t child;
-		int fd;
+		struct upload upload;
 
 		if (!samples[i].streams)
 			continue;
 		samples[i].make(&plain);
 		sign(&samples[i], &ours, &plain, &p7, &out);
-		in = streamed(&out, &fd, &child);
-		check_captured(in, &samples[i], &p7);
-		input_free(in);
-		(void)close(fd);
-		assert_int_equal(waitpid(child, NULL, 0), child);
+		upload_start(&upload, &out, UPLOAD_PIECE);
+		check_captured(upload.in, &samples[i], &p7);
+		upload_finish(&upload);
 		buf_free(&plain);
 		buf_free(&p7);
 		buf_free(&out);

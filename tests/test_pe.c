@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +15,7 @@
 #include "authenticode/init.h"
 #include "tests/pe_image.h"
 #include "tests/signing.h"
+#include "tests/upload.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
 
@@ -224,38 +223,6 @@ test_sign_and_sign_again(void **state)
 	}
 }
 
-/* An input that arrives in pieces, without a spool. */
-static struct input *
-streamed(const struct buf *pe, int *fd, pid_t *child)
-{
-	struct input_stream how = {
-		.spool = -1,
-		.max_size = UINT64_MAX,
-		.watch_fd = -1,
-	};
-	struct ht_error e;
-	size_t done;
-	size_t n;
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	*child = fork();
-	assert_true(*child >= 0);
-	if (*child == 0) {
-		(void)close(ends[0]);
-		for (done = 0; done < pe->len; done += n) {
-			n = pe->len - done < 9999 ? pe->len - done : 9999;
-			if (write(ends[1], pe->data + done, n) != (ssize_t)n)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	(void)close(ends[1]);
-	*fd = ends[0];
-	how.fd = ends[0];
-	return input_stream(&how, &e);
-}
-
 static void
 test_stream_without_spool(void **state)
 {
@@ -266,20 +233,16 @@ test_stream_without_spool(void **state)
 	for (i = 0; i < IMAGES; i++) {
 		struct buf pe = BUF_INIT;
 		struct format_file *file;
-		struct input *in;
-		pid_t child;
-		int fd;
+		struct upload upload;
 
 		build(&images[i], &pe);
 		slow_digest(&pe, pe.len, expected);
-		in = streamed(&pe, &fd, &child);
-		file = digest_of(in);
+		upload_start(&upload, &pe, UPLOAD_PIECE);
+		file = digest_of(upload.in);
 		assert_memory_equal(file->digest.value, expected, 32);
 		assert_int_equal(file->size, pe.len);
 		format_file_free(file);
-		input_free(in);
-		(void)close(fd);
-		assert_int_equal(waitpid(child, NULL, 0), child);
+		upload_finish(&upload);
 		buf_free(&pe);
 	}
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +19,7 @@
 #include "tests/mutate.h"
 #include "tests/pe_image.h"
 #include "tests/signing.h"
+#include "tests/upload.h"
 
 #define PAGE 4096
 #define ENTRY 36
@@ -285,38 +285,6 @@ test_lists(void **state)
 	}
 }
 
-/* An input that arrives in pieces, without a spool. */
-static struct input *
-streamed(const struct buf *pe, size_t piece, int *fd, pid_t *child)
-{
-	struct input_stream how = {
-		.spool = -1,
-		.max_size = UINT64_MAX,
-		.watch_fd = -1,
-	};
-	struct ht_error e;
-	size_t done;
-	size_t n;
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	*child = fork();
-	assert_true(*child >= 0);
-	if (*child == 0) {
-		(void)close(ends[0]);
-		for (done = 0; done < pe->len; done += n) {
-			n = pe->len - done < piece ? pe->len - done : piece;
-			if (write(ends[1], pe->data + done, n) != (ssize_t)n)
-				_exit(1);
-		}
-		_exit(0);
-	}
-	(void)close(ends[1]);
-	*fd = ends[0];
-	how.fd = ends[0];
-	return input_stream(&how, &e);
-}
-
 static void
 test_stream_without_spool(void **state)
 {
@@ -326,19 +294,15 @@ test_stream_without_spool(void **state)
 	for (i = 0; i < SAMPLES; i++) {
 		struct buf pe = BUF_INIT;
 		struct format_file *file;
-		struct input *in;
+		struct upload upload;
 		struct ht_error e;
-		pid_t child;
-		int fd;
 
 		build(&samples[i], &pe);
-		in = streamed(&pe, 1 + 1111 * i, &fd, &child);
-		assert_int_equal(digest(in, &paged, &file, &e), 0);
+		upload_start(&upload, &pe, 1 + 1111 * i);
+		assert_int_equal(digest(upload.in, &paged, &file, &e), 0);
 		check_list(file, &pe);
 		format_file_free(file);
-		input_free(in);
-		(void)close(fd);
-		assert_int_equal(waitpid(child, NULL, 0), child);
+		upload_finish(&upload);
 		buf_free(&pe);
 	}
 }

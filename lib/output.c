@@ -13,12 +13,15 @@
 #include "lib/input.h"
 #include "lib/output.h"
 
-/* A run of bytes: of the input from offset, or of the literals from there. */
+/* A run of bytes. */
 struct segment {
 	uint64_t start; /* in the planned file */
 	uint64_t length;
-	uint64_t offset;
-	bool literal;
+	enum { RANGE, LITERAL, BORROWED } source;
+	union {
+		uint64_t offset;      /* in the input, or in the literals */
+		const uint8_t *bytes; /* the caller's */
+	} from;
 };
 
 struct output {
@@ -76,35 +79,38 @@ make_room(struct output *out, struct ht_error *e)
 	return 0;
 }
 
-static int
-append(struct output *out, bool literal, uint64_t offset, uint64_t n,
-    struct ht_error *e)
+/*
+ * Whether segment b goes on where a ends.
+ */
+static bool
+follows(const struct segment *a, const struct segment *b)
 {
-	struct segment *last = NULL;
+	return a->source == b->source && a->source != BORROWED &&
+	    a->from.offset + a->length == b->from.offset;
+}
+
+/*
+ * Append a segment, of which start is not filled in yet.
+ */
+static int
+append(struct output *out, struct segment s, struct ht_error *e)
+{
 	int rc;
 
-	if (n == 0)
+	if (s.length == 0)
 		return 0;
-	if (n > UINT64_MAX - out->size || n > UINT64_MAX - offset)
+	if (s.length > UINT64_MAX - out->size)
 		return ht_error_set(e, HT_ERR_INTERNAL, "an output too large");
-	if (out->count > 0)
-		last = &out->segments[out->count - 1];
-	if (last != NULL && last->literal == literal &&
-	    last->offset + last->length == offset) {
-		last->length += n;
+	s.start = out->size;
+	if (out->count > 0 && follows(&out->segments[out->count - 1], &s)) {
+		out->segments[out->count - 1].length += s.length;
 	} else {
 		rc = make_room(out, e);
 		if (rc < 0)
 			return rc;
-		out->segments[out->count] = (struct segment){
-			.start = out->size,
-			.length = n,
-			.offset = offset,
-			.literal = literal,
-		};
-		out->count++;
+		out->segments[out->count++] = s;
 	}
-	out->size += n;
+	out->size += s.length;
 	return 0;
 }
 
@@ -134,22 +140,37 @@ make_literal_room(struct output *out, size_t n, struct ht_error *e)
 int
 output_literal(struct output *out, const void *p, size_t n, struct ht_error *e)
 {
-	size_t offset = out->literals_size;
+	struct segment s = { .length = n, .source = LITERAL };
 	int rc = make_literal_room(out, n, e);
 
 	if (rc < 0)
 		return rc;
+	s.from.offset = out->literals_size;
 	if (n > 0)
-		memcpy(out->literals + offset, p, n);
+		memcpy(out->literals + out->literals_size, p, n);
 	out->literals_size += n;
-	return append(out, true, offset, n, e);
+	return append(out, s, e);
+}
+
+int
+output_borrowed(struct output *out, const void *p, size_t n, struct ht_error *e)
+{
+	struct segment s = { .length = n, .source = BORROWED };
+
+	s.from.bytes = p;
+	return append(out, s, e);
 }
 
 int
 output_range(struct output *out, uint64_t offset, uint64_t n,
     struct ht_error *e)
 {
-	return append(out, false, offset, n, e);
+	struct segment s = { .length = n, .source = RANGE };
+
+	if (n > UINT64_MAX - offset)
+		return ht_error_set(e, HT_ERR_INTERNAL, "an output too large");
+	s.from.offset = offset;
+	return append(out, s, e);
 }
 
 uint64_t
@@ -190,12 +211,14 @@ read_segment(const struct output *out, const struct segment *s, uint64_t skip,
 
 	if (want > s->length - skip)
 		want = (size_t)(s->length - skip);
-	if (s->literal) {
-		*p = out->literals + s->offset + skip;
+	if (s->source != RANGE) {
+		*p = skip +
+		    (s->source == LITERAL ? out->literals + s->from.offset
+		                          : s->from.bytes);
 		*got = want;
 		return 0;
 	}
-	rc = input_read(out->in, s->offset + skip, want, p, got, e);
+	rc = input_read(out->in, s->from.offset + skip, want, p, got, e);
 	if (rc == 0 && *got < want)
 		rc = ht_error_set(e, HT_ERR_INTERNAL,
 		    "the output plan reaches past the end of the input");
@@ -315,7 +338,7 @@ send_range(int fd, int file, const struct segment *s, unsigned int idle,
 	int rc = 0;
 
 	while (rc == 0 && *written < end) {
-		from = (off_t)(s->offset + (*written - s->start));
+		from = (off_t)(s->from.offset + (*written - s->start));
 		did = sendfile(fd, file, &from, (size_t)(end - *written));
 		if (did > 0)
 			*written += (uint64_t)did;
@@ -348,7 +371,7 @@ output_write(const struct output *out, int fd, unsigned int idle,
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	while (rc >= 0 && *written < out->size) {
 		s = &out->segments[find_segment(out, *written)];
-		if (file >= 0 && !s->literal) {
+		if (file >= 0 && s->source == RANGE) {
 			rc = send_range(fd, file, s, idle, written, e);
 			if (rc != 0)
 				continue;

@@ -24,11 +24,14 @@ struct output *output_new(struct input *in, struct ht_error *e);
 void output_free(struct output *out);
 
 /*
- * Append n literal bytes (copied), or n bytes of the input from offset.
- * Neighbouring ranges are joined.  HT_ERR_INTERNAL if there is no memory or
- * the size overflows.
+ * Append n literal bytes, which are copied; n bytes that stay the caller's and
+ * must outlive the plan; or n bytes of the input from offset.  Neighbouring
+ * ranges are joined.  HT_ERR_INTERNAL if there is no memory or the size
+ * overflows.
  */
 int output_literal(struct output *out, const void *p, size_t n,
+    struct ht_error *e);
+int output_borrowed(struct output *out, const void *p, size_t n,
     struct ht_error *e);
 int output_range(struct output *out, uint64_t offset, uint64_t n,
     struct ht_error *e);

@@ -511,6 +511,7 @@ test_memory_and_limits(void **state)
 static struct output *
 make_plan(struct input *in, uint8_t *expected, size_t *n)
 {
+	static const char borrowed[] = "hell, o";
 	struct ht_error e;
 	struct output *plan = output_new(in, &e);
 
@@ -519,7 +520,11 @@ make_plan(struct input *in, uint8_t *expected, size_t *n)
 	assert_int_equal(output_literal(plan, "hel", 3, &e), 0);
 	assert_int_equal(output_literal(plan, "lo", 2, &e), 0);
 	assert_int_equal(output_range(plan, 2000, SIZE - 2000, &e), 0);
-	assert_int_equal(output_literal(plan, "hello", 5, &e), 0);
+	/* These stand one behind the other, and apart. */
+	assert_int_equal(output_borrowed(plan, borrowed, 2, &e), 0);
+	assert_int_equal(output_borrowed(plan, borrowed + 2, 0, &e), 0);
+	assert_int_equal(output_borrowed(plan, borrowed + 2, 2, &e), 0);
+	assert_int_equal(output_borrowed(plan, borrowed + 6, 1, &e), 0);
 	memcpy(expected, sample, 1000);
 	memcpy(expected + 1000, "hello", 5);
 	memcpy(expected + 1005, sample + 2000, SIZE - 2000);

@@ -44,6 +44,12 @@ ASN1_SEQUENCE(SIGNED_DATA) = {
 } ASN1_SEQUENCE_END(SIGNED_DATA)
 IMPLEMENT_ASN1_FUNCTIONS(SIGNED_DATA)
 
+ASN1_SEQUENCE(SIGNED_DATA_INFO) = {
+	ASN1_SIMPLE(SIGNED_DATA_INFO, type, ASN1_OBJECT),
+	ASN1_EXP_OPT(SIGNED_DATA_INFO, data, SIGNED_DATA, 0)
+} ASN1_SEQUENCE_END(SIGNED_DATA_INFO)
+IMPLEMENT_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
+
 /* A SET OF as it is digested: sorted, and as it stands. */
 ASN1_ITEM_TEMPLATE(ATTRIBUTES_SORTED) =
 	ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SET_OF, 0, attributes, X509_ATTRIBUTE)
@@ -55,7 +61,7 @@ ASN1_ITEM_TEMPLATE(ATTRIBUTES_AS_THEY_ARE) =
 static_ASN1_ITEM_TEMPLATE_END(ATTRIBUTES_AS_THEY_ARE)
     /* clang-format on */
 
-    int signed_data_set_content(SIGNED_DATA *data, const char *type,
+    int signed_data_set_content(SIGNED_DATA * data, const char *type,
         const void *content, size_t n)
 {
 	CONTENT_INFO *info = data->content;
@@ -76,8 +82,8 @@ static_ASN1_ITEM_TEMPLATE_END(ATTRIBUTES_AS_THEY_ARE)
 int
 signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e)
 {
-	CONTENT_INFO *info = CONTENT_INFO_new();
-	unsigned char *encoded = NULL;
+	SIGNED_DATA_INFO *info = SIGNED_DATA_INFO_new();
+	unsigned char *out = NULL;
 	int rc = HT_ERR_INTERNAL;
 	int n;
 
@@ -85,20 +91,23 @@ signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e)
 		goto out;
 	ASN1_OBJECT_free(info->type);
 	info->type = OBJ_nid2obj(NID_pkcs7_signed);
-	info->content = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
-	    data, NULL);
-	if (info->content == NULL)
-		goto out;
-	n = i2d_CONTENT_INFO(info, &encoded);
+	info->data = data;
+	n = i2d_SIGNED_DATA_INFO(info, NULL);
+	info->data = NULL;
 	if (n <= 0)
 		goto out;
-	buf_bytes(der, encoded, (size_t)n);
-	rc = buf_failed(der);
+	buf_reserve(der, (size_t)n);
+	out = buf_room(der, (size_t)n);
+	if (out == NULL)
+		goto out;
+	info->data = data;
+	if (i2d_SIGNED_DATA_INFO(info, &out) == n)
+		rc = 0;
+	info->data = NULL;
 out:
 	if (rc < 0)
 		(void)spc_crypto_error(e, rc, "cannot encode the SignedData");
-	OPENSSL_free(encoded);
-	CONTENT_INFO_free(info);
+	SIGNED_DATA_INFO_free(info);
 	return rc;
 }
 

@@ -17,7 +17,7 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* RFC 2315 section 7; also the EncapsulatedContentInfo inside SignedData. */
+/* RFC 2315 section 7, inside SignedData: what is signed. */
 typedef struct {
 	ASN1_OBJECT *type;
 	ASN1_TYPE *content;
@@ -51,10 +51,20 @@ typedef struct {
 	STACK_OF(SIGNER_INFO) * signers;
 } SIGNED_DATA;
 
+/*
+ * The same around SignedData, which is a type of its own, so that the content,
+ * which may have 9 MiB, is not copied once more on its way in or out.
+ */
+typedef struct {
+	ASN1_OBJECT *type;
+	SIGNED_DATA *data;
+} SIGNED_DATA_INFO;
+
 DECLARE_ASN1_FUNCTIONS(CONTENT_INFO)
 DECLARE_ASN1_FUNCTIONS(ISSUER_AND_SERIAL)
 DECLARE_ASN1_FUNCTIONS(SIGNER_INFO)
 DECLARE_ASN1_FUNCTIONS(SIGNED_DATA)
+DECLARE_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
 
 /*
  * Set the content, n bytes of DER that are a SEQUENCE, and its type, in dotted

@@ -12,28 +12,26 @@ static int
 unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
 {
 	const unsigned char *p = der;
-	CONTENT_INFO *info;
+	SIGNED_DATA_INFO *info;
 	int rc = 0;
 
-	info = d2i_CONTENT_INFO(NULL, &p, (long)n);
+	info = d2i_SIGNED_DATA_INFO(NULL, &p, (long)n);
 	if (info == NULL)
 		return spc_crypto_error(e, HT_ERR_DATA,
-		    "PKCS#7: not a ContentInfo (RFC 2315 7)");
+		    "PKCS#7: not a ContentInfo with SignedData (RFC 2315 7, "
+		    "9.1)");
 	if (p != (const unsigned char *)der + n)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: bytes left over behind the ContentInfo");
 	else if (OBJ_obj2nid(info->type) != NID_pkcs7_signed ||
-	    info->content == NULL)
+	    info->data == NULL)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: not SignedData (RFC 2315 7)");
 	if (rc == 0) {
-		*data = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SIGNED_DATA),
-		    info->content);
-		if (*data == NULL)
-			rc = spc_crypto_error(e, HT_ERR_DATA,
-			    "PKCS#7: damaged SignedData (RFC 2315 9.1)");
+		*data = info->data;
+		info->data = NULL;
 	}
-	CONTENT_INFO_free(info);
+	SIGNED_DATA_INFO_free(info);
 	return rc;
 }
 

@@ -152,8 +152,8 @@ int format_digest_for(const struct format *format, struct input *in,
 
 /*
  * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,
- * in place of any signature that it had.  file->in must outlive the plan, and
- * must be seekable when that is read or written.  0 and *plan (output_free),
+ * in place of any signature that it had.  p7 and file->in must outlive the plan,
+ * and that input be seekable when the plan is read or written.  0 and *plan (output_free),
  * or *plan NULL and HT_ERR_DATA (the file has no room for it: over 4 GiB),
  * HT_ERR_INTERNAL.
  *
@@ -182,8 +182,8 @@ int format_plan(const struct format_file *file, const void *p7, size_t n,
     struct output **plan, struct ht_error *e);
 
 /*
- * Append the DER of the PKCS#7 that the file carries to p7, or nothing if it is
- * not signed.  in must be seekable.  HT_ERR_DATA for what is damaged, else as
+ * Put the DER of the PKCS#7 that the file carries into p7, which must be empty,
+ * or nothing if it is not signed.  in must be seekable.  HT_ERR_DATA for what is damaged, else as
  * input_read.
  */
 int format_signature(const struct format *format, struct input *in,

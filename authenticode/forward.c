@@ -39,6 +39,9 @@ forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
 	size_t n;
 	int rc;
 
+	/* It may be long, and growing would have it twice. */
+	if (expected - offset <= max)
+		buf_reserve(kept, (size_t)(expected - offset));
 	do {
 		rc = input_read(in, offset, INPUT_CHUNK, &p, &got, e);
 		if (rc < 0)

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <string.h>
+
 #include "authenticode/padding.h"
 #include "authenticode/pe-table.h"
 
@@ -45,36 +47,33 @@ read_entry(struct cursor *table, uint64_t at, struct cursor *der,
 }
 
 int
-pe_table_read(struct cursor table, uint64_t at, struct buf *ders,
-    unsigned int *count, struct ht_error *e)
+pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
+    struct ht_error *e)
 {
-	const uint8_t *start = table.p;
+	struct cursor c = buf_cursor(table);
+	size_t kept = 0;
 	struct cursor der;
 	int rc;
 
 	*count = 0;
 	do {
-		rc = read_entry(&table, at + (uint64_t)(table.p - start), &der,
-		    e);
+		rc =
+		    read_entry(&c, at + (uint64_t)(c.p - table->data), &der, e);
 		if (rc < 0)
 			return rc;
-		buf_bytes(ders, der.p, der.left);
+		memmove(table->data + kept, der.p, der.left);
+		kept += der.left;
 		++*count;
-	} while (table.left > 0);
-	if (buf_failed(ders) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	} while (c.left > 0);
+	table->len = kept;
 	return 0;
 }
 
 void
-pe_table_put(struct buf *out, const void *p7, size_t n)
+pe_table_header(struct buf *out, size_t n)
 {
-	unsigned int padding = padding_of(n);
-
 	/* dwLength includes the padding, as everybody has it. */
-	buf_u32le(out, (uint32_t)(PE_WIN_CERT_HEADER + n + padding));
+	buf_u32le(out, (uint32_t)(PE_WIN_CERT_HEADER + n + padding_of(n)));
 	buf_u16le(out, REVISION_2_0);
 	buf_u16le(out, TYPE_PKCS_SIGNED_DATA);
-	buf_bytes(out, p7, n);
-	buf_zeros(out, padding);
 }

@@ -17,21 +17,22 @@
 #define PE_WIN_CERT_HEADER 8
 
 /*
- * Append to ders what each WIN_CERTIFICATE of the table holds, and say how
- * many there are.  at is where the table begins in the file, for errors.
+ * Put what each WIN_CERTIFICATE of the table holds in the table's place, one
+ * behind the other, and say how many there are: a signature with page hashes is
+ * too long to have it twice.  at is where the table begins in the file, for
+ * errors.
  *
  * HT_ERR_DATA with the rule that is broken: one that is cut, or of another
  * revision or type than PKCS#7, or with more behind its DER than 7 zeros; an
- * empty table.  HT_ERR_INTERNAL without memory.  What has been appended by
- * then stays.
+ * empty table.  What the table is then is not said.
  */
-int pe_table_read(struct cursor table, uint64_t at, struct buf *ders,
-    unsigned int *count, struct ht_error *e);
+int pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
+    struct ht_error *e);
 
 /*
- * Append a table of one WIN_CERTIFICATE with the n bytes of DER at p7; failures
- * show in out.
+ * Append what stands before n bytes of DER in a table of one WIN_CERTIFICATE;
+ * behind them come padding_of(n) zeros.
  */
-void pe_table_put(struct buf *out, const void *p7, size_t n);
+void pe_table_header(struct buf *out, size_t n);
 
 #endif

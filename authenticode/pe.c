@@ -194,21 +194,19 @@ read_old_table(struct format_file *file, const struct pe *pe,
 {
 	const struct pe_header *header = &pe->header;
 	uint64_t end = UINT32_MAX;
-	struct buf table = BUF_INIT;
 	unsigned int count;
 	int rc;
 
 	if (header->table != 0)
 		end = header->table + header->table_size;
-	rc = forward_keep(file->in, pe->content_end, end, PKCS7_MAX, &table,
-	    &file->size, e);
+	rc = forward_keep(file->in, pe->content_end, end, PKCS7_PAGED_MAX,
+	    &file->signature, &file->size, e);
 	if (rc == 0)
 		rc = check_end(pe, file->size, e);
 	if (rc == 0 && header->table != 0)
-		rc = pe_table_read(buf_cursor(&table), header->table,
-		    &file->signature, &count, e);
+		rc =
+		    pe_table_unpack(&file->signature, header->table, &count, e);
 	file->was_signed = header->table != 0;
-	buf_free(&table);
 	return rc;
 }
 
@@ -281,31 +279,91 @@ pe_clear(struct format_file *file)
 	file->state = NULL;
 }
 
+/*
+ * What the plan puts behind the content: padding, and a certificate table of
+ * one entry.  It begins on 8 bytes, so the digest and the checksum know what
+ * stands where.
+ */
+struct tail {
+	struct buf before; /* the signature */
+	const void *p7;    /* or NULL, and all of it is empty */
+	size_t n;
+	unsigned int after; /* zeros */
+	uint64_t size;
+};
+
 static int
-append_all(struct output *plan, const struct pe *pe, const struct buf *entry,
-    const struct buf *tail, struct ht_error *e)
+make_tail(const struct pe *pe, const void *p7, size_t n, struct tail *tail,
+    struct ht_error *e)
 {
-	uint64_t checksum = pe->header.checksum;
-	uint64_t security = pe->header.security;
-	uint64_t middle = checksum + 4;
-	uint64_t rest = security + PE_DIRECTORY_ENTRY;
-	struct buf field = BUF_INIT;
+	memset(tail, 0, sizeof(*tail));
+	if (p7 == NULL)
+		return 0;
+	tail->p7 = p7;
+	tail->n = n;
+	buf_zeros(&tail->before, padding_of(pe->content_end));
+	pe_table_header(&tail->before, n);
+	tail->after = padding_of(n);
+	tail->size = tail->before.len + n + tail->after;
+	if (buf_failed(&tail->before) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (pe->content_end + tail->size > UINT32_MAX)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "with its signature the file would be larger than 4 GiB");
+	return 0;
+}
+
+/*
+ * The two fields of the header that a signature changes.
+ */
+static int
+make_fields(const struct pe *pe, const struct tail *tail, struct buf *checksum,
+    struct buf *entry, struct ht_error *e)
+{
+	uint64_t table = pe->content_end + padding_of(pe->content_end);
+	uint64_t end = pe->content_end + tail->size;
 	uint64_t sum = pe->sum;
+
+	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)table);
+	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)(end - table));
+	if (buf_failed(entry) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	sum += sum_words(pe->header.security, entry->data, entry->len);
+	sum += sum_words(pe->content_end, tail->before.data, tail->before.len);
+	sum += sum_words(pe->content_end + tail->before.len, tail->p7, tail->n);
+	buf_u32le(checksum, fold_sum(sum, end));
+	if (buf_failed(checksum) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+static int
+append_all(struct output *plan, const struct pe *pe, const struct tail *tail,
+    struct ht_error *e)
+{
+	static const uint8_t zeros[8];
+	uint64_t security = pe->header.security;
+	uint64_t middle = (uint64_t)pe->header.checksum + 4;
+	uint64_t rest = security + PE_DIRECTORY_ENTRY;
+	struct buf checksum = BUF_INIT;
+	struct buf entry = BUF_INIT;
 	int rc;
 
-	sum += sum_words(security, entry->data, entry->len);
-	sum += sum_words(pe->content_end, tail->data, tail->len);
-	buf_u32le(&field, fold_sum(sum, pe->content_end + tail->len));
-	if ((rc = buf_failed(&field)) < 0 ||
-	    (rc = output_range(plan, 0, checksum, e)) < 0 ||
-	    (rc = output_literal(plan, field.data, field.len, e)) < 0 ||
+	rc = make_fields(pe, tail, &checksum, &entry, e);
+	if (rc < 0 ||
+	    (rc = output_range(plan, 0, pe->header.checksum, e)) < 0 ||
+	    (rc = output_literal(plan, checksum.data, checksum.len, e)) < 0 ||
 	    (rc = output_range(plan, middle, security - middle, e)) < 0 ||
-	    (rc = output_literal(plan, entry->data, entry->len, e)) < 0 ||
-	    (rc = output_range(plan, rest, pe->content_end - rest, e)) < 0)
+	    (rc = output_literal(plan, entry.data, entry.len, e)) < 0 ||
+	    (rc = output_range(plan, rest, pe->content_end - rest, e)) < 0 ||
+	    (rc = output_literal(plan, tail->before.data, tail->before.len,
+	         e)) < 0 ||
+	    (rc = output_borrowed(plan, tail->p7, tail->n, e)) < 0)
 		goto out;
-	rc = output_literal(plan, tail->data, tail->len, e);
+	rc = output_literal(plan, zeros, tail->after, e);
 out:
-	buf_free(&field);
+	buf_free(&checksum);
+	buf_free(&entry);
 	return rc;
 }
 
@@ -314,34 +372,16 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
     struct output *plan, struct ht_error *e)
 {
 	const struct pe *pe = file->state;
-	uint64_t table = pe->content_end + padding_of(pe->content_end);
-	struct buf entry = BUF_INIT;
-	struct buf tail = BUF_INIT;
+	struct tail tail;
 	int rc;
 
-	if (n > PKCS7_MAX)
+	if (n > PKCS7_PAGED_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_MAX);
-	if (p7 != NULL) {
-		buf_zeros(&tail, padding_of(pe->content_end));
-		pe_table_put(&tail, p7, n);
-	}
-	if (pe->content_end + tail.len > UINT32_MAX) {
-		rc = ht_error_set(e, HT_ERR_DATA,
-		    "with its signature the file would be larger than 4 GiB");
-		goto out;
-	}
-	buf_u32le(&entry, p7 == NULL ? 0 : (uint32_t)table);
-	buf_u32le(&entry,
-	    p7 == NULL ? 0 : (uint32_t)(pe->content_end + tail.len - table));
-	if (buf_failed(&tail) < 0 || buf_failed(&entry) < 0) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-		goto out;
-	}
-	rc = append_all(plan, pe, &entry, &tail, e);
-out:
-	buf_free(&entry);
-	buf_free(&tail);
+		    PKCS7_PAGED_MAX);
+	rc = make_tail(pe, p7, n, &tail, e);
+	if (rc == 0)
+		rc = append_all(plan, pe, &tail, e);
+	buf_free(&tail.before);
 	return rc;
 }
 
@@ -350,13 +390,12 @@ out:
  * asks, so a file with several is signed by nobody in particular.
  */
 static int
-only_signature(struct cursor table, uint64_t at, struct buf *p7,
-    struct ht_error *e)
+only_signature(struct buf *table, uint64_t at, struct ht_error *e)
 {
 	unsigned int count;
 	int rc;
 
-	rc = pe_table_read(table, at, p7, &count, e);
+	rc = pe_table_unpack(table, at, &count, e);
 	if (rc == 0 && count > 1)
 		rc = ht_error_at(e, HT_ERR_DATA, at,
 		    "the certificate table has %u WIN_CERTIFICATEs instead of "
@@ -368,9 +407,9 @@ only_signature(struct cursor table, uint64_t at, struct buf *p7,
 static int
 pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 {
-	struct buf table = BUF_INIT;
 	struct pe_header header;
 	uint32_t lfanew;
+	size_t n;
 	uint8_t *p;
 	int rc;
 
@@ -379,16 +418,20 @@ pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 		return rc;
 	if (header.table == 0)
 		return 0;
-	if (header.table_size > PKCS7_MAX)
+	if (header.table_size > PKCS7_PAGED_MAX)
 		return ht_error_at(e, HT_ERR_DATA, header.security,
-		    "a certificate table of more than %zu bytes", PKCS7_MAX);
-	p = buf_room(&table, (size_t)header.table_size);
+		    "a certificate table of more than %zu bytes",
+		    PKCS7_PAGED_MAX);
+	n = (size_t)header.table_size;
+	buf_reserve(p7, n);
+	p = buf_room(p7, n);
 	if (p == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	rc = input_copy(in, header.table, p, (size_t)header.table_size, e);
+	rc = input_copy(in, header.table, p, n, e);
 	if (rc == 0)
-		rc = only_signature(buf_cursor(&table), header.table, p7, e);
-	buf_free(&table);
+		rc = only_signature(p7, header.table, e);
+	if (rc < 0)
+		buf_reset(p7);
 	return rc;
 }
 

@@ -175,9 +175,9 @@ open_pkcs7(const void *der, size_t n, struct opened *o, struct ht_error *e)
 	int rc;
 
 	memset(o, 0, sizeof(*o));
-	if (n > PKCS7_MAX)
+	if (n > PKCS7_PAGED_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_MAX);
+		    PKCS7_PAGED_MAX);
 	if ((rc = open_signed_data(cursor_over(der, n), o, e)) < 0 ||
 	    (rc = open_signer(o, e)) < 0)
 		return rc;
@@ -327,9 +327,9 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
 		goto out;
 	if (buf_failed(&attribute) < 0 || buf_failed(&made) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	else if (made.len > PKCS7_MAX)
+	else if (made.len > PKCS7_PAGED_MAX)
 		rc = ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_MAX);
+		    PKCS7_PAGED_MAX);
 	if (rc < 0)
 		goto out;
 	buf_bytes(out, made.data, made.len);

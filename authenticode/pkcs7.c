@@ -182,9 +182,9 @@ pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 	int rc;
 
 	*p7 = NULL;
-	if (n > PKCS7_MAX)
+	if (n > PKCS7_PAGED_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_MAX);
+		    PKCS7_PAGED_MAX);
 	parsed = calloc(1, sizeof(*parsed));
 	if (parsed == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");

@@ -14,9 +14,12 @@
 #include "lib/error.h"
 
 /*
- * The longest that pkcs7_parse looks at, and how many unsigned attributes
- * (their values) and among them nested signatures it takes.
+ * The longest that pkcs7_parse looks at, since page hashes of a PE take 9 MiB,
+ * and one such signature may be nested in another; the longest in any other
+ * format; and how many unsigned attributes (their values) and among them nested
+ * signatures are taken.
  */
+#define PKCS7_PAGED_MAX ((size_t)20 << 20)
 #define PKCS7_MAX ((size_t)4 << 20)
 #define PKCS7_UNSIGNED_MAX 64
 #define PKCS7_NESTED_MAX 16

@@ -325,7 +325,7 @@ existing_keep(const struct format_file *file, uint8_t reply,
 	if (*out == NULL)
 		return HT_ERR_INTERNAL;
 	if (reply == PROTOCOL_REPLY_PKCS7) {
-		rc = output_literal(*out, signature->data, signature->len, e);
+		rc = output_borrowed(*out, signature->data, signature->len, e);
 		if (rc == 0)
 			rc = tap_once(signature->data, signature->len,
 			    output_sha256, e);

@@ -269,6 +269,8 @@ decide(struct signing *s, struct ht_error *e)
 	rc = existing_decide(&s->go, s->file, &s->action, e);
 	if (rc < 0 && rc != HT_ERR_REFUSED)
 		blame_upload(s, rc);
+	if (s->action == EXISTING_SIGN)
+		buf_free(&s->file->signature);
 	return rc;
 }
 
@@ -319,7 +321,7 @@ plan_output(struct signing *s, struct ht_error *e)
 	s->out = output_new(s->in, e);
 	if (s->out == NULL)
 		return HT_ERR_INTERNAL;
-	return output_literal(s->out, s->pkcs7.data, s->pkcs7.len, e);
+	return output_borrowed(s->out, s->pkcs7.data, s->pkcs7.len, e);
 }
 
 /* The file's old signature with the new one in it, if that is asked for. */

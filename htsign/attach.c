@@ -61,7 +61,7 @@ attach_run(const struct htsign_arguments *a, struct ht_error *e)
 
 	rc = subject_open(a->operand[0], &subject, e);
 	if (rc == 0)
-		rc = file_read(a->operand[1], PKCS7_MAX, &der, e);
+		rc = file_read(a->operand[1], PKCS7_PAGED_MAX, &der, e);
 	if (rc == 0)
 		rc = attach(a, &subject, &der, e);
 	subject_close(&subject);

@@ -16,6 +16,7 @@
 
 #include "authenticode/init.h"
 #include "authenticode/pkcs7-nest.h"
+#include "authenticode/padding.h"
 #include "authenticode/pe-table.h"
 #include "htsign-shell/existing.h"
 #include "htsign-shell/postflight.h"
@@ -264,14 +265,18 @@ static int
 read_table(const struct buf *table, struct buf *ders, unsigned int *count,
     struct ht_error *e)
 {
-	uint8_t *copy = malloc(table->len + 1);
-	int rc;
-
-	memcpy(copy, table->data, table->len);
+	buf_free(ders);
+	buf_bytes(ders, table->data, table->len);
 	ht_error_clear(e);
-	rc = pe_table_read(cursor_over(copy, table->len), 1000, ders, count, e);
-	free(copy);
-	return rc;
+	return pe_table_unpack(ders, 1000, count, e);
+}
+
+static void
+put_entry(struct buf *table, const void *p7, size_t n)
+{
+	pe_table_header(table, n);
+	buf_bytes(table, p7, n);
+	buf_zeros(table, padding_of(n));
 }
 
 static void
@@ -284,10 +289,10 @@ test_several_entries(void **state)
 	bool whole;
 
 	(void)state;
-	pe_table_put(&table, one, sizeof(one));
+	put_entry(&table, one, sizeof(one));
 	assert_int_equal(table.len, 16);
-	pe_table_put(&table, two, sizeof(two));
-	pe_table_put(&table, one, sizeof(one));
+	put_entry(&table, two, sizeof(two));
+	put_entry(&table, one, sizeof(one));
 	assert_int_equal(read_table(&table, &ders, &count, &e), 0);
 	assert_int_equal(count, 3);
 	assert_int_equal(ders.len, 15);
@@ -295,7 +300,6 @@ test_several_entries(void **state)
 	assert_memory_equal(ders.data + 5, two, 5);
 	assert_memory_equal(ders.data + 10, one, 5);
 	for (table.len--; table.len > 0; table.len--) {
-		buf_reset(&ders);
 		whole = table.len % 16 == 0;
 		assert_int_equal(read_table(&table, &ders, &count, &e),
 		    whole ? 0 : HT_ERR_DATA);
@@ -316,7 +320,7 @@ bad_table(size_t at, uint8_t value, const char *why)
 	unsigned int count;
 	struct ht_error e;
 
-	pe_table_put(&table, one, sizeof(one));
+	put_entry(&table, one, sizeof(one));
 	table.data[at] = value;
 	assert_int_equal(read_table(&table, &ders, &count, &e),
 	    why == NULL ? 0 : HT_ERR_DATA);
@@ -401,8 +405,8 @@ test_a_program_with_several(void **state)
 	(void)state;
 	make_pe(&plain);
 	sign(&samples[0], &ours, &plain, &p7, &ignored);
-	pe_table_put(&table, p7.data, p7.len);
-	pe_table_put(&table, one, sizeof(one));
+	put_entry(&table, p7.data, p7.len);
+	put_entry(&table, one, sizeof(one));
 	put_pe(&table, &out);
 	in = input_memory(out.data, out.len, &e);
 	file = digest_of(in, NULL);
@@ -442,12 +446,13 @@ test_a_table_that_is_too_long(void **state)
 	(void)state;
 	buf_zeros(&table, 16);
 	put_pe(&table, &out);
-	buf_zeros(&out, PKCS7_MAX);
+	buf_zeros(&out, PKCS7_PAGED_MAX);
 	entry = out.data + (out.data[0x3c] | out.data[0x3d] << 8) + 168;
-	entry[6] = (uint8_t)((PKCS7_MAX + 16) >> 16);
+	entry[6] = (uint8_t)(PKCS7_PAGED_MAX >> 16);
+	entry[7] = (uint8_t)(PKCS7_PAGED_MAX >> 24);
 	in = input_memory(out.data, out.len, &e);
 	assert_int_equal(digest(in, NULL, &file, &e), HT_ERR_DATA);
-	assert_non_null(strstr(e.text, "more than 4194304 bytes"));
+	assert_non_null(strstr(e.text, "more than 20971520 bytes"));
 	input_free(in);
 	buf_free(&table);
 	buf_free(&out);
@@ -486,7 +491,7 @@ put_nested(struct signing *who, struct signing *inner, struct buf *table)
 	assert_int_equal(pkcs7_nest(outer.data, outer.len, nested.data,
 	                     nested.len, &merged, &e),
 	    0);
-	pe_table_put(table, merged.data, merged.len);
+	put_entry(table, merged.data, merged.len);
 	buf_free(&plain);
 	buf_free(&file);
 	buf_free(&outer);
@@ -516,10 +521,10 @@ signed_by(enum who who, struct buf *out)
 		return;
 	}
 	if (who == GARBAGE) {
-		pe_table_put(&table, one, sizeof(one));
+		put_entry(&table, one, sizeof(one));
 	} else if (who == OTHER || who == BOTH) {
 		sign(&samples[0], &other, &plain, &p7, &file);
-		pe_table_put(&table, p7.data, p7.len);
+		put_entry(&table, p7.data, p7.len);
 	}
 	if (who != GARBAGE && who != OTHER) {
 		buf_free(&p7);
@@ -527,9 +532,9 @@ signed_by(enum who who, struct buf *out)
 		sign(&samples[0], &ours, &plain, &p7, &file);
 		if (who == TWISTED)
 			p7.data[p7.len - 1] ^= 1;
-		pe_table_put(&table, p7.data, p7.len);
+		put_entry(&table, p7.data, p7.len);
 		if (who == OURS_TWICE)
-			pe_table_put(&table, p7.data, p7.len);
+			put_entry(&table, p7.data, p7.len);
 	}
 	put_pe(&table, out);
 	buf_free(&plain);

@@ -457,12 +457,14 @@ test_bytes_behind_the_der(void **state)
 	format_file_free(file);
 	input_free(in);
 	for (last = 0; last < 2; last++) {
+		buf_reset(&p7);
 		out.data[out.len - 1] = last;
 		in = input_memory(out.data, out.len, &e);
 		assert_int_equal(format_pe.signature(in, &p7, &e),
 		    last == 0 ? 0 : HT_ERR_DATA);
 		input_free(in);
 	}
+	assert_int_equal(p7.len, 0);
 	assert_non_null(strstr(e.text, "not one DER"));
 	/* The padding may also stand outside of the WIN_CERTIFICATE. */
 	put_u32(out.data + pe.len, 8 + sizeof(der));

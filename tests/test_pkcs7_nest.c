@@ -359,18 +359,18 @@ test_too_large(void **state)
 
 	(void)state;
 	PUT(&small, SMALL);
-	make_large(PKCS7_MAX, &large);
-	headers = large.len - PKCS7_MAX;
-	refused(&large, &small, "over 4194304 bytes");
-	refused(&small, &large, "over 4194304 bytes");
+	make_large(PKCS7_PAGED_MAX, &large);
+	headers = large.len - PKCS7_PAGED_MAX;
+	refused(&large, &small, "over 20971520 bytes");
+	refused(&small, &large, "over 20971520 bytes");
 	/* What nesting adds is 57 bytes. */
-	make_large(PKCS7_MAX - headers - 56, &large);
-	refused(&large, &small, "over 4194304 bytes");
-	make_large(PKCS7_MAX - headers - 57, &large);
+	make_large(PKCS7_PAGED_MAX - headers - 56, &large);
+	refused(&large, &small, "over 20971520 bytes");
+	make_large(PKCS7_PAGED_MAX - headers - 57, &large);
 	nest(&large, &small, &out);
-	assert_int_equal(out.len, PKCS7_MAX);
-	make_large(PKCS7_MAX - headers, &large);
-	refused(&small, &large, "over 4194304 bytes");
+	assert_int_equal(out.len, PKCS7_PAGED_MAX);
+	make_large(PKCS7_PAGED_MAX - headers, &large);
+	refused(&small, &large, "over 20971520 bytes");
 	buf_free(&small);
 	buf_free(&large);
 	buf_free(&out);

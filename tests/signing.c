@@ -9,10 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "authenticode/init.h"
 #include "tests/signing.h"
 
 /* The certificates of signing_make, the signer's first. */
 #define DEPTH 3
+
+struct signing signing_p256;
 
 static int
 failed(struct ht_error *e, const char *what)
@@ -183,6 +186,25 @@ signing_clear(struct signing *signing)
 	buf_free(&signing->pem);
 	buf_free(&signing->root);
 	memset(signing, 0, sizeof(*signing));
+}
+
+int
+signing_start(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	if (authenticode_init(&e) < 0)
+		return -1;
+	return signing_make("P-256", &signing_p256, &e);
+}
+
+int
+signing_stop(void **state)
+{
+	(void)state;
+	signing_clear(&signing_p256);
+	return 0;
 }
 
 int

@@ -45,6 +45,14 @@ int signing_make_how(const struct signing_how *how, struct signing *out,
 void signing_clear(struct signing *signing);
 
 /*
+ * For the tests of a program, by one "P-256" key: authenticode_init and
+ * signing_make; signing_clear.  Both have the form of cmocka's group functions.
+ */
+extern struct signing signing_p256;
+int signing_start(void **state);
+int signing_stop(void **state);
+
+/*
  * What the token does: sign a digest.
  */
 int signing_raw(struct signing *signing, const struct spc_digest *digest,

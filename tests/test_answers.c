@@ -18,10 +18,7 @@
 
 #include <cmocka.h>
 
-#include "authenticode/init.h"
 #include "tests/samples.h"
-
-static struct signing signing;
 
 /* Twice the bytes, and a NUL. */
 struct hex {
@@ -264,7 +261,8 @@ make_pkcs7(const char *description, struct buf *p7)
 	in = input_memory(bytes.data, bytes.len, &e);
 	assert_int_equal(sample_open(&samples[0], in, &file, &e), 0);
 	assert_int_equal(
-	    signing_sign(&signing, "pe", &file->content, &options, p7, &e), 0);
+	    signing_sign(&signing_p256, "pe", &file->content, &options, p7, &e),
+	    0);
 	format_file_free(file);
 	input_free(in);
 	buf_free(&bytes);
@@ -323,25 +321,6 @@ test_description(void **state)
 	buf_free(&p7);
 }
 
-static int
-start(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -352,5 +331,5 @@ main(void)
 		cmocka_unit_test(test_description),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

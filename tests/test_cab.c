@@ -12,14 +12,11 @@
 #include <cmocka.h>
 
 #include "authenticode/format.h"
-#include "authenticode/init.h"
 #include "tests/cab_image.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
-
-static struct signing signing;
 
 static const struct cab_image images[] = {
 	{ .size = 1000 },
@@ -97,8 +94,8 @@ sign(const struct buf *cab, struct buf *out, struct spc_digest *digest)
 	struct buf p7 = BUF_INIT;
 
 	assert_int_equal(file->size, cab->len);
-	assert_int_equal(
-	    signing_sign(&signing, "cab", &file->content, &options, &p7, &e),
+	assert_int_equal(signing_sign(&signing_p256, "cab", &file->content,
+	                     &options, &p7, &e),
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	copy_plan(plan, out);
@@ -484,25 +481,6 @@ test_too_large(void **state)
 	buf_free(&p7);
 }
 
-static int
-set_up(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -516,5 +494,5 @@ main(void)
 		cmocka_unit_test(test_too_large),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

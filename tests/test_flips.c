@@ -17,7 +17,6 @@
 
 #include "authenticode/appx-parts.h"
 #include "authenticode/cfb.h"
-#include "authenticode/init.h"
 #include "tests/samples.h"
 
 /* The PKCS#7 is the same in all files, and test_cms.c flips it, too. */
@@ -26,8 +25,6 @@
 /* A file larger than this has every so many bytes flipped; odd, for all bits. */
 #define LARGE 16384
 #define STEP_IN_LARGE 5
-
-static struct signing signing;
 
 /* A signed file, and one bit of it that is flipped. */
 struct flip {
@@ -287,8 +284,8 @@ pkcs7_is_good(const struct buf *der)
 	if (rc == 0)
 		rc = pkcs7_verify(p7, &e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(p7, signing.root.data,
-		    signing.root.len - 1, &e);
+		rc = pkcs7_verify_chain(p7, signing_p256.root.data,
+		    signing_p256.root.len - 1, &e);
 	pkcs7_free(p7);
 	return rc == 0;
 }
@@ -389,7 +386,8 @@ is_as_expected(const struct kind *kind, const struct flip *f,
 	why = why_free(kind, f, p7, flipped, &in_pkcs7);
 	if (in_pkcs7 && f->at % STEP_IN_PKCS7 != 0)
 		return true;
-	rc = sample_verify(f->sample, &signing, flipped, f->bytes->len, &e);
+	rc =
+	    sample_verify(f->sample, &signing_p256, flipped, f->bytes->len, &e);
 	fails = rc == HT_ERR_DATA || rc == HT_ERR_REFUSED;
 	if (fails ? why == NULL || strstr(why, MAYBE) != NULL
 	          : rc == 0 && why != NULL)
@@ -429,10 +427,10 @@ flip_file(const struct kind *kind, const struct sample *sample)
 	struct flip f = { .sample = sample, .bytes = &bytes };
 	struct ht_error e;
 
-	sample_sign(sample, &signing, &bytes);
+	sample_sign(sample, &signing_p256, &bytes);
 	sample_signature(sample, bytes.data, bytes.len, &p7);
 	assert_int_equal(
-	    sample_verify(sample, &signing, bytes.data, bytes.len, &e), 0);
+	    sample_verify(sample, &signing_p256, bytes.data, bytes.len, &e), 0);
 	if (kind->open != NULL)
 		f.state = kind->open(&bytes, &in);
 	flip_all(kind, &f, &p7);
@@ -455,25 +453,6 @@ test_flips(void **state)
 	}
 }
 
-static int
-start(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -486,5 +465,5 @@ main(void)
 		{ "scripts", test_flips, NULL, NULL, &kinds[5] },
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

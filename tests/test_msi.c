@@ -13,14 +13,11 @@
 
 #include "authenticode/cfb.h"
 #include "authenticode/format.h"
-#include "authenticode/init.h"
 #include "tests/cfb_image.h"
 #include "tests/signing.h"
 
 #define SIGNATURE "\5DigitalSignature"
 #define SIGNATURE_EX "\5MsiDigitalSignatureEx"
-
-static struct signing signing;
 
 /* In a storage, the signature's name is one like others. */
 static const struct cfb_image_entry entries[] = {
@@ -75,8 +72,8 @@ sign(const struct buf *image, const char *algorithm, struct spc_digest *digest,
 	assert_int_equal(file->size, image->len);
 	*digest = file->digest;
 	*was_signed = file->was_signed;
-	assert_int_equal(
-	    signing_sign(&signing, "msi", &file->content, &options, &p7, &e),
+	assert_int_equal(signing_sign(&signing_p256, "msi", &file->content,
+	                     &options, &p7, &e),
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	again = input_plan(plan, &e);
@@ -247,8 +244,8 @@ verifies(const struct buf *image, struct ht_error *e)
 
 	rc = format_verify(&format_msi, in, NULL, 0, &verified, e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, signing.root.data,
-		    signing.root.len - 1, e);
+		rc = pkcs7_verify_chain(verified.p7, signing_p256.root.data,
+		    signing_p256.root.len - 1, e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	format_verified_clear(&verified);
 	input_free(in);
@@ -418,25 +415,6 @@ test_long_signature(void **state)
 	buf_free(&image);
 }
 
-static int
-start(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -451,5 +429,5 @@ main(void)
 		cmocka_unit_test(test_long_signature),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

@@ -22,7 +22,6 @@
 
 #include <cmocka.h>
 
-#include "authenticode/init.h"
 #include "tests/cab_image.h"
 #include "tests/fuzz/format.h"
 #include "tests/mutate.h"
@@ -38,8 +37,6 @@
 #endif
 
 #define MEMORY_MAX ((size_t)64 << 20)
-
-static struct signing signing;
 
 /* --- time ---------------------------------------------------------------- */
 
@@ -165,7 +162,7 @@ cut(const struct sample *sample, const struct buf *bytes, bool is_signed)
 		rc = sample_digest(sample, bytes->data, n, &e);
 		if (rc != HT_ERR_DATA && (rc != 0 || n < needed))
 			fail_msg("%s cut at %zu: %d", sample->name, n, rc);
-		rc = sample_verify(sample, &signing, bytes->data, n, &e);
+		rc = sample_verify(sample, &signing_p256, bytes->data, n, &e);
 		if (rc != HT_ERR_DATA)
 			fail_msg("%s verifies, cut at %zu", sample->name, n);
 	}
@@ -185,7 +182,7 @@ test_truncations(void **state)
 		sample_make(&samples[i], &bytes);
 		cut(&samples[i], &bytes, false);
 		buf_reset(&bytes);
-		sample_sign(&samples[i], &signing, &bytes);
+		sample_sign(&samples[i], &signing_p256, &bytes);
 		cut(&samples[i], &bytes, true);
 		buf_free(&bytes);
 	}
@@ -236,7 +233,7 @@ test_mutations(void **state)
 		sample_make(&samples[i], &bytes);
 		mutate_file(&samples[i], &bytes, count, &seed);
 		buf_reset(&bytes);
-		sample_sign(&samples[i], &signing, &bytes);
+		sample_sign(&samples[i], &signing_p256, &bytes);
 		mutate_file(&samples[i], &bytes, count, &seed);
 		buf_free(&bytes);
 	}
@@ -295,23 +292,10 @@ test_streams(void **state)
 static int
 start(void **state)
 {
-	struct ht_error e;
-
-	(void)state;
 	(void)signal(SIGPROF, too_slow);
 	(void)signal(SIGABRT, say_what);
 	count_memory();
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
+	return signing_start(state);
 }
 
 int
@@ -335,5 +319,5 @@ main(void)
 		cmocka_unit_test(test_streams),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, signing_stop);
 }

@@ -12,14 +12,11 @@
 #include <cmocka.h>
 
 #include "authenticode/format.h"
-#include "authenticode/init.h"
 #include "tests/pe_image.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
-
-static struct signing signing;
 
 static const struct pe_image images[] = {
 	{ PE_IMAGE_X64, false, 0, 0, 0, 0 },
@@ -141,8 +138,9 @@ sign(const struct format_file *file, struct buf *out)
 	struct ht_error e;
 
 	options.description = "My App";
-	assert_int_equal(
-	    signing_sign(&signing, "pe", &file->content, &options, &p7, &e), 0);
+	assert_int_equal(signing_sign(&signing_p256, "pe", &file->content,
+	                     &options, &p7, &e),
+	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	again = input_plan(plan, &e);
 	assert_int_equal(format_verify(file->format, again, file->content.data,
@@ -278,8 +276,8 @@ verifies(const struct buf *pe)
 
 	rc = format_verify(&format_pe, in, NULL, 0, &verified, &e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, signing.root.data,
-		    signing.root.len - 1, &e);
+		rc = pkcs7_verify_chain(verified.p7, signing_p256.root.data,
+		    signing_p256.root.len - 1, &e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	format_verified_clear(&verified);
 	input_free(in);
@@ -548,25 +546,6 @@ test_verify_feeds_taps(void **state)
 	buf_free(&out);
 }
 
-static int
-start(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -581,5 +560,5 @@ main(void)
 		cmocka_unit_test(test_verify_feeds_taps),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

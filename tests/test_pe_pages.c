@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "authenticode/format.h"
-#include "authenticode/init.h"
 #include "authenticode/spc-pages.h"
 #include "tests/mutate.h"
 #include "tests/pe_image.h"
@@ -25,8 +24,6 @@
 #define ENTRY 36
 
 static const struct format_options paged = { "sha256", true, false };
-
-static struct signing signing;
 
 /* --- images of several sections ------------------------------------------ */
 
@@ -213,7 +210,8 @@ sign(struct format_file *file, struct buf *out, struct buf *p7)
 	size_t n;
 
 	assert_int_equal(
-	    signing_sign(&signing, "pe", &file->content, &options, p7, &e), 0);
+	    signing_sign(&signing_p256, "pe", &file->content, &options, p7, &e),
+	    0);
 	assert_int_equal(format_plan(file, p7->data, p7->len, &plan, &e), 0);
 	n = (size_t)output_size(plan);
 	again = input_plan(plan, &e);
@@ -559,25 +557,6 @@ test_mutations(void **state)
 	}
 }
 
-static int
-start(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -593,5 +572,5 @@ main(void)
 		cmocka_unit_test(test_mutations),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

@@ -13,13 +13,10 @@
 #include <cmocka.h>
 
 #include "authenticode/format.h"
-#include "authenticode/init.h"
 #include "authenticode/script-text.h"
 #include "tests/signing.h"
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
-
-static struct signing signing;
 
 /* A literal and its length: there are NULs in UTF-16. */
 #define BYTES(literal) literal, sizeof(literal) - 1
@@ -127,7 +124,7 @@ sign(const char *name, const void *p, size_t n, struct buf *out)
 	struct format_file *file = digest_of(in, name);
 	struct buf p7 = BUF_INIT;
 
-	assert_int_equal(signing_sign(&signing, file->format->name,
+	assert_int_equal(signing_sign(&signing_p256, file->format->name,
 	                     &file->content, &options, &p7, &e),
 	    0);
 	put(file, p7.data, p7.len, out);
@@ -575,25 +572,6 @@ test_size(void **state)
 	buf_free(&out);
 }
 
-static int
-set_up(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	if (authenticode_init(&e) < 0)
-		return -1;
-	return signing_make("P-256", &signing, &e);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	signing_clear(&signing);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -610,5 +588,5 @@ main(void)
 		cmocka_unit_test(test_size),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
 }

@@ -28,6 +28,13 @@
 /* As much of the block map as is kept, to see its HashMethod. */
 #define HEAD_MAX ((size_t)64 << 10)
 
+/*
+ * The most that is unpacked to be digested: what deflate makes of a few bytes
+ * could keep us busy for hours.  A package of 100 GiB has a block map of this
+ * size.
+ */
+#define PART_MAX ((uint64_t)128 << 20)
+
 /* What the digest leaves for the plan. */
 struct appx {
 	struct appx_parts parts;
@@ -211,7 +218,7 @@ digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
 	rc = start(md, file, e);
 	if (rc == 0)
 		rc = zip_extract(&appx->parts.zip, &appx->parts.part[which],
-		    UINT64_MAX, take, &u, e);
+		    PART_MAX, take, &u, e);
 	if (rc == 0)
 		rc = finish(md, tag, &file->digest, e);
 	if (rc == 0 && which == APPX_BLOCK_MAP)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,59 @@ test_all_faults(void **state)
 		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
 		    HT_ERR_DATA);
 		format_file_free(file);
+		input_free(in);
+		buf_reset(&bytes);
+	}
+	buf_free(&bytes);
+}
+
+/*
+ * Write n little-endian at offset from each occurrence of a name: the first is
+ * in the local header, the second in the directory.
+ */
+static void
+claim_size(struct buf *bytes, const char *name, uint32_t n)
+{
+	static const long from_name[] = { 22 - 30, 24 - 46 };
+	uint8_t *at = bytes->data;
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < 2; i++) {
+		at = memmem(at, bytes->len - (size_t)(at - bytes->data), name,
+		    strlen(name));
+		assert_non_null(at);
+		for (j = 0; j < 4; j++)
+			(at + from_name[i])[j] = (uint8_t)(n >> 8 * j);
+		at++;
+	}
+}
+
+/* 8 MB of deflated blanks took 24 s to digest. */
+static void
+test_bombs(void **state)
+{
+	static const char *const names[] = { "AppxBlockMap.xml",
+		"AppxMetadata/CodeIntegrity.cat" };
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	char text[128];
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	package.deflated = true;
+	package.code_integrity = true;
+	for (i = 0; i < 2; i++) {
+		package_make(&package, &bytes);
+		claim_size(&bytes, names[i], (128U << 20) + 1);
+		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+		    HT_ERR_DATA);
+		(void)snprintf(text, sizeof(text),
+		    "ZIP: %s is of more than 134217728 bytes", names[i]);
+		assert_string_equal(e.text, text);
 		input_free(in);
 		buf_reset(&bytes);
 	}
@@ -436,6 +490,7 @@ main(void)
 		cmocka_unit_test(test_signs),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_all_faults),
+		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_other_signature),
 		cmocka_unit_test(test_other_digest),
 		cmocka_unit_test(test_other_kind),

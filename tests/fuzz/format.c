@@ -8,6 +8,7 @@
 #include "authenticode/content.h"
 #include "authenticode/format.h"
 #include "authenticode/init.h"
+#include "authenticode/spc-pages.h"
 #include "tests/fuzz/format.h"
 
 static const struct format_options plain = { .algorithm = "sha256" };
@@ -122,7 +123,8 @@ open_stream(const uint8_t *p, size_t n, struct input **in)
  */
 static void
 check_stream(const struct format *format, const char *name, const uint8_t *p,
-    size_t n, const struct format_file *file, int code)
+    size_t n, const struct format_options *options,
+    const struct format_file *file, int code)
 {
 	const struct format *again;
 	struct format_file *streamed = NULL;
@@ -135,11 +137,14 @@ check_stream(const struct format *format, const char *name, const uint8_t *p,
 	fd = open_stream(p, n, &in);
 	rc = format_detect(in, name, &again, NULL);
 	if (rc == 0)
-		rc = format_digest(again, in, &plain, &streamed, NULL);
+		rc = format_digest(again, in, options, &streamed, NULL);
 	if (rc != code || again != format ||
 	    (rc == 0 &&
 	        (streamed->size != file->size ||
 	            streamed->was_signed != file->was_signed ||
+	            streamed->content.len != file->content.len ||
+	            memcmp(streamed->content.data, file->content.data,
+	                file->content.len) != 0 ||
 	            memcmp(streamed->digest.value, file->digest.value,
 	                file->digest.length) != 0)))
 		abort();
@@ -164,22 +169,74 @@ digest_file(const struct format *format, struct input *in,
 }
 
 /*
+ * The file against a list of page hashes, as when it is verified.
+ */
+static int
+compare_pages(const struct format_file *file, struct cursor list)
+{
+	struct format_file compared;
+	int rc;
+
+	memset(&compared, 0, sizeof(compared));
+	compared.format = file->format;
+	compared.in = file->in;
+	compared.options = file->options;
+	compared.spc = file->spc;
+	compared.digest.algorithm = file->digest.algorithm;
+	compared.digest.length = file->digest.length;
+	compared.page_hashes = list;
+	rc = check_code(file->format->digest(&compared, NULL));
+	file->format->clear(&compared);
+	buf_free(&compared.signature);
+	buf_free(&compared.content);
+	return rc;
+}
+
+/*
+ * The page hashes that were made are the file's, and no others are; byte n of
+ * them, taken round and round, is the one that becomes another.
+ */
+static void
+check_pages(const struct format_file *file, size_t n)
+{
+	struct spc_digest digest;
+	struct cursor list;
+	struct buf other = BUF_INIT;
+
+	if (spc_pages_parse(file->content.data, file->content.len, &digest,
+	        &list, NULL) < 0 ||
+	    compare_pages(file, list) < 0)
+		abort();
+	buf_bytes(&other, list.p, list.left);
+	if (buf_failed(&other) < 0)
+		abort();
+	other.data[n % other.len] ^= 1;
+	if (compare_pages(file, buf_cursor(&other)) == 0)
+		abort();
+	buf_free(&other);
+}
+
+/*
  * With what a signature may be over besides.
  */
 static void
-digest_more(const struct format *format, struct input *in)
+digest_more(const struct format *format, struct input *in, const char *name,
+    const uint8_t *p, size_t n)
 {
-	const struct format_options *options = NULL;
 	struct format_file *file;
+	int rc;
 
-	if (format == &format_pe)
-		options = &pages;
-	if (format == &format_msi)
-		options = &extended;
-	if (options == NULL)
-		return;
-	(void)digest_file(format, in, options, &file);
-	format_file_free(file);
+	if (format == &format_pe) {
+		rc = digest_file(format, in, &pages, &file);
+		check_stream(format, name, p, n, &pages, file, rc);
+		if (rc == 0)
+			check_pages(file, n);
+		format_file_free(file);
+	}
+	if (format == &format_msi) {
+		(void)digest_file(format, in, &extended, &file);
+		format_file_free(file);
+	}
 }
 
 void
@@ -200,9 +257,9 @@ fuzz_format(const uint8_t *p, size_t n, const char *name)
 		abort();
 	if (check_code(format_detect(in, name, &format, NULL)) == 0) {
 		rc = digest_file(format, in, &plain, &file);
-		check_stream(format, name, p, n, file, rc);
+		check_stream(format, name, p, n, &plain, file, rc);
 		format_file_free(file);
-		digest_more(format, in);
+		digest_more(format, in, name, p, n);
 		(void)check_code(
 		    format_verify(format, in, NULL, 0, &verified, NULL));
 		format_verified_clear(&verified);

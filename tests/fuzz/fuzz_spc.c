@@ -11,9 +11,38 @@
 #include "authenticode/chain.h"
 #include "authenticode/init.h"
 #include "authenticode/pkcs7.h"
+#include "authenticode/spc-pages.h"
 #include "authenticode/spc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+/*
+ * The content again, from what was read of it.
+ */
+static void
+encode(const uint8_t *p, size_t n, struct buf *out)
+{
+	struct spc_digest digest;
+	struct cursor list;
+	uint8_t *room;
+	int rc;
+
+	if (!spc_pages_is(p, n)) {
+		rc = spc_parse("pe", p, n, &digest, NULL);
+		if (rc == 0)
+			rc = spc_encode("pe", &digest, out, NULL);
+	} else {
+		rc = spc_pages_parse(p, n, &digest, &list, NULL);
+		if (rc == 0)
+			rc = spc_pages_start(list.left, out, &room, NULL);
+		if (rc == 0) {
+			memcpy(room, list.p, list.left);
+			rc = spc_pages_finish(&digest, out, NULL);
+		}
+	}
+	if (rc < 0)
+		abort();
+}
 
 static void
 try_content(const uint8_t *p, size_t n)
@@ -26,8 +55,9 @@ try_content(const uint8_t *p, size_t n)
 		read.length = 0;
 	if (spc_parse("pe", p, n, &digest, NULL) < 0)
 		return;
-	if (spc_encode("pe", &digest, &again, NULL) < 0 || again.len != n ||
-	    memcmp(again.data, p, n) != 0 || read.length != digest.length)
+	encode(p, n, &again);
+	if (again.len != n || memcmp(again.data, p, n) != 0 ||
+	    read.length != digest.length)
 		abort();
 	buf_free(&again);
 }

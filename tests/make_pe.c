@@ -18,16 +18,24 @@ static const struct option options[] = {
 	{ "lfanew", required_argument, NULL, 'l' },
 	{ "gap", required_argument, NULL, 'g' },
 	{ "code", required_argument, NULL, 'c' },
+	{ "zeros", required_argument, NULL, 'z' },
 	{ "payload", required_argument, NULL, 'p' },
 	{ NULL, 0, NULL, 0 },
 };
+
+/*
+ * The section goes on with so many zeros, which are not written: a file may
+ * have a hole in their place.
+ */
+static uint32_t zeros;
 
 static _Noreturn void
 usage(void)
 {
 	(void)fputs(
 	    "usage: make-pe [--machine=x64|x86|arm64] [--efi] [--lfanew=N]\n"
-	    "               [--gap=N] [--code=N] [--payload=N] > FILE\n",
+	    "               [--gap=N] [--code=N] [--payload=N] > FILE\n"
+	    "       make-pe --zeros=N > FILE && truncate -s +N FILE\n",
 	    stderr);
 	exit(64);
 }
@@ -79,6 +87,9 @@ parse(int argc, char **argv, struct pe_image *image)
 		case 'c':
 			image->code = (uint32_t)number(optarg, 16 << 20);
 			break;
+		case 'z':
+			zeros = (uint32_t)number(optarg, 2U << 30);
+			break;
 		case 'p':
 			image->payload = number(optarg, UINT32_MAX);
 			break;
@@ -86,8 +97,30 @@ parse(int argc, char **argv, struct pe_image *image)
 			usage();
 		}
 	}
-	if (optind != argc)
+	if (optind != argc || (zeros > 0 && image->payload > 0))
 		usage();
+}
+
+static void
+put_u32le(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+/* SizeOfRawData, of the only section. */
+static void
+declare_zeros(const struct pe_image *image, struct buf *head)
+{
+	size_t lfanew = image->lfanew != 0 ? image->lfanew : 64;
+	size_t optional = image->machine == PE_IMAGE_X86 ? 224 : 240;
+	uint8_t *field = head->data + lfanew + 24 + optional + 16;
+	uint32_t size = (uint32_t)field[0] | (uint32_t)field[1] << 8 |
+	    (uint32_t)field[2] << 16 | (uint32_t)field[3] << 24;
+
+	put_u32le(field, size + zeros);
 }
 
 int
@@ -101,6 +134,8 @@ main(int argc, char **argv)
 
 	parse(argc, argv, &image);
 	pe_image_build(&image, &head);
+	if (buf_failed(&head) == 0)
+		declare_zeros(&image, &head);
 	if (buf_failed(&head) < 0 ||
 	    fwrite(head.data, 1, head.len, stdout) != head.len)
 		goto fail;

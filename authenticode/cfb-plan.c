@@ -129,8 +129,7 @@ put_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 	buf_bytes(out, entry->clsid, sizeof(entry->clsid));
 	buf_bytes(out, entry->metadata, sizeof(entry->metadata));
 	buf_u32le(out, entry->start);
-	buf_u32le(out, (uint32_t)entry->size);
-	buf_u32le(out, (uint32_t)(entry->size >> 32));
+	buf_u64le(out, entry->size);
 	return rc;
 }
 

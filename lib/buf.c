@@ -295,6 +295,12 @@ buf_u32le(struct buf *b, uint32_t v)
 }
 
 void
+buf_u64le(struct buf *b, uint64_t v)
+{
+	put_le(b, v, 8);
+}
+
+void
 buf_string(struct buf *b, const void *p, size_t n)
 {
 	if (n > UINT32_MAX) {

@@ -97,6 +97,7 @@ void buf_u32be(struct buf *b, uint32_t v);
 void buf_u64be(struct buf *b, uint64_t v);
 void buf_u16le(struct buf *b, uint16_t v);
 void buf_u32le(struct buf *b, uint32_t v);
+void buf_u64le(struct buf *b, uint64_t v);
 void buf_bytes(struct buf *b, const void *p, size_t n);
 void buf_zeros(struct buf *b, size_t n);
 

@@ -22,13 +22,6 @@ struct builder {
 };
 
 static void
-put_u64(struct buf *out, uint64_t v)
-{
-	buf_u32le(out, (uint32_t)v);
-	buf_u32le(out, (uint32_t)(v >> 32));
-}
-
-static void
 deflate_bytes(const struct buf *in, struct buf *out)
 {
 	uint8_t *room = buf_room(out, in->len + in->len / 100 + 64);
@@ -59,8 +52,8 @@ put_descriptor(struct builder *b, uint32_t crc, size_t packed, size_t size)
 		buf_u32le(b->out, 0x08074b50);
 	buf_u32le(b->out, crc);
 	if (form >= 20) {
-		put_u64(b->out, packed);
-		put_u64(b->out, size);
+		buf_u64le(b->out, packed);
+		buf_u64le(b->out, size);
 	} else {
 		buf_u32le(b->out, (uint32_t)packed);
 		buf_u32le(b->out, (uint32_t)size);
@@ -347,17 +340,17 @@ put_end(struct builder *b)
 	buf_bytes(b->out, b->directory.data, size);
 	if (p->zip64) {
 		buf_u32le(b->out, 0x06064b50);
-		put_u64(b->out, 44);
+		buf_u64le(b->out, 44);
 		buf_u16le(b->out, 45);
 		buf_u16le(b->out, 45);
-		put_u64(b->out, 0);
-		put_u64(b->out, entries);
-		put_u64(b->out, entries);
-		put_u64(b->out, size);
-		put_u64(b->out, offset);
+		buf_u64le(b->out, 0);
+		buf_u64le(b->out, entries);
+		buf_u64le(b->out, entries);
+		buf_u64le(b->out, size);
+		buf_u64le(b->out, offset);
 		buf_u32le(b->out, 0x07064b50);
 		buf_u32le(b->out, 0);
-		put_u64(b->out, offset + size);
+		buf_u64le(b->out, offset + size);
 		buf_u32le(b->out, 1);
 	}
 	buf_u32le(b->out, 0x06054b50);

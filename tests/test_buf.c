@@ -192,8 +192,8 @@ static void
 what_is_put_comes_back(void **state)
 {
 	static const uint8_t expected[] = { 1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5,
-		6, 7, 8, 3, 2, 7, 6, 5, 4, 'r', 'a', 'w', 0, 0, 0, 0, 0, 2, 's',
-		0, 0, 0, 0, 1, 't', '4', '2', 'x' };
+		6, 7, 8, 3, 2, 7, 6, 5, 4, 8, 7, 6, 5, 4, 3, 2, 1, 'r', 'a',
+		'w', 0, 0, 0, 0, 0, 2, 's', 0, 0, 0, 0, 1, 't', '4', '2', 'x' };
 	struct buf b = BUF_INIT;
 	struct cursor c;
 
@@ -204,6 +204,7 @@ what_is_put_comes_back(void **state)
 	buf_u64be(&b, UINT64_C(0x0102030405060708));
 	buf_u16le(&b, 0x0203);
 	buf_u32le(&b, 0x04050607);
+	buf_u64le(&b, UINT64_C(0x0102030405060708));
 	buf_bytes(&b, "raw", 3);
 	buf_zeros(&b, 2);
 	buf_string(&b, "s", 2);

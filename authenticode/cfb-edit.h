@@ -36,7 +36,7 @@ int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
     const void *p, size_t n, struct ht_error *e);
 
 /*
- * Remove the root's stream of that name, if there is one.  Not in one go with
+ * Remove the root's stream of that name, if there is one.  Not after
  * cfb_edit_put.  HT_ERR_DATA if it is a storage, or HT_ERR_INTERNAL.
  */
 int cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,

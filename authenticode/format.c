@@ -175,7 +175,8 @@ out:
 /* --- what is in a signature ---------------------------------------------- */
 
 /*
- * How the signature was made, as far as it says: all but msi_ex.
+ * How the signature was made, as far as it says: all but msi_ex, which only the
+ * file tells.
  */
 static struct format_options
 options_of(const struct pkcs7 *p7)
@@ -306,6 +307,7 @@ verify_file(const struct format *format, struct input *in,
 	bool is;
 	int rc;
 
+	options.as_signed = true;
 	if (options.page_hashes && (rc = read_pages(p7, &pages, e)) < 0)
 		return rc;
 	if ((rc = digest_file(format, in, &options, pages, &file, e)) < 0 ||

@@ -36,6 +36,8 @@ struct format_options {
 	const char *algorithm; /* as spc_algorithm takes it */
 	bool page_hashes;      /* of a PE: digests of its pages, too */
 	bool msi_ex;           /* of an MSI: MsiDigitalSignatureEx */
+	bool as_signed;        /* of a file that has a signature: msi_ex as
+	                          that has it, whatever msi_ex says */
 };
 
 /*
@@ -45,7 +47,8 @@ struct format_options {
 struct format_file {
 	const struct format *format;
 	struct input *in; /* the caller's; outlives this */
-	/* As the caller said it; the algorithm is a static name. */
+	/* As the caller said it, but: the algorithm is a static name, and
+	   msi_ex is what was done. */
 	struct format_options options;
 	/* While verifying: the list that the file must have; no content then. */
 	struct cursor page_hashes;
@@ -136,6 +139,9 @@ const struct format *format_find(const char *name);
  * and the rule that was broken; HT_ERR_USAGE for the algorithm; HT_ERR_REFUSED
  * for options that are not for this format, or page hashes of a file that
  * cannot have any, or with another algorithm than SHA-256; or as input_read.
+ *
+ * With msi_ex a plan puts MsiDigitalSignatureEx in beside the signature;
+ * without, it takes out any that there is.
  */
 int format_digest(const struct format *format, struct input *in,
     const struct format_options *options, struct format_file **file,

@@ -5,8 +5,9 @@
  * The digest covers the content of all streams but the signature's own two,
  * storage by storage with the members sorted by the bytes of their names, and
  * behind each storage's members its CLSID.  Names, sizes, state bits and times
- * it does not cover: those are in the stream MsiDigitalSignatureEx, where there
- * is one, as a digest of their own, which then comes first in the other.
+ * it does not cover.  Where that is asked for, or a signature that stays has it,
+ * they are in the stream MsiDigitalSignatureEx as a digest of their own, which
+ * then comes first in the other.
  */
 
 #include "config.h"
@@ -34,8 +35,8 @@ static const uint8_t signature_ex_name[] =
 /* What the digest leaves for the plan. */
 struct msi {
 	struct cfb cfb;
-	bool extended; /* it has MsiDigitalSignatureEx */
-	bool stale;    /* which holds another digest than this */
+	bool extended; /* a signature is to have MsiDigitalSignatureEx */
+	bool stale;    /* which the file has with another digest than this */
 	struct spc_digest metadata;
 };
 
@@ -370,10 +371,12 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 		return rc;
 	file->size = msi->cfb.size;
 	file->was_signed = signature != NULL;
-	msi->extended = extended != NULL || file->options.msi_ex;
+	if (file->was_signed && file->options.as_signed)
+		file->options.msi_ex = extended != NULL;
+	msi->extended = file->options.msi_ex;
 	sort_members(&msi->cfb);
 	rc = digest_all(msi, md, signature, extended, &file->digest, e);
-	if (rc == 0 && extended != NULL)
+	if (rc == 0 && msi->extended && extended != NULL)
 		rc = compare_metadata(msi, extended, e);
 	if (rc == 0 && file->was_signed)
 		rc = read_whole(&msi->cfb, signature, PKCS7_MAX,
@@ -416,12 +419,15 @@ static int
 put_signature(struct cfb_edit *edit, const struct msi *msi, const void *p7,
     size_t n, struct ht_error *e)
 {
-	int rc = 0;
+	int rc;
 
 	if (msi->extended)
 		rc = cfb_edit_put(edit, signature_ex_name,
 		    sizeof(signature_ex_name), msi->metadata.value,
 		    msi->metadata.length, e);
+	else
+		rc = cfb_edit_remove(edit, signature_ex_name,
+		    sizeof(signature_ex_name), e);
 	if (rc == 0)
 		rc = cfb_edit_put(edit, signature_name, sizeof(signature_name),
 		    p7, n, e);

@@ -247,7 +247,7 @@ static const struct {
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
 bool
-existing_seeks(const struct protocol_go *go)
+existing_nests(const struct protocol_go *go)
 {
 	return strcmp(go->existing, "nest") == 0;
 }

@@ -17,10 +17,11 @@ enum existing_action {
 };
 
 /*
- * Whether existing_decide may have to read the file once more, so that its
- * input has to be seekable.
+ * Whether a new signature is nested in one that is there.  The file has to be
+ * digested as_signed then, and existing_decide may read it once more: its input
+ * has to be seekable.
  */
-bool existing_seeks(const struct protocol_go *go);
+bool existing_nests(const struct protocol_go *go);
 
 /*
  * Decide.  0 and *action, which is EXISTING_SIGN for a file that is not signed;

@@ -111,7 +111,7 @@ static int
 open_input(struct signing *s, struct ht_error *e)
 {
 	bool again = s->request->begin.reply == PROTOCOL_REPLY_FULL ||
-	    existing_seeks(&s->go);
+	    existing_nests(&s->go);
 	struct input_stream how = {
 		.fd = STDIN_FILENO,
 		.spool = again ? s->spool : -1,
@@ -214,6 +214,7 @@ digest_input(struct signing *s, struct ht_error *e)
 		    format->title);
 	s->why = WHY_DAMAGED;
 	options.algorithm = s->go.digest;
+	options.as_signed = existing_nests(&s->go);
 	rc = format->seeks ? input_spool(s->in, s->spool, e) : 0;
 	if (rc == 0)
 		rc = format_digest(format, s->in, &options, &s->file, e);

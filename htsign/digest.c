@@ -31,12 +31,14 @@ print_digest(const struct spc_digest *digest, const char *path,
 int
 digest_run(const struct htsign_arguments *a, struct ht_error *e)
 {
+	const struct format_options options = { .algorithm = a->digest,
+		.msi_ex = a->msi_ex };
 	struct subject subject;
 	struct format_file *file = NULL;
 	int rc;
 
 	if ((rc = subject_open(a->operand[0], &subject, e)) == 0 &&
-	    (rc = subject_digest(&subject, a->digest, &file, e)) == 0)
+	    (rc = subject_digest(&subject, &options, &file, e)) == 0)
 		rc = print_digest(&file->digest, a->operand[0], e);
 	format_file_free(file);
 	subject_close(&subject);

@@ -18,6 +18,7 @@ struct htsign_arguments {
 	const char *tsa_ca; /* --tsa-ca, or NULL */
 	bool in_place;      /* --in-place */
 	bool json;          /* --json */
+	bool msi_ex;        /* --msi-ex */
 };
 
 /*

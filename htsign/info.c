@@ -156,12 +156,14 @@ static int
 put_digests(struct report *r, const struct subject *subject,
     const struct pkcs7 *p7, struct ht_error *e)
 {
+	struct format_options options = { .as_signed = true };
 	struct format_file *file;
 	struct spc_digest said;
 	bool same;
 	int rc;
 
-	rc = subject_digest(subject, pkcs7_algorithm(p7), &file, e);
+	options.algorithm = pkcs7_algorithm(p7);
+	rc = subject_digest(subject, &options, &file, e);
 	if (rc < 0)
 		return rc;
 	rc = content_read(file->spc, p7, &said, e);
@@ -175,6 +177,7 @@ put_digests(struct report *r, const struct subject *subject,
 		put_bool(r, "same digest:", "digest_is_signed", same);
 		if (!same && !r->json)
 			put_text(r, "same digest:", NULL, "NO");
+		put_bool(r, "with msi-ex:", "msi_ex", file->options.msi_ex);
 	}
 	format_file_free(file);
 	return rc;
@@ -295,10 +298,11 @@ static int
 put_unsigned_file(struct report *r, const struct subject *subject,
     struct ht_error *e)
 {
+	const struct format_options options = { .algorithm = NULL };
 	struct format_file *file;
 	int rc;
 
-	rc = subject_digest(subject, NULL, &file, e);
+	rc = subject_digest(subject, &options, &file, e);
 	if (rc < 0)
 		return rc;
 	put_text(r, "algorithm:", "algorithm", file->digest.algorithm);

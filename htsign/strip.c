@@ -35,13 +35,14 @@ check(const struct format_file *file, const struct output *plan,
 int
 strip_run(const struct htsign_arguments *a, struct ht_error *e)
 {
+	const struct format_options options = { .algorithm = NULL };
 	struct subject subject;
 	struct format_file *file = NULL;
 	struct output *plan = NULL;
 	int rc;
 
 	if ((rc = subject_open(a->operand[0], &subject, e)) == 0 &&
-	    (rc = subject_digest(&subject, NULL, &file, e)) == 0 &&
+	    (rc = subject_digest(&subject, &options, &file, e)) == 0 &&
 	    (rc = format_plan(file, NULL, 0, &plan, e)) == 0 &&
 	    (rc = check(file, plan, e)) == 0)
 		rc = result_write(a, &subject, plan, e);

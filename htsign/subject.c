@@ -33,25 +33,26 @@ subject_close(struct subject *subject)
 }
 
 int
-subject_digest(const struct subject *subject, const char *algorithm,
-    struct format_file **file, struct ht_error *e)
+subject_digest(const struct subject *subject,
+    const struct format_options *options, struct format_file **file,
+    struct ht_error *e)
 {
 	static const char *const algorithms[] = { "sha256", "sha384",
 		"sha512" };
-	struct format_options options = { .algorithm = algorithm };
+	struct format_options chosen = *options;
 	struct ht_error other;
 	size_t i;
 	int rc;
 
-	if (algorithm != NULL)
-		return format_digest(subject->format, subject->in, &options,
-		    file, e);
-	options.algorithm = algorithms[0];
-	rc = format_digest(subject->format, subject->in, &options, file, e);
+	if (options->algorithm == NULL)
+		chosen.algorithm = algorithms[0];
+	rc = format_digest(subject->format, subject->in, &chosen, file, e);
+	if (options->algorithm != NULL)
+		return rc;
 	/* So a package refuses what its block map does not say. */
 	for (i = 1; rc == HT_ERR_REFUSED && i < 3; i++) {
-		options.algorithm = algorithms[i];
-		if (format_digest(subject->format, subject->in, &options, file,
+		chosen.algorithm = algorithms[i];
+		if (format_digest(subject->format, subject->in, &chosen, file,
 		        &other) == 0)
 			rc = 0;
 	}

@@ -27,11 +27,12 @@ int subject_open(const char *path, struct subject *subject, struct ht_error *e);
 void subject_close(struct subject *subject);
 
 /*
- * Digest it with the named algorithm; or with NULL as it has to be: a package
- * with the algorithm of its block map, all others with SHA-256.  Errors as
- * format_digest.
+ * Digest it as options say; where they name no algorithm, with the one that it
+ * has to be: for a package that of its block map, for all others SHA-256.
+ * Errors as format_digest.
  */
-int subject_digest(const struct subject *subject, const char *algorithm,
-    struct format_file **file, struct ht_error *e);
+int subject_digest(const struct subject *subject,
+    const struct format_options *options, struct format_file **file,
+    struct ht_error *e);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Windows Installer packages that msitools make, of many kinds and sizes: each
-# comes back signed, whole or as PKCS#7, and is what osslsigncode takes and
-# what msitools still read.
+# comes back signed, whole or as PKCS#7, with MsiDigitalSignatureEx and without,
+# and is what osslsigncode takes and what msitools still read.
 
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 needs ssh softhsm2-util osslsigncode wixl msibuild msiinfo
@@ -103,18 +103,54 @@ check "signed by it with metadata" theirs metadata -add-msi-dse
 
 # --- signing ---------------------------------------------------------------------
 
+# has_ex FILE: it has MsiDigitalSignatureEx, and so say others.
+has_ex()
+{
+	"$htsign" info "$1" | grep -q '^with msi-ex: *yes$' &&
+	    msiinfo streams "$1" | grep -q MsiDigitalSignatureEx &&
+	    osslsigncode verify -CAfile "$dir/ca.pem" "$1" |
+	    grep -q '^Current MsiDigitalSignatureEx '
+}
+
+has_no_ex()
+{
+	! "$htsign" info "$1" | grep msi-ex &&
+	    ! msiinfo streams "$1" | grep MsiDigitalSignatureEx
+}
+
+# digest_of FILE [OPTION]
+digest_of()
+{
+	"$htsign" digest "$@" | cut -d ' ' -f 1
+}
+
 # good PROFILE FILE
 good()
 {
-	local root options=()
+	local root
 	root=$(root_of "$1")
-	[[ $2 != */metadata.msi ]] || options=(-add-msi-dse)
 	sign_both_ways "$1" "$2" My Package &&
 	    verify_osslsigncode "$whole" "$root" &&
 	    "$htsign" verify "$whole" --ca "$root" &&
 	    osslsigncode verify -CAfile "$root" "$whole" |
 	    grep -F ": My Package" &&
-	    same_content "$2" "$work/p7" "${options[@]}"
+	    has_no_ex "$whole" &&
+	    same_content "$2" "$work/p7"
+}
+
+# good_ex PROFILE FILE: the same with the metadata.
+good_ex()
+{
+	local root
+	root=$(root_of "$1")
+	sign_both_ways "$1" "$2" --msi-ex My Package &&
+	    verify_osslsigncode "$whole" "$root" &&
+	    "$htsign" verify "$whole" --ca "$root" &&
+	    has_ex "$whole" &&
+	    same_content "$2" "$work/p7" -add-msi-dse &&
+	    [ "$(digest_of "$2" --msi-ex)" = \
+	        "$(digest_of "$whole" --msi-ex)" ] &&
+	    "$htsign" info "$whole" | grep "^signed: *$(digest_of "$2" --msi-ex)"
 }
 
 # As msitools see them, the streams of a signed package are those it had.
@@ -127,14 +163,32 @@ same_streams()
 	[ -s "$work/after" ] && [ ! -s "$work/difference" ]
 }
 
+# stripped WHOLE FILE: without its signature WHOLE is FILE again.  msitools
+# leave zeros in directory entries that are not used.
+stripped()
+{
+	local alone=$work/stripped.msi
+	"$htsign" strip "$1" -o "$alone" &&
+	    same_streams "$2" "$alone" &&
+	    [ "$(digest_of "$alone" --msi-ex)" = \
+	        "$(digest_of "$2" --msi-ex)" ] || return
+	! "$htsign" info "$2" | grep -q '^signature: *not signed$' ||
+	    { [ "$(stat -c %s "$alone")" -eq "$(stat -c %s "$2")" ] &&
+	        [ "$(cmp -l "$alone" "$2" | wc -l)" -le 24 ]; }
+}
+
 count=0
 for file in "$packages"/*; do
 	name=${file##*/}
 	check "$name" good test-signing "$file"
 	check "$name: msiinfo" same_streams "$file" "$whole"
 	check "$name under P-256" good p256 "$file"
+	check "$name with metadata" good_ex test-signing "$file"
+	check "$name with it: msiinfo" same_streams "$file" "$whole"
+	check "$name with it: stripped" stripped "$whole" "$file"
 	count=$((count + 1))
 done
+check "metadata under P-256" good_ex p256 "$packages/x64.msi"
 check "at least 10 files ($count)" test "$count" -ge 10
 
 request test-signing Once <"$packages/x86.msi"
@@ -146,7 +200,92 @@ check "of its own" not describes "$work/out" Once
 check "and its size" test "$(stat -c %s "$work/out")" -eq \
     "$(stat -c %s "$work/once.msi")"
 
+# --- with metadata and without, in turn ------------------------------------------
+
+# profile_for WORD: on-WORD, for what is signed already.
+profile_for()
+{
+	reconfigure "/^profiles = (/a { name = \"on-$1\";\
+	    certificates = [ \"test\" ]; existing = \"$1\"; }," &&
+	    admin "grant ci on-$1"
+}
+
+# has EX FILE: that is yes or no.
+has()
+{
+	if [ "$1" = yes ]; then
+		has_ex "$2"
+	else
+		has_no_ex "$2"
+	fi
+}
+
+# again WORD FIRST SECOND EXPECTED: each yes or no for --msi-ex, the last for
+# what comes out.
+again()
+{
+	local options=() first=$work/first-$2.msi
+	if [ ! -e "$first" ]; then
+		[ "$2" = no ] || options=(--msi-ex)
+		request test-signing "${options[@]}" <"$packages/x64.msi"
+		[ "$status" -eq 0 ] && cp "$work/out" "$first" || return
+	fi
+	has "$2" "$first" || return
+	[ "$3" = no ] && options=() || options=(--msi-ex)
+	sign_both_ways "on-$1" "$first" "${options[@]}" Again &&
+	    has "$4" "$whole" &&
+	    "$htsign" verify "$whole" --ca "$dir/ca.pem" &&
+	    verify_osslsigncode "$whole" && same_streams "$first" "$whole" &&
+	    stripped "$whole" "$packages/x64.msi" || return
+	"$htsign" info "$whole" >"$work/info"
+	if [ "$1" = nest ]; then
+		grep '^nested:' "$work/info"
+	else
+		describes "$whole" Again && ! grep '^nested:' "$work/info"
+	fi
+}
+
+for word in replace own nest; do
+	check "a profile for $word" profile_for "$word"
+	for first in no yes; do
+		for second in no yes; do
+			expected=$second
+			[ "$word" != nest ] || expected=$first
+			check "$word: metadata $first, then $second" \
+			    again "$word" "$first" "$second" "$expected"
+		done
+	done
+done
+request test-signing --msi-ex <"$packages/x86.msi"
+signed "one more with metadata"
+journal_says "the journal has the option" '"options":"msi-ex"'
+
+# later FILE: another time in the directory entry of its summary.
+later()
+{
+	local at
+	at=$(grep -obUaP '\x05\x00S\x00u\x00m\x00m\x00a\x00r\x00y' "$1" |
+	    head -n 1 | cut -d : -f 1)
+	[ -n "$at" ] && printf x |
+	    dd of="$1" bs=1 seek=$((at + 100)) conv=notrunc status=none
+}
+
+cp "$work/out" "$work/later.msi"
+check "another time" later "$work/later.msi"
+check "which the metadata has" not "$htsign" verify "$work/later.msi" \
+    --ca "$dir/ca.pem"
+check "as osslsigncode says" not verify_osslsigncode "$work/later.msi"
+cp "$work/once.msi" "$work/later.msi"
+check "another time without" later "$work/later.msi"
+check "which is nowhere" "$htsign" verify "$work/later.msi" --ca "$dir/ca.pem"
+check "as osslsigncode says" verify_osslsigncode "$work/later.msi"
+
 # --- what is refused ----------------------------------------------------------------
+
+sample app.exe
+request test-signing --msi-ex <"$work/app.exe"
+refused "metadata of a program" 66
+check "htsign says so, too" not "$htsign" digest --msi-ex "$work/app.exe"
 
 { cat "$work/once.msi"; printf x; } >"$work/longer.msi"
 request test-signing <"$work/longer.msi"

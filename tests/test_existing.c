@@ -121,18 +121,20 @@ static const struct sample {
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
+static const struct format_options plain_sha256 = { .algorithm = "sha256" };
+
 static int
-digest(struct input *in, const char *file_name, struct format_file **file,
+digest(struct input *in, const char *file_name,
+    const struct format_options *options, struct format_file **file,
     struct ht_error *e)
 {
-	static const struct format_options options = { .algorithm = "sha256" };
 	const struct format *format;
 	int rc;
 
 	*file = NULL;
 	rc = format_detect(in, file_name, &format, e);
 	if (rc == 0)
-		rc = format_digest(format, in, &options, file, e);
+		rc = format_digest(format, in, options, file, e);
 	return rc;
 }
 
@@ -142,7 +144,7 @@ digest_of(struct input *in, const char *file_name)
 	struct format_file *file;
 	struct ht_error e;
 
-	if (digest(in, file_name, &file, &e) < 0)
+	if (digest(in, file_name, &plain_sha256, &file, &e) < 0)
 		fail_msg("%s", e.text);
 	return file;
 }
@@ -160,8 +162,9 @@ read_plan(const struct output *plan, struct buf *out)
 
 /* The file with a signature by key; p7 gets that. */
 static void
-sign(const struct sample *sample, struct signing *key, const struct buf *plain,
-    struct buf *p7, struct buf *out)
+sign_as(const struct format_options *how, const struct sample *sample,
+    struct signing *key, const struct buf *plain, struct buf *p7,
+    struct buf *out)
 {
 	const struct cms_options options = { .signing_time = CMS_NO_TIME };
 	struct format_file *file;
@@ -169,7 +172,8 @@ sign(const struct sample *sample, struct signing *key, const struct buf *plain,
 	struct ht_error e;
 	struct input *in = input_memory(plain->data, plain->len, &e);
 
-	file = digest_of(in, sample->file_name);
+	if (digest(in, sample->file_name, how, &file, &e) < 0)
+		fail_msg("%s", e.text);
 	assert_string_equal(file->format->name, sample->format);
 	if (signing_sign(key, sample->spc, &file->content, &options, p7, &e) <
 	    0)
@@ -179,6 +183,13 @@ sign(const struct sample *sample, struct signing *key, const struct buf *plain,
 	output_free(plan);
 	format_file_free(file);
 	input_free(in);
+}
+
+static void
+sign(const struct sample *sample, struct signing *key, const struct buf *plain,
+    struct buf *p7, struct buf *out)
+{
+	sign_as(&plain_sha256, sample, key, plain, p7, out);
 }
 
 /* --- what is handed out ------------------------------------------------------ */
@@ -421,7 +432,8 @@ test_a_program_with_several(void **state)
 	/* Nothing of a damaged table is handed out, nor signed over. */
 	out.data[out.len - 1] = 1;
 	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(digest(in, NULL, &file, &e), HT_ERR_DATA);
+	assert_int_equal(digest(in, NULL, &plain_sha256, &file, &e),
+	    HT_ERR_DATA);
 	assert_null(file);
 	assert_non_null(strstr(e.text, "CVE-2013-3900"));
 	input_free(in);
@@ -451,7 +463,8 @@ test_a_table_that_is_too_long(void **state)
 	entry[6] = (uint8_t)(PKCS7_PAGED_MAX >> 16);
 	entry[7] = (uint8_t)(PKCS7_PAGED_MAX >> 24);
 	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(digest(in, NULL, &file, &e), HT_ERR_DATA);
+	assert_int_equal(digest(in, NULL, &plain_sha256, &file, &e),
+	    HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "more than 20971520 bytes"));
 	input_free(in);
 	buf_free(&table);
@@ -676,7 +689,7 @@ test_nothing_is_nested_in_a_stale_signature(void **state)
 	in = input_memory(bytes.data, bytes.len, &e);
 	file = digest_of(in, NULL);
 	go_with("nest", &own, &go);
-	assert_true(existing_seeks(&go));
+	assert_true(existing_nests(&go));
 	assert_int_equal(existing_decide(&go, file, &action, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "its digest differs"));
 	format_file_free(file);
@@ -877,17 +890,23 @@ test_only_our_content_is_nested(void **state)
 static void
 test_a_second_digest_binds_the_algorithm(void **state)
 {
-	static const struct cfb_image_entry entries[] = {
-		{ "beta", CFB_IMAGE_ROOT, 5000 },
-		{ "\5MsiDigitalSignatureEx", CFB_IMAGE_ROOT, 32 },
-	};
-	static const struct format_options options = { .algorithm = "sha384" };
+	static const struct cfb_image_entry entry = { "beta", CFB_IMAGE_ROOT,
+		5000 };
+	struct buf plain = BUF_INIT;
+	static const struct format_options extended = { .algorithm = "sha256",
+		.msi_ex = true };
+	static const struct format_options *const first[] = { &plain_sha256,
+		&extended };
+	static const struct format_options same = { .algorithm = "sha256",
+		.as_signed = true };
+	static const struct format_options other_one = { .algorithm = "sha384",
+		.as_signed = true };
 	enum existing_action action;
-	size_t n;
+	size_t i;
 
 	(void)state;
-	for (n = 1; n <= 2; n++) {
-		struct buf plain = BUF_INIT;
+	cfb_image_build(3, &entry, 1, &plain);
+	for (i = 0; i < 2; i++) {
 		struct buf p7 = BUF_INIT;
 		struct buf bytes = BUF_INIT;
 		struct buf own = BUF_INIT;
@@ -896,26 +915,24 @@ test_a_second_digest_binds_the_algorithm(void **state)
 		struct ht_error e;
 		struct input *in;
 
-		cfb_image_build(3, entries, n, &plain);
-		sign(&samples[3], &other, &plain, &p7, &bytes);
+		sign_as(first[i], &samples[3], &other, &plain, &p7, &bytes);
 		in = input_memory(bytes.data, bytes.len, &e);
-		assert_int_equal(
-		    format_digest(&format_msi, in, &options, &file, &e), 0);
+		assert_int_equal(digest(in, NULL, &other_one, &file, &e), 0);
 		go_with("nest", &own, &go);
 		assert_int_equal(existing_decide(&go, file, &action, &e),
-		    n == 1 ? 0 : HT_ERR_DATA);
-		if (n == 2)
+		    i == 0 ? 0 : HT_ERR_DATA);
+		if (i == 1)
 			assert_non_null(strstr(e.text, "no sha384 signature"));
 		format_file_free(file);
-		file = digest_of(in, NULL);
+		assert_int_equal(digest(in, NULL, &same, &file, &e), 0);
 		assert_int_equal(existing_decide(&go, file, &action, &e), 0);
 		format_file_free(file);
 		input_free(in);
-		buf_free(&plain);
 		buf_free(&p7);
 		buf_free(&bytes);
 		buf_free(&own);
 	}
+	buf_free(&plain);
 }
 
 /* --- to keep it ------------------------------------------------------------------- */

@@ -32,9 +32,16 @@ static const struct cfb_image_entry entries[] = {
 
 enum { VERSION_3 = 3, VERSION_4 = 4 };
 
+static const struct format_options sha256 = { .algorithm = "sha256" };
+static const struct format_options sha512 = { .algorithm = "sha512" };
+static const struct format_options ex_sha256 = { .algorithm = "sha256",
+	.msi_ex = true };
+static const struct format_options ex_sha512 = { .algorithm = "sha512",
+	.msi_ex = true };
+
 static int
-digest_input(struct input *in, const char *algorithm, struct format_file **file,
-    struct ht_error *e)
+digest_input(struct input *in, const struct format_options *options,
+    struct format_file **file, struct ht_error *e)
 {
 	const struct format *format;
 	int rc;
@@ -43,9 +50,7 @@ digest_input(struct input *in, const char *algorithm, struct format_file **file,
 	rc = format_detect(in, NULL, &format, e);
 	if (rc == 0) {
 		assert_ptr_equal(format, &format_msi);
-		rc = format_digest(format, in,
-		    &(struct format_options){ .algorithm = algorithm }, file,
-		    e);
+		rc = format_digest(format, in, options, file, e);
 	}
 	return rc;
 }
@@ -54,8 +59,8 @@ digest_input(struct input *in, const char *algorithm, struct format_file **file,
  * Sign the file, verify what that makes, and append it to out.
  */
 static void
-sign(const struct buf *image, const char *algorithm, struct spc_digest *digest,
-    bool *was_signed, struct buf *out)
+sign(const struct buf *image, const struct format_options *how,
+    struct spc_digest *digest, bool *was_signed, struct buf *out)
 {
 	struct cms_options options = { .signing_time = CMS_NO_TIME };
 	struct format_verified verified;
@@ -67,7 +72,7 @@ sign(const struct buf *image, const char *algorithm, struct spc_digest *digest,
 	struct input *in = input_memory(image->data, image->len, &e);
 
 	options.description = "My Package";
-	if (digest_input(in, algorithm, &file, &e) < 0)
+	if (digest_input(in, how, &file, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(file->size, image->len);
 	*digest = file->digest;
@@ -123,15 +128,15 @@ test_sign_and_sign_again(void **state)
 
 		cfb_image_build(version, entries, WITHOUT_EX, &image);
 		cfb_image_covered(entries, WITHOUT_EX, &covered);
-		sign(&image, "sha256", &digest, &was_signed, &once);
+		sign(&image, &sha256, &digest, &was_signed, &once);
 		assert_false(was_signed);
 		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
-		sign(&once, "sha256", &digest, &was_signed, &twice);
+		sign(&once, &sha256, &digest, &was_signed, &twice);
 		assert_true(was_signed);
 		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
 		assert_int_equal(once.len, twice.len);
 		buf_reset(&twice);
-		sign(&once, "sha512", &digest, &was_signed, &twice);
+		sign(&once, &sha512, &digest, &was_signed, &twice);
 		check_digest(&digest, EVP_sha512(), covered.data, covered.len);
 		buf_free(&image);
 		buf_free(&covered);
@@ -162,7 +167,7 @@ test_order(void **state)
 			CFB_IMAGE_ROOT, 10 + i };
 	cfb_image_build(VERSION_3, many, NAMES, &image);
 	cfb_image_covered(many, NAMES, &covered);
-	sign(&image, "sha256", &digest, &was_signed, &out);
+	sign(&image, &sha256, &digest, &was_signed, &out);
 	check_digest(&digest, EVP_sha256(), covered.data, covered.len);
 	buf_free(&image);
 	buf_free(&covered);
@@ -187,50 +192,182 @@ put_metadata(size_t place, struct buf *out)
 	buf_zeros(out, 20);
 }
 
+/*
+ * What a signature with MsiDigitalSignatureEx is over, and the hash in that.
+ */
 static void
-test_extended(void **state)
+put_covered(struct buf *out)
 {
 	/* By name, depth first: a, beta, empty, last, storage and its own. */
 	static const size_t order[] = { 1, 0, 6, 7, 2, 3, 4, 5 };
 	static const uint8_t root[] = { 0x84, 0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0,
 		0, 0, 0, 0, 0, 0, 0x46, 0, 0, 0, 0 };
-	unsigned int version;
+	struct buf metadata = BUF_INIT;
 	size_t i;
+
+	buf_bytes(&metadata, root, sizeof(root));
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		put_metadata(order[i], &metadata);
+	assert_int_equal(EVP_Digest(metadata.data, metadata.len,
+	                     buf_room(out, 32), NULL, EVP_sha256(), NULL),
+	    1);
+	cfb_image_covered(entries, ENTRIES, out);
+	buf_free(&metadata);
+}
+
+static bool
+has_ex(const struct buf *image)
+{
+	static const char name[] = SIGNATURE_EX;
+	struct buf wide = BUF_INIT;
+	const struct cfb_entry *found;
+	struct ht_error e;
+	struct input *in = input_memory(image->data, image->len, &e);
+	struct cfb cfb;
+	size_t i;
+
+	for (i = 0; i < sizeof(name); i++)
+		buf_u16le(&wide, (uint8_t)name[i]);
+	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	found = cfb_find(&cfb, wide.data, wide.len);
+	cfb_close(&cfb);
+	input_free(in);
+	buf_free(&wide);
+	return found != NULL;
+}
+
+/*
+ * Sign with and without MsiDigitalSignatureEx, in turn, what has none or a
+ * wrong one.
+ */
+static void
+with_and_without(unsigned int version, size_t count)
+{
+	struct buf image = BUF_INIT;
+	struct buf plain = BUF_INIT;
+	struct buf covered = BUF_INIT;
+	struct buf once = BUF_INIT;
+	struct buf again = BUF_INIT;
+	struct spc_digest digest;
+	bool was_signed;
+
+	put_covered(&covered);
+	cfb_image_covered(entries, count, &plain);
+	cfb_image_build(version, entries, count, &image);
+	sign(&image, &ex_sha256, &digest, &was_signed, &once);
+	assert_false(was_signed);
+	assert_true(has_ex(&once));
+	check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+	sign(&once, &ex_sha256, &digest, &was_signed, &again);
+	assert_true(was_signed);
+	assert_int_equal(once.len, again.len);
+	check_digest(&digest, EVP_sha256(), covered.data, covered.len);
+	/* A longer digest takes the place of the shorter one. */
+	buf_reset(&again);
+	sign(&once, &ex_sha512, &digest, &was_signed, &again);
+	assert_true(has_ex(&again));
+	buf_reset(&again);
+	sign(&once, &sha256, &digest, &was_signed, &again);
+	assert_true(was_signed);
+	assert_false(has_ex(&again));
+	check_digest(&digest, EVP_sha256(), plain.data, plain.len);
+	buf_reset(&once);
+	sign(&again, &ex_sha256, &digest, &was_signed, &once);
+	assert_true(has_ex(&once));
+	buf_reset(&again);
+	sign(&image, &sha256, &digest, &was_signed, &again);
+	assert_false(was_signed);
+	assert_false(has_ex(&again));
+	check_digest(&digest, EVP_sha256(), plain.data, plain.len);
+	buf_free(&image);
+	buf_free(&plain);
+	buf_free(&covered);
+	buf_free(&once);
+	buf_free(&again);
+}
+
+static void
+test_extended(void **state)
+{
+	unsigned int version;
 
 	(void)state;
 	for (version = VERSION_3; version <= VERSION_4; version++) {
-		struct buf image = BUF_INIT;
-		struct buf metadata = BUF_INIT;
-		struct buf covered = BUF_INIT;
-		struct buf once = BUF_INIT;
-		struct buf twice = BUF_INIT;
+		with_and_without(version, ENTRIES);
+		with_and_without(version, WITHOUT_EX);
+	}
+}
+
+/* A signature that stays settles it; where there is none, what is asked for. */
+static void
+test_as_signed(void **state)
+{
+	const struct format_options *const how[] = { &sha256, &ex_sha256 };
+	struct buf image = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	cfb_image_build(VERSION_3, entries, WITHOUT_EX, &image);
+	for (i = 0; i < 2; i++) {
+		struct format_options as = *how[i];
+		struct format_options other = *how[1 - i];
+		struct buf bytes = BUF_INIT;
+		struct format_file *file;
 		struct spc_digest digest;
+		struct ht_error e;
+		struct input *in;
 		bool was_signed;
 
-		buf_bytes(&metadata, root, sizeof(root));
-		for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-			put_metadata(order[i], &metadata);
-		assert_int_equal(EVP_Digest(metadata.data, metadata.len,
-		                     buf_room(&covered, 32), NULL, EVP_sha256(),
-		                     NULL),
-		    1);
-		cfb_image_covered(entries, ENTRIES, &covered);
-		cfb_image_build(version, entries, ENTRIES, &image);
-		sign(&image, "sha256", &digest, &was_signed, &once);
-		assert_false(was_signed);
-		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
-		sign(&once, "sha256", &digest, &was_signed, &twice);
-		assert_true(was_signed);
-		check_digest(&digest, EVP_sha256(), covered.data, covered.len);
-		/* A longer digest takes the place of the shorter one. */
-		buf_reset(&twice);
-		sign(&once, "sha512", &digest, &was_signed, &twice);
-		buf_free(&image);
-		buf_free(&metadata);
-		buf_free(&covered);
-		buf_free(&once);
-		buf_free(&twice);
+		as.as_signed = true;
+		other.as_signed = true;
+		sign(&image, &as, &digest, &was_signed, &bytes);
+		assert_int_equal(has_ex(&bytes), as.msi_ex);
+		in = input_memory(bytes.data, bytes.len, &e);
+		assert_int_equal(digest_input(in, &other, &file, &e), 0);
+		assert_int_equal(file->options.msi_ex, as.msi_ex);
+		assert_memory_equal(file->digest.value, digest.value, 32);
+		format_file_free(file);
+		input_free(in);
+		buf_free(&bytes);
 	}
+	buf_free(&image);
+}
+
+/* A PKCS#7 by itself says which of the two it is only by its digest. */
+static void
+test_digest_for(void **state)
+{
+	const struct format_options *const how[] = { &sha256, &ex_sha512 };
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct buf image = BUF_INIT;
+	struct format_file *file;
+	struct ht_error e;
+	struct input *in;
+	size_t i;
+
+	(void)state;
+	cfb_image_build(VERSION_4, entries, ENTRIES, &image);
+	in = input_memory(image.data, image.len, &e);
+	for (i = 0; i < 2; i++) {
+		struct buf der = BUF_INIT;
+		struct pkcs7 *p7;
+
+		assert_int_equal(digest_input(in, how[i], &file, &e), 0);
+		assert_int_equal(signing_sign(&signing, "msi", &file->content,
+		                     &options, &der, &e),
+		    0);
+		format_file_free(file);
+		assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
+		assert_int_equal(
+		    format_digest_for(&format_msi, in, p7, &file, &e), 0);
+		assert_int_equal(file->options.msi_ex, how[i]->msi_ex);
+		assert_string_equal(file->options.algorithm, how[i]->algorithm);
+		format_file_free(file);
+		pkcs7_free(p7);
+		buf_free(&der);
+	}
+	input_free(in);
+	buf_free(&image);
 }
 
 /* --- verifying ----------------------------------------------------------- */
@@ -262,7 +399,7 @@ bad(const struct buf *image, uint64_t at, const char *why)
 	struct input *in = input_memory(image->data, image->len, &e);
 
 	ht_error_clear(&e);
-	assert_int_equal(digest_input(in, "sha256", &file, &e), HT_ERR_DATA);
+	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	assert_int_equal(e.offset, at);
@@ -311,7 +448,7 @@ test_end_of_a_zip_file(void **state)
 	/* Behind "beta", the first stream, whose last sector has room. */
 	slack = 512 + 5000 + 8;
 	memcpy(image.data + slack, record, sizeof(record));
-	sign(&image, "sha256", &digest, &was_signed, &out);
+	sign(&image, &sha256, &digest, &was_signed, &out);
 	image.data[slack + 20] = (uint8_t)(image.len - slack - 22);
 	image.data[slack + 21] = (uint8_t)((image.len - slack - 22) >> 8);
 	bad(&image, slack, "CVE-2020-1464");
@@ -341,7 +478,7 @@ test_other_things_of_that_name(void **state)
 
 		cfb_image_build(VERSION_3, all[i], 1, &image);
 		in = input_memory(image.data, image.len, &e);
-		assert_int_equal(digest_input(in, "sha256", &file, &e),
+		assert_int_equal(digest_input(in, &sha256, &file, &e),
 		    HT_ERR_DATA);
 		assert_non_null(strstr(e.text, "has the name of a signature"));
 		input_free(in);
@@ -364,7 +501,7 @@ test_stale_metadata(void **state)
 
 	(void)state;
 	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
-	sign(&image, "sha256", &digest, &was_signed, &out);
+	sign(&image, &ex_sha256, &digest, &was_signed, &out);
 	in = input_memory(out.data, out.len, &e);
 	assert_int_equal(cfb_open(&cfb, in, &e), 0);
 	extended = &cfb.entries[ENTRIES];
@@ -395,7 +532,7 @@ test_long_signature(void **state)
 	assert_false(verifies(&image, &e));
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(digest_input(in, "sha256", &file, &e), HT_ERR_DATA);
+	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	input_free(in);
 
@@ -403,7 +540,7 @@ test_long_signature(void **state)
 	buf_reset(&image);
 	cfb_image_build(VERSION_3, &signature, 1, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(digest_input(in, "sha256", &file, &e), 0);
+	assert_int_equal(digest_input(in, &sha256, &file, &e), 0);
 	assert_int_equal(format_plan(file, p7, PKCS7_MAX + 1, &plan, &e),
 	    HT_ERR_DATA);
 	assert_null(plan);
@@ -422,6 +559,8 @@ main(void)
 		cmocka_unit_test(test_sign_and_sign_again),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_as_signed),
+		cmocka_unit_test(test_digest_for),
 		cmocka_unit_test(test_not_a_package),
 		cmocka_unit_test(test_end_of_a_zip_file),
 		cmocka_unit_test(test_other_things_of_that_name),

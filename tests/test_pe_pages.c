@@ -23,7 +23,8 @@
 #define PAGE 4096
 #define ENTRY 36
 
-static const struct format_options paged = { "sha256", true, false };
+static const struct format_options paged = { .algorithm = "sha256",
+	.page_hashes = true };
 
 /* --- images of several sections ------------------------------------------ */
 
@@ -422,8 +423,10 @@ refused(const struct buf *pe, const struct format_options *options, int code,
 static void
 test_refusals(void **state)
 {
-	static const struct format_options sha384 = { "sha384", true, false };
-	static const struct format_options extended = { "sha256", false, true };
+	static const struct format_options sha384 = { .algorithm = "sha384",
+		.page_hashes = true };
+	static const struct format_options extended = { .algorithm = "sha256",
+		.msi_ex = true };
 	static const struct sample within = { { PE_IMAGE_X64, false, 0, 0, 0,
 		                                  0 },
 		0, { { 512, 512 }, { 1023, 1 } }, 2000 };

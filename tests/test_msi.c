@@ -353,8 +353,8 @@ test_digest_for(void **state)
 		struct pkcs7 *p7;
 
 		assert_int_equal(digest_input(in, how[i], &file, &e), 0);
-		assert_int_equal(signing_sign(&signing, "msi", &file->content,
-		                     &options, &der, &e),
+		assert_int_equal(signing_sign(&signing_p256, "msi",
+		                     &file->content, &options, &der, &e),
 		    0);
 		format_file_free(file);
 		assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);

@@ -6,6 +6,7 @@
 
 #define LONG_FORM 0x80
 #define HIGH_TAG 0x1f
+#define CONSTRUCTED 0x20
 
 static int
 read_length(struct cursor *c, size_t *length)
@@ -29,6 +30,13 @@ read_length(struct cursor *c, size_t *length)
 	return 0;
 }
 
+static int
+bad_length(struct ht_error *e)
+{
+	return ht_error_set(e, HT_ERR_DATA,
+	    "not DER: a length that is open or too large (X.690 10.1)");
+}
+
 int
 der_next(struct cursor *c, struct der *out, struct ht_error *e)
 {
@@ -39,8 +47,7 @@ der_next(struct cursor *c, struct der *out, struct ht_error *e)
 	    (out->tag & HIGH_TAG) == HIGH_TAG ||
 	    read_length(&rest, &length) < 0 ||
 	    cursor_bytes(&rest, length, &out->value) < 0)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "not DER: a length that is open or too large (X.690 10.1)");
+		return bad_length(e);
 	out->whole = cursor_over(c->p, c->left - rest.left);
 	*c = rest;
 	return 0;
@@ -60,6 +67,30 @@ bool
 der_is_next(const struct cursor *c, uint8_t tag)
 {
 	return c->left > 0 && *c->p == tag;
+}
+
+int
+der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e)
+{
+	bool constructed;
+	size_t length;
+	uint8_t tag;
+
+	for (; c.left > 0; ++*count) {
+		if (*count >= max)
+			return ht_error_set(e, HT_ERR_DATA,
+			    "DER: more than %zu values", max);
+		if (cursor_u8(&c, &tag) < 0 || (tag & HIGH_TAG) == HIGH_TAG)
+			return bad_length(e);
+		/* What is constructed is gone into: its length is all. */
+		constructed = (tag & CONSTRUCTED) != 0;
+		if (constructed && c.left > 0 && *c.p == LONG_FORM)
+			(void)cursor_skip(&c, 1);
+		else if (read_length(&c, &length) < 0 || length > c.left ||
+		    (!constructed && cursor_skip(&c, length) < 0))
+			return bad_length(e);
+	}
+	return 0;
 }
 
 size_t

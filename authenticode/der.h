@@ -49,6 +49,13 @@ int der_expect(struct cursor *c, uint8_t tag, struct der *out,
 bool der_is_next(const struct cursor *c, uint8_t tag);
 
 /*
+ * Add to *count how many values there are in c, those inside others included;
+ * libcrypto makes some hundred bytes of each.  HT_ERR_DATA if *count would be
+ * more than max, or as der_next, but that a length may be left open.
+ */
+int der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e);
+
+/*
  * How many octets a value of n contents octets has in all.
  */
 size_t der_size(size_t n);

@@ -6,20 +6,87 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticode/der.h"
 #include "authenticode/pkcs7-private.h"
+
+static int
+not_signed_data(struct ht_error *e)
+{
+	return spc_crypto_error(e, HT_ERR_DATA,
+	    "PKCS#7: not a ContentInfo with SignedData (RFC 2315 7, 9.1)");
+}
+
+/*
+ * libcrypto takes a tenth of a millisecond for each certificate, and up to
+ * eighty times the memory of what is in it.
+ */
+static int
+check_certificates(struct cursor set, struct ht_error *e)
+{
+	struct der certificate;
+	size_t n = 0;
+	int rc;
+
+	if (set.left > PKCS7_CERTIFICATES_SIZE)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: certificates of more than %zu bytes",
+		    PKCS7_CERTIFICATES_SIZE);
+	for (; set.left > 0; n++) {
+		if (n == PKCS7_CERTIFICATES_MAX)
+			return ht_error_set(e, HT_ERR_DATA,
+			    "PKCS#7: more than %d certificates",
+			    PKCS7_CERTIFICATES_MAX);
+		rc = der_next(&set, &certificate, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * Of n bytes of ContentInfo what is going to be taken apart: all but the
+ * content.
+ */
+static int
+check_sizes(const void *der, size_t n, struct ht_error *e)
+{
+	struct cursor c = cursor_over(der, n);
+	struct der part;
+	size_t values = 0;
+	int rc = 0;
+
+	if (der_expect(&c, DER_SEQUENCE, &part, NULL) < 0)
+		return not_signed_data(e);
+	c = part.value;
+	if (der_expect(&c, DER_OBJECT, &part, NULL) < 0 ||
+	    der_expect(&c, DER_CONTEXT(0), &part, NULL) < 0)
+		return not_signed_data(e);
+	c = part.value;
+	if (der_expect(&c, DER_SEQUENCE, &part, NULL) < 0)
+		return not_signed_data(e);
+	for (c = part.value; rc == 0 && c.left > 0;) {
+		rc = der_next(&c, &part, e);
+		if (rc == 0 && part.tag == DER_CONTEXT(0))
+			rc = check_certificates(part.value, e);
+		if (rc == 0 && part.tag != DER_SEQUENCE)
+			rc =
+			    der_count(part.whole, PKCS7_VALUES_MAX, &values, e);
+	}
+	return rc;
+}
 
 static int
 unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
 {
 	const unsigned char *p = der;
 	SIGNED_DATA_INFO *info;
-	int rc = 0;
+	int rc = check_sizes(der, n, e);
 
+	if (rc < 0)
+		return rc;
 	info = d2i_SIGNED_DATA_INFO(NULL, &p, (long)n);
 	if (info == NULL)
-		return spc_crypto_error(e, HT_ERR_DATA,
-		    "PKCS#7: not a ContentInfo with SignedData (RFC 2315 7, "
-		    "9.1)");
+		return not_signed_data(e);
 	if (p != (const unsigned char *)der + n)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: bytes left over behind the ContentInfo");

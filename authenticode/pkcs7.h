@@ -16,11 +16,15 @@
 /*
  * The longest that pkcs7_parse looks at, since page hashes of a PE take 9 MiB,
  * and one such signature may be nested in another; the longest in any other
- * format; and how many unsigned attributes (their values) and among them nested
- * signatures are taken.
+ * format; how many certificates, and how many bytes of them; how many values of
+ * any kind outside the content; and how many unsigned attributes (their values)
+ * and among them nested signatures are taken.
  */
 #define PKCS7_PAGED_MAX ((size_t)20 << 20)
 #define PKCS7_MAX ((size_t)4 << 20)
+#define PKCS7_CERTIFICATES_MAX 128
+#define PKCS7_CERTIFICATES_SIZE ((size_t)256 << 10)
+#define PKCS7_VALUES_MAX 65536
 #define PKCS7_UNSIGNED_MAX 64
 #define PKCS7_NESTED_MAX 16
 
@@ -29,8 +33,8 @@ struct pkcs7;
 /*
  * Parse n bytes, a DER ContentInfo with nothing behind it.  HT_ERR_DATA if it
  * is not SignedData with one signer, whose certificate is in it, over embedded
- * content, with SHA-256, SHA-384 or SHA-512; or has too many unsigned
- * attributes.  Nothing is verified yet.  *p7 is NULL on error.
+ * content, with SHA-256, SHA-384 or SHA-512; or has too many of what is limited
+ * above.  Nothing is verified yet.  *p7 is NULL on error.
  */
 int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
     struct ht_error *e);
@@ -39,7 +43,8 @@ void pkcs7_free(struct pkcs7 *p7); /* NULL is fine */
 /*
  * Of n bytes of SignedData over a catalog's CTL that may have no signer yet:
  * append the DER of the CTL to ctl, and say whether it is signed.  HT_ERR_DATA
- * if it is something else, or has bytes left over.
+ * if it is something else, or has bytes left over, or too many certificates or
+ * values.
  */
 int pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
     struct ht_error *e);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticode/der.h"
 #include "authenticode/spc-asn1.h"
 #include "authenticode/timestamp.h"
 #include "authenticode/x509.h"
@@ -57,11 +58,16 @@ static int
 open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 {
 	const unsigned char *p = der;
+	size_t values = 0;
+	int rc;
 
 	memset(token, 0, sizeof(*token));
 	if (n > TIMESTAMP_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "timestamp: over %zu bytes",
 		    TIMESTAMP_MAX);
+	rc = der_count(cursor_over(der, n), TIMESTAMP_VALUES_MAX, &values, e);
+	if (rc < 0)
+		return rc;
 	token->p7 = d2i_PKCS7(NULL, &p, (long)n);
 	if (token->p7 == NULL || !PKCS7_type_is_signed(token->p7) ||
 	    token->p7->d.sign == NULL)

@@ -15,8 +15,9 @@
 
 #include "lib/error.h"
 
-/* The longest token that is looked at. */
+/* The longest token that is looked at, and with how many values in it. */
 #define TIMESTAMP_MAX ((size_t)1 << 20)
+#define TIMESTAMP_VALUES_MAX 16384
 
 struct timestamp {
 	int64_t time;    /* genTime in seconds since 1970, rounded down */

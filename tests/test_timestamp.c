@@ -213,7 +213,7 @@ test_other_root_other_bytes(void **state)
 	assert_int_equal(timestamp_verify(token.data, token.len, stamped,
 	                     sizeof(stamped), "none", 4, &timestamp, &e),
 	    HT_ERR_USAGE);
-	buf_u8(&token, 0);
+	buf_zeros(&token, 2);
 	assert_int_equal(
 	    verify_with(&good, token.data, token.len, &timestamp, &e),
 	    HT_ERR_DATA);

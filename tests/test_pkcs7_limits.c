@@ -1,0 +1,190 @@
+/*
+ * What a stranger's PKCS#7 may cost: each limit is reached, and not exceeded.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "authenticode/der.h"
+#include "authenticode/pkcs7.h"
+#include "authenticode/spc-asn1.h"
+#include "tests/signing.h"
+#include "tests/unsigned.h"
+
+static void
+make_pkcs7(struct buf *out)
+{
+	const struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct spc_digest digest = { 0 };
+	struct buf content = BUF_INIT;
+	struct ht_error e;
+
+	digest.algorithm = spc_algorithm("sha256", &digest.length);
+	assert_int_equal(spc_encode("pe", &digest, &content, NULL), 0);
+	assert_int_equal(
+	    signing_sign(&signing_p256, "pe", &content, &options, out, &e), 0);
+	buf_free(&content);
+}
+
+static void
+refuse(const struct buf *der, const char *text)
+{
+	struct buf ctl = BUF_INIT;
+	struct pkcs7 *p7;
+	struct ht_error e;
+	bool is_signed;
+
+	assert_int_equal(pkcs7_parse(der->data, der->len, &p7, &e),
+	    HT_ERR_DATA);
+	assert_null(p7);
+	assert_string_equal(e.text, text);
+	assert_int_equal(
+	    pkcs7_open_ctl(der->data, der->len, &ctl, &is_signed, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, text);
+	buf_free(&ctl);
+}
+
+static void
+accept(const struct buf *der)
+{
+	struct pkcs7 *p7;
+	struct ht_error e;
+
+	if (pkcs7_parse(der->data, der->len, &p7, &e) < 0)
+		fail_msg("refused: %s", e.text);
+	pkcs7_free(p7);
+}
+
+/* 4 MiB of certificates took 4 s and 110 MB. */
+static void
+test_certificates(void **state)
+{
+	struct buf der = BUF_INIT;
+	SIGNED_DATA *data;
+	X509 *certificate;
+
+	(void)state;
+	make_pkcs7(&der);
+	data = unsigned_unpack(&der);
+	certificate = sk_X509_value(data->certificates, 0);
+	while (sk_X509_num(data->certificates) < PKCS7_CERTIFICATES_MAX) {
+		assert_int_equal(X509_up_ref(certificate), 1);
+		assert_true(sk_X509_push(data->certificates, certificate) > 0);
+	}
+	unsigned_pack(data, &der);
+	accept(&der);
+	assert_int_equal(X509_up_ref(certificate), 1);
+	assert_true(sk_X509_push(data->certificates, certificate) > 0);
+	unsigned_pack(data, &der);
+	refuse(&der, "PKCS#7: more than 128 certificates");
+	SIGNED_DATA_free(data);
+	buf_free(&der);
+}
+
+/* What is in extensions is taken apart, too, but later. */
+static void
+test_certificates_size(void **state)
+{
+	static const uint8_t value[PKCS7_CERTIFICATES_SIZE];
+	struct buf der = BUF_INIT;
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	X509 *large;
+	X509_EXTENSION *extension;
+	SIGNED_DATA *data;
+
+	(void)state;
+	make_pkcs7(&der);
+	data = unsigned_unpack(&der);
+	assert_int_equal(ASN1_OCTET_STRING_set(octets, value, sizeof(value)),
+	    1);
+	extension =
+	    X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, octets);
+	large = X509_dup(sk_X509_value(data->certificates, 0));
+	assert_int_equal(X509_add_ext(large, extension, -1), 1);
+	assert_int_equal(i2d_re_X509_tbs(large, NULL) > 0, 1);
+	assert_true(sk_X509_push(data->certificates, large) > 0);
+	unsigned_pack(data, &der);
+	refuse(&der, "PKCS#7: certificates of more than 262144 bytes");
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(octets);
+	SIGNED_DATA_free(data);
+	buf_free(&der);
+}
+
+/* 4 MiB of attributes took 150 MB. */
+static void
+test_values(void **state)
+{
+	static const size_t n = PKCS7_VALUES_MAX - 1000;
+	struct buf der = BUF_INIT;
+	struct buf values = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	der_put_header(&values, DER_SET, 2 * n);
+	for (i = 0; i < n; i++)
+		buf_bytes(&values, "\5", 2);
+	make_pkcs7(&der);
+	unsigned_add(&der, "1.2.3.4", V_ASN1_OCTET_STRING, values.data,
+	    values.len);
+	unsigned_add(&der, "1.2.3.4", V_ASN1_SET, values.data, values.len);
+	accept(&der);
+	buf_reset(&values);
+	der_put_header(&values, DER_SET, 2000);
+	for (i = 0; i < 1000; i++)
+		buf_bytes(&values, "\5", 2);
+	unsigned_add(&der, "1.2.3.4", V_ASN1_SET, values.data, values.len);
+	refuse(&der, "DER: more than 65536 values");
+	buf_free(&values);
+	buf_free(&der);
+}
+
+static void
+count(const char *der, size_t n, size_t max, int rc, size_t expected)
+{
+	struct ht_error e;
+	size_t found = 1;
+
+	assert_int_equal(der_count(cursor_over(der, n), max, &found, &e), rc);
+	assert_int_equal(found, expected);
+}
+
+static void
+test_count(void **state)
+{
+	(void)state;
+	count("", 0, 1, 0, 1);
+	count("\5", 2, 2, 0, 2);
+	count("\5", 2, 1, HT_ERR_DATA, 1);
+	/* SEQUENCE { NULL, SEQUENCE { }, OCTET STRING of what looks like two } */
+	count("\x30\x08\5\0\x30\0\4\2\5", 10, 9, 0, 5);
+	/* A length that is left open, and the end of that. */
+	count("\x30\x80\5\0\0", 6, 9, 0, 4);
+	count("\4\x80\5\0\0", 6, 9, HT_ERR_DATA, 1);
+	count("\4\3\5", 4, 9, HT_ERR_DATA, 1);
+	count("\x30\3\5", 4, 9, HT_ERR_DATA, 1);
+	count("\x30", 1, 9, HT_ERR_DATA, 1);
+	count("\x1f\5", 3, 9, HT_ERR_DATA, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_certificates_size),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_count),
+	};
+
+	return cmocka_run_group_tests(tests, signing_start, signing_stop);
+}

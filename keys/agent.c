@@ -114,6 +114,14 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 	}
 }
 
+static bool
+more(struct keyd_connection *c)
+{
+	struct agent *a = (struct agent *)c;
+
+	return a->request != NULL && request_more(a->request);
+}
+
 static void
 gone(struct keyd_connection *c)
 {
@@ -136,6 +144,7 @@ agent_accept(struct keyd *k, int fd, const struct identity *who,
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	}
 	a->c.receive = receive;
+	a->c.more = more;
 	a->c.gone = gone;
 	if (who != NULL) {
 		a->bound = true;

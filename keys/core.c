@@ -138,6 +138,19 @@ keyd_close(struct keyd_connection *c)
 	c->closing = true;
 }
 
+/* What is large is queued piece by piece, as the peer takes it. */
+static int
+send_all(struct keyd_connection *c, struct ht_error *e)
+{
+	int rc;
+
+	do {
+		rc = msg_flush(c->link.channel, e);
+	} while (rc == 0 && !msg_pending(c->link.channel) && !c->closing &&
+	    c->more != NULL && c->more(c));
+	return rc;
+}
+
 void
 keyd_flush(struct keyd *k)
 {
@@ -149,7 +162,7 @@ keyd_flush(struct keyd *k)
 		next = c->next;
 		if (!msg_pending(c->link.channel) && !c->closing)
 			continue;
-		if (msg_flush(c->link.channel, &e) < 0) {
+		if (send_all(c, &e) < 0) {
 			drop(c);
 			continue;
 		}

@@ -35,6 +35,14 @@
 #define KEYD_CONNECTIONS                                                       \
 	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
 
+/*
+ * Bytes of content, and of what is made of it, that requests may hold at once:
+ * all together, and those of one client.  Only large content counts, over
+ * PROTOCOL_CONTENT_MAX.
+ */
+#define KEYD_CONTENT ((size_t)64 << 20)
+#define KEYD_CONTENT_SHARE ((size_t)32 << 20)
+
 struct failures;
 struct request;
 
@@ -48,6 +56,8 @@ struct keyd_connection {
 	struct loop_watch *watch;
 	void (*receive)(struct keyd_connection *c, struct msg *m,
 	    union protocol_body *body);          /* one message */
+	bool (*more)(struct keyd_connection *c); /* all is sent: was there more
+	                                            to queue?  Or NULL */
 	void (*gone)(struct keyd_connection *c); /* free what c is part of */
 	bool closing; /* no more is read; close once all is sent */
 	struct loop_timer *deadline; /* of its first message; of its end */

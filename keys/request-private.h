@@ -1,5 +1,7 @@
 /*
- * Between the two files of a request: its state, and its endings.
+ * Between the files of a request: its state, and its endings (request.c), what
+ * crosses the connection in parts (request-content.c), and the way to the token
+ * and back (request-sign.c).
  */
 
 #ifndef KEYS_REQUEST_PRIVATE_H
@@ -38,10 +40,14 @@ struct request {
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];
 	char token[NAMES_SIZE];
+	size_t held;    /* bytes of the room for content, or 0 */
 	struct buf der; /* the content, as it comes in PARTs */
 	char publisher[PROTOCOL_PUBLISHER]; /* whom the file names, or "" */
 	uint32_t length;
+	struct loop_timer *transfer; /* of the content, or of the PKCS#7 */
 	struct cms_signer *signer;
+	struct buf pkcs7;   /* until all of it is sent */
+	struct cursor rest; /* of that */
 	struct token_job *job;
 	struct loop_timer *waiting;
 	struct commit_step release;
@@ -58,6 +64,22 @@ struct request {
  */
 bool request_is_announced(const struct request *r, uint64_t size,
     const uint8_t *sha256);
+
+/*
+ * Free what r holds of content and signature, and give its room back.
+ */
+void request_let_go(struct request *r);
+
+/*
+ * All of the content is there: make what is to be signed, and queue that for
+ * the token.
+ */
+void request_sign(struct request *r);
+
+/*
+ * Say SIGNED; request_more sends the PKCS#7 behind it.
+ */
+void request_hand_out(struct request *r);
 
 /*
  * keyd's own no: on record, said to the shell, and the connection ends.

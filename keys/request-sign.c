@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "authenticode/content.h"
 #include "authenticode/publisher.h"
 #include "keys/request-private.h"
 
@@ -10,85 +9,7 @@
 #define WAIT_FIRST 2000
 #define WAIT_AGAIN 20000
 
-/* --- CONTENT ----------------------------------------------------------- */
-
-static void content_complete(struct request *r);
-
-/*
- * What was announced stands: it was said before the shell saw the first byte
- * of the file, and a parser that the file took over cannot change it.
- */
-bool
-request_is_announced(const struct request *r, uint64_t size,
-    const uint8_t *sha256)
-{
-	if (r->announced != PROTOCOL_SIZE_UNKNOWN && r->announced != size)
-		return false;
-	return !r->has_sha256 ||
-	    memcmp(r->announced_sha256, sha256, sizeof(r->announced_sha256)) ==
-	        0;
-}
-
-/* Catalogs send a CTL, of a size that the profile allows; nothing else does. */
-static uint64_t
-content_max(const struct request *r, const struct protocol_content *content)
-{
-	const struct conf_profile *profile =
-	    conf_profile(r->keyd->setup->conf, r->profile);
-	bool ctl = strcmp(content->format, CONTENT_CAT) == 0;
-
-	if (content->kind != (ctl ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC))
-		return 0;
-	if (!ctl)
-		return PROTOCOL_CONTENT_MAX;
-	return profile == NULL ? 0 : profile->max_ctl;
-}
-
-void
-request_content(struct request *r, const struct protocol_content *content)
-{
-	struct ht_error e;
-
-	if (content->length == 0 || content->length > content_max(r, content) ||
-	    content->sha256.left != sizeof(r->decision.sha256)) {
-		(void)ht_error_set(&e, HT_ERR_INTERNAL,
-		    "content of a kind or a size that is not signed");
-		request_give_up(r, "content", &e);
-		return;
-	}
-	if (!request_is_announced(r, content->size, content->sha256.p)) {
-		(void)ht_error_set(&e, HT_ERR_DATA,
-		    "the file is not the one that was announced");
-		request_give_up(r, "cut", &e);
-		return;
-	}
-	memcpy(r->format, content->format, sizeof(r->format));
-	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
-	r->decision.size = content->size;
-	memcpy(r->decision.sha256, content->sha256.p, content->sha256.left);
-	r->decision.old_signature = content->existing != 0;
-	r->length = content->length;
-}
-
-void
-request_part(struct request *r, struct cursor bytes)
-{
-	struct ht_error e;
-
-	if (r->phase != REQUEST_OPEN || bytes.left == 0 ||
-	    bytes.left > r->length - r->der.len) {
-		(void)ht_error_set(&e, HT_ERR_INTERNAL,
-		    "more content than was announced");
-		if (r->phase == REQUEST_OPEN)
-			request_give_up(r, "content", &e);
-		else
-			keyd_close(r->connection);
-		return;
-	}
-	buf_bytes(&r->der, bytes.p, bytes.left);
-	if (r->der.len == r->length)
-		content_complete(r);
-}
+/* --- what is to be signed ---------------------------------------------- */
 
 /* A long wait is said to the shell, so that it knows we are there. */
 static void
@@ -148,6 +69,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	options.algorithm = conf_digest_text(profile->digest);
 	rc = cms_signer_new(certificate->chain, r->format, r->der.data,
 	    r->der.len, &options, &r->signer, e);
+	buf_free(&r->der); /* the signer has its own */
 	if (rc < 0)
 		return rc;
 	if (r->decision.size > profile->max_size)
@@ -227,38 +149,25 @@ lost(void *cookie, const char *text)
 	    journal_maybe_signed(r->keyd->store, r->number, text, &e), &e);
 }
 
-/* The signature came: check it, keep it, and say so. */
+/* The signature came: check it, keep it, and let go of what it is over. */
 static int
 take_signature(struct request *r, const uint8_t *signature, size_t n,
-    struct buf *pkcs7, struct ht_error *e)
+    struct ht_error *e)
 {
 	int rc;
 
 	rc = cms_signer_signature(r->signer, signature, n, e);
 	if (rc == 0)
-		rc = cms_signer_finish(r->signer, pkcs7, e);
+		rc = cms_signer_finish(r->signer, &r->pkcs7, e);
 	if (rc < 0)
 		return rc;
-	rc = journal_signed(r->keyd->store, r->number, pkcs7->data, pkcs7->len,
-	    e);
+	cms_signer_free(r->signer);
+	r->signer = NULL;
+	rc = journal_signed(r->keyd->store, r->number, r->pkcs7.data,
+	    r->pkcs7.len, e);
 	keyd_must(r->keyd, rc, e);
 	r->phase = REQUEST_SIGNED;
 	return 0;
-}
-
-static void
-say_signed(struct request *r, const struct buf *pkcs7)
-{
-	struct protocol_signed say;
-	struct ht_error e;
-
-	memset(&say, 0, sizeof(say));
-	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
-	say.length = (uint32_t)pkcs7->len;
-	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
-	if (protocol_parts(&r->connection->link, r->tag, pkcs7->data,
-	        pkcs7->len, &e) < 0)
-		keyd_close(r->connection);
 }
 
 static void
@@ -266,7 +175,6 @@ done(void *cookie, const uint8_t *signature, size_t n,
     const struct ht_error *why)
 {
 	struct request *r = cookie;
-	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
 
 	r->job = NULL;
@@ -276,21 +184,20 @@ done(void *cookie, const uint8_t *signature, size_t n,
 		request_say_no(r, true, &r->refusal);
 	else if (signature == NULL)
 		request_give_up(r, "token", why);
-	else if (take_signature(r, signature, n, &pkcs7, &e) < 0)
+	else if (take_signature(r, signature, n, &e) < 0)
 		request_give_up(r, "signature", &e);
 	else if (r->connection == NULL)
 		request_abandon(r);
 	else if (r->fail.status != 0)
 		request_note_fail(r, &r->fail);
 	else
-		say_signed(r, &pkcs7);
-	buf_free(&pkcs7);
+		request_hand_out(r);
 }
 
 static const struct token_job_ops job_ops = { authorise, confirm, lost, done };
 
-static void
-content_complete(struct request *r)
+void
+request_sign(struct request *r)
 {
 	const struct setup_certificate *certificate;
 	const struct spc_digest *hash;

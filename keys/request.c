@@ -15,8 +15,7 @@ request_free(struct request *r)
 {
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
-	cms_signer_free(r->signer);
-	buf_free(&r->der);
+	request_let_go(r);
 	if (r->at != NULL) {
 		*r->at = r->next;
 		if (r->next != NULL)
@@ -33,6 +32,7 @@ end(struct request *r)
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
+	request_let_go(r);
 	if (r->connection == NULL)
 		request_free(r);
 }
@@ -363,7 +363,7 @@ request_output(struct request *r, const struct protocol_output *output)
 	struct keyd *k = r->keyd;
 	struct ht_error e;
 
-	if (r->phase != REQUEST_SIGNED ||
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len > 0 ||
 	    output->sha256.left != JOURNAL_SHA256 ||
 	    output->size > JOURNAL_SIZE_MAX) {
 		keyd_close(r->connection);

@@ -46,6 +46,12 @@ void request_content(struct request *r, const struct protocol_content *content);
 void request_part(struct request *r, struct cursor bytes);
 
 /*
+ * All that was said to the shell has been sent: say what there is to say after
+ * that, the next PART of a PKCS#7.  Whether there was anything.
+ */
+bool request_more(struct request *r);
+
+/*
  * OUTPUT: "finished"; RELEASE is said if, after the commit, the client may
  * still have it.  KEPT, where GO said so, is "kept" and then the same.
  */

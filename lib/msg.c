@@ -354,13 +354,20 @@ wait_ready(int fd, short events, int64_t deadline, struct ht_error *e)
 	}
 }
 
+/* When it will be so late. */
+static int64_t
+deadline_in(int timeout)
+{
+	return timeout < 0 ? -1 : now_ms() + timeout;
+}
+
 int
-msg_drain(struct msg_channel *ch, struct ht_error *e)
+msg_drain(struct msg_channel *ch, int timeout, struct ht_error *e)
 {
 	int rc = msg_flush(ch, e);
 
 	while (rc == 0 && msg_pending(ch)) {
-		rc = wait_ready(ch->fd, POLLOUT, -1, e);
+		rc = wait_ready(ch->fd, POLLOUT, deadline_in(timeout), e);
 		if (rc == 0)
 			rc = msg_flush(ch, e);
 	}
@@ -370,7 +377,7 @@ msg_drain(struct msg_channel *ch, struct ht_error *e)
 int
 msg_wait(struct msg_channel *ch, struct msg *m, int timeout, struct ht_error *e)
 {
-	int64_t deadline = timeout < 0 ? -1 : now_ms() + timeout;
+	int64_t deadline = deadline_in(timeout);
 	int rc;
 
 	while ((rc = msg_next(ch, m, e)) == 0) {

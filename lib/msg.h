@@ -70,11 +70,12 @@ bool msg_pending(const struct msg_channel *ch);
 
 /*
  * For a program that does one thing at a time: flush, waiting until all is
- * out; and wait for the next frame, at most timeout milliseconds (-1: for
- * ever).  HT_ERR_UNAVAILABLE when that is over or the peer is gone; 0 and 1
- * as msg_flush and msg_next.
+ * out, as long as the peer takes some of it every timeout milliseconds (-1:
+ * for ever); and wait for the next frame, at most so long.
+ * HT_ERR_UNAVAILABLE when that is over or the peer is gone; 0 and 1 as
+ * msg_flush and msg_next.
  */
-int msg_drain(struct msg_channel *ch, struct ht_error *e);
+int msg_drain(struct msg_channel *ch, int timeout, struct ht_error *e);
 int msg_wait(struct msg_channel *ch, struct msg *m, int timeout,
     struct ht_error *e);
 

@@ -72,15 +72,6 @@ lost(int rc, struct ht_error *e)
 	    "htsign-keyd: %s", why.text);
 }
 
-static int
-send_message(struct agent *a, enum protocol_type type, const void *body,
-    struct ht_error *e)
-{
-	int rc = protocol_send(&a->link, type, TAG, body, NULL, 0, e);
-
-	return rc < 0 ? lost(rc, e) : 0;
-}
-
 /* keyd has refused: make its word the error. */
 static int
 refused(struct agent *a, const struct protocol_refuse *r, struct ht_error *e)
@@ -94,6 +85,38 @@ refused(struct agent *a, const struct protocol_refuse *r, struct ht_error *e)
 	if (r->number != 0)
 		a->number = r->number;
 	return ht_error_set(e, code, "%s", r->text);
+}
+
+/*
+ * Send all that was queued.  Where that fails, keyd may have said why before
+ * it closed.
+ */
+static int
+drain(struct agent *a, struct ht_error *e)
+{
+	int rc = msg_drain(a->link.channel, AGENT_TIMEOUT, e);
+	struct ht_error why = *e;
+	union protocol_body body;
+	struct msg m;
+
+	if (rc == 0)
+		return 0;
+	while (protocol_next(&a->link, &m, &body, e) == 1) {
+		if (m.type == PROTOCOL_REFUSE)
+			return refused(a, &body.refuse, e);
+		msg_close_fds(&m);
+	}
+	*e = why;
+	return lost(rc, e);
+}
+
+static int
+send_message(struct agent *a, enum protocol_type type, const void *body,
+    struct ht_error *e)
+{
+	int rc = protocol_queue(&a->link, type, TAG, body, NULL, 0, e);
+
+	return rc < 0 ? lost(rc, e) : drain(a, e);
 }
 
 /*
@@ -220,6 +243,7 @@ collect(struct agent *a, uint32_t length, struct buf *out, struct ht_error *e)
 	if (length == 0 || length > PROTOCOL_PKCS7_MAX)
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "a signature of %u bytes", (unsigned int)length);
+	buf_reserve(out, length);
 	while (have < length) {
 		rc = await(a, &m, &body, e);
 		if (rc < 0)
@@ -245,30 +269,46 @@ is_slow(const struct agent *a)
 	return poll(&in, 1, AGENT_PATIENCE) == 0;
 }
 
+/* The largest content of this kind and format, in bytes. */
+static size_t
+content_max(const struct protocol_content *content)
+{
+	if (content->kind == PROTOCOL_KIND_CTL)
+		return PROTOCOL_CTL_MAX;
+	if (strcmp(content->format, "pe") == 0)
+		return PROTOCOL_PAGES_MAX;
+	return PROTOCOL_CONTENT_MAX;
+}
+
+/* One part after the other: a copy of all of it would be large. */
+static int
+send_content(struct agent *a, const struct protocol_content *content,
+    struct cursor der, struct ht_error *e)
+{
+	int rc = send_message(a, PROTOCOL_CONTENT, content, e);
+
+	while (rc == 0 && der.left > 0) {
+		rc = protocol_part(&a->link, TAG, &der, e);
+		rc = rc < 0 ? lost(rc, e) : drain(a, e);
+	}
+	return rc;
+}
+
 int
 agent_content(struct agent *a, struct protocol_content *content,
     struct cursor der, agent_waiting_fn *waiting, void *cookie,
     struct buf *pkcs7, char *certificate, struct ht_error *e)
 {
-	size_t most = content->kind == PROTOCOL_KIND_CTL ? PROTOCOL_CTL_MAX
-	                                                 : PROTOCOL_CONTENT_MAX;
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	if (der.left == 0 || der.left > most)
+	if (der.left == 0 || der.left > content_max(content))
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "%zu bytes of content are more than can be signed",
 		    der.left);
 	content->length = (uint32_t)der.left;
-	rc = protocol_queue(&a->link, PROTOCOL_CONTENT, TAG, content, NULL, 0,
-	    e);
-	if (rc == 0)
-		rc = protocol_parts(&a->link, TAG, der.p, der.left, e);
-	if (rc == 0)
-		rc = msg_drain(a->link.channel, e);
-	if (rc < 0)
-		return lost(rc, e);
+	rc = send_content(a, content, der, e);
 	while (rc == 0) {
 		rc = await(a, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_SIGNED)

@@ -398,7 +398,7 @@ protocol_send(struct protocol_link *link, enum protocol_type type, uint32_t tag,
 
 	if (rc < 0)
 		return rc;
-	return msg_drain(link->channel, e);
+	return msg_drain(link->channel, -1, e);
 }
 
 /* A frame has arrived: may it be said now, and what does it say? */
@@ -443,21 +443,19 @@ protocol_wait(struct protocol_link *link, struct msg *m,
 }
 
 int
-protocol_parts(struct protocol_link *link, uint32_t tag, const void *p,
-    size_t n, struct ht_error *e)
+protocol_part(struct protocol_link *link, uint32_t tag, struct cursor *rest,
+    struct ht_error *e)
 {
-	struct cursor all = cursor_over(p, n);
+	struct cursor left = *rest;
 	struct protocol_part piece;
-	size_t take;
-	int rc = 0;
+	int rc;
 
-	while (all.left > 0 && rc == 0) {
-		take = all.left < PROTOCOL_PART_MAX ? all.left :
-						      PROTOCOL_PART_MAX;
-		(void)cursor_bytes(&all, take, &piece.bytes);
-		rc = protocol_queue(link, PROTOCOL_PART, tag, &piece, NULL, 0,
-		    e);
-	}
+	(void)cursor_bytes(&left,
+	    left.left < PROTOCOL_PART_MAX ? left.left : PROTOCOL_PART_MAX,
+	    &piece.bytes);
+	rc = protocol_queue(link, PROTOCOL_PART, tag, &piece, NULL, 0, e);
+	if (rc == 0)
+		*rest = left;
 	return rc;
 }
 

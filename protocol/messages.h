@@ -32,8 +32,9 @@
 
 /* Limits on content that travels in PART frames, in bytes. */
 #define PROTOCOL_CONTENT_MAX ((uint32_t)16 << 10)
+#define PROTOCOL_PAGES_MAX ((uint32_t)9441075) /* a PE's with page hashes */
 #define PROTOCOL_CTL_MAX ((uint32_t)960 << 10)
-#define PROTOCOL_PKCS7_MAX ((uint32_t)1 << 20)
+#define PROTOCOL_PKCS7_MAX ((uint32_t)10 << 20)
 #define PROTOCOL_PART_MAX ((size_t)60 << 10)
 #define PROTOCOL_PROFILES_MAX 64
 
@@ -433,11 +434,11 @@ int protocol_decode(enum protocol_type type, struct cursor in,
 const char *protocol_name(enum protocol_type type);
 
 /*
- * Content that travels in PARTs: queue n bytes at p as as many PARTs as it
- * takes.
+ * Content that travels in PARTs: queue the next one, with the beginning of
+ * *rest, which then is what is left.  As protocol_queue.
  */
-int protocol_parts(struct protocol_link *link, uint32_t tag, const void *p,
-    size_t n, struct ht_error *e);
+int protocol_part(struct protocol_link *link, uint32_t tag, struct cursor *rest,
+    struct ht_error *e);
 
 /*
  * What sshd-sign's network process sends to keyd through its listener (which

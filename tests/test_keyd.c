@@ -283,7 +283,7 @@ messages_out_of_turn_close_the_connection(void **state)
 	assert_int_equal(
 	    msg_queue(a.link.channel, PROTOCOL_OUTPUT, 1, &bytes, NULL, 0, &e),
 	    0);
-	assert_int_equal(msg_drain(a.link.channel, &e), 0);
+	assert_int_equal(msg_drain(a.link.channel, -1, &e), 0);
 	assert_int_equal(msg_wait(a.link.channel, &m, 5000, &e),
 	    HT_ERR_UNAVAILABLE);
 	agent_close(&a);

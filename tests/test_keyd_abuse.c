@@ -367,7 +367,7 @@ keep_signs_what_is_not_signed(void **state)
 	assert_int_equal(
 	    msg_queue(a.link.channel, PROTOCOL_KEPT, 1, &frame, NULL, 0, &e),
 	    0);
-	assert_int_equal(msg_drain(a.link.channel, &e), 0);
+	assert_int_equal(msg_drain(a.link.channel, -1, &e), 0);
 	await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	buf_free(&der);

@@ -227,7 +227,7 @@ smuggle(struct protocol_link *link, unsigned int type, size_t nfds)
 	assert_int_equal(msg_queue(link->channel, (uint16_t)type, TAG, &fields,
 	                     &fd, nfds, &e),
 	    0);
-	assert_int_equal(msg_drain(link->channel, &e), 0);
+	assert_int_equal(msg_drain(link->channel, -1, &e), 0);
 	buf_free(&fields);
 }
 
@@ -460,7 +460,7 @@ malformed_fields_on_a_link(void **state)
 	assert_int_equal(msg_queue(p.answerer.channel, PROTOCOL_GO, TAG,
 	                     &fields, &fd, 1, &e),
 	    0);
-	assert_int_equal(msg_drain(p.answerer.channel, &e), 0);
+	assert_int_equal(msg_drain(p.answerer.channel, -1, &e), 0);
 	assert_int_equal(protocol_next(&p.asker, &m, &body, &e), HT_ERR_DATA);
 	assert_int_equal(m.nfds, 0);
 	assert_int_equal(p.asker.state, PROTOCOL_ASKED);
@@ -478,6 +478,7 @@ parts_make_up_the_whole(void **state)
 	union protocol_body body;
 	struct buf all = BUF_INIT;
 	struct buf got = BUF_INIT;
+	struct cursor rest;
 	struct ht_error e;
 	struct msg m;
 	struct pair p;
@@ -488,8 +489,10 @@ parts_make_up_the_whole(void **state)
 		lead(&p, 6);
 		for (k = 0; k < sizes[i]; k++)
 			buf_u8(&all, (uint8_t)(k * 7 + k / 256));
-		assert_int_equal(
-		    protocol_parts(&p.answerer, TAG, all.data, all.len, &e), 0);
+		rest = buf_cursor(&all);
+		while (rest.left > 0)
+			assert_int_equal(
+			    protocol_part(&p.answerer, TAG, &rest, &e), 0);
 		while (got.len < all.len) {
 			assert_int_equal(msg_flush(p.answerer.channel, &e), 0);
 			assert_int_equal(

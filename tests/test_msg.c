@@ -268,7 +268,7 @@ reader_that_does_not_read(void **state)
 	assert_int_equal(close(ends.other), 0);
 	ends.other = -1;
 	assert_int_equal(msg_flush(ends.ch, &e), HT_ERR_UNAVAILABLE);
-	assert_int_equal(msg_drain(ends.ch, &e), HT_ERR_UNAVAILABLE);
+	assert_int_equal(msg_drain(ends.ch, -1, &e), HT_ERR_UNAVAILABLE);
 	buf_free(&body);
 	close_ends(&ends);
 }
@@ -508,7 +508,7 @@ draining(void **state)
 	for (i = 0; i < 32; i++)
 		assert_int_equal(msg_queue(ends.ch, 1, 2, &body, NULL, 0, &e),
 		    0);
-	assert_int_equal(msg_drain(ends.ch, &e), 0);
+	assert_int_equal(msg_drain(ends.ch, -1, &e), 0);
 	assert_false(msg_pending(ends.ch));
 	buf_free(&body);
 	close_ends(&ends);

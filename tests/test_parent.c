@@ -70,7 +70,7 @@ say(struct fixture *f, enum protocol_type type, const void *body)
 	struct ht_error e;
 	int rc = protocol_queue(&f->link, type, 0, body, NULL, 0, &e);
 
-	return rc < 0 ? rc : msg_drain(f->link.channel, &e);
+	return rc < 0 ? rc : msg_drain(f->link.channel, -1, &e);
 }
 
 static void

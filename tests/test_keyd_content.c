@@ -1,0 +1,458 @@
+/*
+ * htsign-keyd and large content, the page hashes of a PE: how much of it may
+ * be in work at once, who is told to come again, and that the room is given
+ * back however a request ends.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authenticode/init.h"
+#include "authenticode/spc-pages.h"
+#include "tests/endpoint.h"
+#include "tests/scratch.h"
+
+/* How many of the largest one client may have in work, and all together. */
+#define SHARE 3
+#define ALL 7
+
+/* Seconds that keyd gives a shell to send content or to take a signature. */
+#define TRANSFER 30
+
+static const char *const clients[] = { "ci", "two", "three" };
+static struct buf certificates[3];
+static struct buf large;
+
+static void
+make_large(void)
+{
+	static const struct spc_digest digest = { "sha256", { 1, 2, 3 }, 32 };
+	size_t n = (size_t)SPC_PAGES * SPC_PAGES_ENTRY, i;
+	struct ht_error e;
+	uint8_t *list;
+
+	assert_int_equal(spc_pages_start(n, &large, &list, &e), 0);
+	for (i = 0; i < n; i++)
+		list[i] = (uint8_t)(i * 7 + i / 256);
+	memset(list, 0, 4);
+	memset(list + n - 32, 0, 32);
+	assert_int_equal(spc_pages_finish(&digest, &large, &e), 0);
+	assert_int_equal(large.len, PROTOCOL_PAGES_MAX);
+}
+
+static int
+enter(void **state)
+{
+	struct ht_error e;
+	char command[64];
+	size_t i;
+
+	if (scratch_enter(state) != 0 || authenticode_init(&e) < 0)
+		return 1;
+	endpoint_make();
+	endpoint_start();
+	make_large();
+	for (i = 0; i < 3; i++) {
+		(void)snprintf(command, sizeof(command), "client add %s",
+		    clients[i]);
+		assert_int_equal(endpoint_admin(command, NULL, NULL), 0);
+		(void)snprintf(command, sizeof(command), "grant %s other",
+		    clients[i]);
+		assert_int_equal(endpoint_admin(command, NULL, NULL), 0);
+		endpoint_certificate(clients[i], "", &certificates[i]);
+	}
+	return 0;
+}
+
+static int
+leave(void **state)
+{
+	int status = endpoint_stop(SIGTERM);
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		buf_free(&certificates[i]);
+	buf_free(&large);
+	return scratch_leave(state) != 0 || status != 0;
+}
+
+/* --- steps --------------------------------------------------------------- */
+
+static void
+say(struct agent *a, enum protocol_type type, const void *body)
+{
+	struct ht_error e;
+
+	assert_int_equal(protocol_send(&a->link, type, 1, body, NULL, 0, &e),
+	    0);
+}
+
+static void
+begin(struct agent *a, size_t client)
+{
+	char ticket[PROTOCOL_TICKET];
+	struct ht_error e;
+
+	assert_int_equal(endpoint_ticket(&certificates[client], ticket), 0);
+	assert_int_equal(endpoint_greet(a, &certificates[client], ticket, &e),
+	    0);
+	assert_int_equal(endpoint_begin(a, "other", &e), 0);
+}
+
+static struct protocol_content
+content_of(size_t length)
+{
+	static const uint8_t sha256[32];
+	struct protocol_content content;
+
+	memset(&content, 0, sizeof(content));
+	content.kind = PROTOCOL_KIND_SPC;
+	(void)snprintf(content.format, sizeof(content.format), "pe");
+	content.size = 1024;
+	content.sha256 = cursor_over(sha256, sizeof(sha256));
+	content.length = (uint32_t)length;
+	return content;
+}
+
+/* Begin, and announce the largest content; no byte of it follows. */
+static void
+announce(struct agent *a, size_t client)
+{
+	struct protocol_content content = content_of(large.len);
+
+	begin(a, client);
+	say(a, PROTOCOL_CONTENT, &content);
+	/* keyd has read that when it answers the next. */
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+}
+
+/* The whole of it, as a shell does it. */
+static int
+sign(size_t client, const struct buf *der, struct protocol_refuse *refusal)
+{
+	struct buf pkcs7 = BUF_INIT;
+	struct ht_error e;
+	struct agent a;
+	int rc;
+
+	begin(&a, client);
+	rc = endpoint_sign(&a, buf_cursor(der), &pkcs7, &e);
+	if (rc == 0) {
+		assert_true(pkcs7.len > der->len);
+		assert_non_null(
+		    memmem(pkcs7.data, pkcs7.len, der->data, der->len));
+	} else {
+		assert_true(a.refused);
+	}
+	if (refusal != NULL)
+		*refusal = a.refusal;
+	buf_free(&pkcs7);
+	agent_close(&a);
+	return rc;
+}
+
+/* What keyd says next is this. */
+static void
+hears(struct agent *a, unsigned int type)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	assert_int_equal(protocol_wait(&a->link, &m, &body, 10000, &e), 1);
+	assert_int_equal(m.type, type);
+}
+
+static void
+close_all(struct agent *a, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		agent_close(&a[i]);
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+}
+
+/* --- the room -------------------------------------------------------------- */
+
+static void
+the_largest_content_is_signed(void **state)
+{
+	static const uint8_t sha256[32];
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct buf pkcs7 = BUF_INIT;
+	struct ht_error e;
+	struct agent a;
+
+	(void)state;
+	begin(&a, 0);
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&large), &pkcs7, &e), 0);
+	assert_true(pkcs7.len > large.len);
+	assert_true(pkcs7.len <= PROTOCOL_PKCS7_MAX);
+	assert_int_equal(agent_output(&a, &output, &e), 0);
+	assert_int_equal(agent_delivered(&a, 2048, &e), 0);
+	assert_int_equal(endpoint_begin(&a, "other", &e), 0);
+	agent_close(&a);
+	assert_true(endpoint_prints("log --json --status=delivered",
+	    "\"pkcs7_size\":94"));
+	buf_free(&pkcs7);
+}
+
+static void
+one_byte_more_is_not_content(void **state)
+{
+	struct protocol_content content = content_of(large.len + 1);
+	struct agent a;
+
+	(void)state;
+	begin(&a, 0);
+	say(&a, PROTOCOL_CONTENT, &content);
+	hears(&a, PROTOCOL_REFUSE);
+	agent_close(&a);
+	content.length = PROTOCOL_CONTENT_MAX + 1;
+	(void)snprintf(content.format, sizeof(content.format), "msi");
+	begin(&a, 0);
+	say(&a, PROTOCOL_CONTENT, &content);
+	hears(&a, PROTOCOL_REFUSE);
+	agent_close(&a);
+}
+
+static void
+a_client_has_a_share_of_the_room(void **state)
+{
+	struct protocol_refuse refusal;
+	struct buf little = BUF_INIT;
+	struct agent a[SHARE];
+	size_t i;
+
+	(void)state;
+	endpoint_content(&little);
+	for (i = 0; i < SHARE; i++)
+		announce(&a[i], 0);
+	assert_int_equal(sign(0, &large, &refusal), HT_ERR_TEMPORARY);
+	assert_int_equal(refusal.status, 75);
+	assert_string_equal(refusal.code, "room");
+	assert_string_equal(refusal.text,
+	    "ci has as much large content in work as there is room for");
+	assert_int_equal(refusal.retry, 10);
+	assert_true(refusal.number > 0);
+	assert_true(endpoint_last_row_holds("\"status\":\"refused\""));
+	assert_true(endpoint_last_row_holds("\"exit\":75,\"code\":\"room\""));
+	assert_int_equal(sign(0, &little, NULL), 0);
+	assert_int_equal(sign(1, &large, NULL), 0);
+	close_all(a, SHARE);
+	assert_int_equal(sign(0, &large, NULL), 0);
+	buf_free(&little);
+}
+
+static void
+all_clients_share_the_room(void **state)
+{
+	struct protocol_refuse refusal;
+	struct buf little = BUF_INIT;
+	struct agent a[ALL];
+	size_t i;
+
+	(void)state;
+	endpoint_content(&little);
+	for (i = 0; i < ALL; i++)
+		announce(&a[i], i / SHARE);
+	assert_int_equal(sign(2, &large, &refusal), HT_ERR_TEMPORARY);
+	assert_string_equal(refusal.text,
+	    "the endpoint has as much large content in work as there is room "
+	    "for");
+	assert_int_equal(sign(2, &little, NULL), 0);
+	close_all(a, ALL);
+	assert_int_equal(sign(2, &large, NULL), 0);
+	buf_free(&little);
+}
+
+/* --- and how it is given back ------------------------------------------------ */
+
+static void
+ends_with_a_fail(void)
+{
+	struct protocol_fail fail;
+	struct agent a;
+
+	memset(&fail, 0, sizeof(fail));
+	fail.status = 65;
+	announce(&a, 0);
+	say(&a, PROTOCOL_FAIL, &fail);
+	hears(&a, PROTOCOL_NOTED);
+	/* Connection and request stay, and hold nothing. */
+	assert_int_equal(sign(0, &large, NULL), 0);
+	agent_close(&a);
+}
+
+static void
+ends_with_bad_content(void)
+{
+	struct protocol_refuse refusal;
+
+	large.data[20] ^= 1;
+	assert_int_equal(sign(0, &large, &refusal), HT_ERR_DATA);
+	large.data[20] ^= 1;
+	assert_string_equal(refusal.code, "content");
+}
+
+static void
+ends_with_too_much(void)
+{
+	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
+	struct protocol_content content = content_of(PROTOCOL_PART_MAX + 1);
+	struct agent a;
+
+	begin(&a, 0);
+	say(&a, PROTOCOL_CONTENT, &content);
+	say(&a, PROTOCOL_PART, &part);
+	say(&a, PROTOCOL_PART, &part);
+	hears(&a, PROTOCOL_REFUSE);
+	agent_close(&a);
+}
+
+static void
+ends_within_the_content(void)
+{
+	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
+	struct agent a;
+
+	announce(&a, 0);
+	say(&a, PROTOCOL_PART, &part);
+	close_all(&a, 1);
+}
+
+static void
+send_all(struct agent *a)
+{
+	struct cursor rest = buf_cursor(&large);
+	struct ht_error e;
+
+	while (rest.left > 0) {
+		assert_int_equal(protocol_part(&a->link, 1, &rest, &e), 0);
+		assert_int_equal(msg_drain(a->link.channel, -1, &e), 0);
+	}
+}
+
+static void
+ends_within_the_signature(void)
+{
+	struct agent a;
+
+	announce(&a, 0);
+	send_all(&a);
+	hears(&a, PROTOCOL_SIGNED);
+	hears(&a, PROTOCOL_PART);
+	close_all(&a, 1);
+	assert_true(endpoint_last_row_holds("\"aborted\""));
+}
+
+/* The token has it: it is held until that answers, whoever has gone. */
+static void
+ends_within_the_token(void)
+{
+	struct agent a;
+
+	assert_true(endpoint_signal_worker(SIGSTOP));
+	announce(&a, 0);
+	send_all(&a);
+	endpoint_pause(1000);
+	close_all(&a, 1);
+	assert_true(endpoint_last_row_holds("\"decided\""));
+	assert_int_equal(sign(0, &large, NULL), HT_ERR_TEMPORARY);
+	assert_true(endpoint_signal_worker(SIGCONT));
+	endpoint_pause(1000);
+}
+
+static void
+room_is_given_back_however_a_request_ends(void **state)
+{
+	static void (*const endings[])(void) = { ends_with_a_fail,
+		ends_with_bad_content, ends_with_too_much,
+		ends_within_the_content, ends_within_the_signature,
+		ends_within_the_token };
+	struct agent a[SHARE - 1];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < SHARE - 1; i++)
+		announce(&a[i], 0);
+	for (i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		endings[i]();
+		assert_int_equal(sign(0, &large, NULL), 0);
+	}
+	close_all(a, SHARE - 1);
+}
+
+/* --- who does not go on ------------------------------------------------------ */
+
+/* What is left in the connection, until keyd has closed it. */
+static void
+drain(struct agent *a)
+{
+	struct ht_error e;
+	struct msg m;
+	int rc;
+
+	while ((rc = msg_wait(a->link.channel, &m, 20000, &e)) == 1)
+		msg_close_fds(&m);
+	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
+	assert_null(strstr(e.text, "in time"));
+	agent_close(a);
+}
+
+static void
+who_does_not_go_on_loses_the_room(void **state)
+{
+	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
+	struct agent stalled, deaf, third;
+	time_t start = time(NULL);
+
+	(void)state;
+	announce(&stalled, 0);
+	say(&stalled, PROTOCOL_PART, &part);
+	announce(&deaf, 0);
+	send_all(&deaf);
+	announce(&third, 0);
+	while (time(NULL) < start + TRANSFER - 3)
+		endpoint_pause(100);
+	assert_int_equal(sign(0, &large, NULL), HT_ERR_TEMPORARY);
+	say(&stalled, PROTOCOL_PART, &part);
+	while (time(NULL) < start + TRANSFER + 3)
+		endpoint_pause(100);
+	hears(&stalled, PROTOCOL_REFUSE);
+	assert_int_equal(sign(0, &large, NULL), 0);
+	assert_true(endpoint_prints("log --json --status=failed",
+	    "htsign-shell did not send all of the content in time"));
+	assert_true(endpoint_prints("log --json --status=failed",
+	    "htsign-shell did not take the signature in time"));
+	drain(&stalled);
+	drain(&deaf);
+	drain(&third);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_largest_content_is_signed),
+		cmocka_unit_test(one_byte_more_is_not_content),
+		cmocka_unit_test(a_client_has_a_share_of_the_room),
+		cmocka_unit_test(all_clients_share_the_room),
+		cmocka_unit_test(room_is_given_back_however_a_request_ends),
+		cmocka_unit_test(who_does_not_go_on_loses_the_room),
+	};
+
+	return cmocka_run_group_tests(tests, enter, leave);
+}

@@ -230,9 +230,9 @@ journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
 	sqlite3_stmt *st;
 	int ret;
 
-	if (n == 0 || n > JOURNAL_PKCS7_MAX)
+	if (n == 0)
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "a signature of %zu bytes cannot be kept", n);
+		    "a signature of no bytes");
 	if (EVP_Q_digest(NULL, "SHA256", NULL, pkcs7, n, sha256, NULL) != 1)
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
 	if ((ret = check_state(s, number, "signed", e)) < 0)
@@ -242,8 +242,11 @@ journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
 	store_bind_number(s, st, 2, number);
 	store_bind_number(s, st, 3, n);
 	store_bind_hex(s, st, 4, sha256, sizeof(sha256));
+	store_bind_number(s, st, 5, n <= JOURNAL_PKCS7_MAX);
 	if ((ret = insert_event(s, st, "signed", NULL, NULL, e)) < 0)
 		return ret;
+	if (n > JOURNAL_PKCS7_MAX)
+		return 0;
 	return keep_pkcs7(s, number, pkcs7, n, e);
 }
 

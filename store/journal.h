@@ -34,7 +34,9 @@
 
 /* The longest digest of a file, in bytes: those of an APPX package. */
 #define JOURNAL_DIGEST_MAX 344
-#define JOURNAL_PKCS7_MAX ((size_t)64 << 20)
+
+/* The longest SignedData that is kept, in bytes: page hashes make more. */
+#define JOURNAL_PKCS7_MAX ((size_t)1 << 20)
 
 /* Who asks, and for what.  Texts may be NULL. */
 struct journal_request {
@@ -82,7 +84,9 @@ int journal_decided(struct store *s, uint64_t number,
 
 /*
  * "signed": the token signed and the signature was checked.  The DER of the
- * SignedData is kept, n <= JOURNAL_PKCS7_MAX bytes, not yet released.
+ * SignedData is kept, not yet released; of more than JOURNAL_PKCS7_MAX bytes
+ * only their number and SHA-256, which the event always has, and there
+ * "stored":false.
  */
 int journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7,
     size_t n, struct ht_error *e);
@@ -284,7 +288,7 @@ int journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
 
 /*
  * The SignedData kept for a request: *der is malloc'ed, the caller's, and NULL
- * with *n 0 on error.  HT_ERR_USAGE if there is none.
+ * with *n 0 on error.  HT_ERR_USAGE if there is none, or it was too long.
  */
 int journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
     struct ht_error *e);

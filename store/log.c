@@ -137,7 +137,7 @@ journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
 		return ret;
 	if (ret == 0)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "request %ju has no signature", (uintmax_t)number);
+		    "no signature of request %ju is kept", (uintmax_t)number);
 	ret = 0;
 	*n = (size_t)sqlite3_column_bytes(st, 0);
 	*der = malloc(*n);

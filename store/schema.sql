@@ -22,7 +22,7 @@ CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN
 	SELECT RAISE(ABORT, 'the journal is append-only');
 END;
 
--- The SignedData of each request that was signed.
+-- The SignedData of each request that was signed, unless it is too long.
 CREATE TABLE pkcs7 (
 	request INTEGER PRIMARY KEY,
 	der BLOB NOT NULL

@@ -19,6 +19,12 @@
 	"json(CASE " column " WHEN 1 THEN 'true' WHEN 0 THEN 'false' " \
 	"ELSE 'null' END)"
 
+/* false where there is a signature that was too long to be kept. */
+#define STORED \
+	"json(iif(pkcs7_size IS NOT NULL AND NOT EXISTS " \
+	"(SELECT 1 FROM pkcs7 WHERE pkcs7.request = signing.request), " \
+	"'false', 'null'))"
+
 #define SIGNING_JSON COMPACT( \
 	"'request', request, " \
 	"'status', status, " \
@@ -45,6 +51,7 @@
 	"'unknown', nullif(unknown, 0), " \
 	"'pkcs7_size', pkcs7_size, " \
 	"'pkcs7_sha256', pkcs7_sha256, " \
+	"'pkcs7_stored', " STORED ", " \
 	"'output_size', output_size, " \
 	"'output_sha256', output_sha256, " \
 	"'delivered_bytes', delivered_bytes, " \
@@ -160,7 +167,11 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    ") RETURNING seq, request",
 	[SQL_SIGNED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'signed', '', "
-	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
+	    COMPACT(
+		"'size', ?3, "
+		"'sha256', ?4, "
+		"'stored', " BOOL("nullif(?5, 1)"))
+	    ") RETURNING seq, request",
 	[SQL_PKCS7_ADD] = "INSERT INTO pkcs7 (request, der) VALUES (?1, ?2)",
 	[SQL_FINISHED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'finished', '', "

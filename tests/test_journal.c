@@ -69,7 +69,6 @@ keep(uint64_t number, bool delivered)
 		assert_int_equal(journal_delivered(store, number, 40, NULL), 0);
 }
 
-
 static uint64_t
 bring_to(enum stage stage)
 {
@@ -362,6 +361,57 @@ test_pkcs7(void **state)
 	free(der);
 }
 
+/* Sign with n bytes; what the journal then has of that. */
+static void
+sign_at_length(size_t n, struct buf *shown)
+{
+	uint64_t number = bring_to(DECIDED);
+	uint8_t *long_data = calloc(1, n);
+	struct ht_error e;
+	uint8_t *der;
+	size_t kept_n;
+	int rc;
+
+	assert_non_null(long_data);
+	assert_int_equal(journal_signed(store, number, long_data, n, &e), 0);
+	rc = journal_pkcs7(store, number, &der, &kept_n, &e);
+	assert_int_equal(rc, n > JOURNAL_PKCS7_MAX ? HT_ERR_USAGE : 0);
+	assert_int_equal(kept_n, n > JOURNAL_PKCS7_MAX ? 0 : n);
+	buf_reset(shown);
+	assert_int_equal(
+	    journal_show(store, number, append_row, append_event, shown, &e),
+	    0);
+	free(der);
+	free(long_data);
+}
+
+static void
+test_long_pkcs7(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct ht_error e;
+	uint64_t number;
+
+	(void)state;
+	sign_at_length(JOURNAL_PKCS7_MAX, &b);
+	assert_true(holds(&b, "\"pkcs7_size\":1048576,"));
+	assert_false(holds(&b, "stored"));
+	sign_at_length(JOURNAL_PKCS7_MAX + 1, &b);
+	assert_true(
+	    holds(&b, "\"pkcs7_size\":1048577,\"pkcs7_sha256\":\"2cb7"));
+	assert_true(holds(&b, "\"pkcs7_stored\":false"));
+	assert_true(holds(&b, "\"detail\":{\"size\":1048577,"));
+	assert_true(holds(&b, "\"stored\":false}"));
+	assert_int_equal(store_rebuild(store, &e), 0);
+	/* What has no signature yet lacks none. */
+	number = bring_to(DECIDED);
+	buf_reset(&b);
+	assert_int_equal(
+	    journal_show(store, number, append_row, append_event, &b, &e), 0);
+	assert_false(holds(&b, "stored"));
+	buf_free(&b);
+}
+
 static void
 test_second_hand_over(void **state)
 {
@@ -609,6 +659,7 @@ main(void)
 		CASE(test_order),
 		CASE(test_bad_arguments),
 		CASE(test_pkcs7),
+		CASE(test_long_pkcs7),
 		CASE(test_second_hand_over),
 		CASE(test_maybe_signed_for_ever),
 		CASE(test_recover),

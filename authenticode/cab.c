@@ -248,6 +248,9 @@ read_signature(struct input *in, const struct cab_header *h, struct buf *p7,
 	if (p == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	rc = input_copy(in, h->cabinet, p, n, e);
+	if (rc == HT_ERR_DATA)
+		rc = ht_error_at(e, rc, h->cabinet,
+		    "the file ends before its signature does (MS-CAB 2.1)");
 	if (rc == 0)
 		rc = put_signature(h, &padded, p7, e);
 	buf_free(&padded);

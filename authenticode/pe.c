@@ -428,6 +428,10 @@ pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 	if (p == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	rc = input_copy(in, header.table, p, n, e);
+	if (rc == HT_ERR_DATA)
+		rc = ht_error_at(e, rc, header.security,
+		    "the file ends inside the certificate table (PE, Attribute "
+		    "Certificate Table)");
 	if (rc == 0)
 		rc = only_signature(p7, header.table, e);
 	if (rc < 0)

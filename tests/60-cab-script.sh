@@ -45,6 +45,16 @@ check "several" of_gcab several numbers.txt random.bin empty.txt
 check "MSZIP" of_gcab mszip -z numbers.txt
 check "MSZIP, several" of_gcab mszip-several -z numbers.txt random.bin
 check "of nothing" of_gcab nothing empty.txt
+cp "$work/random.bin" "$work/Größe.bin"
+"$builddir/tests/make-pe" >"$work/program.exe"
+(cd "$work" && seq 200 | split -l 1 -a 3 - part.) || exit 1
+check "MSZIP of what is compressed" of_gcab mszip-random -z random.bin
+check "a name beyond ASCII" of_gcab name Größe.bin
+check "a program" of_gcab program -z program.exe empty.txt
+mapfile -t parts < <(cd "$work" && printf '%s\n' part.*)
+check "200 files" of_gcab many "${parts[@]}"
+check "a program and its data" of_gcab bundle program.exe numbers.txt
+check "at least 10 of gcab's" test "$(find "$work/cab" -type f | wc -l)" -ge 10
 check "folders" ours folders --folders=5 --size=70000
 check "large" ours large --size=16000000
 check "first of a set" ours next --next --size=5000

@@ -33,6 +33,15 @@ make_zipped()
 	(cd "$parts" && zip -q -r -D -X "$@" - .) >"$work/$name"
 }
 
+# zip_again NAME OTHER: the parts of another one as they are.
+zip_again()
+{
+	local parts=$work/others
+	rm -rf "$parts"
+	mkdir "$parts" && unzip -q "$work/$2" -d "$parts" &&
+	    (cd "$parts" && zip -q -r -D - .) >"$work/$1"
+}
+
 # make_with_python NAME [WORD]: and as Python packs them.
 make_with_python()
 {
@@ -56,15 +65,32 @@ make_with_python()
 	PYTHON
 }
 
+# knows FILE: osslsigncode 2.9 damages, and misreads, what has extra fields.
+knows()
+{
+	case ${1##*/} in
+	times.* | zip.msixbundle | code.*) return 1 ;;
+	esac
+}
+
+# same_digest FILE: as tests/reference.py computes it.
+same_digest()
+{
+	"$htsign" digest "$1" >"$work/ours" &&
+	    python3 "$srcdir/tests/reference.py" "$1" >"$work/theirs" &&
+	    cmp "$work/ours" "$work/theirs"
+}
+
 # good_package PROFILE FILE: what osslsigncode would sign it says of the signed
 # one, since it packs content types that change in a way of its own.
 good_package()
 {
 	local root
 	root=$(root_of "$1")
-	sign_both_ways "$1" "$2" && verify_osslsigncode "$whole" "$root" &&
-	    "$htsign" verify "$whole" --ca "$root" && unzip -tq "$whole" &&
-	    same_content "$whole" "$work/p7"
+	sign_both_ways "$1" "$2" && "$htsign" verify "$whole" --ca "$root" &&
+	    unzip -tq "$whole" && same_digest "$whole" || return
+	! knows "$2" || { verify_osslsigncode "$whole" "$root" &&
+	    same_content "$whole" "$work/p7"; }
 }
 
 make_package plain.msix
@@ -82,10 +108,18 @@ check "zip's package, stored" make_zipped stored.appx -0
 check "zip's package, ZIP64" make_zipped streamed.msix -fz-
 check "zip's package, best" make_zipped best.msix -9
 check "zip's package, fast" make_zipped fast.appx -1
+check "zip's package, with times" zip_again times.msix plain.msix
+check "zip's bundle" zip_again zip.msixbundle bundle.msixbundle
+check "zip's package, CodeIntegrity.cat" zip_again code.appx integrity.appx
 check "Python's package" make_with_python python.msix
 check "Python's package, stored" make_with_python python-stored.appx stored
 check "Python's package, streamed" make_with_python python-stream.msix stream
 check "Python's package, ZIP64" make_with_python python-zip64.msix zip64
+for file in "$work"/zip.* "$work"/zip*.msix* "$work"/{stored,fast,code}.appx \
+    "$work"/{streamed,best,times}.msix "$work"/python*; do
+	[ -s "$file" ] && echo "$file"
+done | sort -u >"$work/real"
+check "at least 10 by others" test "$(wc -l <"$work/real")" -ge 10
 for file in "$work"/*.msix "$work"/*.appx "$work"/*.msixbundle; do
 	check "${file##*/}" good_package test-signing "$file"
 	check "${file##*/} under P-256" good_package p256 "$file"
@@ -98,10 +132,13 @@ request test-signing <"$work/once.msix"
 signed "a signed package again"
 check "is the same" cmp "$work/out" "$work/once.msix"
 "$builddir/tests/make-appx" publisher="CN=Somebody Else" >"$work/else.msix"
-request test-signing <"$work/else.msix"
-refused "a package of another publisher" 66
-request test-signing --pkcs7 <"$work/else.msix"
-refused "nor its PKCS#7" 66
+for reply in "" --pkcs7; do
+	request test-signing $reply <"$work/else.msix"
+	refused "a package of another publisher $reply" 66
+	check "says why" grep "the manifest's Publisher is not" "$work/err"
+	journal_says "before a token was asked" '"attempts":0' '"exit":66'
+	check "which is not named" not grep '"token"' <<<"$(last_request)"
+done
 make_package sha512.msix method=sha512
 request test-signing <"$work/sha512.msix"
 refused "a block map of another digest" 66

@@ -55,11 +55,12 @@ not_blessed()
 
 # refuse TEXT NAME CLAUSE COMMAND ...: the command changes the file that it
 # gets as its last argument; plain and signed, nobody takes it after that.
+kinds="plain signed"
 refuse()
 {
 	local what=$1 name=$2 clause=$3 kind file
 	shift 3
-	for kind in plain signed; do
+	for kind in $kinds; do
 		file=$work/$name
 		cp "$work/$kind/$name" "$file"
 		check "$what, $kind: the change" "$@" "$file"
@@ -177,6 +178,117 @@ encrypt_part()
 	    package.write(data)
 	PYTHON
 }
+
+# The first half is what arrives.
+cut_in_two()
+{
+	truncate -s $(($(stat -c %s "$1") / 2)) "$1"
+}
+
+# --- what is not there, or damaged -----------------------------------------------------
+
+refuse "half a program" a.exe "\(PE.*\)" cut_in_two
+refuse "half a cabinet" a.cab "\(MS-CAB 2.1\)" cut_in_two
+refuse "half a package" a.msi "\[MS-CFB\] 2" cut_in_two
+refuse "half an MSIX" a.msix "APPNOTE 4.3.16" cut_in_two
+refuse "half a catalog" a.cat "RFC 2315" cut_in_two
+kinds=signed
+refuse "half a script's signature" a.ps1 "signature block: " cut_in_two
+kinds="plain signed"
+
+# 16 bytes in the middle, whatever they were.
+wreck()
+{
+	dd if=/dev/zero of="$2" bs=1 seek="$1" count=16 conv=notrunc status=none
+}
+refuse "a damaged program" a.exe "\(PE, Signature\)" wreck 64
+refuse "a damaged cabinet" a.cab "MS-CAB 2.1" wreck 16
+refuse "a damaged package" a.msi "MS-CFB" wreck 48
+refuse "a damaged MSIX" a.msix "APPNOTE|not a signable file" wreck 0
+refuse "a damaged catalog" a.cat "not a signable file|RFC 2315" wreck 8
+refuse "a text file" a.exe "not a signable file" cp "$work/numbers.txt"
+
+# --- programs ----------------------------------------------------------------------------
+
+# In a signed program: change_table HOW FILE.
+change_table()
+{
+	python3 - "$1" "$2" <<-'PYTHON'
+	import struct, sys
+	how, path = sys.argv[1:]
+	with open(path, "r+b") as program:
+	    data = bytearray(program.read())
+	    def number(at):
+	        return struct.unpack_from("<I", data, at)[0]
+	    entry = number(0x3c) + 24 + 112 + 32
+	    table, size = number(entry), number(entry + 4)
+	    def grow(more):
+	        data.extend(more)
+	        struct.pack_into("<I", data, entry + 4, size + len(more))
+	    if how == "padding":
+	        der = 4 + struct.unpack_from(">H", data, table + 10)[0]
+	        assert der % 8 != 0
+	        data[table + 8 + der] = 1
+	    elif how in ("zeros", "bytes"):
+	        grow(bytes([how == "bytes"] + 7 * [0]))
+	        struct.pack_into("<I", data, table, size + 8)
+	    elif how == "short":
+	        struct.pack_into("<I", data, entry + 4, size - 8)
+	    elif how == "inside":
+	        struct.pack_into("<I", data, entry, table - 512)
+	        struct.pack_into("<I", data, entry + 4, 512)
+	    elif how == "half":
+	        struct.pack_into("<I", data, entry + 4, 0)
+	    elif how == "type":
+	        data[table + 6] = 1
+	    elif how == "foreign":
+	        grow(struct.pack("<IHH", 16, 0x200, 2) + b"0\3\2\1*" + bytes(3))
+	    program.seek(0)
+	    program.write(data)
+	PYTHON
+}
+
+# A DER that needs padding: a description of one letter or of two.
+pad()
+{
+	local words
+	for words in a aa; do
+		request test-signing "$words" <"$work/plain/a.exe"
+		cp "$work/out" "$work/signed/a.exe"
+		[ $(("$("$htsign" extract "$work/out" | wc -c)" % 8)) -eq 0 ] ||
+			return 0
+	done
+	return 1
+}
+check "a signature with padding" pad
+kinds=signed
+behind="does not end the file.*\(PE, Attribute Certificate Table\)"
+refuse "a byte behind the certificate table" a.exe "$behind" \
+    put_behind "$work/byte"
+refuse "zeros behind it" a.exe "$behind" put_behind "$work/sector"
+refuse "another program behind it" a.exe "$behind" \
+    put_behind "$work/plain/a.exe"
+refuse "a table that is too short" a.exe "$behind|does not fit into it" \
+    change_table short
+refuse "a table in the middle" a.exe "behind the sections" \
+    change_table inside
+refuse "a table of no size" a.exe "an offset and no size" change_table half
+refuse "8 zeros behind the DER" a.exe "CVE-2013-3900" change_table zeros
+refuse "8 bytes behind the DER" a.exe "CVE-2013-3900" change_table bytes
+refuse "padding that is not zeros" a.exe "CVE-2013-3900" \
+    change_table padding
+refuse "a certificate of another type" a.exe "not a PKCS#7" \
+    change_table type
+
+# A second WIN_CERTIFICATE, which nobody of ours has made.
+cp "$work/signed/a.exe" "$work/two.exe"
+check "a second certificate" change_table foreign "$work/two.exe"
+request test-signing <"$work/two.exe"
+refused "is not replaced with the first" 65
+check "not verified either" not_blessed "$work/two.exe" \
+    "2 WIN_CERTIFICATEs instead of one"
+kinds="plain signed"
+refuse "a program cut by its end" a.exe "\(PE.*\)" truncate -s -1
 
 # --- Windows Installer ---------------------------------------------------------------
 

@@ -223,11 +223,12 @@ for file in a.cat a.msix; do
 	untouched "$file under nest"
 done
 
-# A program with both signatures side by side, as signtool never makes it.
+# two_entries FOLDER: the program there with our signature beside the one that
+# it has, as signtool never makes it.
 two_entries()
 {
 	local size
-	cp "$work/theirs/a.exe" "$work/two.exe" || return
+	cp "$work/$1/a.exe" "$work/two.exe" || return
 	size=$(stat -c %s "$work/plain/a.exe")
 	tail -c +"$((size + 1))" "$work/ours/a.exe" >>"$work/two.exe"
 	# The entry in the directory has the size of both.
@@ -238,7 +239,7 @@ two_entries()
 	printf '%b' "$(cat "$work/size")" |
 	    dd of="$work/two.exe" bs=1 seek="$at" conv=notrunc status=none
 }
-check "a program with two signatures" two_entries
+check "a program with two signatures" two_entries theirs
 for word in refuse own nest keep; do
 	request "on-$word" <"$work/two.exe"
 	refused "side by side, under $word" 65
@@ -250,16 +251,34 @@ check "one is left" only_ours "$work/out"
 check "htsign blesses no two" \
     not "$htsign" verify "$work/two.exe" --ca "$work/both.pem"
 
-# What is behind the DER is nobody's: under no word is it signed over.
-cp "$work/ours/a.exe" "$work/slack.exe"
+check "a program with two of ours" two_entries old
+request on-refuse <"$work/two.exe"
+refused "two of ours, under refuse" 65
+request on-own <"$work/two.exe"
+signed "two of ours, under own"
+check "one is left of ours" only_ours "$work/out"
+
+# What is behind the DER is nobody's: under no word is it signed over.  One
+# letter more or less, and there is padding.
+padded()
+{
+	local words
+	for words in a aa; do
+		request test-signing "$words" <"$work/plain/a.exe"
+		cp "$work/out" "$work/slack.exe"
+		[ $(("$("$htsign" extract "$work/slack.exe" | wc -c)" % 8)) \
+		    -eq 0 ] || return 0
+	done
+	return 1
+}
+check "a signature with padding" padded
 printf '\1' | dd of="$work/slack.exe" bs=1 conv=notrunc status=none \
     seek="$(($(stat -c %s "$work/slack.exe") - 1))"
-if [ "$(tail -c 1 "$work/ours/a.exe" | od -An -tu1 | tr -d ' ')" = 0 ]; then
-	for word in refuse own replace nest keep; do
-		request "on-$word" <"$work/slack.exe"
-		refused "a byte behind the DER, under $word" 65
-	done
-fi
+for word in refuse own replace nest keep; do
+	request "on-$word" <"$work/slack.exe"
+	refused "a byte behind the DER, under $word" 65
+	check "which is said" grep CVE-2013-3900 "$work/err"
+done
 
 # A file that was changed under its signature.
 cp "$work/theirs/a.exe" "$work/stale.exe"

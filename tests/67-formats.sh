@@ -82,14 +82,15 @@ check "signers" signers
 
 # --- digests, and all that htsign does -------------------------------------------
 
-# digests FOLDER: of all files in it.
+# digests FOLDER [OPTION]: of all files in it.
 digests()
 {
-	local file
-	for file in "$work/$1"/*; do
-		"$htsign" digest "$file" || return
+	local file folder=$work/$1
+	shift
+	for file in "$folder"/*; do
+		"$htsign" digest "$file" "$@" || return
 	done >"$work/ours"
-	python3 "$srcdir/tests/reference.py" "$work/$1"/* >"$work/theirs" &&
+	python3 "$srcdir/tests/reference.py" "$folder"/* >"$work/theirs" &&
 	    cmp "$work/ours" "$work/theirs"
 }
 
@@ -157,7 +158,7 @@ for file in "$work"/msi/*.msi; do
 	esac
 	sign_with rsa "$file" --msi-ex >"$work/extended/${file##*/}"
 done
-check "the digests over metadata" digests extended
+check "the digests over metadata" digests extended --msi-ex
 for file in "$work"/extended/*; do
 	check "${file##*/}, extended" "$htsign" verify "$file" \
 	    --ca "$work/rsa.pem"

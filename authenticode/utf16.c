@@ -35,26 +35,6 @@ utf16_from_utf8(const char *text, size_t n, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-static void
-put_utf8(struct buf *out, uint32_t v)
-{
-	if (v < 0x80) {
-		buf_u8(out, (uint8_t)v);
-	} else if (v < 0x800) {
-		buf_u8(out, (uint8_t)(0xc0 | v >> 6));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	} else if (v < 0x10000) {
-		buf_u8(out, (uint8_t)(0xe0 | v >> 12));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 6 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	} else {
-		buf_u8(out, (uint8_t)(0xf0 | v >> 18));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 12 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 6 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	}
-}
-
 void
 utf16_to_utf8(const uint8_t *p, size_t n, struct buf *out)
 {
@@ -65,20 +45,20 @@ utf16_to_utf8(const uint8_t *p, size_t n, struct buf *out)
 
 	while (c.left > 0) {
 		if (cursor_u16be(&c, &unit) < 0) {
-			put_utf8(out, REPLACEMENT);
+			utf8_put(out, REPLACEMENT);
 			return;
 		}
 		ahead = c;
 		if (!is_surrogate(unit)) {
-			put_utf8(out, unit);
+			utf8_put(out, unit);
 		} else if (unit < 0xdc00 && cursor_u16be(&ahead, &low) == 0 &&
 		    low >= 0xdc00 && low <= 0xdfff) {
-			put_utf8(out,
+			utf8_put(out,
 			    0x10000U + ((uint32_t)(unit - 0xd800) << 10) +
 			        (uint32_t)(low - 0xdc00));
 			c = ahead;
 		} else {
-			put_utf8(out, REPLACEMENT);
+			utf8_put(out, REPLACEMENT);
 		}
 	}
 }

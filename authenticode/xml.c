@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "authenticode/xml.h"
+#include "lib/utf8.h"
 
 static int
 malformed(const struct xml *xml, struct ht_error *e)
@@ -205,30 +206,6 @@ xml_skip(struct xml *xml, const struct xml_tag *tag, size_t *start, size_t *end,
 
 /* --- attributes -------------------------------------------------------- */
 
-/* U+0001 to U+10FFFF but for surrogates, as UTF-8. */
-static int
-put_character(unsigned long v, struct buf *out)
-{
-	if (v == 0 || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
-		return HT_ERR_DATA;
-	if (v < 0x80) {
-		buf_u8(out, (uint8_t)v);
-	} else if (v < 0x800) {
-		buf_u8(out, (uint8_t)(0xc0 | v >> 6));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	} else if (v < 0x10000) {
-		buf_u8(out, (uint8_t)(0xe0 | v >> 12));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 6 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	} else {
-		buf_u8(out, (uint8_t)(0xf0 | v >> 18));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 12 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v >> 6 & 0x3f)));
-		buf_u8(out, (uint8_t)(0x80 | (v & 0x3f)));
-	}
-	return 0;
-}
-
 static int
 digit_of(uint8_t v, unsigned int base, unsigned long *digit)
 {
@@ -243,7 +220,7 @@ digit_of(uint8_t v, unsigned int base, unsigned long *digit)
 	return 0;
 }
 
-/* #N or #xN */
+/* #N or #xN: U+0001 to U+10FFFF but for surrogates. */
 static int
 put_number(struct cursor number, struct buf *out)
 {
@@ -264,7 +241,11 @@ put_number(struct cursor number, struct buf *out)
 			return HT_ERR_DATA;
 		value = value * base + digit;
 	}
-	return put_character(value, out);
+	if (value == 0 || value > 0x10ffff ||
+	    (value >= 0xd800 && value < 0xe000))
+		return HT_ERR_DATA;
+	utf8_put(out, (uint32_t)value);
+	return 0;
 }
 
 static int

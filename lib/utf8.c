@@ -38,3 +38,23 @@ utf8_next(const uint8_t *p, size_t n, uint32_t *point)
 		*point = value;
 	return length;
 }
+
+void
+utf8_put(struct buf *out, uint32_t point)
+{
+	if (point < 0x80) {
+		buf_u8(out, (uint8_t)point);
+	} else if (point < 0x800) {
+		buf_u8(out, (uint8_t)(0xc0 | point >> 6));
+		buf_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
+	} else if (point < 0x10000) {
+		buf_u8(out, (uint8_t)(0xe0 | point >> 12));
+		buf_u8(out, (uint8_t)(0x80 | (point >> 6 & 0x3f)));
+		buf_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
+	} else {
+		buf_u8(out, (uint8_t)(0xf0 | point >> 18));
+		buf_u8(out, (uint8_t)(0x80 | (point >> 12 & 0x3f)));
+		buf_u8(out, (uint8_t)(0x80 | (point >> 6 & 0x3f)));
+		buf_u8(out, (uint8_t)(0x80 | (point & 0x3f)));
+	}
+}

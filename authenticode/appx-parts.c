@@ -271,6 +271,24 @@ is_type(const struct xml *xml, const struct xml_tag *tag, bool *is,
 	return rc;
 }
 
+/*
+ * Go on to the next Override for the signature; *is is false behind the last.
+ */
+static int
+next_type(struct xml *xml, struct xml_tag *tag, bool *is, struct ht_error *e)
+{
+	bool more;
+	int rc;
+
+	*is = false;
+	do {
+		rc = xml_next(xml, tag, &more, e);
+		if (rc == 0 && more)
+			rc = is_type(xml, tag, is, e);
+	} while (rc == 0 && more && !*is);
+	return rc;
+}
+
 int
 appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
     struct ht_error *e)
@@ -280,17 +298,15 @@ appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
 	struct xml xml;
 	bool is_there = false;
 	bool is;
-	bool more;
 	int rc;
 
 	*changed = false;
 	rc = xml_open(&xml, names[APPX_TYPES], p, n, e);
 	while (rc == 0) {
-		rc = xml_next(&xml, &tag, &more, e);
-		if (rc < 0 || !more)
+		rc = next_type(&xml, &tag, &is, e);
+		if (rc < 0 || !is)
 			break;
-		rc = is_type(&xml, &tag, &is, e);
-		is_there = is_there || is;
+		is_there = true;
 	}
 	if (rc < 0 || is_there)
 		return rc;
@@ -317,18 +333,14 @@ appx_remove_type(const void *p, size_t n, struct buf *out, bool *changed,
 	size_t start;
 	size_t end;
 	bool is;
-	bool more;
 	int rc;
 
 	*changed = false;
 	rc = xml_open(&xml, names[APPX_TYPES], p, n, e);
 	while (rc == 0) {
-		rc = xml_next(&xml, &tag, &more, e);
-		if (rc < 0 || !more)
-			break;
-		rc = is_type(&xml, &tag, &is, e);
+		rc = next_type(&xml, &tag, &is, e);
 		if (rc < 0 || !is)
-			continue;
+			break;
 		rc = xml_skip(&xml, &tag, &start, &end, e);
 		buf_bytes(out, bytes + kept, start - kept);
 		kept = end;

@@ -11,6 +11,7 @@
 #include "authenticode/content.h"
 #include "authenticode/ctl.h"
 #include "authenticode/format.h"
+#include "authenticode/forward.h"
 
 /* A SEQUENCE's tag, the longest length that is used, the type. */
 #define HEAD (2 + 4 + 11)
@@ -52,22 +53,14 @@ cat_detect(struct input *in, const char *file_name, bool *is,
 static int
 read_all(struct input *in, struct buf *out, struct ht_error *e)
 {
-	const uint8_t *p;
-	size_t got;
+	bool fits;
 	int rc;
 
-	do {
-		rc = input_read(in, out->len, INPUT_CHUNK, &p, &got, e);
-		if (rc < 0)
-			return rc;
-		if (got > PKCS7_MAX - out->len)
-			return ht_error_at(e, HT_ERR_DATA, PKCS7_MAX,
-			    "PKCS#7: over %zu bytes", PKCS7_MAX);
-		buf_bytes(out, p, got);
-	} while (got > 0 && buf_failed(out) == 0);
-	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	return 0;
+	rc = forward_all(in, PKCS7_MAX, out, &fits, e);
+	if (rc == 0 && !fits)
+		rc = ht_error_at(e, HT_ERR_DATA, PKCS7_MAX,
+		    "PKCS#7: over %zu bytes", PKCS7_MAX);
+	return rc;
 }
 
 static int

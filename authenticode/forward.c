@@ -31,6 +31,31 @@ forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset, uint64_t end,
 }
 
 int
+forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	*fits = true;
+	do {
+		rc = input_read(in, out->len, INPUT_CHUNK, &p, &got, e);
+		if (rc < 0)
+			return rc;
+		if (got > max - out->len) {
+			*fits = false;
+			return 0;
+		}
+		buf_bytes(out, p, got);
+		if (buf_failed(out) < 0)
+			return ht_error_set(e, HT_ERR_INTERNAL,
+			    "out of memory");
+	} while (got > 0);
+	return 0;
+}
+
+int
 forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
     struct buf *kept, uint64_t *size, struct ht_error *e)
 {

@@ -1,6 +1,6 @@
 /*
- * Reading forward, for formats whose digest is over long runs of the file; in
- * authenticode/ only.
+ * Reading forward, for formats whose digest is over long runs of the file, or
+ * over all of it; in authenticode/ only.
  */
 
 #ifndef AUTHENTICODE_FORWARD_H
@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,13 @@
  */
 int forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset,
     uint64_t end, struct ht_error *e);
+
+/*
+ * Append the whole input to out; *fits is false if it is more than max bytes,
+ * and then a part of it is there.  HT_ERR_INTERNAL, or as input_read.
+ */
+int forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
+    struct ht_error *e);
 
 /*
  * Read on from offset to the end of the input, or until it is known to go on

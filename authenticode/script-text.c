@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "authenticode/forward.h"
 #include "authenticode/script-text.h"
 #include "lib/base64.h"
 #include "lib/utf8.h"
@@ -303,36 +304,18 @@ too_large(uint64_t at, struct ht_error *e)
 	    "a script of more than 12 MiB");
 }
 
-static int
-read_all(struct input *in, struct buf *out, struct ht_error *e)
-{
-	const uint8_t *p;
-	size_t got;
-	int rc;
-
-	do {
-		rc = input_read(in, out->len, INPUT_CHUNK, &p, &got, e);
-		if (rc < 0)
-			return rc;
-		if (got > SCRIPT_SIGNED_MAX - out->len)
-			return too_large(SCRIPT_SIGNED_MAX, e);
-		buf_bytes(out, p, got);
-		if (buf_failed(out) < 0)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
-	} while (got > 0);
-	return 0;
-}
-
 int
 script_text_read(struct input *in, const struct script_kind *kind,
     struct script_text *text, struct ht_error *e)
 {
+	bool fits;
 	int rc;
 
 	memset(text, 0, sizeof(*text));
-	if ((rc = read_all(in, &text->bytes, e)) < 0 ||
-	    (rc = set_encoding(text, kind, e)) < 0 ||
+	rc = forward_all(in, SCRIPT_SIGNED_MAX, &text->bytes, &fits, e);
+	if (rc == 0 && !fits)
+		rc = too_large(SCRIPT_SIGNED_MAX, e);
+	if (rc < 0 || (rc = set_encoding(text, kind, e)) < 0 ||
 	    (rc = check_text(text, e)) < 0 ||
 	    (rc = find_block(text, kind, e)) < 0)
 		goto out;

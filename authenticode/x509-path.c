@@ -11,6 +11,19 @@
 /* More roots than any system trusts. */
 #define ROOTS_MAX 1000
 
+/*
+ * SSL_CTX_set_security_level(3): keys and signatures of 80 bits, so neither
+ * SHA-1 nor MD5 below a root, and no RSA keys of less than 1024 bits.
+ */
+#define SECURITY_LEVEL 1
+
+static void
+set_parameters(X509_VERIFY_PARAM *parameters, int64_t when)
+{
+	X509_VERIFY_PARAM_set_time(parameters, (time_t)when);
+	X509_VERIFY_PARAM_set_auth_level(parameters, SECURITY_LEVEL);
+}
+
 int
 x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
     struct ht_error *e)
@@ -33,8 +46,7 @@ x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
 	if (store == NULL)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	else
-		X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(store),
-		    (time_t)when);
+		set_parameters(X509_STORE_get0_param(store), when);
 	for (i = 0; rc == 0 && i < sk_X509_num(certificates); i++) {
 		if (X509_STORE_add_cert(store,
 		        sk_X509_value(certificates, i)) != 1)

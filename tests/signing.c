@@ -97,7 +97,8 @@ make_certificate(const struct signing_how *how, int depth, EVP_PKEY *key,
 	    (!ca &&
 	        add_extension(certificate, NID_ext_key_usage, how->purposes) <
 	            0) ||
-	    X509_sign(certificate, issuer_key, EVP_sha256()) <= 0) {
+	    X509_sign(certificate, issuer_key,
+	        how->sha1 ? EVP_sha1() : EVP_sha256()) <= 0) {
 		X509_free(certificate);
 		return NULL;
 	}
@@ -135,7 +136,7 @@ int
 signing_make(const char *kind, struct signing *out, struct ht_error *e)
 {
 	const struct signing_how how = { kind, time(NULL) - 3600,
-		time(NULL) + 86400, "codeSigning" };
+		time(NULL) + 86400, "codeSigning", false };
 
 	return signing_make_how(&how, out, e);
 }

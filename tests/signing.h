@@ -31,13 +31,15 @@ int signing_make(const char *kind, struct signing *out, struct ht_error *e);
 
 /*
  * The same, all certificates valid at other times (seconds since 1970), and the
- * signer's for other purposes, as openssl's extendedKeyUsage writes them.
+ * signer's for other purposes, as openssl's extendedKeyUsage writes them, and
+ * signed with what is not good any more.
  */
 struct signing_how {
 	const char *kind;
 	int64_t not_before;
 	int64_t not_after;
 	const char *purposes;
+	bool sha1; /* what all are signed with, not SHA-256 */
 };
 int signing_make_how(const struct signing_how *how, struct signing *out,
     struct ht_error *e);

@@ -381,7 +381,7 @@ static void
 test_lifetime_signing(void **state)
 {
 	const struct signing_how how = { "P-256", FROM, TO,
-		"codeSigning,1.3.6.1.4.1.311.10.3.13" };
+		"codeSigning,1.3.6.1.4.1.311.10.3.13", false };
 	struct signing signing;
 	struct buf der = BUF_INIT;
 	struct pkcs7 *p7;
@@ -392,6 +392,30 @@ test_lifetime_signing(void **state)
 	make_pkcs7(&signing, "sha256", &der);
 	p7 = parse(&der);
 	assert_true(pkcs7_is_for_lifetime(p7));
+	pkcs7_free(p7);
+	buf_free(&der);
+	signing_clear(&signing);
+}
+
+/* Somebody may have made two certificates with one digest of theirs. */
+static void
+test_weak_chain(void **state)
+{
+	const struct signing_how how = { "P-256", FROM, TO, "codeSigning",
+		true };
+	struct signing signing;
+	struct buf der = BUF_INIT;
+	struct pkcs7 *p7;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(signing_make_how(&how, &signing, &e), 0);
+	make_pkcs7(&signing, "sha256", &der);
+	p7 = parse(&der);
+	assert_int_equal(pkcs7_verify_chain_at(p7, signing.root.data,
+	                     signing.root.len - 1, WHEN, &e),
+	    HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "too weak"));
 	pkcs7_free(p7);
 	buf_free(&der);
 	signing_clear(&signing);
@@ -467,7 +491,8 @@ test_truncations_and_mutations(void **state)
 static int
 start(void **state)
 {
-	const struct signing_how past = { "P-256", FROM, TO, "codeSigning" };
+	const struct signing_how past = { "P-256", FROM, TO, "codeSigning",
+		false };
 	const struct tsa_how how = { FROM, TO, NULL, NULL };
 	struct ht_error e;
 
@@ -503,6 +528,7 @@ main(void)
 		cmocka_unit_test(test_replayed_timestamp),
 		cmocka_unit_test(test_expired_signer),
 		cmocka_unit_test(test_lifetime_signing),
+		cmocka_unit_test(test_weak_chain),
 		cmocka_unit_test(test_truncations_and_mutations),
 	};
 

@@ -32,6 +32,7 @@ struct request {
 	char profile[NAMES_SIZE];
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
+	uint8_t reply;      /* enum protocol_reply */
 	uint64_t announced; /* the input's size, or PROTOCOL_SIZE_UNKNOWN */
 	uint8_t announced_sha256[JOURNAL_SHA256];
 	bool has_sha256;

@@ -306,6 +306,7 @@ request_begin(const struct request_peer *peer,
 	    rc == 0 ? profile->name : begin->profile);
 	memcpy(r->description, begin->description, sizeof(r->description));
 	memcpy(r->url, begin->url, sizeof(r->url));
+	r->reply = begin->reply;
 	r->announced = begin->size;
 	r->has_sha256 = begin->sha256.left == sizeof(r->announced_sha256);
 	if (r->has_sha256)
@@ -376,6 +377,16 @@ request_output(struct request *r, const struct protocol_output *output)
 	finish(r, output->size);
 }
 
+/* As it came: the whole file is the output, or a part of it is. */
+static bool
+is_as_it_came(const struct request *r, const struct protocol_kept *kept)
+{
+	if (r->reply == PROTOCOL_REPLY_PKCS7)
+		return kept->output_size <= kept->size;
+	return kept->output_size == kept->size &&
+	    memcmp(kept->output_sha256.p, kept->sha256.p, JOURNAL_SHA256) == 0;
+}
+
 /* A file that the profile neither signs nor would have taken. */
 static int
 check_kept(const struct request *r, const struct protocol_kept *kept,
@@ -405,7 +416,7 @@ request_kept(struct request *r, const struct protocol_kept *kept)
 	if (r->phase != REQUEST_OPEN || !r->may_keep ||
 	    kept->sha256.left != JOURNAL_SHA256 ||
 	    kept->output_sha256.left != JOURNAL_SHA256 ||
-	    kept->output_size > JOURNAL_SIZE_MAX) {
+	    !is_as_it_came(r, kept)) {
 		keyd_close(r->connection);
 		return;
 	}

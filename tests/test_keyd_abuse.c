@@ -233,7 +233,7 @@ an_offset_beyond_all_sizes_is_none(void **state)
 /* --- KEPT -------------------------------------------------------------- */
 
 static const uint8_t input_hash[32] = { 1 };
-static const uint8_t output_hash[32] = { 2 };
+static const uint8_t other_hash[32] = { 2 };
 
 static struct protocol_kept
 kept_file(void)
@@ -241,8 +241,8 @@ kept_file(void)
 	struct protocol_kept kept = { .format = "pe",
 		.size = 1000,
 		.sha256 = { input_hash, sizeof(input_hash) },
-		.output_size = 200,
-		.output_sha256 = { output_hash, sizeof(output_hash) } };
+		.output_size = 1000,
+		.output_sha256 = { input_hash, sizeof(input_hash) } };
 
 	return kept;
 }
@@ -261,7 +261,7 @@ a_file_that_is_kept_is_on_record(void **state)
 	assert_int_equal(agent_kept(&a, &kept, &e), 0);
 	assert_true(endpoint_last_row_holds("\"status\":\"kept\""));
 	assert_false(endpoint_last_row_holds("\"ended\""));
-	assert_int_equal(agent_delivered(&a, 200, &e), 0);
+	assert_int_equal(agent_delivered(&a, 1000, &e), 0);
 	/* The next request is answered behind that. */
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
 	agent_close(&a);
@@ -270,7 +270,7 @@ a_file_that_is_kept_is_on_record(void **state)
 	assert_true(endpoint_prints("log --json --status=kept",
 	    "\"size\":1000,\"sha256\":\"01000000"));
 	assert_true(endpoint_prints("log --json --status=kept",
-	    "\"output_size\":200,\"output_sha256\":\"02000000"));
+	    "\"output_size\":1000,\"output_sha256\":\"01000000"));
 	assert_true(endpoint_prints("log --json --status=kept", "\"exit\":0"));
 	assert_false(endpoint_prints("log --json --status=kept", "\"token\""));
 	assert_true(endpoint_prints("log", " kept "));
@@ -309,6 +309,41 @@ kept_without_keep_ends_the_connection(void **state)
 	kept_is_not_taken("keeper", &kept);
 }
 
+/* Nor a record of another file that goes back than the one that came. */
+static void
+what_is_kept_goes_back_as_it_came(void **state)
+{
+	struct protocol_kept kept = kept_file();
+	struct protocol_begin begin = { .profile = "keeper",
+		.reply = PROTOCOL_REPLY_PKCS7,
+		.size = PROTOCOL_SIZE_UNKNOWN };
+	struct protocol_go go;
+	struct ht_error e;
+	struct agent a;
+	int spool;
+
+	(void)state;
+	kept.output_size = 999;
+	kept_is_not_taken("keeper", &kept);
+	kept = kept_file();
+	kept.output_sha256.p = other_hash;
+	kept_is_not_taken("keeper", &kept);
+	/* A signature is another thing than the file, and not longer. */
+	endpoint_connect(&a);
+	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e), 0);
+	(void)close(spool);
+	kept.output_size = 200;
+	assert_int_equal(agent_kept(&a, &kept, &e), 0);
+	agent_close(&a);
+	endpoint_connect(&a);
+	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e), 0);
+	(void)close(spool);
+	kept.output_size = 1001;
+	say(&a, PROTOCOL_KEPT, &kept);
+	await_end(&a);
+	assert_true(endpoint_last_row_holds("\"aborted\""));
+}
+
 static void
 a_kept_file_is_one_that_the_profile_takes(void **state)
 {
@@ -321,7 +356,7 @@ a_kept_file_is_one_that_the_profile_takes(void **state)
 	for (i = 0; i < 2; i++) {
 		kept = kept_file();
 		if (i == 0)
-			kept.size = 1000001;
+			kept.size = kept.output_size = 1000001;
 		else
 			(void)snprintf(kept.format, sizeof(kept.format), "cat");
 		endpoint_connect(&a);
@@ -336,7 +371,7 @@ static void
 what_is_kept_can_go_undelivered(void **state)
 {
 	struct protocol_kept kept = kept_file();
-	struct protocol_delivered delivered = { 201 };
+	struct protocol_delivered delivered = { 1001 };
 	struct ht_error e;
 	struct agent a;
 
@@ -640,6 +675,7 @@ main(void)
 		cmocka_unit_test(delivered_is_all_of_it),
 		cmocka_unit_test(a_file_that_is_kept_is_on_record),
 		cmocka_unit_test(kept_without_keep_ends_the_connection),
+		cmocka_unit_test(what_is_kept_goes_back_as_it_came),
 		cmocka_unit_test(a_kept_file_is_one_that_the_profile_takes),
 		cmocka_unit_test(what_is_kept_can_go_undelivered),
 		cmocka_unit_test(keep_signs_what_is_not_signed),

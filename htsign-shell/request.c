@@ -137,6 +137,7 @@ enum {
 	OPTION_URL,
 	OPTION_NAME,
 	OPTION_PKCS7,
+	OPTION_PAGE_HASHES,
 	OPTION_MSI_EX,
 	OPTION_SIZE,
 	OPTION_SHA256
@@ -148,8 +149,8 @@ enum {
 static const struct option {
 	const char *name;
 	const char *value; /* what stands behind the "=", or NULL */
-	set_fn *set;      /* or NULL, where there is a */
-	size_t switch_at; /* SIGNATURE */
+	set_fn *set;       /* or NULL, where there is a */
+	size_t switch_at;  /* SIGNATURE */
 	const char *help;
 } options[] = {
 	[OPTION_URL] = { "url", "URL", set_url, 0,
@@ -158,6 +159,8 @@ static const struct option {
 	    "the file's name, for the journal" },
 	[OPTION_PKCS7] = { "pkcs7", NULL, set_pkcs7, 0,
 	    "reply with the signature alone (PKCS#7, DER)" },
+	[OPTION_PAGE_HASHES] = { "page-hashes", NULL, NULL,
+	    SIGNATURE(page_hashes), "PE: sign the hash of each page, too" },
 	[OPTION_MSI_EX] = { "msi-ex", NULL, NULL, SIGNATURE(msi_ex),
 	    "MSI: sign names, sizes and times, too" },
 	[OPTION_SIZE] = { "size", "N", set_size, 0,

@@ -2,7 +2,7 @@
  * The request line: what a client asked for after `ssh sign@host`.
  *
  *	[PROFILE [DESCRIPTION ...]] [--url=URL] [--name=FILE] [--pkcs7]
- *	    [--msi-ex] [--size=N] [--sha256=HEX]
+ *	    [--page-hashes] [--msi-ex] [--size=N] [--sha256=HEX]
  *	help | profiles | default [...]
  *
  * Words are split as by words.h; options may stand anywhere, until a word

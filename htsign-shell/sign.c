@@ -220,6 +220,10 @@ digest_input(struct signing *s, struct ht_error *e)
 		rc = format_digest(format, s->in, &options, &s->file, e);
 	if (rc < 0) {
 		blame_upload(s, rc);
+		/* Refused, and not too large: for what is asked of it. */
+		if (rc == HT_ERR_REFUSED &&
+		    input_arrived(s->in) < s->go.max_size)
+			s->why = WHY_FORMAT;
 		return rc;
 	}
 	s->why = WHY_FORMAT;

@@ -218,6 +218,14 @@ options_alone(void **state)
 	assert_string_equal(r.begin.profile, "");
 	assert_string_equal(r.begin.options, "");
 	assert_false(r.signature.msi_ex);
+	assert_false(r.signature.page_hashes);
+	parse("p --page-hashes", &r);
+	assert_string_equal(r.begin.options, "page-hashes");
+	assert_true(r.signature.page_hashes);
+	assert_false(r.signature.msi_ex);
+	parse("p --msi-ex --page-hashes", &r);
+	assert_string_equal(r.begin.options, "page-hashes msi-ex");
+	assert_true(r.signature.page_hashes && r.signature.msi_ex);
 	parse("p --msi-ex", &r);
 	assert_string_equal(r.begin.options, "msi-ex");
 	assert_true(r.signature.msi_ex);
@@ -266,6 +274,7 @@ refused_lines(void **state)
 		{ "p --size 5", "--size=N" },
 		{ "p --pkcs7=yes", "no value" },
 		{ "p --pkcs7 --pkcs7", "twice" },
+		{ "p --page-hashes=no", "no value" },
 		{ "p --msi-ex=yes", "no value" },
 		{ "p --msi-ex --msi-ex", "twice" },
 		{ "p --size=1 --size=1", "twice" },
@@ -411,8 +420,8 @@ static void
 help_has_every_word(void **state)
 {
 	static const char *const words[] = { "default", "help", "profiles",
-		"--url=URL", "--name=FILE", "--pkcs7", "--msi-ex", "--size=N",
-		"--sha256=HEX" };
+		"--url=URL", "--name=FILE", "--pkcs7", "--page-hashes",
+		"--msi-ex", "--size=N", "--sha256=HEX" };
 	struct buf out = BUF_INIT;
 	size_t i;
 

@@ -22,6 +22,7 @@
 
 #include "authenticode/format.h"
 #include "authenticode/init.h"
+#include "authenticode/spc-pages.h"
 #include "protocol/messages.h"
 #include "tests/cfb_image.h"
 #include "tests/pe_image.h"
@@ -144,6 +145,77 @@ signature_alone(void **state)
 	assert_true(k.delivered == run.out.len);
 	buf_free(&pe);
 	run_free(&run);
+}
+
+static void
+page_hashes(void **state)
+{
+	struct peer k = peer_good(&signer);
+	struct run run = RUN_INIT;
+	struct format_verified v;
+	struct buf pe = BUF_INIT;
+	struct cursor content;
+	struct input *in;
+	struct ht_error e;
+
+	(void)state;
+	sample(&pe);
+	run_shell(&run, &k, "production --page-hashes", &pe);
+	assert_string_equal((char *)run.err.data, "");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(k.begin.options, "page-hashes");
+	in = input_memory(run.out.data, run.out.len, &e);
+	assert_int_equal(format_verify(format_find("pe"), in, NULL, 0, &v, &e),
+	    0);
+	content = pkcs7_content(v.p7);
+	assert_true(spc_pages_is(content.p, content.left));
+	format_verified_clear(&v);
+	input_free(in);
+	run_free(&run);
+
+	/* Nothing needs the file again. */
+	k = peer_good(&signer);
+	run_shell(&run, &k, "production --page-hashes --pkcs7", &pe);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(k.spooled, 0);
+	run_free(&run);
+	buf_free(&pe);
+}
+
+/* What is asked for is for files of another format. */
+static void
+options_for_other_files(void **state)
+{
+	static const struct cfb_image_entry entries[] = {
+		{ "a", CFB_IMAGE_ROOT, 70 },
+	};
+	struct run run = RUN_INIT;
+	struct buf file = BUF_INIT;
+	struct peer k;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		k = peer_good(&signer);
+		k.formats = "msi,pe";
+		buf_reset(&file);
+		if (i == 0)
+			cfb_image_build(3, entries, 1, &file);
+		else
+			sample(&file);
+		run_shell(&run, &k,
+		    i == 0 ? "production --page-hashes" : "production --msi-ex",
+		    &file);
+		assert_int_equal(run.status, 66);
+		assert_int_equal(run.out.len, 0);
+		assert_non_null(strstr((char *)run.err.data,
+		    i == 0 ? "page hashes are for PE files"
+		           : "MsiDigitalSignatureEx is for MSI files"));
+		assert_string_equal(k.fail.code, "format");
+		assert_int_equal(k.content.length, 0);
+		run_free(&run);
+	}
+	buf_free(&file);
 }
 
 /* A package is read out of order: it goes to the spool in any case. */
@@ -684,6 +756,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_reply),
 		cmocka_unit_test(signature_alone),
+		cmocka_unit_test(page_hashes),
+		cmocka_unit_test(options_for_other_files),
 		cmocka_unit_test(signature_of_a_package_alone),
 		cmocka_unit_test(size_and_hash_that_fit),
 		cmocka_unit_test(files_that_are_signed_already),

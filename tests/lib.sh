@@ -281,10 +281,12 @@ same_content()
 	    cmp "$work/theirs.content" "$work/ours.content"
 }
 
-# same_bytes FILE: signed with the same key, time and words, FILE becomes what
-# osslsigncode makes of it.
+# same_bytes FILE [-ph]: signed with the same key, time and words, FILE becomes
+# what osslsigncode makes of it, with page hashes if that is said.
 same_bytes()
 {
+	local pages
+	pages=${2:+--page-hashes}
 	[ -s "$work/rsa.pem" ] || openssl req -x509 -newkey rsa:3072 -nodes \
 	    -days 2 -subj "/CN=Signer" -config /dev/null \
 	    -keyout "$work/rsa.key" -out "$work/rsa.pem" \
@@ -292,11 +294,11 @@ same_bytes()
 	    -addext extendedKeyUsage=codeSigning || return
 	"$builddir/tests/sign-pe" --key="$work/rsa.key" \
 	    --chain="$work/rsa.pem" --time=1700000000 --description=Name \
-	    --url=https://example.org/ --name="$1" <"$1" \
+	    --url=https://example.org/ --name="$1" ${pages:+"$pages"} <"$1" \
 	    >"$work/ours" || return
 	rm -f "$work/theirs"
 	osslsigncode sign -time 1700000000 -h sha256 -n Name \
-	    -i https://example.org/ -certs "$work/rsa.pem" \
+	    -i https://example.org/ ${2:+"$2"} -certs "$work/rsa.pem" \
 	    -key "$work/rsa.key" -in "$1" -out "$work/theirs" &&
 	    cmp "$work/theirs" "$work/ours"
 }

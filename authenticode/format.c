@@ -64,7 +64,8 @@ format_detect(struct input *in, const char *file_name,
 		}
 	}
 	return ht_error_at(e, HT_ERR_DATA, 0,
-	    "not a signable file: its first bytes are of no known format");
+	    "not a signable file: neither its first bytes nor its name are of "
+	    "a known format");
 }
 
 /*

@@ -39,6 +39,12 @@ cp "$work/app.exe" "$work/no suffix"
 (cd "$work" && quick -d "$dir" "no suffix")
 check "a name without extension" verify_osslsigncode "$work/no suffix-signed"
 
+# Its name tells what it is.
+printf 'Write-Host 1\r\n' >"$work/it's a script.ps1"
+check "a script" quick -d "$dir" "$work/it's a script.ps1"
+check "is signed as one" "$htsign" verify "$work/it's a script-signed.ps1" \
+    --ca "$dir/ca.pem"
+
 cd /
 request test-signing My App <"$work/app.exe"
 signed "ssh -F from another folder"

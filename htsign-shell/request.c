@@ -156,7 +156,7 @@ static const struct option {
 	[OPTION_URL] = { "url", "URL", set_url, 0,
 	    "where to learn more; becomes part of the signature" },
 	[OPTION_NAME] = { "name", "FILE", set_name, 0,
-	    "the file's name, for the journal" },
+	    "the file's name: for the journal, and needed for scripts" },
 	[OPTION_PKCS7] = { "pkcs7", NULL, set_pkcs7, 0,
 	    "reply with the signature alone (PKCS#7, DER)" },
 	[OPTION_PAGE_HASHES] = { "page-hashes", NULL, NULL,

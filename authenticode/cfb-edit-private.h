@@ -35,8 +35,9 @@ struct cfb_edit {
 	struct cfb_list mini_changed; /* the same of the mini FAT */
 	struct cfb_list freed;        /* sectors, and mini sectors */
 	struct cfb_list mini_freed;
-	bool removed;  /* a stream: ends that are not used shrink */
-	size_t search; /* no free sector is before these */
+	size_t mini_kept; /* sectors that have always been the mini stream's */
+	bool removed;     /* a stream, since the last cfb_edit_shrink */
+	size_t search;    /* no free sector is before these */
 	size_t mini_search;
 	struct piece *pieces;
 	size_t piece_count;
@@ -55,21 +56,16 @@ int cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p,
 
 /*
  * Set an entry of the FAT or mini FAT, and remember in which of its sectors;
- * remember that a directory entry changed; give back the sectors of a stream,
- * or one that is in no chain any more.
+ * remember that a directory entry changed.
  */
 int cfb_set_next(struct cfb_edit *edit, bool mini, uint32_t one, uint32_t next,
     struct ht_error *e);
 int cfb_change_entry(struct cfb_edit *edit, uint32_t number,
     struct ht_error *e);
-int cfb_drop_content(struct cfb_edit *edit, struct cfb_entry *entry,
-    struct ht_error *e);
-int cfb_drop_sector(struct cfb_edit *edit, bool mini, uint32_t one,
-    struct ht_error *e);
 
 /*
- * In cfb-remove.c: give back what is not used at the ends of the directory, the
- * mini stream, the tables and the file.
+ * In cfb-remove.c: if streams were removed, give back what is not used at the
+ * ends of the directory, the mini stream, the tables and the file.
  */
 int cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e);
 

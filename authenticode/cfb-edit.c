@@ -254,39 +254,6 @@ take_mini(struct cfb_edit *edit, uint32_t *one, struct ht_error *e)
 	return cfb_change_entry(edit, 0, e);
 }
 
-int
-cfb_drop_sector(struct cfb_edit *edit, bool mini, uint32_t one,
-    struct ht_error *e)
-{
-	int rc;
-
-	rc = cfb_set_next(edit, mini, one, CFB_FREESECT, e);
-	if (rc == 0)
-		rc = cfb_list_push(mini ? &edit->mini_freed : &edit->freed, one,
-		    e);
-	return rc;
-}
-
-int
-cfb_drop_content(struct cfb_edit *edit, struct cfb_entry *entry,
-    struct ht_error *e)
-{
-	bool mini = entry->size < CFB_CUTOFF;
-	uint32_t one = entry->size == 0 ? CFB_ENDOFCHAIN : entry->start;
-	uint32_t next;
-	int rc = 0;
-
-	for (; rc == 0 && one != CFB_ENDOFCHAIN; one = next) {
-		next = mini ? edit->mini_fat.v[one] : edit->fat.v[one];
-		rc = cfb_drop_sector(edit, mini, one, e);
-	}
-	edit->search = 0;
-	edit->mini_search = 0;
-	entry->start = CFB_ENDOFCHAIN;
-	entry->size = 0;
-	return rc;
-}
-
 static int
 put_content(struct cfb_edit *edit, struct cfb_entry *entry, const uint8_t *p,
     size_t n, struct ht_error *e)
@@ -325,19 +292,12 @@ int
 cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
     const void *p, size_t n, struct ht_error *e)
 {
-	const struct cfb_entry *found = cfb_find(edit->cfb, name, name_size);
 	uint32_t number;
 	int rc;
 
-	if (found != NULL && found->type != CFB_STREAM)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "a storage has the name of the signature");
-	if (found != NULL) {
-		number = (uint32_t)(found - edit->cfb->entries);
-		rc = cfb_drop_content(edit, &edit->entry[number], e);
-	} else {
+	rc = cfb_edit_shrink(edit, e);
+	if (rc == 0)
 		rc = new_entry(edit, name, name_size, &number, e);
-	}
 	if (rc == 0)
 		rc = cfb_change_entry(edit, number, e);
 	if (rc == 0)
@@ -359,6 +319,7 @@ cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit, struct ht_error *e)
 	made->cfb = cfb;
 	made->shift = cfb->shift;
 	made->each = ((size_t)1 << cfb->shift) / 4;
+	made->mini_kept = cfb->mini_stream.n;
 	made->entry_count = cfb->entry_count;
 	made->entry = calloc(cfb->entry_count, sizeof(*made->entry));
 	if (made->entry == NULL) {

@@ -5,9 +5,10 @@
  * at the end of the file; FAT, mini FAT, DIFAT, directory and mini stream grow
  * as they need to.  A new directory entry becomes a black leaf of its tree: the
  * tree's rules ([MS-CFB] 2.6.4) ask no more.  Sectors that are no longer used
- * become zeros, or go, at the end of the file.  Once a stream was removed the
+ * become zeros, or go, at the end of the file.  Once streams were removed the
  * directory, the mini stream and the tables give back the ends that nothing
- * uses any more, too.
+ * uses any more, too; so a file in which one stream takes another's place is the
+ * same as one that never had the other.
  */
 
 #ifndef AUTHENTICODE_CFB_EDIT_H
@@ -27,20 +28,20 @@ int cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit,
 void cfb_edit_free(struct cfb_edit *edit);
 
 /*
- * Make the root's stream of that name (its bytes include the NUL, at most
- * CFB_NAME of them) hold the n bytes at p, whether it exists or not.  Once for
- * each name.  HT_ERR_DATA if the file would grow over CFB_SIZE_MAX or the name
- * is a storage's; HT_ERR_INTERNAL.
- */
-int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
-    const void *p, size_t n, struct ht_error *e);
-
-/*
- * Remove the root's stream of that name, if there is one.  Not after
- * cfb_edit_put.  HT_ERR_DATA if it is a storage, or HT_ERR_INTERNAL.
+ * Remove the root's stream of that name (its bytes include the NUL, at most
+ * CFB_NAME of them), if there is one.  Not after cfb_edit_put.  HT_ERR_DATA if
+ * it is a storage, or HT_ERR_INTERNAL.
  */
 int cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
     struct ht_error *e);
+
+/*
+ * Add a stream of the n bytes at p to the root, which must not have one of that
+ * name: cfb_edit_remove it before.  HT_ERR_DATA if the file would grow over
+ * CFB_SIZE_MAX; HT_ERR_INTERNAL.
+ */
+int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,
+    const void *p, size_t n, struct ht_error *e);
 
 /*
  * Append the changed file to plan, which is over cfb->in.  The last call before

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "authenticode/cfb-edit-private.h"
 
@@ -44,8 +45,15 @@ put_table(struct cfb_edit *edit, bool mini, struct ht_error *e)
 	return rc;
 }
 
+static bool
+is_same(const struct cfb_list *a, const struct cfb_list *b)
+{
+	return a->n == b->n &&
+	    (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0);
+}
+
 /*
- * All of the DIFAT behind the header's part, if the FAT grew.
+ * All of the DIFAT behind the header's part, if the FAT is elsewhere now.
  */
 static int
 put_difat(struct cfb_edit *edit, struct ht_error *e)
@@ -57,7 +65,8 @@ put_difat(struct cfb_edit *edit, struct ht_error *e)
 	size_t j;
 	int rc;
 
-	if (fat->n == edit->cfb->fat_sectors.n)
+	if (is_same(fat, &edit->cfb->fat_sectors) &&
+	    is_same(difat, &edit->cfb->difat_sectors))
 		return 0;
 	for (i = 0; i < difat->n; i++) {
 		rc = cfb_start_piece(edit,
@@ -135,16 +144,9 @@ put_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 
 /* --- what is no longer used ---------------------------------------------- */
 
-static void
-drop_end(struct cfb_edit *edit)
-{
-	while (edit->fat.n > 0 && edit->fat.v[edit->fat.n - 1] == CFB_FREESECT)
-		edit->fat.n--;
-}
-
 /*
  * Zeros where sectors were given back and not taken again, and for the rest of
- * a sector that the mini stream grew by.
+ * the sectors that the mini stream grew by.
  */
 static int
 put_zeros(struct cfb_edit *edit, struct ht_error *e)
@@ -153,7 +155,8 @@ put_zeros(struct cfb_edit *edit, struct ht_error *e)
 	size_t sector = (size_t)1 << edit->shift;
 	uint64_t capacity = (uint64_t)edit->mini_stream.n << edit->shift;
 	uint64_t mini_size = (uint64_t)edit->mini_fat.n << CFB_MINI_SHIFT;
-	uint64_t in_stream = capacity >> CFB_MINI_SHIFT;
+	uint64_t kept = (uint64_t)edit->mini_kept
+	    << (edit->shift - CFB_MINI_SHIFT);
 	uint32_t one;
 	size_t i;
 	int rc = 0;
@@ -166,12 +169,12 @@ put_zeros(struct cfb_edit *edit, struct ht_error *e)
 	}
 	for (i = 0; rc == 0 && i < edit->mini_freed.n; i++) {
 		one = edit->mini_freed.v[i];
-		if (one < in_stream && edit->mini_fat.v[one] == CFB_FREESECT)
+		if (one < kept && edit->mini_fat.v[one] == CFB_FREESECT)
 			rc = cfb_put_piece(edit,
 			    cfb_mini_at(cfb, &edit->mini_stream, one), NULL, 0,
 			    CFB_MINI, e);
 	}
-	if (rc == 0 && edit->mini_stream.n > cfb->mini_stream.n &&
+	if (rc == 0 && edit->mini_stream.n > edit->mini_kept &&
 	    mini_size < capacity)
 		rc = cfb_put_piece(edit,
 		    cfb_mini_at(cfb, &edit->mini_stream,
@@ -223,10 +226,8 @@ cfb_edit_plan(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
 	size_t i;
 	int rc;
 
-	if (edit->removed && (rc = cfb_edit_shrink(edit, e)) < 0)
-		return rc;
-	drop_end(edit);
-	if ((rc = put_zeros(edit, e)) < 0 ||
+	if ((rc = cfb_edit_shrink(edit, e)) < 0 ||
+	    (rc = put_zeros(edit, e)) < 0 ||
 	    (rc = put_table(edit, false, e)) < 0 ||
 	    (rc = put_table(edit, true, e)) < 0 ||
 	    (rc = put_difat(edit, e)) < 0 || (rc = put_header(edit, e)) < 0)

@@ -95,6 +95,36 @@ unlink_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 	return cfb_change_entry(edit, number, e);
 }
 
+/* --- sectors ------------------------------------------------------------- */
+
+static int
+drop_sector(struct cfb_edit *edit, bool mini, uint32_t one, struct ht_error *e)
+{
+	int rc;
+
+	rc = cfb_set_next(edit, mini, one, CFB_FREESECT, e);
+	if (rc == 0)
+		rc = cfb_list_push(mini ? &edit->mini_freed : &edit->freed, one,
+		    e);
+	return rc;
+}
+
+static int
+drop_content(struct cfb_edit *edit, const struct cfb_entry *entry,
+    struct ht_error *e)
+{
+	bool mini = entry->size < CFB_CUTOFF;
+	uint32_t one = entry->size == 0 ? CFB_ENDOFCHAIN : entry->start;
+	uint32_t next;
+	int rc = 0;
+
+	for (; rc == 0 && one != CFB_ENDOFCHAIN; one = next) {
+		next = mini ? edit->mini_fat.v[one] : edit->fat.v[one];
+		rc = drop_sector(edit, mini, one, e);
+	}
+	return rc;
+}
+
 int
 cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
     struct ht_error *e)
@@ -109,7 +139,7 @@ cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "a storage has the name of the signature");
 	number = (uint32_t)(found - edit->cfb->entries);
-	rc = cfb_drop_content(edit, &edit->entry[number], e);
+	rc = drop_content(edit, &edit->entry[number], e);
 	if (rc == 0)
 		rc = unlink_entry(edit, number, e);
 	edit->removed = true;
@@ -128,7 +158,7 @@ shorten(struct cfb_edit *edit, struct cfb_list *chain, size_t n,
 	int rc = 0;
 
 	while (rc == 0 && chain->n > n) {
-		rc = cfb_drop_sector(edit, false, chain->v[--chain->n], e);
+		rc = drop_sector(edit, false, chain->v[--chain->n], e);
 		if (rc == 0 && chain->n > 0)
 			rc = cfb_set_next(edit, false, chain->v[chain->n - 1],
 			    CFB_ENDOFCHAIN, e);
@@ -184,6 +214,7 @@ shrink_mini_stream(struct cfb_edit *edit, struct ht_error *e)
 	    (rc = shorten(edit, &edit->mini_stream,
 	         (table->n + in_sector - 1) / in_sector, e)) < 0)
 		return rc;
+	edit->mini_kept = edit->mini_stream.n;
 	return shorten(edit, &edit->mini_fat_sectors,
 	    (table->n + edit->each - 1) / edit->each, e);
 }
@@ -222,13 +253,20 @@ shrink_fat(struct cfb_edit *edit, struct ht_error *e)
 
 	while (rc == 0 && is_fat_surplus(edit, &difat)) {
 		self = edit->fat_sectors.v[--edit->fat_sectors.n];
-		rc = cfb_drop_sector(edit, false, self, e);
+		rc = drop_sector(edit, false, self, e);
 		if (rc < 0 || difat == CFB_FREESECT)
 			continue;
 		edit->difat_sectors.n--;
-		rc = cfb_drop_sector(edit, false, difat, e);
+		rc = drop_sector(edit, false, difat, e);
 	}
 	return rc;
+}
+
+static void
+drop_end(struct cfb_edit *edit)
+{
+	while (edit->fat.n > 0 && edit->fat.v[edit->fat.n - 1] == CFB_FREESECT)
+		edit->fat.n--;
 }
 
 int
@@ -236,8 +274,13 @@ cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e)
 {
 	int rc;
 
+	if (!edit->removed)
+		return 0;
+	edit->removed = false;
 	if ((rc = shrink_directory(edit, e)) < 0 ||
-	    (rc = shrink_mini_stream(edit, e)) < 0)
+	    (rc = shrink_mini_stream(edit, e)) < 0 ||
+	    (rc = shrink_fat(edit, e)) < 0)
 		return rc;
-	return shrink_fat(edit, e);
+	drop_end(edit);
+	return 0;
 }

@@ -415,25 +415,10 @@ msi_check(const struct format_file *file, struct ht_error *e)
 	return 0;
 }
 
-static int
-put_signature(struct cfb_edit *edit, const struct msi *msi, const void *p7,
-    size_t n, struct ht_error *e)
-{
-	int rc;
-
-	if (msi->extended)
-		rc = cfb_edit_put(edit, signature_ex_name,
-		    sizeof(signature_ex_name), msi->metadata.value,
-		    msi->metadata.length, e);
-	else
-		rc = cfb_edit_remove(edit, signature_ex_name,
-		    sizeof(signature_ex_name), e);
-	if (rc == 0)
-		rc = cfb_edit_put(edit, signature_name, sizeof(signature_name),
-		    p7, n, e);
-	return rc;
-}
-
+/*
+ * Take out what the file has of a signature; both streams, since one without
+ * the other is of no use.
+ */
 static int
 remove_signature(struct cfb_edit *edit, struct ht_error *e)
 {
@@ -443,6 +428,22 @@ remove_signature(struct cfb_edit *edit, struct ht_error *e)
 	if (rc == 0)
 		rc = cfb_edit_remove(edit, signature_ex_name,
 		    sizeof(signature_ex_name), e);
+	return rc;
+}
+
+static int
+put_signature(struct cfb_edit *edit, const struct msi *msi, const void *p7,
+    size_t n, struct ht_error *e)
+{
+	int rc = 0;
+
+	if (msi->extended)
+		rc = cfb_edit_put(edit, signature_ex_name,
+		    sizeof(signature_ex_name), msi->metadata.value,
+		    msi->metadata.length, e);
+	if (rc == 0)
+		rc = cfb_edit_put(edit, signature_name, sizeof(signature_name),
+		    p7, n, e);
 	return rc;
 }
 
@@ -459,8 +460,9 @@ msi_plan(const struct format_file *file, const void *p7, size_t n,
 		    PKCS7_MAX);
 	rc = cfb_edit_new(&msi->cfb, &edit, e);
 	if (rc == 0)
-		rc = p7 != NULL ? put_signature(edit, msi, p7, n, e)
-		                : remove_signature(edit, e);
+		rc = remove_signature(edit, e);
+	if (rc == 0 && p7 != NULL)
+		rc = put_signature(edit, msi, p7, n, e);
 	if (rc == 0)
 		rc = cfb_edit_plan(edit, plan, e);
 	cfb_edit_free(edit);

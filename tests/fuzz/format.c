@@ -44,6 +44,8 @@ check_content(const struct format_file *file)
 		abort();
 }
 
+static const uint8_t p7[] = { 0x30, 0x03, 0x02, 0x01, 0x2a };
+
 /*
  * Putting a signature in must not change what is signed.  A catalog becomes the
  * signature.
@@ -51,7 +53,6 @@ check_content(const struct format_file *file)
 static void
 check_plan(const struct format_file *file)
 {
-	static const uint8_t p7[] = { 0x30, 0x03, 0x02, 0x01, 0x2a };
 	struct format_file *again = NULL;
 	struct output *plan = NULL;
 	struct input *in = NULL;
@@ -75,6 +76,50 @@ check_plan(const struct format_file *file)
 	output_free(plan);
 }
 
+static void
+check_same(const struct output *a, const struct output *b)
+{
+	uint64_t size = output_size(a);
+	const uint8_t *left;
+	const uint8_t *right;
+	uint64_t at;
+	size_t got;
+	size_t other;
+
+	if (output_size(b) != size)
+		abort();
+	for (at = 0; at < size; at += got) {
+		if (output_read(a, at, INPUT_CHUNK, &left, &got, NULL) < 0 ||
+		    output_read(b, at, got, &right, &other, NULL) < 0)
+			abort();
+		got = other < got ? other : got;
+		if (got == 0 || memcmp(left, right, got) != 0)
+			abort();
+	}
+}
+
+/*
+ * A signature that takes another's place in a compound file is where it would
+ * be if the other was stripped before.
+ */
+static void
+check_replaced(const struct format_file *file,
+    const struct format_file *stripped)
+{
+	struct output *replaced = NULL;
+	struct output *anew = NULL;
+
+	if (file->format == &format_msi &&
+	    check_code(format_plan(file, p7, sizeof(p7), &replaced, NULL)) ==
+	        0) {
+		if (format_plan(stripped, p7, sizeof(p7), &anew, NULL) < 0)
+			abort();
+		check_same(replaced, anew);
+	}
+	output_free(replaced);
+	output_free(anew);
+}
+
 /*
  * Taking a signature out leaves a file of the format that has none.
  */
@@ -90,9 +135,10 @@ check_strip(const struct format_file *file)
 		return;
 	in = input_plan(plan, NULL);
 	if (in == NULL ||
-	    format_digest(file->format, in, &plain, &again, NULL) < 0 ||
+	    format_digest(file->format, in, &file->options, &again, NULL) < 0 ||
 	    again->was_signed || again->size != output_size(plan))
 		abort();
+	check_replaced(file, again);
 	format_file_free(again);
 	input_free(in);
 	output_free(plan);

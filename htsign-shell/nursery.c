@@ -1,25 +1,18 @@
 #include "config.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "htsign-shell/nursery.h"
+#include "lib/fds.h"
 
 /* What ps(1) shows, at most 15 characters. */
 #define NAME "htsign-nursery"
 #define NAME_OF_SHELLS "htsign-shell"
-
-/* Room for one descriptor more than a message may bring. */
-union control {
-	struct cmsghdr align;
-	char space[CMSG_SPACE((NURSERY_FDS + 1) * sizeof(int))];
-};
 
 /*
  * The next message: 1 with its descriptors, or 0 at the end.  The listener is
@@ -28,33 +21,20 @@ union control {
 static int
 take(int fd, int fds[NURSERY_FDS], struct ht_error *e)
 {
-	char byte;
-	struct iovec iov = { &byte, sizeof(byte) };
-	union control control;
-	struct msghdr h;
-	struct cmsghdr *c;
+	char byte = 0;
+	bool whole;
+	size_t nfds;
 	ssize_t n;
 
-	memset(&h, 0, sizeof(h));
-	h.msg_iov = &iov;
-	h.msg_iovlen = 1;
-	h.msg_control = control.space;
-	h.msg_controllen = sizeof(control.space);
-	do {
-		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	n = fds_receive(fd, &byte, sizeof(byte), fds, NURSERY_FDS, &nfds,
+	    &whole);
 	if (n == 0)
 		return 0;
 	if (n < 0)
 		return ht_error_errno(e, "nursery");
-	c = CMSG_FIRSTHDR(&h);
-	if (n != 1 || (h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    c == NULL || c->cmsg_level != SOL_SOCKET ||
-	    c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(NURSERY_FDS * sizeof(int)))
+	if (!whole || nfds != NURSERY_FDS)
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "nursery: malformed message");
-	memcpy(fds, CMSG_DATA(c), NURSERY_FDS * sizeof(int));
 	return 1;
 }
 

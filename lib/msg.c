@@ -1,7 +1,5 @@
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/fds.h"
 #include "lib/msg.h"
 
 /* A frame on its way out. */
@@ -108,32 +107,6 @@ msg_wipe(struct msg *m)
 
 /* --- receiving --------------------------------------------------------- */
 
-/* Keep the descriptors that came; more than fit are closed and an error. */
-static int
-keep_fds(struct msg_channel *ch, struct msghdr *h)
-{
-	struct cmsghdr *c;
-	size_t i, n;
-	int fd;
-	int rc = (h->msg_flags & MSG_CTRUNC) != 0 ? HT_ERR_DATA : 0;
-
-	for (c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (ch->in_nfds < MSG_FDS) {
-				ch->in_fd[ch->in_nfds++] = fd;
-			} else {
-				(void)close(fd);
-				rc = HT_ERR_DATA;
-			}
-		}
-	}
-	return rc;
-}
-
 /*
  * Receive until want bytes of the frame are there.  1 when they are, 0 when
  * they have not come yet.  Descriptors may only come with the header, which is
@@ -142,34 +115,23 @@ keep_fds(struct msg_channel *ch, struct msghdr *h)
 static int
 receive(struct msg_channel *ch, size_t want, struct ht_error *e)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(MSG_FDS * sizeof(int))];
-	} control;
-	struct iovec iov;
-	struct msghdr h;
 	ssize_t n;
+	size_t nfds;
 	bool at_start;
+	bool whole;
 
 	while (ch->have < want) {
 		at_start = ch->have == 0;
-		iov.iov_base = ch->in + ch->have;
-		iov.iov_len = want - ch->have;
-		memset(&h, 0, sizeof(h));
-		h.msg_iov = &iov;
-		h.msg_iovlen = 1;
-		h.msg_control = control.space;
-		h.msg_controllen = sizeof(control.space);
-		n = recvmsg(ch->fd, &h, MSG_CMSG_CLOEXEC);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = fds_receive(ch->fd, ch->in + ch->have, want - ch->have,
+		    ch->in_fd + ch->in_nfds, MSG_FDS - ch->in_nfds, &nfds,
+		    &whole);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return 0;
 		if (n < 0)
 			return ht_error_set(e, HT_ERR_UNAVAILABLE,
 			    "the peer is gone: %s", strerror(errno));
-		if (keep_fds(ch, &h) < 0 ||
-		    (ch->in_nfds > 0 && !at_start && h.msg_controllen > 0))
+		ch->in_nfds += nfds;
+		if (!whole || (nfds > 0 && !at_start))
 			return ht_error_set(e, HT_ERR_DATA,
 			    "descriptors where none belong");
 		if (n == 0)
@@ -251,40 +213,6 @@ fail:
 	return ht_error_errno(e, "cannot queue a message");
 }
 
-/*
- * sendmsg(2) only where descriptors go along: the shell's sandbox has no
- * sendmsg at all.
- */
-static ssize_t
-send_some(int fd, const struct frame *f)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(MSG_FDS * sizeof(int))];
-	} control;
-	struct iovec iov;
-	struct msghdr h;
-	struct cmsghdr *c;
-
-	if (f->nfds == 0)
-		return send(fd, f->bytes + f->sent, f->len - f->sent,
-		    MSG_NOSIGNAL);
-	memset(&h, 0, sizeof(h));
-	memset(&control, 0, sizeof(control));
-	iov.iov_base = (void *)(uintptr_t)f->bytes;
-	iov.iov_len = f->len;
-	h.msg_iov = &iov;
-	h.msg_iovlen = 1;
-	h.msg_control = control.space;
-	h.msg_controllen = CMSG_SPACE(f->nfds * sizeof(int));
-	c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(f->nfds * sizeof(int));
-	memcpy(CMSG_DATA(c), f->fd, f->nfds * sizeof(int));
-	return sendmsg(fd, &h, MSG_NOSIGNAL);
-}
-
 int
 msg_flush(struct msg_channel *ch, struct ht_error *e)
 {
@@ -292,9 +220,8 @@ msg_flush(struct msg_channel *ch, struct ht_error *e)
 	ssize_t n;
 
 	while ((f = ch->first) != NULL) {
-		n = send_some(ch->fd, f);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = fds_send(ch->fd, f->bytes + f->sent, f->len - f->sent,
+		    f->fd, f->nfds);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return 0;
 		if (n < 0)

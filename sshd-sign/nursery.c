@@ -5,13 +5,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "sshd-sign/nursery.h"
@@ -41,11 +41,6 @@ struct nursery {
 	uid_t uid;
 	gid_t gid;
 	struct process *process; /* or NULL */
-};
-
-union control {
-	struct cmsghdr align;
-	char space[CMSG_SPACE(NURSERY_FDS * sizeof(int))];
 };
 
 /* It goes when its end of the socket is closed, and ended() waits for it. */
@@ -156,29 +151,6 @@ nursery_prepare(struct nursery *n)
 		log_error("nursery: %s", e.text);
 }
 
-static ssize_t
-send_fds(int fd, const int fds[NURSERY_FDS])
-{
-	char byte = 0;
-	struct iovec iov = { &byte, sizeof(byte) };
-	union control control;
-	struct msghdr h;
-	struct cmsghdr *c;
-
-	memset(&h, 0, sizeof(h));
-	memset(&control, 0, sizeof(control));
-	h.msg_iov = &iov;
-	h.msg_iovlen = 1;
-	h.msg_control = control.space;
-	h.msg_controllen = sizeof(control.space);
-	c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(NURSERY_FDS * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, NURSERY_FDS * sizeof(int));
-	return sendmsg(fd, &h, MSG_NOSIGNAL);
-}
-
 /* Whatever we are told: nobody else's process is watched, killed, waited for. */
 static bool
 is_child(pid_t pid)
@@ -194,9 +166,10 @@ static int
 ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
     struct ht_error *e)
 {
+	const char byte = 0;
 	ssize_t n;
 
-	if (send_fds(fd, fds) < 0)
+	if (fds_send(fd, &byte, sizeof(byte), fds, NURSERY_FDS) < 0)
 		return ht_error_errno(e, "nursery");
 	do {
 		n = recv(fd, pid, sizeof(*pid), 0);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/fds.h"
 #include "lib/msg.h"
 
 /* A channel, and the bare other end of its socket. */
@@ -66,32 +67,6 @@ static void
 send_bytes(int fd, const struct buf *b)
 {
 	assert_int_equal(write(fd, b->data, b->len), (ssize_t)b->len);
-}
-
-/* Send n bytes with descriptors along. */
-static void
-send_with(int fd, const void *p, size_t n, const int *fds, size_t nfds)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(8 * sizeof(int))];
-	} control;
-	struct iovec iov = { (void *)(uintptr_t)p, n };
-	struct msghdr h;
-	struct cmsghdr *c;
-
-	memset(&h, 0, sizeof(h));
-	memset(&control, 0, sizeof(control));
-	h.msg_iov = &iov;
-	h.msg_iovlen = 1;
-	h.msg_control = control.space;
-	h.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
-	assert_int_equal(sendmsg(fd, &h, 0), (ssize_t)n);
 }
 
 static void
@@ -372,7 +347,7 @@ descriptors_with_a_slow_frame(void **state)
 	(void)state;
 	open_ends(&ends);
 	put_frame(&b, 5, 6, "slow");
-	send_with(ends.other, b.data, 1, &ends.other, 1);
+	assert_true(fds_send(ends.other, b.data, 1, &ends.other, 1) > 0);
 	expect_none(ends.ch);
 	assert_int_equal(write(ends.other, b.data + 1, b.len - 1),
 	    (ssize_t)b.len - 1);
@@ -400,7 +375,8 @@ descriptors_in_the_middle(void **state)
 	for (at = MSG_HEADER; at < b.len; at++) {
 		open_ends(&ends);
 		assert_int_equal(write(ends.other, b.data, at), (ssize_t)at);
-		send_with(ends.other, b.data + at, b.len - at, &ends.other, 1);
+		assert_true(fds_send(ends.other, b.data + at, b.len - at,
+		                &ends.other, 1) > 0);
 		assert_int_equal(msg_next(ends.ch, &m, &e), HT_ERR_DATA);
 		close_ends(&ends);
 		assert_int_equal(count_fds(), before);
@@ -421,7 +397,7 @@ too_many_descriptors(void **state)
 	(void)state;
 	open_ends(&ends);
 	put_frame(&b, 5, 6, "body");
-	send_with(ends.other, b.data, b.len, fds, MSG_FDS + 1);
+	assert_true(fds_send(ends.other, b.data, b.len, fds, MSG_FDS + 1) > 0);
 	assert_int_equal(msg_next(ends.ch, &m, &e), HT_ERR_DATA);
 	assert_int_equal(msg_queue(ends.ch, 1, 2, NULL, fds, MSG_FDS + 1, &e),
 	    HT_ERR_INTERNAL);
@@ -446,7 +422,7 @@ nothing_is_left(void **state)
 	assert_int_equal(msg_queue(ends.ch, 1, 2, &b, &ends.other, 1, &e), 0);
 	assert_int_equal(msg_queue(ends.ch, 1, 2, &b, &bad, 1, &e),
 	    HT_ERR_INTERNAL);
-	send_with(ends.other, b.data, 3, &ends.other, 1);
+	assert_true(fds_send(ends.other, b.data, 3, &ends.other, 1) > 0);
 	expect_none(ends.ch);
 	close_ends(&ends);
 	buf_free(&b);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "lib/fds.h"
 #include "lib/proc.h"
 #include "sshd-sign/keyd.h"
 #include "sshd-sign/relay.h"
@@ -154,26 +155,14 @@ relay_refuses_descriptors_from_below(void **state)
 {
 	struct relay_fixture *f = *state;
 	uint8_t message[5] = { RELAY_END };
-	struct iovec iov = { message, sizeof(message) };
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr h = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
 	struct ht_error e;
 	int pipes[2];
 	char c;
 
 	assert_int_equal(pipe(pipes), 0);
-	memset(&control, 0, sizeof(control));
-	CMSG_FIRSTHDR(&h)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&h)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&h)->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), &pipes[1], sizeof(int));
-	assert_int_equal(sendmsg(f->pair[1], &h, 0), sizeof(message));
+	assert_int_equal(
+	    fds_send(f->pair[1], message, sizeof(message), &pipes[1], 1),
+	    sizeof(message));
 	(void)close(pipes[1]);
 	assert_int_equal(relay_receive(f->pair[0], RELAY_NETWORK, &f->m, &e),
 	    HT_ERR_DATA);

@@ -59,13 +59,15 @@ pe_detect(struct input *in, const char *file_name, bool *is, struct ht_error *e)
 
 /*
  * The sum of little-endian 16-bit words, the first byte standing at offset in
- * the file.  Folding it at the end gives the same whether 16 or 32 bits were
- * added at a time: 2^16 is 1 modulo 2^16 - 1.  4 GiB of 32-bit words fit.
+ * the file.  Folding it at the end gives the same for wider words, as 2^16 is 1
+ * modulo 2^16 - 1 (RFC 1071, section 2); a carry out of 64 bits is 1 as well.
  */
 static uint64_t
 sum_words(uint64_t offset, const uint8_t *p, size_t n)
 {
 	uint64_t sum = 0;
+	uint64_t carries = 0;
+	uint64_t wide = 0;
 	uint64_t word;
 
 	if (n > 0 && offset % 2 != 0) {
@@ -74,14 +76,14 @@ sum_words(uint64_t offset, const uint8_t *p, size_t n)
 	}
 	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		word = le64toh(word);
-		sum += (word & UINT32_MAX) + (word >> 32);
+		wide += le64toh(word);
+		carries += wide < le64toh(word);
 	}
 	for (; n >= 2; p += 2, n -= 2)
 		sum += (uint64_t)p[1] << 8 | p[0];
 	if (n > 0)
 		sum += *p;
-	return sum;
+	return sum + carries + (wide & UINT32_MAX) + (wide >> 32);
 }
 
 /*

@@ -8,8 +8,8 @@
 /* A file this large is worth waking somebody. */
 #define LARGE ((uint64_t)1 << 20)
 
-/* What the thread is given at a time. */
-#define SLOT ((size_t)256 << 10)
+/* What the thread is given at a time: to wake it costs more than to copy. */
+#define SLOT ((size_t)512 << 10)
 
 /* It calls EVP_DigestUpdate, and that is all. */
 #define STACK ((size_t)128 << 10)
@@ -25,7 +25,8 @@ static struct {
 	struct tap *tap;
 	const uint8_t *p;
 	size_t n;
-	size_t next;
+	size_t next;   /* the slot that is being filled, */
+	size_t filled; /* with so many bytes */
 	uint8_t slot[2][SLOT];
 } helper = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER };
@@ -88,20 +89,19 @@ wait_for_help(void)
 		(void)pthread_cond_wait(&helper.changed, &helper.lock);
 }
 
+/* Give the thread what is in the slot. */
 static void
-hand_over(struct tap *t, const uint8_t *p, size_t n)
+hand_over(struct tap *t)
 {
-	uint8_t *slot = helper.slot[helper.next];
-
-	memcpy(slot, p, n);
-	helper.next ^= 1;
 	(void)pthread_mutex_lock(&helper.lock);
 	wait_for_help();
 	helper.tap = t;
-	helper.p = slot;
-	helper.n = n;
-	(void)pthread_cond_broadcast(&helper.changed);
+	helper.p = helper.slot[helper.next];
+	helper.n = helper.filled;
 	(void)pthread_mutex_unlock(&helper.lock);
+	(void)pthread_cond_broadcast(&helper.changed);
+	helper.next ^= 1;
+	helper.filled = 0;
 }
 
 static void
@@ -136,8 +136,13 @@ tap_bytes(void *cookie, const uint8_t *p, size_t n)
 		return;
 	}
 	for (; n > 0; p += piece, n -= piece) {
-		piece = n < SLOT ? n : SLOT;
-		hand_over(t, p, piece);
+		piece = SLOT - helper.filled;
+		if (piece > n)
+			piece = n;
+		memcpy(helper.slot[helper.next] + helper.filled, p, piece);
+		helper.filled += piece;
+		if (helper.filled == SLOT)
+			hand_over(t);
 	}
 }
 
@@ -145,6 +150,9 @@ int
 tap_end(struct tap *t, uint8_t out[TAP_SHA256], struct ht_error *e)
 {
 	take_back();
+	/* What did not fill a slot. */
+	update(t, helper.slot[helper.next], helper.filled);
+	helper.filled = 0;
 	if (t->failed || EVP_DigestFinal_ex(t->ctx, out, NULL) != 1)
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
 	return 0;
@@ -168,6 +176,7 @@ void
 tap_free(struct tap *t)
 {
 	take_back();
+	helper.filled = 0;
 	EVP_MD_CTX_free(t->ctx);
 	t->ctx = NULL;
 }

@@ -66,7 +66,7 @@ main(int argc, char **argv)
 	int rc = 1;
 	int i;
 
-	out.limit = (size_t)1 << 30;
+	out.limit = (size_t)2 << 30;
 	for (i = 1; i < argc; i++) {
 		if (take_word(&package, argv[i]) < 0) {
 			(void)fprintf(stderr, "make-appx: %s?\n", argv[i]);

@@ -90,6 +90,7 @@ main(int argc, char **argv)
 	struct buf out = BUF_INIT;
 	int option;
 
+	out.limit = (size_t)2 << 30;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		set(&image, option);
 	if (optind != argc ||

@@ -85,7 +85,7 @@ parse(int argc, char **argv, struct pe_image *image)
 			image->gap = (uint32_t)number(optarg, 16 << 20);
 			break;
 		case 'c':
-			image->code = (uint32_t)number(optarg, 16 << 20);
+			image->code = (uint32_t)number(optarg, 1 << 30);
 			break;
 		case 'z':
 			zeros = (uint32_t)number(optarg, 2U << 30);
@@ -132,6 +132,7 @@ main(int argc, char **argv)
 	uint64_t done;
 	size_t n;
 
+	head.limit = (size_t)2 << 30;
 	parse(argc, argv, &image);
 	pe_image_build(&image, &head);
 	if (buf_failed(&head) == 0)

@@ -1,7 +1,8 @@
 /*
  * What a command costs: CPU time and memory.
  *
- *	measure [-n RUNS] [-i IN] [-o OUT] [-u FILE] [-p PID] ... COMMAND ...
+ *	measure [-n RUNS] [-w MIB] [-i IN] [-o OUT] [-u FILE] [-p PID] ...
+ *	    COMMAND ...
  *
  * Runs COMMAND that many times, one after another, with IN as its stdin and OUT
  * as its stdout; both are /dev/null otherwise.  OUT is a new file each time,
@@ -9,15 +10,24 @@
  * a run, user and system, of the command and of the processes PID together; and
  * KiB, the most that any of the commands had resident at once, pages of mapped
  * files included (getrusage(2), ru_maxrss).  Fails if a command does.
+ *
+ * With -w, another process touches so much memory and gives it back, all the
+ * while, at its own cost.  The host of a virtual machine may take memory that is
+ * free for a second or two, and to get it back costs several times what a page
+ * does otherwise; a command that writes large files would be charged for that,
+ * or would not, by chance.
  */
 
 #include "config.h"
 
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +37,15 @@
 
 #define SERVERS_MAX 16
 
+/* Between two touches of all memory that is kept. */
+#define KEEP_INTERVAL 500000000 /* ns */
+
 struct job {
 	const char *in;
 	const char *out;
 	const char *removed;
 	long runs;
+	long kept; /* MiB */
 	pid_t servers[SERVERS_MAX];
 	size_t nservers;
 	char **command;
@@ -47,8 +61,8 @@ die(const char *what)
 static _Noreturn void
 usage(void)
 {
-	(void)fputs("usage: measure [-n RUNS] [-i IN] [-o OUT] [-u FILE] "
-	            "[-p PID] ... COMMAND ...\n",
+	(void)fputs("usage: measure [-n RUNS] [-w MIB] [-i IN] [-o OUT] "
+	            "[-u FILE] [-p PID] ... COMMAND ...\n",
 	    stderr);
 	exit(64);
 }
@@ -58,7 +72,7 @@ parse(int argc, char **argv, struct job *job)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "+i:n:o:p:u:")) != -1) {
+	while ((option = getopt(argc, argv, "+i:n:o:p:u:w:")) != -1) {
 		if (option == 'i')
 			job->in = optarg;
 		else if (option == 'n')
@@ -67,6 +81,8 @@ parse(int argc, char **argv, struct job *job)
 			job->out = optarg;
 		else if (option == 'u')
 			job->removed = optarg;
+		else if (option == 'w')
+			job->kept = strtol(optarg, NULL, 10);
 		else if (option == 'p' && job->nservers < SERVERS_MAX)
 			job->servers[job->nservers++] =
 			    (pid_t)strtol(optarg, NULL, 10);
@@ -74,7 +90,7 @@ parse(int argc, char **argv, struct job *job)
 			usage();
 	}
 	job->command = argv + optind;
-	if (*job->command == NULL || job->runs <= 0)
+	if (*job->command == NULL || job->runs <= 0 || job->kept < 0)
 		usage();
 }
 
@@ -94,6 +110,35 @@ used(const struct job *job)
 		sum += (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 	}
 	return sum;
+}
+
+/* Until its parent ends. */
+static _Noreturn void
+keep_memory(size_t n)
+{
+	const struct timespec interval = { 0, KEEP_INTERVAL };
+	void *p;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (p == MAP_FAILED)
+			die("memory");
+		(void)munmap(p, n);
+		(void)nanosleep(&interval, NULL);
+	}
+}
+
+static void
+start_keeping(size_t n)
+{
+	pid_t pid = n > 0 ? fork() : 1;
+
+	if (pid == 0)
+		keep_memory(n);
+	if (pid < 0)
+		die("fork");
 }
 
 static void
@@ -152,6 +197,7 @@ main(int argc, char **argv)
 	long i;
 
 	parse(argc, argv, &job);
+	start_keeping((size_t)job.kept << 20);
 	before = used(&job);
 	for (i = 0; i < job.runs; i++)
 		cost += run(&job, &peak);

@@ -336,8 +336,8 @@ plan_signed(struct appx *appx, const void *p7, size_t n, struct output *plan,
 	entry.flags = 0;
 	entry.offset = layout->offset;
 	entry.size = APPX_MAGIC_SIZE + n;
-	entry.crc = (uint32_t)crc32(0, (const uint8_t *)APPX_MAGIC,
-	    APPX_MAGIC_SIZE);
+	entry.crc =
+	    (uint32_t)crc32(0, (const uint8_t *)APPX_MAGIC, APPX_MAGIC_SIZE);
 	entry.crc = (uint32_t)crc32(entry.crc, p7, (uInt)n);
 	zip_put_local(&entry, &p7x);
 	buf_bytes(&p7x, APPX_MAGIC, APPX_MAGIC_SIZE);

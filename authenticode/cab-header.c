@@ -270,7 +270,7 @@ read_folders(struct front *f, struct cursor *c, struct ht_error *e)
 	return 0;
 }
 
-/* --- the front of another file --------------------------------------------- */
+/* --- the front of another file -------------------------------------------- */
 
 /* The reserved area of CFHEADER as it will be. */
 struct area {

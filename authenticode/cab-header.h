@@ -1,7 +1,7 @@
 /*
  * The front of a cabinet, CFHEADER and the CFFOLDERs, as it is, and as it will
- * be when signed, or when it is no longer; inside authenticode/ only.  Microsoft Cabinet File Format
- * ("MS-CAB" in errors).
+ * be when signed, or when it is no longer; inside authenticode/ only.
+ * Microsoft Cabinet File Format ("MS-CAB" in errors).
  *
  * A signature needs a place in the reserved area of CFHEADER, of which Windows
  * has this use, described nowhere:

@@ -7,8 +7,8 @@
  * tree's rules ([MS-CFB] 2.6.4) ask no more.  Sectors that are no longer used
  * become zeros, or go, at the end of the file.  Once streams were removed the
  * directory, the mini stream and the tables give back the ends that nothing
- * uses any more, too; so a file in which one stream takes another's place is the
- * same as one that never had the other.
+ * uses any more, too; so a file in which one stream takes another's place is
+ * the same as one that never had the other.
  */
 
 #ifndef AUTHENTICODE_CFB_EDIT_H

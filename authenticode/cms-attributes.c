@@ -237,7 +237,8 @@ cms_attributes_add(SIGNER_INFO *info, const struct cms_options *options,
     const char *type, const struct spc_digest *content)
 {
 	info->signed_attributes = sk_X509_ATTRIBUTE_new_null();
-	if (info->signed_attributes == NULL || add_content_type(info, type) < 0 ||
+	if (info->signed_attributes == NULL ||
+	    add_content_type(info, type) < 0 ||
 	    add_attribute(info, OID_MESSAGE_DIGEST, V_ASN1_OCTET_STRING,
 	        content->value, (int)content->length) < 0 ||
 	    add_signing_time(info, options->signing_time) < 0 ||

@@ -16,10 +16,10 @@
 int cms_options_check(const struct cms_options *options, struct ht_error *e);
 
 /*
- * Give info its signed attributes: contentType (dotted), messageDigest (the digest of
- * the content's octets), signingTime if there is one, SpcStatementType, and
- * SpcSpOpusInfo if there is a description or a URL; in no order yet.  -1
- * without memory.
+ * Give info its signed attributes: contentType (dotted), messageDigest (the
+ * digest of the content's octets), signingTime if there is one,
+ * SpcStatementType, and SpcSpOpusInfo if there is a description or a URL; in no
+ * order yet.  -1 without memory.
  */
 int cms_attributes_add(SIGNER_INFO *info, const struct cms_options *options,
     const char *type, const struct spc_digest *content);

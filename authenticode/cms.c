@@ -143,12 +143,13 @@ cms_signer_new(const struct chain *chain, const char *format,
 	if (s == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if ((rc = cms_options_check(options, e)) < 0 ||
-	    (rc = content_parse(format, content, n, options->algorithm, &s->file,
-	         e)) < 0 ||
+	    (rc = content_parse(format, content, n, options->algorithm,
+	         &s->file, e)) < 0 ||
 	    (rc = content_digest(content, n, s->file.algorithm, &digest, e)) <
 	        0)
 		goto out;
-	if (build(s, chain, content_type(format), content, n, &digest, options) < 0) {
+	if (build(s, chain, content_type(format), content, n, &digest,
+	        options) < 0) {
 		rc = spc_crypto_error(e, HT_ERR_INTERNAL,
 		    "cannot make the SignedData");
 		goto out;

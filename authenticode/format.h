@@ -50,7 +50,7 @@ struct format_file {
 	/* As the caller said it, but: the algorithm is a static name, and
 	   msi_ex is what was done. */
 	struct format_options options;
-	/* While verifying: the list that the file must have; no content then. */
+	/* While verifying: the list that the file must have; no content. */
 	struct cursor page_hashes;
 	uint64_t size;            /* of the whole file, in bytes */
 	bool was_signed;          /* it carries a signature, which a plan
@@ -158,10 +158,10 @@ int format_digest_for(const struct format *format, struct input *in,
 
 /*
  * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,
- * in place of any signature that it had.  p7 and file->in must outlive the plan,
- * and that input be seekable when the plan is read or written.  0 and *plan (output_free),
- * or *plan NULL and HT_ERR_DATA (the file has no room for it: over 4 GiB),
- * HT_ERR_INTERNAL.
+ * in place of any signature that it had.  p7 and file->in must outlive the
+ * plan, and that input be seekable when the plan is read or written.  0 and
+ * *plan (output_free), or *plan NULL and HT_ERR_DATA (the file has no room for
+ * it: over 4 GiB), HT_ERR_INTERNAL.
  *
  * With p7 NULL and n 0, the file without its signature, and HT_ERR_DATA if it
  * has none.  What a signer added is taken away, as far as the file tells it
@@ -189,8 +189,8 @@ int format_plan(const struct format_file *file, const void *p7, size_t n,
 
 /*
  * Put the DER of the PKCS#7 that the file carries into p7, which must be empty,
- * or nothing if it is not signed.  in must be seekable.  HT_ERR_DATA for what is damaged, else as
- * input_read.
+ * or nothing if it is not signed.  in must be seekable.  HT_ERR_DATA for what
+ * is damaged, else as input_read.
  */
 int format_signature(const struct format *format, struct input *in,
     struct buf *p7, struct ht_error *e);

@@ -5,9 +5,9 @@
  * The digest covers the content of all streams but the signature's own two,
  * storage by storage with the members sorted by the bytes of their names, and
  * behind each storage's members its CLSID.  Names, sizes, state bits and times
- * it does not cover.  Where that is asked for, or a signature that stays has it,
- * they are in the stream MsiDigitalSignatureEx as a digest of their own, which
- * then comes first in the other.
+ * it does not cover.  Where that is asked for, or a signature that stays has
+ * it, they are in the stream MsiDigitalSignatureEx as a digest of their own,
+ * which then comes first in the other.
  */
 
 #include "config.h"

@@ -25,8 +25,8 @@
  *
  * HT_ERR_DATA if one of the two is not SignedData with a signer and definite
  * lengths, or has bytes left over; if inner nests others; if outer then had
- * more than PKCS7_NESTED_MAX or were longer than PKCS7_PAGED_MAX.  HT_ERR_INTERNAL
- * without memory.  out is as before on error.
+ * more than PKCS7_NESTED_MAX or were longer than PKCS7_PAGED_MAX.
+ * HT_ERR_INTERNAL without memory.  out is as before on error.
  */
 int pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
     struct buf *out, struct ht_error *e);

@@ -2,10 +2,10 @@
  * The Publisher of an APPX package: the subject of the certificate that has to
  * sign it, as text.
  *
- * ST_Publisher of the package manifest schema: attributes of one value each, the last one of
- * the certificate first, TYPE=VALUE, with commas between them; a value may
- * stand in double quotes, with those in it doubled.  A type is one of the
- * schema's names, or OID. and an identifier.
+ * ST_Publisher of the package manifest schema: attributes of one value each,
+ * the last one of the certificate first, TYPE=VALUE, with commas between them;
+ * a value may stand in double quotes, with those in it doubled.  A type is one
+ * of the schema's names, or OID. and an identifier.
  */
 
 #ifndef AUTHENTICODE_PUBLISHER_H

@@ -12,7 +12,7 @@
 /* No signer writes longer lines of Base64; most write 64. */
 #define LINE_MAX_BASE64 76
 
-/* --- code units ------------------------------------------------------------ */
+/* --- code units ----------------------------------------------------------- */
 
 static bool
 at_end(const struct script_text *t, size_t at)
@@ -114,7 +114,7 @@ find_last(const struct script_text *t, size_t from, const char *s, size_t *at)
 	return found;
 }
 
-/* --- the block ------------------------------------------------------------- */
+/* --- the block ------------------------------------------------------------ */
 
 static int
 block_error(size_t at, const char *what, struct ht_error *e)
@@ -233,7 +233,7 @@ find_block(struct script_text *t, const struct script_kind *kind,
 	return rc;
 }
 
-/* --- the encoding ------------------------------------------------------------ */
+/* --- the encoding --------------------------------------------------------- */
 
 static int
 set_encoding(struct script_text *t, const struct script_kind *kind,
@@ -295,7 +295,7 @@ check_text(struct script_text *t, struct ht_error *e)
 	return 0;
 }
 
-/* --- all of it --------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------ */
 
 static int
 too_large(uint64_t at, struct ht_error *e)

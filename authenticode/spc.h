@@ -74,10 +74,10 @@ int spc_parse(const char *format, const void *der, size_t n,
 /*
  * For verifying what other signers made: read the digest out of an
  * SpcIndirectDataContent of the format's SPC type, whatever its data say; of an
- * SpcSipInfo only the GUID is looked at, which tells the formats apart, and page
- * hashes must be such as spc-pages.h reads.
- * HT_ERR_DATA if it is not one, has bytes left over, or a digest that does not
- * fit one of the three algorithms.
+ * SpcSipInfo only the GUID is looked at, which tells the formats apart, and
+ * page hashes must be such as spc-pages.h reads.  HT_ERR_DATA if it is not one,
+ * has bytes left over, or a digest that does not fit one of the three
+ * algorithms.
  */
 int spc_read(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e);

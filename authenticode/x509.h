@@ -68,8 +68,8 @@ int x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
  * Find and validate a path from the certificate up to one of the roots (RFC
  * 5280 6), with others in between, of which each that narrows its extended key
  * usage allows use: XKU_CODE_SIGN or XKU_TIMESTAMP; none below the root is
- * signed with SHA-1 or MD5, and no RSA key has less than 1024 bits.  HT_ERR_DATA
- * if there is none.
+ * signed with SHA-1 or MD5, and no RSA key has less than 1024 bits.
+ * HT_ERR_DATA if there is none.
  */
 int x509_verify_path(X509 *certificate, STACK_OF(X509) * others,
     X509_STORE *roots, uint32_t use, struct ht_error *e);

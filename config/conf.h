@@ -243,10 +243,10 @@ const char *conf_digest_text(enum conf_digest digest);
 const char *conf_existing_text(enum conf_existing existing);
 
 /*
- * Whether the format of that name ("pe", as in struct format) is among the bits;
- * and the names of all that are, joined by commas, in out, which has room for
- * size bytes.  One bit may stand for several: CONF_FORMAT_SCRIPT for each kind
- * of script.
+ * Whether the format of that name ("pe", as in struct format) is among the
+ * bits; and the names of all that are, joined by commas, in out, which has room
+ * for size bytes.  One bit may stand for several: CONF_FORMAT_SCRIPT for each
+ * kind of script.
  */
 bool conf_format_in(unsigned int formats, const char *name);
 void conf_formats_text(unsigned int formats, char *out, size_t size);

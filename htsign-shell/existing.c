@@ -48,7 +48,7 @@ check_single(const struct format_file *file, struct ht_error *e)
 	return n > 1 ? several(n, e) : 0;
 }
 
-/* --- the words ------------------------------------------------------------- */
+/* --- the words ------------------------------------------------------------ */
 
 static int
 refuse(const struct protocol_go *go, const struct format_file *file,
@@ -271,7 +271,7 @@ existing_decide(const struct protocol_go *go, const struct format_file *file,
 	    "htsign-keyd has a word for existing signatures that is unknown");
 }
 
-/* --- to nest in it ----------------------------------------------------------- */
+/* --- to nest in it -------------------------------------------------------- */
 
 int
 existing_nest(const struct format_file *file, struct buf *pkcs7,
@@ -310,7 +310,7 @@ out:
 	return rc;
 }
 
-/* --- to keep it -------------------------------------------------------------- */
+/* --- to keep it ----------------------------------------------------------- */
 
 int
 existing_keep(const struct format_file *file, uint8_t reply,

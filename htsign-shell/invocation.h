@@ -2,7 +2,7 @@
  * How the shell was started, and so who vouches for the client:
  *
  *	htsign-shell --nursery FD
- *		by sshd-sign, to make of itself shells that are as if started so:
+ *		by sshd-sign, to make of itself shells as if started so:
  *	htsign-shell --session FD --agent FD [--admin]
  *		by sshd-sign: a session blob, and a connection that keyd has
  *		bound

@@ -84,7 +84,7 @@ same(struct cursor a, struct cursor b)
 	    (a.left == 0 || memcmp(a.p, b.p, a.left) == 0);
 }
 
-/* Whether value is a tag around exactly one value of the other, which is out. */
+/* Whether value is a tag around exactly one value of the other, *out. */
 static bool
 unwrap(struct der value, uint8_t tag, struct der *out)
 {

@@ -28,7 +28,7 @@ struct report {
 	int indent;
 };
 
-/* --- items ----------------------------------------------------------------- */
+/* --- items ---------------------------------------------------------------- */
 
 /*
  * A text, unless there is none.  In JSON it has a name, or is in an array.
@@ -108,7 +108,7 @@ put_time(struct report *r, const char *label, const char *name, int64_t seconds)
 	put_text(r, label, name, text);
 }
 
-/* --- certificates ---------------------------------------------------------- */
+/* --- certificates --------------------------------------------------------- */
 
 static void
 put_certificate(struct report *r, const struct pkcs7_certificate *c, bool first)
@@ -147,7 +147,7 @@ put_chain(struct report *r, const struct pkcs7 *p7, struct ht_error *e)
 	return rc;
 }
 
-/* --- a signature ----------------------------------------------------------- */
+/* --- a signature ---------------------------------------------------------- */
 
 /*
  * The digest of the file as it is, and as the signature has it.
@@ -292,7 +292,7 @@ put_all_nested(struct report *r, const struct subject *subject,
 	put_close(r, ']');
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------- */
 
 static int
 put_unsigned_file(struct report *r, const struct subject *subject,

@@ -41,7 +41,7 @@ struct checked {
 /* The file's signature, and those nested in it. */
 #define SIGNATURES_MAX (1 + PKCS7_NESTED_MAX)
 
-/* --- verifying ------------------------------------------------------------- */
+/* --- verifying ------------------------------------------------------------ */
 
 /*
  * Pass on why, and of a PEM that is none say which option it was.
@@ -106,7 +106,7 @@ check_all(const struct format_verified *v, const struct trust *trust,
 	return 0;
 }
 
-/* --- saying what was verified ----------------------------------------------- */
+/* --- saying what was verified --------------------------------------------- */
 
 /*
  * A line of the summary.  The text may come out of the file, so it is escaped.
@@ -219,7 +219,7 @@ print_summary(const struct format *format, const struct checked *all,
 	return 0;
 }
 
-/* --- the command ------------------------------------------------------------ */
+/* --- the command ---------------------------------------------------------- */
 
 static int
 verify(const char *path, const struct trust *trust, struct ht_error *e)

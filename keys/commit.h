@@ -22,7 +22,7 @@ struct commit_step {
 
 struct commit_queue {
 	struct commit_step *first;   /* of those that wait */
-	struct commit_step *running; /* the rest of those that commit_run took */
+	struct commit_step *running; /* the rest of what commit_run took */
 };
 
 void commit_init(struct commit_queue *q);

@@ -25,9 +25,10 @@ struct request_peer {
 };
 
 /*
- * BEGIN, by somebody whose certificate is still valid: "asked" is recorded, and GO said with a spool; or it is refused, on
- * record, has ended, and the connection closes.  Later on, too, a refusal
- * closes the connection.  Never NULL: without memory the process ends.
+ * BEGIN, by somebody whose certificate is still valid: "asked" is recorded, and
+ * GO said with a spool; or it is refused, on record, has ended, and the
+ * connection closes.  Later on, too, a refusal closes the connection.  Never
+ * NULL: without memory the process ends.
  */
 struct request *request_begin(const struct request_peer *peer,
     const struct protocol_begin *begin);

@@ -13,8 +13,8 @@ static const char digits[2][65] = {
 };
 
 void
-base64_encode(
-    const void *p, size_t n, enum base64_alphabet alphabet, struct buf *out)
+base64_encode(const void *p, size_t n, enum base64_alphabet alphabet,
+    struct buf *out)
 {
 	const uint8_t *in = p;
 	uint32_t group;
@@ -54,8 +54,8 @@ digit_value(uint8_t c, enum base64_alphabet alphabet)
 
 /* Two to four digits make one to three bytes; spare bits must be zero. */
 static int
-decode_group(
-    const uint8_t *p, size_t n, enum base64_alphabet alphabet, struct buf *out)
+decode_group(const uint8_t *p, size_t n, enum base64_alphabet alphabet,
+    struct buf *out)
 {
 	uint32_t group = 0;
 	size_t i;
@@ -94,8 +94,8 @@ strip_padding(struct cursor *text)
 }
 
 int
-base64_decode(
-    struct cursor text, enum base64_alphabet alphabet, struct buf *out)
+base64_decode(struct cursor text, enum base64_alphabet alphabet,
+    struct buf *out)
 {
 	struct cursor group;
 

@@ -20,9 +20,9 @@ enum base64_alphabet {
  * fails with HT_ERR_DATA for a text that base64_encode would not write, and
  * with HT_ERR_INTERNAL if out failed; encoding is seen in buf_failed(out).
  */
-void base64_encode(
-    const void *p, size_t n, enum base64_alphabet alphabet, struct buf *out);
-int base64_decode(
-    struct cursor text, enum base64_alphabet alphabet, struct buf *out);
+void base64_encode(const void *p, size_t n, enum base64_alphabet alphabet,
+    struct buf *out);
+int base64_decode(struct cursor text, enum base64_alphabet alphabet,
+    struct buf *out);
 
 #endif

@@ -12,21 +12,21 @@
 
 #include <stdint.h>
 
-#define HT_ERR_USAGE (-64)	 /* the request makes no sense */
-#define HT_ERR_DATA (-65)	 /* the input is damaged, or not of this type */
-#define HT_ERR_REFUSED (-66)	 /* the file was refused by a rule */
+#define HT_ERR_USAGE (-64)       /* the request makes no sense */
+#define HT_ERR_DATA (-65)        /* the input is damaged, or not of this type */
+#define HT_ERR_REFUSED (-66)     /* the file was refused by a rule */
 #define HT_ERR_UNAVAILABLE (-69) /* a needed service is away */
-#define HT_ERR_INTERNAL (-70)	 /* our own mistake, or the system's */
-#define HT_ERR_TEMPORARY (-75)	 /* try again after a while */
-#define HT_ERR_DENIED (-77)	 /* not allowed */
+#define HT_ERR_INTERNAL (-70)    /* our own mistake, or the system's */
+#define HT_ERR_TEMPORARY (-75)   /* try again after a while */
+#define HT_ERR_DENIED (-77)      /* not allowed */
 
 /* An error has no place in a file. */
 #define HT_NO_OFFSET UINT64_MAX
 
 struct ht_error {
-	int code;	 /* 0, or HT_ERR_* */
+	int code;        /* 0, or HT_ERR_* */
 	uint64_t offset; /* where in the input, or HT_NO_OFFSET */
-	char text[240];	 /* one line without a newline; may hold outside
+	char text[240];  /* one line without a newline; may hold outside
 			    bytes, so it is escaped where it is shown */
 };
 
@@ -37,7 +37,7 @@ void ht_error_clear(struct ht_error *e);
 
 /*
  * Fill *e (which may be NULL) with code and the formatted text, cut to fit, and
- * return code, so that a failing function can end with `return ht_error_set(…)`.
+ * return code, so a failing function can end with `return ht_error_set(…)`.
  */
 int ht_error_set(struct ht_error *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -46,7 +46,7 @@ typedef int input_watch_fn(void *cookie, struct ht_error *e);
 
 struct input_stream {
 	int fd;		      /* stays the caller's */
-	int spool;	      /* an empty read-write file, or -1; the caller's */
+	int spool;	      /* an empty read-write file, or -1; not owned */
 	uint64_t max_size;    /* bytes; more is HT_ERR_REFUSED, before any tap
 				 or consumer has seen the byte beyond it */
 	unsigned int idle;    /* seconds without a byte: HT_ERR_UNAVAILABLE;

@@ -115,8 +115,8 @@ append(struct output *out, struct segment s, struct ht_error *e)
 }
 
 /*
- * Not a buf: these may be many megabytes and are no secret, and realloc(3) moves
- * them without having them twice.
+ * Not a buf: these may be many megabytes and are no secret, and realloc(3)
+ * moves them without having them twice.
  */
 static int
 make_literal_room(struct output *out, size_t n, struct ht_error *e)

@@ -47,9 +47,9 @@ int sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
 
 /*
  * A part of it, for a process that starts threads: no_new_privs and Landlock.
- * A thread inherits both, and gets neither afterwards; seccomp, which comes with
- * sandbox_enter, reaches the threads that are there and forbids new ones where
- * there is an allow-list.
+ * A thread inherits both, and gets neither afterwards; seccomp, which comes
+ * with sandbox_enter, reaches the threads that are there and forbids new ones
+ * where there is an allow-list.
  */
 int sandbox_files(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e);

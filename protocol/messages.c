@@ -6,7 +6,7 @@
 
 #include "protocol/messages.h"
 
-/* --- fields ---------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------- */
 
 enum field_kind { FIELD_U8, FIELD_U32, FIELD_U64, FIELD_TEXT, FIELD_BYTES };
 
@@ -134,7 +134,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_TOKEN_TROUBLE] = LAYOUT("TROUBLE", token_trouble),
 };
 
-/* --- what may be said when ------------------------------------------------- */
+/* --- what may be said when ------------------------------------------------ */
 
 #define IN(state) (1u << PROTOCOL_##state)
 #define ANY_REQUEST (IN(ASKED) | IN(GRANTED) | IN(CONTENTS) | IN(SIGNING) | \
@@ -219,7 +219,7 @@ static const struct rule rules[] = {
 };
 /* clang-format on */
 
-/* --- encoding -------------------------------------------------------------- */
+/* --- encoding ------------------------------------------------------------- */
 
 static const struct layout *
 layout_of(unsigned int type)
@@ -316,7 +316,7 @@ protocol_decode(enum protocol_type type, struct cursor in,
 	return cursor_end(&in);
 }
 
-/* --- links ----------------------------------------------------------------- */
+/* --- links ---------------------------------------------------------------- */
 
 int
 protocol_open(struct protocol_link *link, int fd, enum protocol_kind kind,
@@ -459,7 +459,7 @@ protocol_part(struct protocol_link *link, uint32_t tag, struct cursor *rest,
 	return rc;
 }
 
-/* --- what sshd-sign's network process sends on ----------------------------- */
+/* --- what sshd-sign's network process sends on ---------------------------- */
 
 void
 protocol_session_put(struct buf *out, const struct protocol_session_blob *s)

@@ -366,7 +366,7 @@ enum protocol_state {
 	PROTOCOL_IDLE,	   /* welcomed; no request is open */
 	PROTOCOL_ASKED,	   /* BEGIN is out */
 	PROTOCOL_GRANTED,  /* GO is out; the file is read */
-	PROTOCOL_CONTENTS, /* CONTENT is out, PARTs follow, then the key works */
+	PROTOCOL_CONTENTS, /* CONTENT is out, PARTs follow, then the key */
 	PROTOCOL_SIGNING,  /* SIGNED is out, PARTs follow, then the output is
 			      made */
 	PROTOCOL_MADE,	   /* OUTPUT or KEPT is out */

@@ -151,7 +151,7 @@ nursery_prepare(struct nursery *n)
 		log_error("nursery: %s", e.text);
 }
 
-/* Whatever we are told: nobody else's process is watched, killed, waited for. */
+/* Whatever we are told, only our own are watched, killed and waited for. */
 static bool
 is_child(pid_t pid)
 {

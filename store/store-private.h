@@ -136,8 +136,8 @@ int store_spoil(struct store *s, const struct ht_error *why,
 const char *store_column(sqlite3_stmt *st, int i);
 
 /*
- * An event of any kind but asked, decided, signed, finished and kept.  What is NULL
- * or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
+ * An event of any kind but asked, decided, signed, finished and kept.  What is
+ * NULL or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
  */
 struct store_note {
 	const char *kind;

@@ -87,7 +87,7 @@ make_msi(const void *how, struct buf *out)
 	cfb_image_build(file->version, entries, file->entries, out);
 }
 
-/* --- catalogs and packages ------------------------------------------------- */
+/* --- catalogs and packages ------------------------------------------------ */
 
 static const unsigned int one_member = 1;
 static const unsigned int three_members = 3;
@@ -122,7 +122,7 @@ make_appx(const void *how, struct buf *out)
 	package_make(how, out);
 }
 
-/* --- scripts --------------------------------------------------------------- */
+/* --- scripts -------------------------------------------------------------- */
 
 static void
 make_text(const void *how, struct buf *out)
@@ -141,7 +141,7 @@ make_wide(const void *how, struct buf *out)
 		buf_u16le(out, (uint8_t)*p);
 }
 
-/* --- all ------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------ */
 
 static const struct format_options sha256 = { .algorithm = "sha256" };
 static const struct format_options pages = { .algorithm = "sha256",

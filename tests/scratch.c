@@ -26,8 +26,7 @@ scratch_enter(void **state)
 }
 
 static int
-remove_one(
-    const char *path, const struct stat *st, int flag, struct FTW *place)
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *place)
 {
 	(void)st;
 	(void)flag;
@@ -51,10 +50,10 @@ scratch_run(const char *const *argv)
 	int rc, status;
 
 	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 0, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_addopen(
-	    &actions, 1, "output", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null",
+	    O_RDONLY, 0);
+	(void)posix_spawn_file_actions_addopen(&actions, 1, "output",
+	    O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	(void)posix_spawn_file_actions_adddup2(&actions, 1, 2);
 	rc = posix_spawnp(&pid, argv[0], &actions, NULL,
 	    (char *const *)(uintptr_t)argv, environ);
@@ -103,8 +102,8 @@ scratch_output_holds(const char *text)
 	buf_u8(&output, '\0');
 	found = strstr((const char *)output.data, text) != NULL;
 	if (!found)
-		print_message(
-		    "no \"%s\" in: %s\n", text, (const char *)output.data);
+		print_message("no \"%s\" in: %s\n", text,
+		    (const char *)output.data);
 	buf_free(&output);
 	return found;
 }

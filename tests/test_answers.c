@@ -49,7 +49,7 @@ find(const char *name)
 	return NULL;
 }
 
-/* --- digests --------------------------------------------------------------- */
+/* --- digests -------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -157,7 +157,7 @@ test_digests(void **state)
 	}
 }
 
-/* --- layouts ----------------------------------------------------------------- */
+/* --- layouts -------------------------------------------------------------- */
 
 /*
  * Where the signature goes in a compound file: of a length for the mini stream,
@@ -245,7 +245,7 @@ test_layouts(void **state)
 	}
 }
 
-/* --- structures ---------------------------------------------------------------- */
+/* --- structures ----------------------------------------------------------- */
 
 static void
 make_pkcs7(const char *description, struct buf *p7)

@@ -192,7 +192,7 @@ sign(const struct sample *sample, struct signing *key, const struct buf *plain,
 	sign_as(&plain_sha256, sample, key, plain, p7, out);
 }
 
-/* --- what is handed out ------------------------------------------------------ */
+/* --- what is handed out --------------------------------------------------- */
 
 static void
 check_captured(struct input *in, const struct sample *sample,
@@ -267,7 +267,7 @@ test_a_stream_needs_no_spool_for_that(void **state)
 	}
 }
 
-/* --- the certificate table ----------------------------------------------------- */
+/* --- the certificate table ------------------------------------------------ */
 
 static const uint8_t one[] = { 0x30, 0x03, 0x02, 0x01, 0x2a };
 static const uint8_t two[] = { 0x30, 0x81, 0x02, 0x05, 0x00 };
@@ -471,7 +471,7 @@ test_a_table_that_is_too_long(void **state)
 	buf_free(&out);
 }
 
-/* --- the words ------------------------------------------------------------------ */
+/* --- the words ------------------------------------------------------------ */
 
 enum who {
 	NOBODY,
@@ -733,9 +733,9 @@ test_catalogs_and_packages_nest_nothing(void **state)
 	}
 }
 
-/* --- to nest in it ----------------------------------------------------------------- */
+/* --- to nest in it -------------------------------------------------------- */
 
-/* Sign by ours what other has signed, up to twice: the outer stays as it was. */
+/* Sign by ours what other has signed, up to twice: the outer one stays. */
 static void
 test_the_new_one_goes_into_the_old_one(void **state)
 {
@@ -935,7 +935,7 @@ test_a_second_digest_binds_the_algorithm(void **state)
 	buf_free(&plain);
 }
 
-/* --- to keep it ------------------------------------------------------------------- */
+/* --- to keep it ----------------------------------------------------------- */
 
 static void
 keep(const struct buf *bytes, uint8_t reply, const struct buf *expected)

@@ -22,7 +22,7 @@
 /* The PKCS#7 is the same in all files, and test_cms.c flips it, too. */
 #define STEP_IN_PKCS7 7
 
-/* A file larger than this has every so many bytes flipped; odd, for all bits. */
+/* A larger file has every so many bytes flipped; odd, for all bits. */
 #define LARGE 16384
 #define STEP_IN_LARGE 5
 
@@ -59,7 +59,7 @@ u32(const uint8_t *p)
 	return u16(p) | u16(p + 2) << 16;
 }
 
-/* --- PE -------------------------------------------------------------------- */
+/* --- PE ------------------------------------------------------------------- */
 
 static const char *
 pe_free(const struct flip *f)
@@ -71,7 +71,7 @@ pe_free(const struct flip *f)
 	return NULL;
 }
 
-/* --- CAB ------------------------------------------------------------------- */
+/* --- CAB ------------------------------------------------------------------ */
 
 static const char *
 cab_free(const struct flip *f)
@@ -81,7 +81,7 @@ cab_free(const struct flip *f)
 	return NULL;
 }
 
-/* --- MSI ------------------------------------------------------------------- */
+/* --- MSI ------------------------------------------------------------------ */
 
 static void *
 msi_open(const struct buf *bytes, struct input **in)
@@ -220,7 +220,7 @@ msi_free(const struct flip *f)
 	return NULL;
 }
 
-/* --- APPX ------------------------------------------------------------------- */
+/* --- APPX ----------------------------------------------------------------- */
 
 static void *
 appx_open(const struct buf *bytes, struct input **in)
@@ -268,7 +268,7 @@ appx_free(const struct flip *f)
 	return NULL;
 }
 
-/* --- the PKCS#7 -------------------------------------------------------------- */
+/* --- the PKCS#7 ----------------------------------------------------------- */
 
 /*
  * Verified for itself, and up to the root.
@@ -329,7 +329,7 @@ pkcs7_free_at(const struct buf *before, const struct buf *after)
 	return NULL;
 }
 
-/* --- all ---------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------ */
 
 static struct kind {
 	const char *kind;

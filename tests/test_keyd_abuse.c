@@ -548,7 +548,7 @@ new_certificate_for_the_same_key(void)
 
 /* A token takes four jobs at once; the others wait here. */
 static void
-what_waits_is_not_signed_with_a_certificate_that_was_replaced(void **state)
+what_waits_is_not_signed_with_a_replaced_certificate(void **state)
 {
 	struct buf one = BUF_INIT, two = BUF_INIT;
 	union protocol_body body;
@@ -684,7 +684,7 @@ main(void)
 		cmocka_unit_test(
 		    fail_while_the_token_is_slow_is_noted_when_it_answers),
 		cmocka_unit_test(
-		    what_waits_is_not_signed_with_a_certificate_that_was_replaced),
+		    what_waits_is_not_signed_with_a_replaced_certificate),
 		cmocka_unit_test(
 		    a_crowd_of_shells_does_not_lock_out_administrators),
 		cmocka_unit_test(who_does_not_read_is_not_heard),

@@ -42,7 +42,7 @@ leave(void **state)
 }
 
 static void
-an_expired_certificate_begins_nothing_on_an_open_connection(void **state)
+an_expired_certificate_begins_nothing_while_connected(void **state)
 {
 	struct buf blob = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
@@ -216,7 +216,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-		    an_expired_certificate_begins_nothing_on_an_open_connection),
+		    an_expired_certificate_begins_nothing_while_connected),
 		cmocka_unit_test(a_foreign_ticket_is_counted),
 		cmocka_unit_test(what_an_auditor_may_not_is_on_record),
 		cmocka_unit_test(

@@ -184,7 +184,7 @@ close_all(struct agent *a, size_t n)
 	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
 }
 
-/* --- the room -------------------------------------------------------------- */
+/* --- the room ------------------------------------------------------------- */
 
 static void
 the_largest_content_is_signed(void **state)
@@ -278,7 +278,7 @@ all_clients_share_the_room(void **state)
 	buf_free(&little);
 }
 
-/* --- and how it is given back ------------------------------------------------ */
+/* --- and how it is given back --------------------------------------------- */
 
 static void
 ends_with_a_fail(void)
@@ -395,7 +395,7 @@ room_is_given_back_however_a_request_ends(void **state)
 	close_all(a, SHARE - 1);
 }
 
-/* --- who does not go on ------------------------------------------------------ */
+/* --- who does not go on --------------------------------------------------- */
 
 /* What is left in the connection, until keyd has closed it. */
 static void

@@ -143,7 +143,7 @@ check_memory(void)
 		fail_msg("%zu bytes of memory", memory_used());
 }
 
-/* --- truncations ------------------------------------------------------------ */
+/* --- truncations ---------------------------------------------------------- */
 
 /*
  * A text that is cut is a text, but its signature is gone or of another.
@@ -188,7 +188,7 @@ test_truncations(void **state)
 	}
 }
 
-/* --- mutations --------------------------------------------------------------- */
+/* --- mutations ------------------------------------------------------------ */
 
 /*
  * So many mutations of one file.
@@ -240,7 +240,7 @@ test_mutations(void **state)
 	check_memory();
 }
 
-/* --- streams ------------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------- */
 
 /*
  * Mutate n bytes at an offset of a file that is too large to be remembered.

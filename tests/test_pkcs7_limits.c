@@ -165,7 +165,7 @@ test_count(void **state)
 	count("", 0, 1, 0, 1);
 	count("\5", 2, 2, 0, 2);
 	count("\5", 2, 1, HT_ERR_DATA, 1);
-	/* SEQUENCE { NULL, SEQUENCE { }, OCTET STRING of what looks like two } */
+	/* SEQUENCE { NULL, SEQUENCE { }, OCTET STRING that looks like two } */
 	count("\x30\x08\5\0\x30\0\4\2\5", 10, 9, 0, 5);
 	/* A length that is left open, and the end of that. */
 	count("\x30\x80\5\0\0", 6, 9, 0, 4);

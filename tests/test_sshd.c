@@ -23,7 +23,7 @@
 #include "sshd-sign/session.h"
 #include "sshd-sign/startups.h"
 
-/* --- startups -------------------------------------------------------------- */
+/* --- startups ------------------------------------------------------------- */
 
 static void
 startups_follow_the_line(void **state)
@@ -52,7 +52,7 @@ startups_without_a_slope(void **state)
 	assert_true(startups_drop(&s, 5, 99));
 }
 
-/* --- relay ----------------------------------------------------------------- */
+/* --- relay ---------------------------------------------------------------- */
 
 struct relay_fixture {
 	int pair[2]; /* listener, network process */
@@ -223,7 +223,7 @@ relay_sees_the_end(void **state)
 	    HT_ERR_UNAVAILABLE);
 }
 
-/* --- keyd ------------------------------------------------------------------ */
+/* --- keyd ----------------------------------------------------------------- */
 
 static void
 no_answer(void *cookie, struct keyd_answer *answer)
@@ -355,7 +355,7 @@ keyd_owes_a_limited_number_of_answers(void **state)
 	assert_int_equal(f->answers, 1);
 }
 
-/* --- sessions -------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------- */
 
 #define BLOB "what the client said"
 

@@ -187,7 +187,7 @@ assert_restored(const struct buf *original, const char *name)
 	buf_free(&stripped);
 }
 
-/* --- PE -------------------------------------------------------------------- */
+/* --- PE ------------------------------------------------------------------- */
 
 static size_t
 checksum_at(const struct buf *pe)
@@ -289,7 +289,7 @@ test_pe_odd_size(void **state)
 	buf_free(&stripped);
 }
 
-/* --- CAB ------------------------------------------------------------------- */
+/* --- CAB ------------------------------------------------------------------ */
 
 static void
 test_cab(void **state)
@@ -364,7 +364,7 @@ test_cab_areas(void **state)
 	buf_free(&stripped);
 }
 
-/* --- MSI ------------------------------------------------------------------- */
+/* --- MSI ------------------------------------------------------------------ */
 
 #define MEMBERS_MAX 20
 
@@ -580,7 +580,7 @@ test_msi_theirs(void **state)
 	buf_free(&stripped);
 }
 
-/* --- catalogs -------------------------------------------------------------- */
+/* --- catalogs ------------------------------------------------------------- */
 
 static void
 test_cat(void **state)
@@ -617,7 +617,7 @@ test_cat(void **state)
 	signing_clear(&signing);
 }
 
-/* --- APPX ------------------------------------------------------------------ */
+/* --- APPX ----------------------------------------------------------------- */
 
 static void
 test_appx(void **state)
@@ -708,7 +708,7 @@ test_appx_stored(void **state)
 	buf_free(&stripped);
 }
 
-/* --- scripts --------------------------------------------------------------- */
+/* --- scripts -------------------------------------------------------------- */
 
 #define BYTES(literal) literal, sizeof(literal) - 1
 

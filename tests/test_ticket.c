@@ -109,8 +109,8 @@ expect_refused(const uint8_t with[TICKET_KEY_SIZE], const char *text,
 	const char *reason;
 
 	memset(&t, 0x55, sizeof(t));
-	assert_int_equal(
-	    ticket_open(with, text, now, &t, &reason, &e), HT_ERR_DENIED);
+	assert_int_equal(ticket_open(with, text, now, &t, &reason, &e),
+	    HT_ERR_DENIED);
 	assert_int_equal(e.code, HT_ERR_DENIED);
 	assert_string_equal(reason, word);
 	assert_int_equal(t.serial, UINT64_C(0x5555555555555555));
@@ -228,8 +228,8 @@ every_flipped_bit_is_forged(void **state)
 		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		base64_encode(bytes.data, bytes.len, BASE64_URL, &changed);
 		buf_u8(&changed, '\0');
-		expect_refused(
-		    key, (const char *)changed.data, NOW, TICKET_FORGED);
+		expect_refused(key, (const char *)changed.data, NOW,
+		    TICKET_FORGED);
 		buf_reset(&changed);
 		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
@@ -252,8 +252,8 @@ cut_or_no_ticket_at_all(void **state)
 	for (n = 0; n < strlen(text); n++) {
 		memcpy(cut, text, n);
 		cut[n] = '\0';
-		assert_int_equal(
-		    ticket_open(key, cut, NOW, &t, &reason, &e), HT_ERR_DENIED);
+		assert_int_equal(ticket_open(key, cut, NOW, &t, &reason, &e),
+		    HT_ERR_DENIED);
 		assert_true(strcmp(reason, TICKET_MALFORMED) == 0 ||
 		    strcmp(reason, TICKET_FORGED) == 0);
 	}

@@ -100,8 +100,8 @@ step(struct slot *s)
 		window = ssh_channel_window_size(s->channel);
 		if (window == 0)
 			return;
-		n = w->size - s->sent < window ? (uint32_t)(w->size - s->sent) :
-						 window;
+		n = w->size - s->sent < window ? (uint32_t)(w->size - s->sent)
+		                               : window;
 		rc = ssh_channel_write(s->channel, w->file + s->sent, n);
 		if (rc < 0)
 			die("write", ssh_get_error(w->session));
@@ -154,7 +154,7 @@ log_in(char **argv)
 	if (ssh_connect(session) != SSH_OK)
 		die("connect", ssh_get_error(session));
 	if (ssh_pki_import_privkey_file(argv[4], NULL, NULL, NULL, &key) !=
-		SSH_OK ||
+	        SSH_OK ||
 	    ssh_pki_import_cert_file(argv[5], &certificate) != SSH_OK ||
 	    ssh_pki_copy_cert_to_privkey(certificate, key) != SSH_OK)
 		die("key", "cannot be read");
@@ -212,16 +212,17 @@ main(int argc, char **argv)
 
 	if (argc < 9 || (channels = strtol(argv[6], NULL, 10)) <= 0 ||
 	    (w.count = strtol(argv[7], NULL, 10)) <= 0) {
-		(void)fprintf(stderr, "usage: channels HOST PORT USER KEY "
-				      "CERTIFICATE CHANNELS COUNT FILE "
-				      "[WORD ...]\n");
+		(void)fprintf(stderr,
+		    "usage: channels HOST PORT USER KEY "
+		    "CERTIFICATE CHANNELS COUNT FILE "
+		    "[WORD ...]\n");
 		return 64;
 	}
 	read_file(argv[8], &w);
 	for (i = 9; i < argc; i++)
 		(void)snprintf(command + strlen(command),
-		    sizeof(command) - strlen(command), "%s%s",
-		    i > 9 ? " " : "", argv[i]);
+		    sizeof(command) - strlen(command), "%s%s", i > 9 ? " " : "",
+		    argv[i]);
 	w.command = command;
 	w.session = log_in(argv);
 	slots = calloc((size_t)channels, sizeof(*slots));

@@ -103,10 +103,10 @@ main(int argc, char **argv)
 	}
 	f = load(argv[1]);
 	check(f->C_OpenSession(find_slot(f, argv[2]), CKF_SERIAL_SESSION, NULL,
-		  NULL, &session),
+	          NULL, &session),
 	    "C_OpenSession");
 	check(f->C_Login(session, CKU_USER, (CK_UTF8CHAR *)argv[3],
-		  strlen(argv[3])),
+	          strlen(argv[3])),
 	    "C_Login");
 	key = find_key(f, session);
 	memcpy(info, prefix, sizeof(prefix));
@@ -121,6 +121,6 @@ main(int argc, char **argv)
 	(void)clock_gettime(CLOCK_MONOTONIC, &to);
 	(void)printf("%.6f\n",
 	    (double)(to.tv_sec - from.tv_sec) +
-		(double)(to.tv_nsec - from.tv_nsec) / 1e9);
+	        (double)(to.tv_nsec - from.tv_nsec) / 1e9);
 	return 0;
 }

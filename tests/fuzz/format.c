@@ -145,7 +145,8 @@ check_strip(const struct format_file *file)
 }
 
 /*
- * The bytes as they arrive at the shell without a spool; returns the descriptor.
+ * The bytes as they arrive at the shell without a spool; returns the
+ * descriptor.
  */
 static int
 open_stream(const uint8_t *p, size_t n, struct input **in)

@@ -57,6 +57,9 @@ pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
 
 	*count = 0;
 	do {
+		if (*count == PE_WIN_CERTS_MAX)
+			return bad_entry(at + (uint64_t)(c.p - table->data), e,
+			    "has more than 16 WIN_CERTIFICATEs");
 		rc =
 		    read_entry(&c, at + (uint64_t)(c.p - table->data), &der, e);
 		if (rc < 0)

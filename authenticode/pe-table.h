@@ -16,6 +16,9 @@
 /* A WIN_CERTIFICATE without what it holds. */
 #define PE_WIN_CERT_HEADER 8
 
+/* More than anybody puts into a file, each of which may have to be verified. */
+#define PE_WIN_CERTS_MAX 16
+
 /*
  * Put what each WIN_CERTIFICATE of the table holds in the table's place, one
  * behind the other, and say how many there are: a signature with page hashes is
@@ -24,7 +27,7 @@
  *
  * HT_ERR_DATA with the rule that is broken: one that is cut, or of another
  * revision or type than PKCS#7, or with more behind its DER than 7 zeros; an
- * empty table.  What the table is then is not said.
+ * empty table, or one of more than PE_WIN_CERTS_MAX.  What the table is then is not said.
  */
 int pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
     struct ht_error *e);

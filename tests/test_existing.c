@@ -322,6 +322,28 @@ test_several_entries(void **state)
 	buf_free(&ders);
 }
 
+/* To see that 7,000 were all our own took seconds. */
+static void
+test_too_many_entries(void **state)
+{
+	struct buf table = BUF_INIT;
+	struct buf ders = BUF_INIT;
+	unsigned int count;
+	struct ht_error e;
+
+	(void)state;
+	while (table.len < PE_WIN_CERTS_MAX * 16)
+		put_entry(&table, one, sizeof(one));
+	assert_int_equal(read_table(&table, &ders, &count, &e), 0);
+	assert_int_equal(count, PE_WIN_CERTS_MAX);
+	put_entry(&table, one, sizeof(one));
+	assert_int_equal(read_table(&table, &ders, &count, &e), HT_ERR_DATA);
+	assert_int_equal(e.offset, 1000 + PE_WIN_CERTS_MAX * 16);
+	assert_non_null(strstr(e.text, "more than 16 WIN_CERTIFICATEs"));
+	buf_free(&table);
+	buf_free(&ders);
+}
+
 /* One byte of a good table of 16 bytes changed. */
 static void
 bad_table(size_t at, uint8_t value, const char *why)
@@ -1018,6 +1040,7 @@ main(void)
 		cmocka_unit_test(test_every_format_hands_out_its_signature),
 		cmocka_unit_test(test_a_stream_needs_no_spool_for_that),
 		cmocka_unit_test(test_several_entries),
+		cmocka_unit_test(test_too_many_entries),
 		cmocka_unit_test(test_bad_entries),
 		cmocka_unit_test(test_a_program_with_several),
 		cmocka_unit_test(test_a_table_that_is_too_long),

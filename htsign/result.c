@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@ struct look {
 	bool in_place;           /* like it in all, not only permissions */
 };
 
-/* The file that is being written; a signal takes it along. */
+/* The name of what is being written, if it has one; a signal takes it along. */
 static char unfinished[4096];
 
 static void
@@ -77,10 +78,10 @@ set_look(int fd, const struct look *look)
 }
 
 /*
- * Write all, and have it on the disk; the descriptor is closed.
+ * Write all, and with a look have it on the disk.
  */
 static int
-write_closed(const char *path, int fd, const struct output *plan,
+write_all(const char *path, int fd, const struct output *plan,
     const struct look *look, struct ht_error *e)
 {
 	uint64_t written;
@@ -92,17 +93,27 @@ write_closed(const char *path, int fd, const struct output *plan,
 		if (fsync(fd) < 0 && errno != EINVAL)
 			rc = file_error(path, e);
 	}
-	/* Some file systems say only here that there was no room. */
-	if (close(fd) < 0 && rc == 0)
-		rc = file_error(path, e);
 	return rc;
 }
 
 /*
- * That the name is on the disk, too, is worth trying, and no more.
+ * Close it after rc.  Some file systems say only here that there was no room.
  */
-static void
-sync_folder(const char *path)
+static int
+close_file(const char *path, int fd, int rc, struct ht_error *e)
+{
+	if (close(fd) < 0 && rc == 0)
+		return file_error(path, e);
+	return rc;
+}
+
+/* --- beside what is there ------------------------------------------------ */
+
+/*
+ * The folder that path is in, open, or -1.
+ */
+static int
+open_folder(const char *path, int flags)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == NULL
@@ -111,44 +122,119 @@ sync_folder(const char *path)
 	int fd = -1;
 
 	if (folder != NULL)
-		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(folder, flags | O_CLOEXEC, 0600);
+	free(folder);
+	return fd;
+}
+
+/*
+ * That the name is on the disk, too, is worth trying, and no more.
+ */
+static void
+sync_folder(const char *path)
+{
+	int fd = open_folder(path, O_RDONLY | O_DIRECTORY);
+
 	if (fd >= 0) {
 		(void)fsync(fd);
 		(void)close(fd);
 	}
-	free(folder);
+}
+
+/*
+ * A file without a name, which is gone if we are, whatever ends us; -1 where
+ * there are none.  Without /proc it could not get a name.
+ */
+static int
+open_unnamed(const char *path)
+{
+	if (access("/proc/self/fd", X_OK) < 0)
+		return -1;
+	return open_folder(path, O_TMPFILE | O_WRONLY);
+}
+
+/*
+ * Make unfinished path and an ending.
+ */
+static int
+set_unfinished(const char *path, const char *ending)
+{
+	int n = snprintf(unfinished, sizeof(unfinished), "%s.%s", path, ending);
+
+	if (n >= 0 && (size_t)n < sizeof(unfinished))
+		return 0;
+	unfinished[0] = '\0';
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+static int
+open_named(const char *path)
+{
+	int fd;
+
+	if (set_unfinished(path, "XXXXXX") < 0)
+		return -1;
+	fd = mkostemp(unfinished, O_CLOEXEC);
+	if (fd < 0)
+		unfinished[0] = '\0';
+	return fd;
+}
+
+/*
+ * Give a file without a name one, for an instant.
+ */
+static int
+give_name(const char *path, int fd)
+{
+	char self[64];
+	char ending[16];
+	uint32_t number;
+	int rc;
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	do {
+		if (getrandom(&number, sizeof(number), 0) < 0)
+			return -1;
+		(void)snprintf(ending, sizeof(ending), "%06x",
+		    (unsigned int)(number >> 8));
+		if (set_unfinished(path, ending) < 0)
+			return -1;
+		rc = linkat(AT_FDCWD, self, AT_FDCWD, unfinished,
+		    AT_SYMLINK_FOLLOW);
+		if (rc < 0)
+			unfinished[0] = '\0';
+	} while (rc < 0 && errno == EEXIST);
+	return rc;
 }
 
 static int
 write_beside(const char *path, const struct look *look,
     const struct output *plan, struct ht_error *e)
 {
+	int fd = open_unnamed(path);
 	int rc;
-	int fd;
-	int n;
 
-	n = snprintf(unfinished, sizeof(unfinished), "%s.XXXXXX", path);
-	if (n < 0 || (size_t)n >= sizeof(unfinished)) {
-		errno = ENAMETOOLONG;
-		fd = -1;
-	} else {
-		catch_signals();
-		fd = mkostemp(unfinished, O_CLOEXEC);
-	}
-	if (fd < 0) {
-		unfinished[0] = '\0';
+	catch_signals();
+	if (fd < 0)
+		fd = open_named(path);
+	if (fd < 0)
 		return file_error(path, e);
-	}
-	rc = write_closed(path, fd, plan, look, e);
+	rc = write_all(path, fd, plan, look, e);
+	if (rc == 0 && unfinished[0] == '\0' && give_name(path, fd) < 0)
+		rc = file_error(path, e);
+	rc = close_file(path, fd, rc, e);
 	if (rc == 0 && rename(unfinished, path) < 0)
 		rc = file_error(path, e);
-	if (rc < 0)
+	if (rc < 0 && unfinished[0] != '\0')
 		(void)unlink(unfinished);
 	unfinished[0] = '\0';
 	if (rc == 0)
 		sync_folder(path);
 	return rc;
 }
+
+/* --- where it goes ------------------------------------------------------- */
 
 static int
 replace(const char *path, const struct look *look, const struct output *plan,
@@ -163,7 +249,8 @@ replace(const char *path, const struct look *look, const struct output *plan,
 		fd = open(path, O_WRONLY | O_CLOEXEC);
 		if (fd < 0)
 			return file_error(path, e);
-		return write_closed(path, fd, plan, NULL, e);
+		rc = write_all(path, fd, plan, NULL, e);
+		return close_file(path, fd, rc, e);
 	}
 	/* A symbolic link stays one. */
 	target = realpath(path, NULL);

@@ -17,9 +17,10 @@
  * with its mode, its times, and, where we may, its owner; with -o to that path,
  * with its permissions; else to stdout, which must not be a terminal.
  *
- * A path has the old file or the whole new one, whatever happens: what is
- * written is beside it, under a name of its own, until it is on the disk.  A
- * symbolic link stays one.  A path that is no regular file (a device, a pipe)
+ * A path has the old file or the whole new one, whatever happens: until it is
+ * on the disk, what is written has no name, or where the file system knows no
+ * such files (or there is no /proc) one of its own beside the path's, which a
+ * signal that can be caught takes away.  A symbolic link stays one.  A path that is no regular file (a device, a pipe)
  * is written to as it is.  HT_ERR_UNAVAILABLE if there is no room or the reader
  * is gone, HT_ERR_USAGE if the place cannot be written to, else as
  * output_write.

@@ -213,6 +213,31 @@ says '^[0-9a-f]\{96\}  a.exe$' stdout
 status 0 "$htsign" digest --digest SHA512 a.exe
 says '^[0-9a-f]\{128\}  a.exe$' stdout
 status 64 "$htsign" digest a.exe --digest=sha1
+status 66 "$htsign" digest a.exe --msi-ex
+says 'MsiDigitalSignatureEx is for MSI files' stderr
+if [ -e a.msi ]; then
+	sign --msi-ex <a.msi >extended.msi
+	"$htsign" digest --msi-ex a.msi | sed 's/ .*//' >before
+	status 0 "$htsign" digest --msi-ex extended.msi
+	says "^$(cat before)  extended.msi\$" stdout
+	"$htsign" digest a.msi >plain
+	! grep -q "$(cat before)" plain || fail "--msi-ex changes no digest"
+	status 0 "$htsign" info extended.msi
+	says "^digest:      $(cat before)\$" stdout
+	says '^same digest: yes$' stdout
+	says '^with msi-ex: yes$' stdout
+	status 0 "$htsign" info --json signed-a.msi
+	says '"msi_ex":false' stdout
+	status 0 "$htsign" extract extended.msi -o extended.p7
+	status 0 "$htsign" attach a.msi extended.p7 -o attached.msi
+	same attached.msi extended.msi "a package with metadata attached"
+	status 0 "$htsign" attach signed-a.msi extended.p7 -o attached.msi
+	same attached.msi extended.msi "metadata in place of none"
+	status 0 "$htsign" attach extended.msi a.msi.p7 -o attached.msi
+	differs 12 attached.msi signed-a.msi
+	status 0 "$htsign" strip extended.msi -o attached.msi
+	differs 12 attached.msi a.msi.stripped
+fi
 status 66 "$htsign" digest a.appx --digest=sha512
 
 # --- in place --------------------------------------------------------------------
@@ -260,26 +285,78 @@ if [ "$(id -u)" -eq 0 ] && mkdir full &&
 	umount full
 fi
 status 69 "$htsign" strip big-signed.exe -o /dev/full
-# shellcheck disable=SC2144
-[ ! -e keep.exe.?????? ] || fail "an unfinished file was left"
 
-# Stopped while it writes, it takes along what it has written.
+no_rest()
+{
+	# shellcheck disable=SC2144
+	[ ! -e keep.exe.?????? ] || fail "an unfinished file was left: $*"
+}
+
+# interrupted SIGNAL COMMAND...: at several times while it writes keep.exe.
+interrupted()
+{
+	signal=$1
+	shift
+	for delay in 0.02 0.05 0.1 0.2 0.3; do
+		"$@" 2>/dev/null &
+		sleep $delay
+		kill "-$signal" $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		case $(wc -c <keep.exe) in
+		"$(wc -c <huge.exe)" | "$(wc -c <huge)") ;;
+		*) fail "half a file" ;;
+		esac
+		no_rest "$signal"
+	done
+}
+
+# Stopped while it writes, it takes along what it has written; killed, too,
+# where a file can do without a name.
 head -c 200000000 /dev/zero >huge.tail
 cat a.exe huge.tail >huge
 sign <huge >huge.exe
 cp huge.exe keep.exe
-for delay in 0.02 0.05 0.1 0.2 0.3; do
-	"$htsign" strip huge.exe -o keep.exe 2>/dev/null &
-	sleep $delay
-	kill -TERM $! 2>/dev/null || true
-	wait $! 2>/dev/null || true
-	case $(wc -c <keep.exe) in
-	"$(wc -c <huge.exe)" | "$(wc -c <huge)") ;;
-	*) fail "half a file" ;;
-	esac
-	# shellcheck disable=SC2144
-	[ ! -e keep.exe.?????? ] || fail "an unfinished file was left"
-done
+interrupted TERM "$htsign" strip huge.exe -o keep.exe
+if command -v python3 >/dev/null && [ -d /proc/self/fd ] && python3 -c \
+    'import os; os.open(".", os.O_TMPFILE | os.O_WRONLY)' 2>/dev/null; then
+	cp huge.exe keep.exe
+	interrupted KILL "$htsign" strip huge.exe -o keep.exe
+fi
+
+# Without /proc no file gets a name later: it has one from the start.
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+	cat >without-proc <<-'SH'
+	#!/bin/sh
+	exec unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$@"
+	SH
+	chmod +x without-proc
+	cp big-signed.exe keep.exe
+	status 0 ./without-proc "$htsign" strip -i keep.exe
+	"$htsign" strip big-signed.exe >big-stripped.exe
+	same keep.exe big-stripped.exe "stripped without /proc"
+	no_rest "no /proc"
+	cp big-signed.exe keep.exe
+	got=0
+	(ulimit -f 100 && ./without-proc "$htsign" strip -i keep.exe) \
+	    2>stderr || got=$?
+	[ "$got" -eq 69 ] || fail "status $got without room"
+	same keep.exe big-signed.exe "the file after a failed strip"
+	no_rest "no room, no /proc"
+	cp huge.exe keep.exe
+	interrupted TERM ./without-proc "$htsign" strip huge.exe -o keep.exe
+fi
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	mkdir theirs
+	cp signed-a.exe theirs/
+	chown -R 12345:23456 theirs
+	chmod 755 .
+	cp "$htsign" theirs/htsign
+	status 0 setpriv --reuid=12345 --regid=23456 --clear-groups \
+	    theirs/htsign strip -i theirs/signed-a.exe
+	same theirs/signed-a.exe a.exe.stripped "a user's file"
+	[ "$(stat -c %u theirs/signed-a.exe)" -eq 12345 ] ||
+	    fail "the user's file is not his any more"
+fi
 
 # --- strange files -----------------------------------------------------------------
 

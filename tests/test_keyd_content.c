@@ -228,6 +228,45 @@ one_byte_more_is_not_content(void **state)
 	agent_close(&a);
 }
 
+/* The shell's half does not even begin to send it: keyd still has time. */
+static void
+the_asking_half_knows_the_limits(void **state)
+{
+	static const struct {
+		const char *format;
+		uint8_t kind;
+		size_t most;
+	} cases[] = {
+		{ "msi", PROTOCOL_KIND_SPC, PROTOCOL_CONTENT_MAX },
+		{ "cat", PROTOCOL_KIND_CTL, PROTOCOL_CTL_MAX },
+		{ "pe", PROTOCOL_KIND_CTL, PROTOCOL_CTL_MAX },
+	};
+	struct cursor der = buf_cursor(&large);
+	struct protocol_content content;
+	char certificate[PROTOCOL_NAME];
+	struct buf pkcs7 = BUF_INIT;
+	struct ht_error e;
+	struct agent a;
+	size_t i;
+
+	(void)state;
+	begin(&a, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		content = content_of(0);
+		content.kind = cases[i].kind;
+		(void)snprintf(content.format, sizeof(content.format), "%s",
+		    cases[i].format);
+		der.left = cases[i].most + 1;
+		assert_int_equal(agent_content(&a, &content, der, NULL, NULL,
+		                     &pkcs7, certificate, &e),
+		    HT_ERR_REFUSED);
+		assert_non_null(strstr(e.text, "more than can be signed"));
+	}
+	assert_int_equal(endpoint_sign(&a, buf_cursor(&large), &pkcs7, &e), 0);
+	agent_close(&a);
+	buf_free(&pkcs7);
+}
+
 static void
 a_client_has_a_share_of_the_room(void **state)
 {
@@ -448,6 +487,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_largest_content_is_signed),
 		cmocka_unit_test(one_byte_more_is_not_content),
+		cmocka_unit_test(the_asking_half_knows_the_limits),
 		cmocka_unit_test(a_client_has_a_share_of_the_room),
 		cmocka_unit_test(all_clients_share_the_room),
 		cmocka_unit_test(room_is_given_back_however_a_request_ends),

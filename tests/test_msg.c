@@ -490,6 +490,28 @@ draining(void **state)
 	close_ends(&ends);
 }
 
+/* Nobody reads: what the socket does not take waits no longer than that. */
+static void
+draining_in_vain(void **state)
+{
+	struct buf body = BUF_INIT;
+	struct ht_error e;
+	struct ends ends;
+	int i;
+
+	(void)state;
+	open_ends(&ends);
+	buf_zeros(&body, MSG_BODY_MAX);
+	for (i = 0; i < 32; i++)
+		assert_int_equal(msg_queue(ends.ch, 1, 2, &body, NULL, 0, &e),
+		    0);
+	assert_int_equal(msg_drain(ends.ch, 50, &e), HT_ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "in time"));
+	assert_true(msg_pending(ends.ch));
+	buf_free(&body);
+	close_ends(&ends);
+}
+
 int
 main(void)
 {
@@ -508,6 +530,7 @@ main(void)
 		cmocka_unit_test(nothing_is_left),
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(draining),
+		cmocka_unit_test(draining_in_vain),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -214,82 +214,73 @@ put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
 }
 
 /*
- * Wrap what b holds into identifier and length octets.
- */
-static void
-wrap(struct buf *b, uint8_t tag)
-{
-	struct buf wrapped = BUF_INIT;
-
-	der_put_header(&wrapped, tag, b->len);
-	buf_bytes(&wrapped, b->data, b->len);
-	wrapped.failed |= b->failed;
-	buf_free(b);
-	*b = wrapped;
-}
-
-/*
  * The attribute of nested signatures with inner among them.
  */
 static int
 put_attribute(const struct opened *o, struct cursor inner, struct buf *out,
     struct ht_error *e)
 {
-	struct buf values = BUF_INIT;
-	int rc;
+	size_t values = o->values.left + inner.left;
+	size_t n = der_size(sizeof(nested_oid)) + der_size(values);
 
-	rc = put_elements(o->values, inner, NULL, &values, e);
-	wrap(&values, DER_SET);
+	buf_reserve(out, der_size(n));
+	der_put_header(out, DER_SEQUENCE, n);
 	der_put_header(out, DER_OBJECT, sizeof(nested_oid));
 	buf_bytes(out, nested_oid, sizeof(nested_oid));
-	buf_bytes(out, values.data, values.len);
-	out->failed |= values.failed;
-	wrap(out, DER_SEQUENCE);
-	buf_free(&values);
-	return rc;
+	der_put_header(out, DER_SET, values);
+	return put_elements(o->values, inner, NULL, out, e);
 }
 
 /*
- * Append whole with another part in place of the one that is in it.
+ * Where the level below begins, or the attributes.
  */
-static void
-put_changed(struct cursor whole, struct cursor part, const struct buf *other,
-    struct buf *out)
+static struct cursor
+inside(const struct opened *o, int level)
 {
-	size_t before = (size_t)(part.p - whole.p);
-
-	buf_bytes(out, whole.p, before);
-	buf_bytes(out, other->data, other->len);
-	buf_bytes(out, part.p + part.left, whole.left - before - part.left);
-	out->failed |= other->failed;
+	return level + 1 < LEVELS ? o->level[level + 1].whole : o->attributes;
 }
 
 /*
- * The unsigned attributes with the new one, and from the inside out what they
- * are in.
+ * All of it, with the attribute in place of the one that is there.  Lengths are
+ * computed from the inside out, and then every byte is put once: there may be
+ * many.
  */
 static int
-rebuild(const struct opened *o, struct cursor attribute, struct buf *made,
+rebuild(const struct opened *o, struct cursor attribute, struct buf *out,
     struct ht_error *e)
 {
-	struct cursor part = o->attributes;
-	struct buf outside;
+	size_t n = o->elements.left - o->nested.left + attribute.left;
+	size_t size = der_size(n);
+	size_t contents[LEVELS];
+	const struct cursor *value;
+	struct cursor part;
 	int level;
 	int rc;
 
-	rc = put_elements(o->elements, attribute, o->nested.p, made, e);
-	if (rc < 0)
-		return rc;
-	wrap(made, DER_CONTEXT(1));
 	for (level = LEVELS - 1; level >= 0; level--) {
-		outside = (struct buf)BUF_INIT;
-		put_changed(o->level[level].value, part, made, &outside);
-		wrap(&outside, o->level[level].tag);
-		buf_free(made);
-		*made = outside;
-		part = o->level[level].whole;
+		contents[level] =
+		    o->level[level].value.left - inside(o, level).left + size;
+		size = der_size(contents[level]);
 	}
-	return 0;
+	if (size > PKCS7_PAGED_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_PAGED_MAX);
+	buf_reserve(out, size);
+	for (level = 0; level < LEVELS; level++) {
+		value = &o->level[level].value;
+		der_put_header(out, o->level[level].tag, contents[level]);
+		buf_bytes(out, value->p,
+		    (size_t)(inside(o, level).p - value->p));
+	}
+	der_put_header(out, DER_CONTEXT(1), n);
+	rc = put_elements(o->elements, attribute, o->nested.p, out, e);
+	for (level = LEVELS - 1; level >= 0; level--) {
+		value = &o->level[level].value;
+		part = inside(o, level);
+		buf_bytes(out, part.p + part.left,
+		    (size_t)(value->p + value->left - (part.p + part.left)));
+	}
+	return rc;
 }
 
 static int
@@ -311,7 +302,7 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
 {
 	struct opened o;
 	struct buf attribute = BUF_INIT;
-	struct buf made = BUF_INIT;
+	size_t before = out->len;
 	int rc;
 
 	if ((rc = check_inner(inner, m, e)) < 0 ||
@@ -321,22 +312,13 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: %d signatures are nested already",
 		    PKCS7_NESTED_MAX);
-	if ((rc = put_attribute(&o, cursor_over(inner, m), &attribute, e)) <
-	        0 ||
-	    (rc = rebuild(&o, buf_cursor(&attribute), &made, e)) < 0)
-		goto out;
-	if (buf_failed(&attribute) < 0 || buf_failed(&made) < 0)
+	rc = put_attribute(&o, cursor_over(inner, m), &attribute, e);
+	if (rc == 0 && buf_failed(&attribute) == 0)
+		rc = rebuild(&o, buf_cursor(&attribute), out, e);
+	if (rc == 0 && (buf_failed(&attribute) < 0 || buf_failed(out) < 0))
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	else if (made.len > PKCS7_PAGED_MAX)
-		rc = ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
-		    PKCS7_PAGED_MAX);
 	if (rc < 0)
-		goto out;
-	buf_bytes(out, made.data, made.len);
-	if (buf_failed(out) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-out:
+		out->len = before;
 	buf_free(&attribute);
-	buf_free(&made);
 	return rc;
 }

@@ -273,39 +273,54 @@ existing_decide(const struct protocol_go *go, const struct format_file *file,
 
 /* --- to nest in it -------------------------------------------------------- */
 
+/*
+ * Check the merged signature, and find what it is over in it.
+ */
+static int
+check_merged(const struct buf *outer, const struct buf *inner,
+    const struct buf *merged, struct cursor *over, struct ht_error *e)
+{
+	struct pkcs7 *p7;
+	struct cursor found;
+	int rc;
+
+	if (!postflight_is_nested(buf_cursor(outer), buf_cursor(inner),
+	        buf_cursor(merged)))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the result does not verify: more has changed than one "
+		    "nested signature");
+	rc = pkcs7_parse(outer->data, outer->len, &p7, e);
+	if (rc < 0)
+		return rc;
+	found = postflight_find(merged, pkcs7_content(p7));
+	if (found.p == pkcs7_content(p7).p)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the result does not verify: the content has changed");
+	else
+		*over = found;
+	pkcs7_free(p7);
+	return rc;
+}
+
 int
-existing_nest(const struct format_file *file, struct buf *pkcs7,
-    struct buf *over, struct ht_error *e)
+existing_nest(struct format_file *file, struct buf *pkcs7, struct cursor *over,
+    struct ht_error *e)
 {
 	const struct buf *outer = &file->signature;
-	struct pkcs7 *p7 = NULL;
 	struct buf merged = BUF_INIT;
-	struct cursor content;
 	uint8_t ignored[TAP_SHA256];
 	int rc;
 
-	if ((rc = postflight_pkcs7(pkcs7, buf_cursor(&file->content), ignored,
-	         e)) < 0 ||
+	if ((rc = postflight_pkcs7(pkcs7, *over, ignored, e)) < 0 ||
 	    (rc = pkcs7_nest(outer->data, outer->len, pkcs7->data, pkcs7->len,
 	         &merged, e)) < 0 ||
-	    (rc = pkcs7_parse(outer->data, outer->len, &p7, e)) < 0)
+	    (rc = check_merged(outer, pkcs7, &merged, over, e)) < 0)
 		goto out;
-	content = pkcs7_content(p7);
-	buf_bytes(over, content.p, content.left);
-	if (buf_failed(over) < 0) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	} else if (!postflight_is_nested(buf_cursor(outer), buf_cursor(pkcs7),
-	               buf_cursor(&merged))) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL,
-		    "the result does not verify: more has changed than one "
-		    "nested signature");
-	} else {
-		buf_free(pkcs7);
-		*pkcs7 = merged;
-		merged = (struct buf)BUF_INIT;
-	}
+	buf_free(&file->signature);
+	buf_free(pkcs7);
+	*pkcs7 = merged;
+	merged = (struct buf)BUF_INIT;
 out:
-	pkcs7_free(p7);
 	buf_free(&merged);
 	return rc;
 }

@@ -34,14 +34,14 @@ int existing_decide(const struct protocol_go *go,
     struct ht_error *e);
 
 /*
- * For EXISTING_NEST: pkcs7, the new signature, becomes the file's old one with
- * the new one nested in it.  What that is over, which no longer is the file's
- * content, is appended to over.  HT_ERR_INTERNAL if the new signature is not
- * over the content, or anything else but the nested one has changed;
- * HT_ERR_DATA if there is no room for one more.
+ * For EXISTING_NEST: pkcs7, the new signature, which is over those bytes,
+ * becomes the file's old one with the new one nested in it.  *over is then what
+ * that is over, a part of pkcs7; and file->signature is empty.  HT_ERR_INTERNAL
+ * if the new signature is not over the content, or anything else but the nested
+ * one has changed; HT_ERR_DATA if there is no room for one more.
  */
-int existing_nest(const struct format_file *file, struct buf *pkcs7,
-    struct buf *over, struct ht_error *e);
+int existing_nest(struct format_file *file, struct buf *pkcs7,
+    struct cursor *over, struct ht_error *e);
 
 /*
  * For EXISTING_KEEP: plan the output, which is the file or with reply

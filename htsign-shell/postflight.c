@@ -68,6 +68,16 @@ postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
 	return tap_once(pkcs7->data, pkcs7->len, sha256, e);
 }
 
+struct cursor
+postflight_find(const struct buf *whole, struct cursor bytes)
+{
+	const uint8_t *found = NULL;
+
+	if (whole->len > 0 && bytes.left > 0)
+		found = memmem(whole->data, whole->len, bytes.p, bytes.left);
+	return found == NULL ? bytes : cursor_over(found, bytes.left);
+}
+
 /* --- nesting ------------------------------------------------------------- */
 
 /* In an identifier octet (X.690 8.1.2.5): values are inside. */

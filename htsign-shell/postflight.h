@@ -25,6 +25,12 @@ int postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
     uint8_t sha256[TAP_SHA256], struct ht_error *e);
 
 /*
+ * Where those bytes stand in whole, so that they need not be had twice; or
+ * bytes themselves, if they do not.
+ */
+struct cursor postflight_find(const struct buf *whole, struct cursor bytes);
+
+/*
  * Whether merged is outer with inner nested in it, each a PKCS#7, and nothing
  * else: somewhere in merged stands inner, or the attribute that holds it, or
  * the first of all unsigned attributes that is that one; without it all bytes

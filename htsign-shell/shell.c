@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,13 @@
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "protocol/agent.h"
+
+/*
+ * What is larger goes back to the system when it is freed: signatures with page
+ * hashes come and go several times.  Left to itself malloc(3) keeps more of
+ * what is freed the larger it was.
+ */
+#define MMAP_THRESHOLD (1 << 20)
 
 struct shell {
 	struct invocation invocation;
@@ -67,6 +75,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	sh->source.blob = v->session;
 	if (strcmp(v->door, PROTOCOL_DOOR_OPENSSH) == 0)
 		rc = session_open_user_auth(&sh->source.user_auth, e);
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	if (rc == 0 && !v->admin)
 		rc = authenticode_init(e);
 	return rc;

@@ -48,8 +48,8 @@ struct signing {
 	struct format_file *file;
 	uint8_t sha256[REQUEST_SHA256]; /* of the input */
 	enum existing_action action;
-	struct buf pkcs7; /* what goes into the file */
-	struct buf over;  /* what that is over, if not the file's content */
+	struct buf pkcs7;   /* what goes into the file */
+	struct cursor over; /* its content, which is in it or in the file */
 	struct output *out;
 	const char *why; /* for the journal; NULL: keyd knows, or is gone */
 	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
@@ -300,7 +300,9 @@ get_signature(struct signing *s, struct ht_error *e)
 	const struct buf *publisher = &s->file->publisher;
 	struct protocol_content content;
 	char certificate[PROTOCOL_NAME];
+	int rc;
 
+	s->over = buf_cursor(&s->file->content);
 	memset(&content, 0, sizeof(content));
 	content.kind = is_catalog(s) ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC;
 	(void)snprintf(content.format, sizeof(content.format), "%s",
@@ -311,8 +313,15 @@ get_signature(struct signing *s, struct ht_error *e)
 	content.sha256 = cursor_over(s->sha256, sizeof(s->sha256));
 	content.existing = s->file->was_signed;
 	s->why = NULL;
-	return agent_content(s->agent, &content, buf_cursor(&s->file->content),
-	    show_waiting, s, &s->pkcs7, certificate, e);
+	rc = agent_content(s->agent, &content, s->over, show_waiting, s,
+	    &s->pkcs7, certificate, e);
+	if (rc < 0)
+		return rc;
+	/* With page hashes it is too long to have it twice. */
+	s->over = postflight_find(&s->pkcs7, s->over);
+	if (s->over.p != s->file->content.data)
+		buf_free(&s->file->content);
+	return 0;
 }
 
 /* --- the output ---------------------------------------------------------- */
@@ -344,7 +353,6 @@ release_output(struct signing *s, struct ht_error *e)
 {
 	uint8_t sha256[REQUEST_SHA256];
 	struct protocol_output output;
-	struct cursor over;
 	int rc;
 
 	s->why = WHY_OUTPUT;
@@ -353,11 +361,11 @@ release_output(struct signing *s, struct ht_error *e)
 		rc = plan_output(s, e);
 	if (rc < 0)
 		return rc;
-	over = buf_cursor(s->over.len > 0 ? &s->over : &s->file->content);
 	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
-		rc = postflight_file(s->file->format, s->out, over, sha256, e);
+		rc = postflight_file(s->file->format, s->out, s->over, sha256,
+		    e);
 	else
-		rc = postflight_pkcs7(&s->pkcs7, over, sha256, e);
+		rc = postflight_pkcs7(&s->pkcs7, s->over, sha256, e);
 	if (rc < 0)
 		return rc;
 	s->why = NULL;
@@ -468,7 +476,6 @@ sign_run(struct agent *agent, const struct protocol_welcome *welcome,
 	input_free(s.in);
 	tap_free(&s.tap);
 	buf_free(&s.pkcs7);
-	buf_free(&s.over);
 	if (s.spool >= 0)
 		(void)close(s.spool);
 	return rc;

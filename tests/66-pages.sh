@@ -56,8 +56,7 @@ strips()
 }
 
 for name in mingw,x86_64.exe mingw,x86_64.stripped.exe mingw,i686.dll \
-    mingw,i686.payload.exe nsis,zlib.exe nsis,lzma.exe \
-    python3-distlib,t64-arm.exe efitools,HelloWorld.efi \
+    nsis,lzma.exe python3-distlib,t64-arm.exe efitools,HelloWorld.efi \
     libwine,mountmgr.sys libmono-system4.0-cil,System.dll; do
 	file=$corpus/$name
 	case $name in

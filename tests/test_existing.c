@@ -779,8 +779,9 @@ test_the_new_one_goes_into_the_old_one(void **state)
 			const struct cms_options options = { .signing_time =
 				                                 CMS_NO_TIME };
 			struct buf p7 = BUF_INIT;
-			struct buf over = BUF_INIT;
 			struct buf made = BUF_INIT;
+			struct buf outer = BUF_INIT;
+			struct cursor over;
 			uint8_t sha256[TAP_SHA256];
 			struct format_file *file;
 			struct output *plan;
@@ -793,15 +794,20 @@ test_the_new_one_goes_into_the_old_one(void **state)
 			                     &file->content, &options, &p7, &e),
 			    0);
 			buf_bytes(&made, p7.data, p7.len);
+			buf_bytes(&outer, file->signature.data,
+			    file->signature.len);
+			over = buf_cursor(&file->content);
 			if (existing_nest(file, &p7, &over, &e) < 0)
 				fail_msg("%s: %s", samples[i].format, e.text);
+			assert_true(postflight_is_nested(buf_cursor(&outer),
+			    buf_cursor(&made), buf_cursor(&p7)));
+			assert_int_equal(file->signature.len, 0);
 			assert_true(
-			    postflight_is_nested(buf_cursor(&file->signature),
-			        buf_cursor(&made), buf_cursor(&p7)));
+			    over.p > p7.data && over.p < p7.data + p7.len);
 			assert_int_equal(
 			    format_plan(file, p7.data, p7.len, &plan, &e), 0);
-			if (postflight_file(file->format, plan,
-			        buf_cursor(&over), sha256, &e) < 0)
+			if (postflight_file(file->format, plan, over, sha256,
+			        &e) < 0)
 				fail_msg("%s: %s", samples[i].format, e.text);
 			output_free(plan);
 			format_file_free(file);
@@ -818,8 +824,8 @@ test_the_new_one_goes_into_the_old_one(void **state)
 			output_free(plan);
 			input_free(in);
 			buf_free(&p7);
-			buf_free(&over);
 			buf_free(&made);
+			buf_free(&outer);
 		}
 		buf_free(&plain);
 		buf_free(&old);
@@ -881,8 +887,8 @@ test_only_our_content_is_nested(void **state)
 	struct buf bytes = BUF_INIT;
 	struct buf ignored = BUF_INIT;
 	struct buf p7 = BUF_INIT;
-	struct buf over = BUF_INIT;
 	struct format_file *file;
+	struct cursor over;
 	struct ht_error e;
 	struct input *in;
 
@@ -894,9 +900,10 @@ test_only_our_content_is_nested(void **state)
 	sign(&samples[0], &ours, &plain, &p7, &ignored);
 	in = input_memory(bytes.data, bytes.len, &e);
 	file = digest_of(in, NULL);
+	over = buf_cursor(&file->content);
 	assert_int_equal(existing_nest(file, &p7, &over, &e), HT_ERR_INTERNAL);
 	assert_non_null(strstr(e.text, "other content"));
-	assert_int_equal(over.len, 0);
+	assert_ptr_equal(over.p, file->content.data);
 	format_file_free(file);
 	input_free(in);
 	buf_free(&plain);

@@ -288,8 +288,20 @@ status 69 "$htsign" strip big-signed.exe -o /dev/full
 
 no_rest()
 {
-	# shellcheck disable=SC2144
-	[ ! -e keep.exe.?????? ] || fail "an unfinished file was left: $*"
+	for rest in keep.exe.??????; do
+		[ ! -e "$rest" ] || fail "an unfinished file was left: $*"
+		rm -f "$rest"
+	done
+}
+
+# until_writing PID: until htsign has opened what it writes, behind what it
+# reads; only root can look.
+until_writing()
+{
+	while [ "$(id -u)" -eq 0 ] && kill -0 "$1" 2>/dev/null &&
+	    [ ! -e "/proc/$1/fd/4" ]; do
+		sleep 0.002
+	done
 }
 
 # interrupted SIGNAL COMMAND...: at several times while it writes keep.exe.
@@ -297,8 +309,9 @@ interrupted()
 {
 	signal=$1
 	shift
-	for delay in 0.02 0.05 0.1 0.2 0.3; do
+	for delay in 0 0.02 0.05 0.1 0.3; do
 		"$@" 2>/dev/null &
+		until_writing $!
 		sleep $delay
 		kill "-$signal" $! 2>/dev/null || true
 		wait $! 2>/dev/null || true

@@ -290,6 +290,22 @@ appx_digest(struct format_file *file, struct ht_error *e)
 	return spc_encode(file->spc, &file->digest, &file->content, e);
 }
 
+/*
+ * Where the signature's content type is not there, the digest is of a package
+ * that had it.
+ */
+static int
+appx_check(const struct format_file *file, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+
+	if (appx->layout.types.len > 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "APPX: [Content_Types].xml does not name %s",
+		    APPX_SIGNATURE);
+	return 0;
+}
+
 static void
 appx_clear(struct format_file *file)
 {
@@ -413,6 +429,7 @@ const struct format format_appx = {
 	.seeks = true,
 	.detect = appx_detect,
 	.digest = appx_digest,
+	.check = appx_check,
 	.plan = appx_plan,
 	.signature = appx_signature,
 	.clear = appx_clear,

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#define ZLIB_CONST
+#include <zlib.h>
 
 #include "authenticode/appx-parts.h"
 #include "authenticode/format.h"
@@ -297,6 +299,75 @@ test_other_signature(void **state)
 	buf_free(&bytes);
 }
 
+/*
+ * A package with a signature beside what it is of, and nothing else: its
+ * content types do not say that it has one.
+ */
+static void
+add_unnamed(const struct buf *bytes, const struct buf *p7, struct buf *out)
+{
+	struct zip_entry entry = { .name = cursor_over(APPX_SIGNATURE,
+		                       strlen(APPX_SIGNATURE)) };
+	struct input *in = input_memory(bytes->data, bytes->len, NULL);
+	struct appx_parts parts;
+	const struct zip *zip = &parts.zip;
+	uint64_t offset;
+
+	assert_non_null(in);
+	assert_int_equal(appx_parts_open(&parts, in, NULL), 0);
+	entry.offset = zip->offset;
+	entry.size = APPX_MAGIC_SIZE + p7->len;
+	entry.crc =
+	    (uint32_t)crc32(0, (const uint8_t *)APPX_MAGIC, APPX_MAGIC_SIZE);
+	entry.crc = (uint32_t)crc32(entry.crc, p7->data, (uInt)p7->len);
+	buf_bytes(out, bytes->data, (size_t)zip->offset);
+	zip_put_local(&entry, out);
+	buf_bytes(out, APPX_MAGIC, APPX_MAGIC_SIZE);
+	buf_bytes(out, p7->data, p7->len);
+	offset = out->len;
+	buf_bytes(out, bytes->data + zip->offset,
+	    (size_t)(zip->directory_end - zip->offset));
+	zip_put_central(&entry, out);
+	assert_int_equal(zip_put_end(zip, zip->entries + 1, offset,
+	                     out->len - offset, out, NULL),
+	    0);
+	appx_parts_close(&parts);
+	input_free(in);
+}
+
+/* The digest is that of the signed package, and what Windows has is another. */
+static void
+test_unnamed_signature(void **state)
+{
+	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct buf bytes = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct buf made = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	(void)state;
+	package_make(&plain, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	assert_int_equal(
+	    signing_sign(&rsa, file->spc, &file->content, &options, &p7, &e),
+	    0);
+	format_file_free(file);
+	input_free(in);
+	add_unnamed(&bytes, &p7, &made);
+	assert_int_equal(verify(&made, &e), HT_ERR_DATA);
+	assert_string_equal(e.text,
+	    "APPX: [Content_Types].xml does not name AppxSignature.p7x");
+	buf_reset(&bytes);
+	/* Signed anew, it does. */
+	sign(&made, &rsa, "sha256", &bytes);
+	assert_int_equal(verify(&bytes, &e), 0);
+	buf_free(&made);
+	buf_free(&p7);
+	buf_free(&bytes);
+}
+
 static void
 test_other_digest(void **state)
 {
@@ -492,6 +563,7 @@ main(void)
 		cmocka_unit_test(test_all_faults),
 		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_other_signature),
+		cmocka_unit_test(test_unnamed_signature),
 		cmocka_unit_test(test_other_digest),
 		cmocka_unit_test(test_other_kind),
 		cmocka_unit_test(test_tagged_digest),

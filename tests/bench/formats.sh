@@ -185,7 +185,14 @@ compare()
 
 # --- files -------------------------------------------------------------------------
 
-make_pe() { "$builddir/tests/make-pe" --payload="$1"; }
+# make_pe N [WORD ...]: a program with N bytes behind its section.
+make_pe()
+{
+	local payload=$1
+	shift
+	"$builddir/tests/make-pe" --payload="$payload" "$@"
+}
+
 make_cab() { "$builddir/tests/make-cab" "$@"; }
 make_msi() { "$builddir/tests/bench/make-msi" "$@"; }
 make_cat() { "$builddir/tests/make-cat" "$@"; }
@@ -284,6 +291,9 @@ part_memory()
 	heading "large files"
 	make_pe "$(many 2000000000)" >"$work/large.exe"
 	alone "PE of 2 GB" "<= 24" "$work/large.exe"
+	make_pe 0 --code="$(many $(((1 << 30) - 4096)))" >"$work/paged.exe"
+	alone "page hashes of a PE of 1 GiB" "<= 48" "$work/paged.exe" \
+	    --page-hashes
 	make_cab --folders="$(many 64)" --size="$(many 16000000)" \
 	    >"$work/large.cab"
 	alone "CAB of 1 GB" "<= 24" "$work/large.cab"

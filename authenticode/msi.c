@@ -325,15 +325,24 @@ append(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 }
 
 static int
+check_length(const struct cfb *cfb, const struct cfb_entry *stream, size_t max,
+    struct ht_error *e)
+{
+	if (stream->size <= max)
+		return 0;
+	return ht_error_at(e, HT_ERR_DATA,
+	    cfb_entry_at(cfb, &cfb->directory,
+	        (uint32_t)(stream - cfb->entries)),
+	    "a signature of more than %zu bytes", max);
+}
+
+static int
 read_whole(const struct cfb *cfb, const struct cfb_entry *stream, size_t max,
     struct buf *out, struct ht_error *e)
 {
-	if (stream->size > max)
-		return ht_error_at(e, HT_ERR_DATA,
-		    cfb_entry_at(cfb, &cfb->directory,
-		        (uint32_t)(stream - cfb->entries)),
-		    "a signature of more than %zu bytes", max);
-	return cfb_read_stream(cfb, stream, append, out, e);
+	int rc = check_length(cfb, stream, max, e);
+
+	return rc < 0 ? rc : cfb_read_stream(cfb, stream, append, out, e);
 }
 
 /*
@@ -368,6 +377,10 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 	         &signature, e)) < 0 ||
 	    (rc = find_stream(&msi->cfb, signature_ex_name,
 	         sizeof(signature_ex_name), &extended, e)) < 0)
+		return rc;
+	/* What it leaves when it goes is zeros, which are in memory. */
+	if (extended != NULL &&
+	    (rc = check_length(&msi->cfb, extended, CFB_CUTOFF, e)) < 0)
 		return rc;
 	file->size = msi->cfb.size;
 	file->was_signed = signature != NULL;

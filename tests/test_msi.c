@@ -536,6 +536,16 @@ test_long_signature(void **state)
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	input_free(in);
 
+	signature.name = SIGNATURE_EX;
+	signature.size = CFB_CUTOFF + 1;
+	buf_reset(&image);
+	cfb_image_build(VERSION_3, &signature, 1, &image);
+	in = input_memory(image.data, image.len, &e);
+	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "a signature of more than 4096 bytes"));
+	input_free(in);
+
+	signature.name = SIGNATURE;
 	signature.size = 100;
 	buf_reset(&image);
 	cfb_image_build(VERSION_3, &signature, 1, &image);

@@ -14,6 +14,7 @@
 #include "tests/package.h"
 #include "tests/pe_image.h"
 #include "tests/samples.h"
+#include "tests/signable.h"
 
 /* --- PE ------------------------------------------------------------------ */
 
@@ -143,7 +144,6 @@ make_wide(const void *how, struct buf *out)
 
 /* --- all ------------------------------------------------------------------ */
 
-static const struct format_options sha256 = { .algorithm = "sha256" };
 static const struct format_options pages = { .algorithm = "sha256",
 	.page_hashes = true };
 static const struct format_options extended = { .algorithm = "sha256",
@@ -193,19 +193,7 @@ int
 sample_open(const struct sample *sample, struct input *in,
     struct format_file **file, struct ht_error *e)
 {
-	const struct format_options *options = &sha256;
-	const struct format *format;
-	int rc;
-
-	*file = NULL;
-	if (sample->options != NULL)
-		options = sample->options;
-	ht_error_clear(e);
-	assert_non_null(in);
-	rc = format_detect(in, sample->name, &format, e);
-	if (rc == 0)
-		rc = format_digest(format, in, options, file, e);
-	return rc;
+	return signable_digest(in, sample->name, sample->options, file, e);
 }
 
 void
@@ -215,27 +203,18 @@ sample_sign(const struct sample *sample, struct signing *signing,
 	struct cms_options options = { .signing_time = CMS_NO_TIME,
 		.description = "My App" };
 	struct format_file *file;
-	struct output *plan = NULL;
-	struct input *made;
 	struct input *in;
 	struct buf plain = BUF_INIT;
 	struct buf p7 = BUF_INIT;
 	struct ht_error e;
-	size_t n;
 
 	sample_make(sample, &plain);
 	in = input_memory(plain.data, plain.len, &e);
 	if (sample_open(sample, in, &file, &e) < 0 ||
 	    signing_sign(signing, file->spc, &file->content, &options, &p7,
-	        &e) < 0 ||
-	    format_plan(file, p7.data, p7.len, &plan, &e) < 0)
+	        &e) < 0)
 		fail_msg("%s: %s", sample->name, e.text);
-	made = input_plan(plan, &e);
-	n = (size_t)output_size(plan);
-	assert_non_null(made);
-	assert_int_equal(input_copy(made, 0, buf_room(out, n), n, &e), 0);
-	input_free(made);
-	output_free(plan);
+	signable_attach(file, p7.data, p7.len, out);
 	format_file_free(file);
 	input_free(in);
 	buf_free(&p7);
@@ -246,15 +225,7 @@ int
 sample_digest(const struct sample *sample, const void *p, size_t n,
     struct ht_error *e)
 {
-	struct input *in = input_memory(p, n, e);
-	struct format_file *file;
-	int rc;
-
-	rc = sample_open(sample, in, &file, e);
-	assert_true((rc == 0) == (file != NULL));
-	format_file_free(file);
-	input_free(in);
-	return rc;
+	return signable_try(p, n, sample->name, sample->options, e);
 }
 
 int

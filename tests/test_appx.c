@@ -15,10 +15,10 @@
 #include <zlib.h>
 
 #include "authenticode/appx-parts.h"
-#include "authenticode/format.h"
 #include "authenticode/init.h"
 #include "authenticode/publisher.h"
 #include "tests/package.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 
 static struct signing rsa;
@@ -33,18 +33,14 @@ static int
 digest(const struct buf *bytes, const char *algorithm, struct input **in,
     struct format_file **file, struct ht_error *e)
 {
-	const struct format *format;
+	const struct format_options options = { .algorithm = algorithm };
 	int rc;
 
-	*file = NULL;
 	*in = input_memory(bytes->data, bytes->len, e);
-	assert_non_null(*in);
-	rc = format_detect(*in, NULL, &format, e);
-	if (rc < 0)
-		return rc;
-	assert_ptr_equal(format, &format_appx);
-	return format_digest(format, *in,
-	    &(struct format_options){ .algorithm = algorithm }, file, e);
+	rc = signable_digest(*in, NULL, &options, file, e);
+	if (rc == 0)
+		assert_ptr_equal((*file)->format, &format_appx);
+	return rc;
 }
 
 static void
@@ -53,43 +49,18 @@ sign(const struct buf *bytes, struct signing *with, const char *algorithm,
 {
 	struct cms_options options = { .signing_time = CMS_NO_TIME };
 	struct format_file *file;
-	struct output *plan;
 	struct input *in;
-	struct input *again;
 	struct buf p7 = BUF_INIT;
 	struct ht_error e;
-	uint8_t *p;
 
 	assert_int_equal(digest(bytes, algorithm, &in, &file, &e), 0);
 	assert_int_equal(
 	    signing_sign(with, file->spc, &file->content, &options, &p7, &e),
 	    0);
-	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
-	again = input_plan(plan, &e);
-	assert_non_null(again);
-	p = buf_room(out, (size_t)output_size(plan));
-	assert_non_null(p);
-	assert_int_equal(input_copy(again, 0, p, (size_t)output_size(plan), &e),
-	    0);
-	input_free(again);
+	signable_attach(file, p7.data, p7.len, out);
 	buf_free(&p7);
-	output_free(plan);
 	format_file_free(file);
 	input_free(in);
-}
-
-static int
-verify(const struct buf *bytes, struct ht_error *e)
-{
-	struct format_verified found;
-	struct input *in = input_memory(bytes->data, bytes->len, e);
-	int rc;
-
-	assert_non_null(in);
-	rc = format_verify(&format_appx, in, NULL, 0, &found, e);
-	format_verified_clear(&found);
-	input_free(in);
-	return rc;
 }
 
 static void
@@ -111,13 +82,13 @@ sign_and_verify(const struct package *package, struct signing *with)
 	format_file_free(file);
 	input_free(in);
 	sign(&bytes, with, package->method, &once);
-	assert_int_equal(verify(&once, &e), 0);
+	assert_int_equal(signable_verify(&format_appx, &once, &e), 0);
 	assert_int_equal(digest(&once, package->method, &in, &file, &e), 0);
 	assert_true(file->was_signed);
 	format_file_free(file);
 	input_free(in);
 	sign(&once, with, package->method, &again);
-	assert_int_equal(verify(&again, &e), 0);
+	assert_int_equal(signable_verify(&format_appx, &again, &e), 0);
 	if (with == &rsa) {
 		assert_int_equal(again.len, once.len);
 		assert_memory_equal(again.data, once.data, once.len);
@@ -288,12 +259,14 @@ test_other_signature(void **state)
 
 	(void)state;
 	package_make(&package, &bytes);
-	assert_int_equal(verify(&bytes, &e), HT_ERR_DATA);
+	assert_int_equal(signable_verify(&format_appx, &bytes, &e),
+	    HT_ERR_DATA);
 	assert_string_equal(e.text, "the file is not signed");
 	buf_reset(&bytes);
 	package.fault = PACKAGE_P7X_OTHER;
 	package_make(&package, &bytes);
-	assert_int_equal(verify(&bytes, &e), HT_ERR_DATA);
+	assert_int_equal(signable_verify(&format_appx, &bytes, &e),
+	    HT_ERR_DATA);
 	assert_string_equal(e.text,
 	    "APPX: AppxSignature.p7x does not begin with PKCX");
 	buf_free(&bytes);

@@ -11,12 +11,10 @@
 
 #include <cmocka.h>
 
-#include "authenticode/format.h"
 #include "tests/cab_image.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
-
-static const struct format_options sha256 = { .algorithm = "sha256" };
 
 static const struct cab_image images[] = {
 	{ .size = 1000 },
@@ -61,25 +59,10 @@ put_u32(uint8_t *p, size_t v)
 static struct format_file *
 digest_of(struct input *in)
 {
-	const struct format *format;
-	struct format_file *file;
-	struct ht_error e;
+	struct format_file *file = signable_open(in, NULL, NULL);
 
-	assert_int_equal(format_detect(in, NULL, &format, &e), 0);
-	assert_ptr_equal(format, &format_cab);
-	assert_int_equal(format_digest(format, in, &sha256, &file, &e), 0);
+	assert_ptr_equal(file->format, &format_cab);
 	return file;
-}
-
-static void
-copy_plan(struct output *plan, struct buf *out)
-{
-	size_t n = (size_t)output_size(plan);
-	struct ht_error e;
-	struct input *in = input_plan(plan, &e);
-
-	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);
-	input_free(in);
 }
 
 /* Sign the cabinet; *digest (which may be NULL) is its digest. */
@@ -90,35 +73,18 @@ sign(const struct buf *cab, struct buf *out, struct spc_digest *digest)
 	struct ht_error e;
 	struct input *in = input_memory(cab->data, cab->len, &e);
 	struct format_file *file = digest_of(in);
-	struct output *plan;
 	struct buf p7 = BUF_INIT;
 
 	assert_int_equal(file->size, cab->len);
 	assert_int_equal(signing_sign(&signing_p256, "cab", &file->content,
 	                     &options, &p7, &e),
 	    0);
-	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
-	copy_plan(plan, out);
+	signable_attach(file, p7.data, p7.len, out);
 	if (digest != NULL)
 		*digest = file->digest;
-	output_free(plan);
 	format_file_free(file);
 	input_free(in);
 	buf_free(&p7);
-}
-
-static bool
-verifies(const struct buf *cab, struct ht_error *e)
-{
-	struct format_verified verified;
-	struct input *in = input_memory(cab->data, cab->len, e);
-	int rc;
-
-	rc = format_verify(&format_cab, in, NULL, 0, &verified, e);
-	assert_true(rc == 0 || rc == HT_ERR_DATA);
-	format_verified_clear(&verified);
-	input_free(in);
-	return rc == 0;
 }
 
 /* Where the reserved area of a signed cabinet ends. */
@@ -212,7 +178,7 @@ check_signed(const struct buf *cab, const struct cab_image *image,
 	assert_int_equal(u32(entry + 4) % 8, 0);
 	slow_digest(cab, expected);
 	assert_memory_equal(digest->value, expected, 32);
-	if (!verifies(cab, &e))
+	if (signable_verify(&format_cab, cab, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -290,34 +256,14 @@ test_stream_without_spool(void **state)
 	}
 }
 
-/*
- * What detect or digest says to these bytes: HT_ERR_DATA and why, or 0.
- */
-static int
-damage(const uint8_t *p, size_t n, struct ht_error *e)
-{
-	struct input *in = input_memory(p, n, e);
-	const struct format *format;
-	struct format_file *file = NULL;
-	int rc;
-
-	rc = format_detect(in, NULL, &format, e);
-	if (rc == 0)
-		rc = format_digest(format, in, &sha256, &file, e);
-	assert_true(rc == 0 || rc == HT_ERR_DATA);
-	assert_true((rc == 0) == (file != NULL));
-	format_file_free(file);
-	input_free(in);
-	return rc;
-}
-
 static void
 bad(const struct buf *cab, uint64_t offset, const char *why)
 {
 	struct ht_error e;
 
 	ht_error_clear(&e);
-	assert_int_equal(damage(cab->data, cab->len, &e), HT_ERR_DATA);
+	assert_int_equal(signable_try(cab->data, cab->len, NULL, NULL, &e),
+	    HT_ERR_DATA);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	assert_int_equal(e.offset, offset);
@@ -372,14 +318,15 @@ test_bad_headers(void **state)
 	bad(&cab, 36, "longer than 255 bytes");
 	cab_image_build(plain, &cab);
 	assert_true(cab.len > 1075);
-	assert_int_equal(damage(cab.data, 1075, &e), HT_ERR_DATA);
+	assert_int_equal(signable_try(cab.data, 1075, NULL, NULL, &e),
+	    HT_ERR_DATA);
 	buf_reset(&cab);
 	cab_image_build(&folders, &cab);
 	bad(&cab, INPUT_HEAD, "ends more than 64 KiB from the start");
 	/* An area that is full grows, as far as it may. */
 	buf_reset(&cab);
 	cab_image_build(&full, &cab);
-	assert_int_equal(damage(cab.data, cab.len, &e), 0);
+	assert_int_equal(signable_try(cab.data, cab.len, NULL, NULL, &e), 0);
 	cab.data[40] = (uint8_t)(59990 & 0xff);
 	cab.data[41] = 59990 >> 8;
 	bad(&cab, 36, "no room left");
@@ -421,19 +368,19 @@ test_bad_ends(void **state)
 	out.data[59] = 1;
 	bad(&out, 44, "no signature would cover");
 	out.data[59] = 0;
-	assert_int_equal(damage(out.data, out.len, &e), 0);
+	assert_int_equal(signable_try(out.data, out.len, NULL, NULL, &e), 0);
 
 	/* The DER, less than 8 zeros, and nothing else. */
 	buf_zeros(&out, 8);
 	put_u32(out.data + 48, size + 8);
-	assert_false(verifies(&out, &e));
+	assert_int_equal(signable_verify(&format_cab, &out, &e), HT_ERR_DATA);
 	assert_string_equal(e.text,
 	    "the signature is not one PKCS#7 and its padding");
 	out.len -= 8;
 	put_u32(out.data + 48, size);
-	assert_true(verifies(&out, &e));
+	assert_int_equal(signable_verify(&format_cab, &out, &e), 0);
 	out.data[end] = 0x31;
-	assert_false(verifies(&out, &e));
+	assert_int_equal(signable_verify(&format_cab, &out, &e), HT_ERR_DATA);
 	buf_free(&cab);
 	buf_free(&out);
 }
@@ -446,7 +393,7 @@ test_not_signed(void **state)
 
 	(void)state;
 	cab_image_build(&images[0], &cab);
-	assert_false(verifies(&cab, &e));
+	assert_int_equal(signable_verify(&format_cab, &cab, &e), HT_ERR_DATA);
 	assert_string_equal(e.text, "the file is not signed");
 	buf_free(&cab);
 }

@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "authenticode/ctl.h"
-#include "authenticode/format.h"
 #include "authenticode/init.h"
 #include "tests/catalog.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 
 static struct signing rsa;
@@ -22,18 +22,14 @@ static int
 digest(const struct buf *bytes, const char *algorithm, struct input **in,
     struct format_file **file, struct ht_error *e)
 {
-	const struct format *format;
+	const struct format_options options = { .algorithm = algorithm };
 	int rc;
 
-	*file = NULL;
 	*in = input_memory(bytes->data, bytes->len, e);
-	assert_non_null(*in);
-	rc = format_detect(*in, NULL, &format, e);
-	if (rc < 0)
-		return rc;
-	assert_ptr_equal(format, &format_cat);
-	return format_digest(format, *in,
-	    &(struct format_options){ .algorithm = algorithm }, file, e);
+	rc = signable_digest(*in, NULL, &options, file, e);
+	if (rc == 0)
+		assert_ptr_equal((*file)->format, &format_cat);
+	return rc;
 }
 
 static void

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "authenticode/cfb.h"
-#include "authenticode/format.h"
 #include "tests/cfb_image.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 
 #define SIGNATURE "\5DigitalSignature"
@@ -39,22 +39,6 @@ static const struct format_options ex_sha256 = { .algorithm = "sha256",
 static const struct format_options ex_sha512 = { .algorithm = "sha512",
 	.msi_ex = true };
 
-static int
-digest_input(struct input *in, const struct format_options *options,
-    struct format_file **file, struct ht_error *e)
-{
-	const struct format *format;
-	int rc;
-
-	*file = NULL;
-	rc = format_detect(in, NULL, &format, e);
-	if (rc == 0) {
-		assert_ptr_equal(format, &format_msi);
-		rc = format_digest(format, in, options, file, e);
-	}
-	return rc;
-}
-
 /*
  * Sign the file, verify what that makes, and append it to out.
  */
@@ -72,7 +56,7 @@ sign(const struct buf *image, const struct format_options *how,
 	struct input *in = input_memory(image->data, image->len, &e);
 
 	options.description = "My Package";
-	if (digest_input(in, how, &file, &e) < 0)
+	if (signable_digest(in, NULL, how, &file, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(file->size, image->len);
 	*digest = file->digest;
@@ -88,10 +72,7 @@ sign(const struct buf *image, const struct format_options *how,
 	assert_int_equal(verified.size, output_size(plan));
 	assert_string_equal(pkcs7_description(verified.p7), "My Package");
 	format_verified_clear(&verified);
-	assert_int_equal(input_copy(again, 0,
-	                     buf_room(out, (size_t)output_size(plan)),
-	                     (size_t)output_size(plan), &e),
-	    0);
+	signable_read(plan, out);
 	input_free(again);
 	output_free(plan);
 	buf_free(&p7);
@@ -323,7 +304,7 @@ test_as_signed(void **state)
 		sign(&image, &as, &digest, &was_signed, &bytes);
 		assert_int_equal(has_ex(&bytes), as.msi_ex);
 		in = input_memory(bytes.data, bytes.len, &e);
-		assert_int_equal(digest_input(in, &other, &file, &e), 0);
+		file = signable_open(in, NULL, &other);
 		assert_int_equal(file->options.msi_ex, as.msi_ex);
 		assert_memory_equal(file->digest.value, digest.value, 32);
 		format_file_free(file);
@@ -352,7 +333,7 @@ test_digest_for(void **state)
 		struct buf der = BUF_INIT;
 		struct pkcs7 *p7;
 
-		assert_int_equal(digest_input(in, how[i], &file, &e), 0);
+		file = signable_open(in, NULL, how[i]);
 		assert_int_equal(signing_sign(&signing_p256, "msi",
 		                     &file->content, &options, &der, &e),
 		    0);
@@ -399,7 +380,8 @@ bad(const struct buf *image, uint64_t at, const char *why)
 	struct input *in = input_memory(image->data, image->len, &e);
 
 	ht_error_clear(&e);
-	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
+	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
+	    HT_ERR_DATA);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	assert_int_equal(e.offset, at);
@@ -478,7 +460,7 @@ test_other_things_of_that_name(void **state)
 
 		cfb_image_build(VERSION_3, all[i], 1, &image);
 		in = input_memory(image.data, image.len, &e);
-		assert_int_equal(digest_input(in, &sha256, &file, &e),
+		assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
 		    HT_ERR_DATA);
 		assert_non_null(strstr(e.text, "has the name of a signature"));
 		input_free(in);
@@ -532,7 +514,8 @@ test_long_signature(void **state)
 	assert_false(verifies(&image, &e));
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
+	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
+	    HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	input_free(in);
 
@@ -550,7 +533,7 @@ test_long_signature(void **state)
 	buf_reset(&image);
 	cfb_image_build(VERSION_3, &signature, 1, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(digest_input(in, &sha256, &file, &e), 0);
+	file = signable_open(in, NULL, &sha256);
 	assert_int_equal(format_plan(file, p7, PKCS7_MAX + 1, &plan, &e),
 	    HT_ERR_DATA);
 	assert_null(plan);

@@ -11,12 +11,10 @@
 
 #include <cmocka.h>
 
-#include "authenticode/format.h"
 #include "tests/pe_image.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
-
-static const struct format_options sha256 = { .algorithm = "sha256" };
 
 static const struct pe_image images[] = {
 	{ PE_IMAGE_X64, false, 0, 0, 0, 0 },
@@ -117,13 +115,9 @@ slow_digest(const struct buf *pe, size_t end, uint8_t out[32])
 static struct format_file *
 digest_of(struct input *in)
 {
-	const struct format *format;
-	struct format_file *file;
-	struct ht_error e;
+	struct format_file *file = signable_open(in, NULL, NULL);
 
-	assert_int_equal(format_detect(in, NULL, &format, &e), 0);
-	assert_string_equal(format->name, "pe");
-	assert_int_equal(format_digest(format, in, &sha256, &file, &e), 0);
+	assert_string_equal(file->format->name, "pe");
 	return file;
 }
 
@@ -154,10 +148,7 @@ sign(const struct format_file *file, struct buf *out)
 	                     file->content.len - 1, &verified, &e),
 	    HT_ERR_DATA);
 	assert_null(verified.p7);
-	assert_int_equal(input_copy(again, 0,
-	                     buf_room(out, (size_t)output_size(plan)),
-	                     (size_t)output_size(plan), &e),
-	    0);
+	signable_read(plan, out);
 	input_free(again);
 	output_free(plan);
 	buf_free(&p7);
@@ -245,27 +236,6 @@ test_stream_without_spool(void **state)
 	}
 }
 
-/*
- * What detect or digest says to these bytes: HT_ERR_DATA and why, or 0.
- */
-static int
-damage(const uint8_t *p, size_t n, struct ht_error *e)
-{
-	struct input *in = input_memory(p, n, e);
-	const struct format *format;
-	struct format_file *file = NULL;
-	int rc;
-
-	rc = format_detect(in, NULL, &format, e);
-	if (rc == 0)
-		rc = format_digest(format, in, &sha256, &file, e);
-	assert_true(rc == 0 || rc == HT_ERR_DATA);
-	assert_true((rc == 0) == (file != NULL));
-	format_file_free(file);
-	input_free(in);
-	return rc;
-}
-
 static bool
 verifies(const struct buf *pe)
 {
@@ -290,7 +260,8 @@ bad(const struct buf *pe, uint64_t offset, const char *why)
 	struct ht_error e;
 
 	ht_error_clear(&e);
-	assert_int_equal(damage(pe->data, pe->len, &e), HT_ERR_DATA);
+	assert_int_equal(signable_try(pe->data, pe->len, NULL, NULL, &e),
+	    HT_ERR_DATA);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	assert_int_equal(e.offset, offset);
@@ -320,8 +291,8 @@ test_not_signable(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		assert_int_equal(
-		    damage((const uint8_t *)files[i].bytes, files[i].n, &e),
+		assert_int_equal(signable_try((const uint8_t *)files[i].bytes,
+		                     files[i].n, NULL, NULL, &e),
 		    HT_ERR_DATA);
 		assert_non_null(strstr(e.text, files[i].why));
 		assert_int_equal(e.offset, files[i].offset);
@@ -365,7 +336,7 @@ test_bad_headers(void **state)
 	bad(&pe, pe.len, "before its last section");
 	put_u32(header + 24 + 240 + 16, 0);
 	put_u32(header + 24 + 240 + 20, UINT32_MAX); /* PointerToRawData */
-	assert_int_equal(damage(pe.data, pe.len, &e), 0);
+	assert_int_equal(signable_try(pe.data, pe.len, NULL, NULL, &e), 0);
 	buf_free(&pe);
 }
 
@@ -409,7 +380,7 @@ test_bad_certificate_table(void **state)
 	put_u32(entry, (uint32_t)pe.len + 4);
 	bad(&out, security, "on 8 bytes");
 	put_u32(entry, (uint32_t)pe.len);
-	assert_int_equal(damage(out.data, out.len, &e), 0);
+	assert_int_equal(signable_try(out.data, out.len, NULL, NULL, &e), 0);
 	format_file_free(file);
 	input_free(in);
 

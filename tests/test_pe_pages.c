@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "authenticode/format.h"
 #include "authenticode/spc-pages.h"
 #include "tests/mutate.h"
 #include "tests/pe_image.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
 
@@ -167,20 +167,6 @@ slow_list(const struct buf *pe, struct buf *out)
 
 /* --- helpers ------------------------------------------------------------- */
 
-static int
-digest(struct input *in, const struct format_options *options,
-    struct format_file **file, struct ht_error *e)
-{
-	const struct format *format;
-	int rc;
-
-	*file = NULL;
-	rc = format_detect(in, NULL, &format, e);
-	if (rc == 0)
-		rc = format_digest(format, in, options, file, e);
-	return rc;
-}
-
 static void
 check_list(const struct format_file *file, const struct buf *pe)
 {
@@ -205,33 +191,12 @@ static void
 sign(struct format_file *file, struct buf *out, struct buf *p7)
 {
 	struct cms_options options = { .signing_time = CMS_NO_TIME };
-	struct output *plan;
-	struct input *again;
 	struct ht_error e;
-	size_t n;
 
 	assert_int_equal(
 	    signing_sign(&signing_p256, "pe", &file->content, &options, p7, &e),
 	    0);
-	assert_int_equal(format_plan(file, p7->data, p7->len, &plan, &e), 0);
-	n = (size_t)output_size(plan);
-	again = input_plan(plan, &e);
-	assert_int_equal(input_copy(again, 0, buf_room(out, n), n, &e), 0);
-	input_free(again);
-	output_free(plan);
-}
-
-static int
-verify(const struct buf *pe, struct ht_error *e)
-{
-	struct format_verified verified;
-	struct input *in = input_memory(pe->data, pe->len, e);
-	int rc;
-
-	rc = format_verify(&format_pe, in, NULL, 0, &verified, e);
-	format_verified_clear(&verified);
-	input_free(in);
-	return rc;
+	signable_attach(file, p7->data, p7->len, out);
 }
 
 /* --- tests --------------------------------------------------------------- */
@@ -254,11 +219,11 @@ test_lists(void **state)
 
 		build(&samples[i], &pe);
 		in = input_memory(pe.data, pe.len, &e);
-		if (digest(in, &paged, &file, &e) < 0)
+		if (signable_digest(in, NULL, &paged, &file, &e) < 0)
 			fail_msg("sample %zu: %s", i, e.text);
 		check_list(file, &pe);
 		sign(file, &out, &p7);
-		if (verify(&out, &e) < 0)
+		if (signable_verify(&format_pe, &out, &e) < 0)
 			fail_msg("sample %zu: %s", i, e.text);
 		/* The signature itself says how to digest its file. */
 		assert_int_equal(pkcs7_parse(p7.data, p7.len, &parsed, &e), 0);
@@ -274,7 +239,7 @@ test_lists(void **state)
 		input_free(in);
 		/* Signed again, it has the same pages. */
 		in = input_memory(out.data, out.len, &e);
-		assert_int_equal(digest(in, &paged, &file, &e), 0);
+		file = signable_open(in, NULL, &paged);
 		check_list(file, &pe);
 		format_file_free(file);
 		input_free(in);
@@ -298,7 +263,7 @@ test_stream_without_spool(void **state)
 
 		build(&samples[i], &pe);
 		upload_start(&upload, &pe, 1 + 1111 * i);
-		assert_int_equal(digest(upload.in, &paged, &file, &e), 0);
+		file = signable_open(upload.in, NULL, &paged);
 		check_list(file, &pe);
 		format_file_free(file);
 		upload_finish(&upload);
@@ -327,7 +292,7 @@ bad_list(size_t at, bool shorter, const char *why)
 
 	build(&samples[6], &pe);
 	in = input_memory(pe.data, pe.len, &e);
-	assert_int_equal(digest(in, &paged, &file, &e), 0);
+	file = signable_open(in, NULL, &paged);
 	assert_int_equal(spc_pages_parse(file->content.data, file->content.len,
 	                     &found, &list, &e),
 	    0);
@@ -341,7 +306,7 @@ bad_list(size_t at, bool shorter, const char *why)
 	buf_free(&file->content);
 	file->content = forged;
 	sign(file, &out, &p7);
-	assert_int_equal(verify(&out, &e), HT_ERR_DATA);
+	assert_int_equal(signable_verify(&format_pe, &out, &e), HT_ERR_DATA);
 	if (strstr(e.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	format_file_free(file);
@@ -388,17 +353,17 @@ test_changed_pages_do_not_verify(void **state)
 	build(&samples[2], &pe);
 	text = u32(section_of(&pe, 0) + 20);
 	in = input_memory(pe.data, pe.len, &e);
-	assert_int_equal(digest(in, &paged, &file, &e), 0);
+	file = signable_open(in, NULL, &paged);
 	sign(file, &out, &p7);
 	format_file_free(file);
 	input_free(in);
-	assert_int_equal(verify(&out, &e), 0);
+	assert_int_equal(signable_verify(&format_pe, &out, &e), 0);
 	out.data[text + 5000] ^= 1;
-	assert_int_equal(verify(&out, &e), HT_ERR_DATA);
+	assert_int_equal(signable_verify(&format_pe, &out, &e), HT_ERR_DATA);
 	assert_int_equal(e.offset, text + 4096);
 	out.data[text + 5000] ^= 1;
 	out.data[2] ^= 1;
-	assert_int_equal(verify(&out, &e), HT_ERR_DATA);
+	assert_int_equal(signable_verify(&format_pe, &out, &e), HT_ERR_DATA);
 	assert_int_equal(e.offset, 0);
 	buf_free(&pe);
 	buf_free(&out);
@@ -412,7 +377,7 @@ refused(const struct buf *pe, const struct format_options *options, int code,
 	struct format_file *file;
 	struct ht_error e;
 	struct input *in = input_memory(pe->data, pe->len, &e);
-	int rc = digest(in, options, &file, &e);
+	int rc = signable_digest(in, NULL, options, &file, &e);
 
 	if (rc != code || strstr(e.text, why) == NULL)
 		fail_msg("%d, \"%s\" is not %d, \"%s\"", rc, e.text, code, why);
@@ -492,7 +457,8 @@ test_over_1_gib(void **state)
 	assert_int_equal(write(fd, pe.data, pe.len), (ssize_t)pe.len);
 	assert_int_equal(ftruncate(fd, (1L << 30) + 1), 0);
 	in = input_file(fd, &e);
-	assert_int_equal(digest(in, &paged, &file, &e), HT_ERR_REFUSED);
+	assert_int_equal(signable_digest(in, NULL, &paged, &file, &e),
+	    HT_ERR_REFUSED);
 	assert_non_null(strstr(e.text, "at most 1 GiB"));
 	assert_null(file);
 	input_free(in);
@@ -514,13 +480,14 @@ test_every_truncation(void **state)
 	(void)state;
 	build(&samples[0], &pe);
 	in = input_memory(pe.data, pe.len, &e);
-	assert_int_equal(digest(in, &paged, &file, &e), 0);
+	file = signable_open(in, NULL, &paged);
 	sign(file, &out, &p7);
 	format_file_free(file);
 	input_free(in);
 	for (n = 0; n < out.len; n++) {
 		in = input_memory(out.data, n, &e);
-		assert_int_equal(digest(in, &paged, &file, &e), HT_ERR_DATA);
+		assert_int_equal(signable_digest(in, NULL, &paged, &file, &e),
+		    HT_ERR_DATA);
 		assert_null(file);
 		input_free(in);
 	}
@@ -550,7 +517,7 @@ test_mutations(void **state)
 			(void)mutate(&seed, section_of(&pe, 0), 120);
 		n = mutate(&seed, pe.data + 64, pe.len - 64) + 64;
 		in = input_memory(pe.data, n, &e);
-		rc = digest(in, &paged, &file, &e);
+		rc = signable_digest(in, NULL, &paged, &file, &e);
 		assert_true(
 		    rc == 0 || rc == HT_ERR_DATA || rc == HT_ERR_REFUSED);
 		assert_true((rc == 0) == (file != NULL));

@@ -12,11 +12,9 @@
 
 #include <cmocka.h>
 
-#include "authenticode/format.h"
 #include "authenticode/script-text.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
-
-static const struct format_options sha256 = { .algorithm = "sha256" };
 
 /* A literal and its length: there are NULs in UTF-16. */
 #define BYTES(literal) literal, sizeof(literal) - 1
@@ -79,55 +77,19 @@ static const struct {
 };
 #define SCRIPTS (sizeof(scripts) / sizeof(scripts[0]))
 
-static struct format_file *
-digest_of(struct input *in, const char *name)
-{
-	const struct format *format;
-	struct format_file *file = NULL;
-	struct ht_error e;
-
-	assert_int_equal(format_detect(in, name, &format, &e), 0);
-	if (format_digest(format, in, &sha256, &file, &e) < 0)
-		fail_msg("%s: %s", name, e.text);
-	return file;
-}
-
-static void
-copy_plan(struct output *plan, struct buf *out)
-{
-	size_t n = (size_t)output_size(plan);
-	struct ht_error e;
-	struct input *in = input_plan(plan, &e);
-
-	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);
-	input_free(in);
-}
-
-/* Put a PKCS#7 into the script. */
-static void
-put(const struct format_file *file, const void *p7, size_t n, struct buf *out)
-{
-	struct output *plan;
-	struct ht_error e;
-
-	assert_int_equal(format_plan(file, p7, n, &plan, &e), 0);
-	copy_plan(plan, out);
-	output_free(plan);
-}
-
 static void
 sign(const char *name, const void *p, size_t n, struct buf *out)
 {
 	struct cms_options options = { .signing_time = CMS_NO_TIME };
 	struct ht_error e;
 	struct input *in = input_memory(p, n, &e);
-	struct format_file *file = digest_of(in, name);
+	struct format_file *file = signable_open(in, name, NULL);
 	struct buf p7 = BUF_INIT;
 
 	assert_int_equal(signing_sign(&signing_p256, file->format->name,
 	                     &file->content, &options, &p7, &e),
 	    0);
-	put(file, p7.data, p7.len, out);
+	signable_attach(file, p7.data, p7.len, out);
 	buf_free(&p7);
 	format_file_free(file);
 	input_free(in);
@@ -161,7 +123,8 @@ test_what_is_digested(void **state)
 		struct ht_error e;
 		struct input *in =
 		    input_memory(scripts[i].text, scripts[i].length, &e);
-		struct format_file *file = digest_of(in, scripts[i].name);
+		struct format_file *file =
+		    signable_open(in, scripts[i].name, NULL);
 
 		assert_string_equal(file->format->name, scripts[i].format);
 		assert_int_equal(file->size, scripts[i].length);
@@ -205,7 +168,8 @@ test_known_digests(void **state)
 		struct ht_error e;
 		struct input *in =
 		    input_memory(known[i].text, strlen(known[i].text), &e);
-		struct format_file *file = digest_of(in, known[i].name);
+		struct format_file *file =
+		    signable_open(in, known[i].name, NULL);
 
 		for (j = 0; j < 32; j++)
 			(void)snprintf(text + 2 * j, 3, "%02x",
@@ -234,7 +198,7 @@ test_sign_and_sign_again(void **state)
 		if (!verifies(name, &once, &e))
 			fail_msg("%s: %s", name, e.text);
 		in = input_memory(once.data, once.len, &e);
-		file = digest_of(in, name);
+		file = signable_open(in, name, NULL);
 		assert_true(file->was_signed);
 		format_file_free(file);
 		input_free(in);
@@ -291,12 +255,12 @@ test_block(void **state)
 		struct ht_error e;
 		struct input *in =
 		    input_memory(blocks[i].text, strlen(blocks[i].text), &e);
-		struct format_file *file = digest_of(in, name);
+		struct format_file *file = signable_open(in, name, NULL);
 		const struct format *format = file->format;
 		struct buf out = BUF_INIT;
 		struct buf p7 = BUF_INIT;
 
-		put(file, short_p7, sizeof(short_p7), &out);
+		signable_attach(file, short_p7, sizeof(short_p7), &out);
 		assert_int_equal(out.len, strlen(blocks[i].signed_text));
 		assert_memory_equal(out.data, blocks[i].signed_text, out.len);
 		format_file_free(file);
@@ -336,14 +300,14 @@ test_wide_block(void **state)
 		widen(blocks[i].text, &plain);
 		widen(blocks[i].signed_text, &expected);
 		in = input_memory(plain.data, plain.len, &e);
-		file = digest_of(in, blocks[i].name);
-		put(file, short_p7, sizeof(short_p7), &out);
+		file = signable_open(in, blocks[i].name, NULL);
+		signable_attach(file, short_p7, sizeof(short_p7), &out);
 		assert_int_equal(out.len, expected.len);
 		assert_memory_equal(out.data, expected.data, out.len);
 		format_file_free(file);
 		input_free(in);
 		in = input_memory(out.data, out.len, &e);
-		file = digest_of(in, blocks[i].name);
+		file = signable_open(in, blocks[i].name, NULL);
 		assert_true(file->was_signed);
 		format_file_free(file);
 		input_free(in);
@@ -351,26 +315,6 @@ test_wide_block(void **state)
 		buf_free(&expected);
 		buf_free(&out);
 	}
-}
-
-/*
- * What digest says: an error and why, or 0.
- */
-static int
-damage(const char *name, const void *p, size_t n, struct ht_error *e)
-{
-	struct input *in = input_memory(p, n, e);
-	const struct format *format;
-	struct format_file *file = NULL;
-	int rc;
-
-	rc = format_detect(in, name, &format, e);
-	if (rc == 0)
-		rc = format_digest(format, in, &sha256, &file, e);
-	assert_true((rc == 0) == (file != NULL));
-	format_file_free(file);
-	input_free(in);
-	return rc;
 }
 
 static const struct {
@@ -465,8 +409,8 @@ test_bad_scripts(void **state)
 	(void)state;
 	for (i = 0; i < BAD; i++) {
 		ht_error_clear(&e);
-		assert_int_equal(
-		    damage(bad[i].name, bad[i].text, bad[i].length, &e),
+		assert_int_equal(signable_try(bad[i].text, bad[i].length,
+		                     bad[i].name, NULL, &e),
 		    HT_ERR_DATA);
 		if (strstr(e.text, bad[i].why) == NULL ||
 		    e.offset != bad[i].offset)
@@ -485,8 +429,10 @@ test_not_a_block(void **state)
 	struct ht_error e;
 
 	(void)state;
-	assert_int_equal(damage("a.ps1", text, sizeof(text) - 1, &e), 0);
-	assert_int_equal(damage("a.js", text, sizeof(text) - 1, &e), 0);
+	assert_int_equal(
+	    signable_try(text, sizeof(text) - 1, "a.ps1", NULL, &e), 0);
+	assert_int_equal(signable_try(text, sizeof(text) - 1, "a.js", NULL, &e),
+	    0);
 }
 
 /* Its name alone makes a script, and never of what its bytes tell. */
@@ -500,13 +446,14 @@ test_names(void **state)
 
 	(void)state;
 	for (i = 0; others[i] != NULL; i++)
-		assert_int_equal(damage(others[i], "a", 1, &e), HT_ERR_DATA);
-	assert_int_equal(damage(NULL, "a", 1, &e), HT_ERR_DATA);
+		assert_int_equal(signable_try("a", 1, others[i], NULL, &e),
+		    HT_ERR_DATA);
+	assert_int_equal(signable_try("a", 1, NULL, NULL, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "not a signable file"));
-	assert_int_equal(damage("a.ps1", "MZ", 2, &e), HT_ERR_DATA);
+	assert_int_equal(signable_try("MZ", 2, "a.ps1", NULL, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "DOS header"));
-	assert_int_equal(damage("a.ps1", "", 0, &e), HT_ERR_DATA);
-	assert_int_equal(damage("a.ps1", "a", 1, &e), 0);
+	assert_int_equal(signable_try("", 0, "a.ps1", NULL, &e), HT_ERR_DATA);
+	assert_int_equal(signable_try("a", 1, "a.ps1", NULL, &e), 0);
 }
 
 /* A signature of one kind of script is none of another. */
@@ -552,18 +499,19 @@ test_size(void **state)
 	p[1] = 0xfe;
 	for (i = 2; i <= SCRIPT_SIGNED_MAX; i++)
 		p[i] = (uint8_t)(i % 64 == 63 ? '\n' : '<');
-	assert_int_equal(damage("a.ps1", p, SCRIPT_MAX + 2, &e),
+	assert_int_equal(signable_try(p, SCRIPT_MAX + 2, "a.ps1", NULL, &e),
 	    HT_ERR_REFUSED);
 	assert_non_null(strstr(e.text, "more than 12 MiB"));
-	assert_int_equal(damage("a.ps1", p, SCRIPT_SIGNED_MAX + 1, &e),
+	assert_int_equal(
+	    signable_try(p, SCRIPT_SIGNED_MAX + 1, "a.ps1", NULL, &e),
 	    HT_ERR_REFUSED);
 	in = input_memory(p, SCRIPT_MAX, &e);
-	file = digest_of(in, "a.js");
-	put(file, p7.data, p7.len, &out);
+	file = signable_open(in, "a.js", NULL);
+	signable_attach(file, p7.data, p7.len, &out);
 	format_file_free(file);
 	input_free(in);
 	in = input_memory(out.data, out.len, &e);
-	file = digest_of(in, "a.js");
+	file = signable_open(in, "a.js", NULL);
 	assert_true(file->was_signed);
 	format_file_free(file);
 	input_free(in);

@@ -18,7 +18,6 @@
 
 #include <cmocka.h>
 
-#include "authenticode/format.h"
 #include "authenticode/init.h"
 #include "tests/cab_image.h"
 #include "tests/catalog.h"
@@ -26,6 +25,7 @@
 #include "tests/mutate.h"
 #include "tests/package.h"
 #include "tests/pe_image.h"
+#include "tests/signable.h"
 #include "tests/signing.h"
 
 /* Around what decides where a compound file puts a stream. */
@@ -33,36 +33,11 @@ static const size_t sizes[] = { 4, 63, 64, 65, 1500, 4095, 4096, 4097, 70000 };
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 static struct format_file *
-digest_with(struct input *in, const char *name,
-    const struct format_options *options)
-{
-	const struct format *format;
-	struct format_file *file = NULL;
-	struct ht_error e;
-
-	if (format_detect(in, name, &format, &e) < 0 ||
-	    format_digest(format, in, options, &file, &e) < 0)
-		fail_msg("%s", e.text);
-	return file;
-}
-
-static struct format_file *
 digest_of(struct input *in, const char *name, const char *algorithm)
 {
 	const struct format_options options = { .algorithm = algorithm };
 
-	return digest_with(in, name, &options);
-}
-
-static void
-copy_plan(const struct output *plan, struct buf *out)
-{
-	size_t n = (size_t)output_size(plan);
-	struct ht_error e;
-	struct input *in = input_plan(plan, &e);
-
-	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);
-	input_free(in);
+	return signable_open(in, name, &options);
 }
 
 /* n bytes of DER, or so, that begin as a SEQUENCE. */
@@ -98,11 +73,11 @@ sign_as(const struct format_options *how, const struct buf *original,
 {
 	struct ht_error e;
 	struct input *in = input_memory(original->data, original->len, &e);
-	struct format_file *file = digest_with(in, name, how);
+	struct format_file *file = signable_open(in, name, how);
 	struct output *plan;
 
 	assert_int_equal(format_plan(file, p7->data, p7->len, &plan, &e), 0);
-	copy_plan(plan, out);
+	signable_read(plan, out);
 	output_free(plan);
 	format_file_free(file);
 	input_free(in);
@@ -134,7 +109,7 @@ strip(const struct buf *with, const char *name, const char *algorithm,
 	assert_true(file->was_signed);
 	if (format_plan(file, NULL, 0, &plan, &e) < 0)
 		fail_msg("%s", e.text);
-	copy_plan(plan, out);
+	signable_read(plan, out);
 	output_free(plan);
 	format_file_free(file);
 	input_free(in);

@@ -197,6 +197,23 @@ out:
 	return rc;
 }
 
+/* What a token has signed by then would be for nothing. */
+static int
+check_room(const struct format_file *file, struct ht_error *e)
+{
+	struct pkcs7 *p7;
+	int rc;
+
+	rc = pkcs7_parse(file->signature.data, file->signature.len, &p7, e);
+	if (rc == 0 && pkcs7_count(p7, PKCS7_NESTED) == PKCS7_NESTED_MAX)
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, and %d signatures are nested "
+		    "in that",
+		    PKCS7_NESTED_MAX);
+	pkcs7_free(p7);
+	return rc;
+}
+
 static int
 check_nest(const struct protocol_go *go, const struct format_file *file,
     struct ht_error *e)
@@ -219,9 +236,11 @@ check_nest(const struct protocol_go *go, const struct format_file *file,
 		    "no %s signature is nested in one that does not verify "
 		    "with it: %s",
 		    file->digest.algorithm, why.text);
-	if (rc < 0)
+	if (rc < 0) {
 		*e = why;
-	return rc;
+		return rc;
+	}
+	return check_room(file, e);
 }
 
 static int

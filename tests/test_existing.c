@@ -505,12 +505,14 @@ enum who {
 	TWISTED,       /* our certificate, not our signature */
 	OTHER_IN_OURS, /* nested */
 	OURS_IN_OURS,
+	FULL_OF_OURS,
 	WHO
 };
 
-/* Add the PKCS#7 by who to a table, with another one by inner in it or not. */
+/* Add the PKCS#7 by who to a table, with one by inner in it so many times. */
 static void
-put_nested(struct signing *who, struct signing *inner, struct buf *table)
+put_nested(struct signing *who, struct signing *inner, unsigned int times,
+    struct buf *table)
 {
 	struct buf plain = BUF_INIT;
 	struct buf file = BUF_INIT;
@@ -523,15 +525,19 @@ put_nested(struct signing *who, struct signing *inner, struct buf *table)
 	sign(&samples[0], who, &plain, &outer, &file);
 	buf_reset(&file);
 	sign(&samples[0], inner, &plain, &nested, &file);
-	assert_int_equal(pkcs7_nest(outer.data, outer.len, nested.data,
-	                     nested.len, &merged, &e),
-	    0);
-	put_entry(table, merged.data, merged.len);
+	for (; times > 0; times--) {
+		assert_int_equal(pkcs7_nest(outer.data, outer.len, nested.data,
+		                     nested.len, &merged, &e),
+		    0);
+		buf_free(&outer);
+		outer = merged;
+		merged = (struct buf)BUF_INIT;
+	}
+	put_entry(table, outer.data, outer.len);
 	buf_free(&plain);
 	buf_free(&file);
 	buf_free(&outer);
 	buf_free(&nested);
-	buf_free(&merged);
 }
 
 /* A PE that these have signed. */
@@ -548,8 +554,9 @@ signed_by(enum who who, struct buf *out)
 		*out = plain;
 		return;
 	}
-	if (who == OTHER_IN_OURS || who == OURS_IN_OURS) {
-		put_nested(&ours, who == OURS_IN_OURS ? &ours : &other, &table);
+	if (who >= OTHER_IN_OURS) {
+		put_nested(&ours, who == OTHER_IN_OURS ? &other : &ours,
+		    who == FULL_OF_OURS ? PKCS7_NESTED_MAX : 1, &table);
 		put_pe(&table, out);
 		buf_free(&plain);
 		buf_free(&table);
@@ -603,17 +610,17 @@ test_what_each_word_does(void **state)
 		int rc[WHO];
 		enum existing_action action;
 	} cases[] = {
-		{ "refuse", { 0, -66, -66, -65, -65, -66, -66, -66, -66 },
+		{ "refuse", { 0, -66, -66, -65, -65, -66, -66, -66, -66, -66 },
 		    EXISTING_SIGN },
-		{ "own", { 0, 0, -66, -65, 0, -66, -66, -66, 0 },
+		{ "own", { 0, 0, -66, -65, 0, -66, -66, -66, 0, 0 },
 		    EXISTING_SIGN },
-		{ "replace", { 0, 0, 0, 0, 0, 0, 0, 0, 0 }, EXISTING_SIGN },
-		{ "nest", { 0, 0, 0, -65, -65, -65, -65, 0, 0 },
+		{ "replace", { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, EXISTING_SIGN },
+		{ "nest", { 0, 0, 0, -65, -65, -65, -65, 0, 0, -66 },
 		    EXISTING_NEST },
-		{ "keep", { 0, 0, 0, -65, -65, 0, 0, 0, 0 }, EXISTING_KEEP },
-		{ "", { 0, -70, -70, -70, -70, -70, -70, -70, -70 },
+		{ "keep", { 0, 0, 0, -65, -65, 0, 0, 0, 0, 0 }, EXISTING_KEEP },
+		{ "", { 0, -70, -70, -70, -70, -70, -70, -70, -70, -70 },
 		    EXISTING_SIGN },
-		{ "ke", { 0, -70, -70, -70, -70, -70, -70, -70, -70 },
+		{ "ke", { 0, -70, -70, -70, -70, -70, -70, -70, -70, -70 },
 		    EXISTING_SIGN },
 	};
 	enum existing_action action;
@@ -691,6 +698,8 @@ test_a_refusal_says_why(void **state)
 	refused_with("keep", BOTH, true, "2 signatures side by side");
 	refused_with("nest", OURS_TWICE, true, "2 signatures side by side");
 	refused_with("nest", TWISTED, true, "does not verify");
+	refused_with("nest", FULL_OF_OURS, true,
+	    "16 signatures are nested in that");
 }
 
 /* A file that was changed under its signature is not vouched for once more. */

@@ -159,6 +159,9 @@ cut(const struct sample *sample, const struct buf *bytes, bool is_signed)
 	if (strcmp(sample->kind, "script") == 0)
 		needed = 0;
 	for (n = 0; n < bytes->len; n++) {
+		(void)snprintf(trying, sizeof(trying),
+		    "%s, cut at %zu: ", sample->name, n);
+		set_limit(1);
 		rc = sample_digest(sample, bytes->data, n, &e);
 		if (rc != HT_ERR_DATA && (rc != 0 || n < needed))
 			fail_msg("%s cut at %zu: %d", sample->name, n, rc);
@@ -166,6 +169,7 @@ cut(const struct sample *sample, const struct buf *bytes, bool is_signed)
 		if (rc != HT_ERR_DATA)
 			fail_msg("%s verifies, cut at %zu", sample->name, n);
 	}
+	set_limit(0);
 }
 
 static void
@@ -186,6 +190,7 @@ test_truncations(void **state)
 		cut(&samples[i], &bytes, true);
 		buf_free(&bytes);
 	}
+	check_memory();
 }
 
 /* --- mutations ------------------------------------------------------------ */

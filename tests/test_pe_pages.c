@@ -259,7 +259,6 @@ test_stream_without_spool(void **state)
 		struct buf pe = BUF_INIT;
 		struct format_file *file;
 		struct upload upload;
-		struct ht_error e;
 
 		build(&samples[i], &pe);
 		upload_start(&upload, &pe, 1 + 1111 * i);

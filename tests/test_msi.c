@@ -524,7 +524,8 @@ test_long_signature(void **state)
 	buf_reset(&image);
 	cfb_image_build(VERSION_3, &signature, 1, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(digest_input(in, &sha256, &file, &e), HT_ERR_DATA);
+	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
+	    HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "a signature of more than 4096 bytes"));
 	input_free(in);
 

@@ -176,11 +176,11 @@ static const struct {
 	    "521fda7abbcbafc02792d92f4371f29ed206e788ceff3c18591d74959df123b"
 	    "a" },
 	{ "version-3-extended.msi", 1000,
-	    "5d68b07ad8f36e8d04fd567abaa0d804545963e637401a5de6441ee68569eaa"
-	    "9" },
+	    "0ba5462a0b116074a633433fd3ea7b13ac7aed1fa3bdfdebbdc84d75c1d533f"
+	    "c" },
 	{ "version-3-extended.msi", 5000,
-	    "4d62cc83f95764f558e549143e8d1fd9c0b4765f6f77c7e53184b92418ff34a"
-	    "0" },
+	    "c44f1e3bf3c2a0bc3763eecd0b9e15e02a28b24c5549c87e41e9041d25f8fa0"
+	    "e" },
 	{ "version-4.msi", 1000,
 	    "7b257687272874ee80e2b666db15523ec22c2ea2a3e431073802f312ee9c8ab"
 	    "1" },
@@ -188,11 +188,11 @@ static const struct {
 	    "8b2f07c85fc0870c2afa78650e7f84f7825a0f9707e6de4e052849b2a05bf43"
 	    "9" },
 	{ "version-4-extended.msi", 1000,
-	    "ea0aa3174c59ff95a123697acba06d697a96335f4cd861fdc70ed6f627092e2"
-	    "e" },
+	    "1ea210ab001a98f585917dc3bdabafd41ebfe3697db8cbd4a31cddc4bf69f96"
+	    "9" },
 	{ "version-4-extended.msi", 5000,
-	    "cdd26e094aceba13ff8d7a1d41f831ad9b9f0dc8e9f31cc65d6ff3ec7eb47a6"
-	    "3" },
+	    "4571723fb57b4f9af6beb423ad70d409881605e0798821156cd341c96569246"
+	    "d" },
 };
 
 static struct hex

@@ -221,6 +221,15 @@ for file in a.cat a.msix; do
 	request on-nest <"$work/ours/$file"
 	refused "$file under nest" 66
 	untouched "$file under nest"
+	request on-refuse <"$work/ours/$file"
+	refused "$file under refuse" 66
+	request on-keep <"$work/ours/$file"
+	check "$file under keep" cmp "$work/out" "$work/ours/$file"
+	for word in on-own on-replace; do
+		request "$word" <"$work/ours/$file"
+		signed "$file under $word"
+		check "is what it was" cmp "$work/out" "$work/ours/$file"
+	done
 done
 
 # two_entries FOLDER: the program there with our signature beside the one that

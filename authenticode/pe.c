@@ -25,6 +25,9 @@
 #include "authenticode/spc-asn1.h"
 #include "authenticode/spc-pages.h"
 
+/* What a signature may take of the 4 GiB that a file's offsets reach. */
+#define SIGNATURE_ROOM ((uint64_t)1 << 20)
+
 /* What the digest leaves for the plan. */
 struct pe {
 	struct pe_header header;
@@ -172,6 +175,10 @@ check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
 	if (size > UINT32_MAX)
 		return ht_error_at(e, HT_ERR_DATA, UINT32_MAX,
 		    "a PE file cannot be larger than 4 GiB");
+	if (header->table == 0 && size > UINT32_MAX - SIGNATURE_ROOM)
+		return ht_error_at(e, HT_ERR_REFUSED,
+		    UINT32_MAX - SIGNATURE_ROOM,
+		    "with a signature the file would be larger than 4 GiB");
 	if (pe->content_end < header->sections_end)
 		return ht_error_at(e, HT_ERR_DATA, size,
 		    "the file ends before its last section does, at %llu (PE, "

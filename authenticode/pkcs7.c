@@ -191,6 +191,8 @@ is_signature_algorithm(const struct pkcs7 *p7)
 	if (OBJ_find_sigid_algs(algorithm, &digest, &algorithm) == 1 &&
 	    digest != EVP_MD_get_type(spc_md(p7->algorithm)))
 		return false;
+	if (algorithm != EVP_PKEY_RSA && algorithm != EVP_PKEY_EC)
+		return false;
 	return key != NULL && EVP_PKEY_get_base_id(key) == algorithm;
 }
 

@@ -396,6 +396,13 @@ done
 status 64 "$htsign" strip signed-a.exe -o missing/out
 status 64 "$htsign" strip signed-a.exe -o .
 
+# A PE file that a signature would make too large for its own offsets.
+cp a.exe nearly-4g.exe
+truncate -s 4294000000 nearly-4g.exe
+status 66 "$htsign" digest nearly-4g.exe
+says 'larger than 4 GiB' stderr
+rm nearly-4g.exe
+
 # A signature is bytes, and those do not go to a terminal.
 if command -v script >/dev/null; then
 	for command in "strip signed-a.exe" "extract signed-a.exe" \

@@ -158,6 +158,9 @@ format_plan(const struct format_file *file, const void *p7, size_t n,
 	int rc;
 
 	*plan = NULL;
+	if (file->options.no_plan)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "the file was digested for no plan");
 	if (p7 == NULL && !file->was_signed)
 		return ht_error_set(e, HT_ERR_DATA, "the file is not signed");
 	made = output_new(file->in, e);
@@ -309,6 +312,7 @@ verify_file(const struct format *format, struct input *in,
 	int rc;
 
 	options.as_signed = true;
+	options.no_plan = true;
 	if (options.page_hashes && (rc = read_pages(p7, &pages, e)) < 0)
 		return rc;
 	if ((rc = digest_file(format, in, &options, pages, &file, e)) < 0 ||

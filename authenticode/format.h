@@ -38,6 +38,8 @@ struct format_options {
 	bool msi_ex;           /* of an MSI: MsiDigitalSignatureEx */
 	bool as_signed;        /* of a file that has a signature: msi_ex as
 	                          that has it, whatever msi_ex says */
+	bool no_plan;          /* only verified: format_plan will not be asked,
+	                          and what only that needs is left out */
 };
 
 /*

@@ -32,6 +32,7 @@
 struct pe {
 	struct pe_header header;
 	uint64_t content_end;   /* where the padding or the old table begins */
+	bool sums;              /* a plan may follow, and needs sum */
 	uint64_t sum;           /* of 16-bit words, not folded; the fields that
 	                         the plan sets count as zero */
 	struct pe_pages *pages; /* while digesting, if they are asked for */
@@ -124,7 +125,8 @@ digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
 		if (EVP_DigestUpdate(md, p, got) != 1)
 			return spc_crypto_error(e, HT_ERR_INTERNAL,
 			    "cannot digest");
-		pe->sum += sum_words(*offset, p, got);
+		if (pe->sums)
+			pe->sum += sum_words(*offset, p, got);
 		if (pe->pages != NULL)
 			rc = pe_pages_bytes(pe->pages, *offset, p, got, e);
 		if (rc < 0)
@@ -264,6 +266,7 @@ pe_digest(struct format_file *file, struct ht_error *e)
 		rc = spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 		goto out;
 	}
+	pe->sums = !file->options.no_plan;
 	rc = digest_file(file, md, pe, e);
 	if (rc < 0)
 		goto out;

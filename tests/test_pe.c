@@ -480,6 +480,36 @@ test_names(void **state)
 	buf_free(&pe);
 }
 
+/* Without the sum for CheckSum the digest is the same, and there is no plan. */
+static void
+test_no_plan(void **state)
+{
+	const struct format_options options = { .algorithm = "sha256",
+		.no_plan = true };
+	static const uint8_t der[] = { 0x30, 0x00 };
+	struct buf pe = BUF_INIT;
+	struct format_file *with;
+	struct format_file *without;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+
+	(void)state;
+	build(&images[0], &pe);
+	in = input_memory(pe.data, pe.len, &e);
+	with = digest_of(in);
+	assert_int_equal(format_digest(&format_pe, in, &options, &without, &e),
+	    0);
+	assert_memory_equal(with->digest.value, without->digest.value, 32);
+	assert_int_equal(format_plan(without, der, sizeof(der), &plan, &e),
+	    HT_ERR_INTERNAL);
+	assert_null(plan);
+	format_file_free(with);
+	format_file_free(without);
+	input_free(in);
+	buf_free(&pe);
+}
+
 static void
 count(void *cookie, const uint8_t *p, size_t n)
 {
@@ -528,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_bad_certificate_table),
 		cmocka_unit_test(test_bytes_behind_the_der),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_no_plan),
 		cmocka_unit_test(test_verify_feeds_taps),
 	};
 

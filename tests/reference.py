@@ -192,11 +192,14 @@ def appx(data):
 
 # --- scripts -------------------------------------------------------------------
 
-HOST = {".js": "// SIG // Begin", ".vbs": "'' SIG '' Begin",
+BLOCK = "Begin signature block"
+HOST = {".js": "// SIG // " + BLOCK, ".vbs": "'' SIG '' " + BLOCK,
         ".wsf": "<signature>"}
-POWERSHELL = {".ps1": "# SIG", ".psd1": "# SIG", ".psm1": "# SIG",
-              ".ps1xml": "<!-- SIG", ".psc1": "<!-- SIG",
-              ".cdxml": "<!-- SIG", ".mof": "/* SIG"}
+POWERSHELL = {".ps1": "# SIG # " + BLOCK, ".psd1": "# SIG # " + BLOCK,
+              ".psm1": "# SIG # " + BLOCK, ".mof": "/* SIG # " + BLOCK,
+              ".ps1xml": "<!-- SIG # " + BLOCK,
+              ".psc1": "<!-- SIG # " + BLOCK,
+              ".cdxml": "<!-- SIG # " + BLOCK}
 ALWAYS_ANSI = (".js", ".vbs", ".ps1xml", ".psc1", ".cdxml")
 
 

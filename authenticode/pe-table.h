@@ -27,7 +27,8 @@
  *
  * HT_ERR_DATA with the rule that is broken: one that is cut, or of another
  * revision or type than PKCS#7, or with more behind its DER than 7 zeros; an
- * empty table, or one of more than PE_WIN_CERTS_MAX.  What the table is then is not said.
+ * empty table, or one of more than PE_WIN_CERTS_MAX.  What the table is then is
+ * not said.
  */
 int pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
     struct ht_error *e);

@@ -20,10 +20,10 @@
  * A path has the old file or the whole new one, whatever happens: until it is
  * on the disk, what is written has no name, or where the file system knows no
  * such files (or there is no /proc) one of its own beside the path's, which a
- * signal that can be caught takes away.  A symbolic link stays one.  A path that is no regular file (a device, a pipe)
- * is written to as it is.  HT_ERR_UNAVAILABLE if there is no room or the reader
- * is gone, HT_ERR_USAGE if the place cannot be written to, else as
- * output_write.
+ * signal that can be caught takes away.  A symbolic link stays one.  A path
+ * that is no regular file (a device, a pipe) is written to as it is.
+ * HT_ERR_UNAVAILABLE if there is no room or the reader is gone, HT_ERR_USAGE if
+ * the place cannot be written to, else as output_write.
  */
 int result_write(const struct htsign_arguments *a,
     const struct subject *subject, const struct output *plan,

@@ -38,8 +38,8 @@ bool module_wants_login(const struct module *m);
 /*
  * Log in as the user: one C_Login, in a session that stays open.
  */
-int module_login(
-    struct module *m, const char *pin, struct protocol_token_trouble *t);
+int module_login(struct module *m, const char *pin,
+    struct protocol_token_trouble *t);
 
 /*
  * The private key that uri names ("" names all) and whose public key is that

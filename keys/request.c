@@ -424,8 +424,8 @@ request_kept(struct request *r, const struct protocol_kept *kept)
 		request_give_up(r, "kept", &e);
 		return;
 	}
-	keyd_must(r->keyd,
-	    journal_kept(r->keyd->store, r->number, &record, &e), &e);
+	keyd_must(r->keyd, journal_kept(r->keyd->store, r->number, &record, &e),
+	    &e);
 	finish(r, kept->output_size);
 }
 

@@ -234,8 +234,8 @@ setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n)
 	if (rc == 0 && conf->ssh.admin_ca != NULL)
 		rc = add_folder(conf->ssh.admin_ca, paths, &used, n);
 	for (i = 0; i < s->ncertificates && rc == 0; i++)
-		rc = add_folder(
-		    s->certificates[i].conf->chain, paths, &used, n);
+		rc =
+		    add_folder(s->certificates[i].conf->chain, paths, &used, n);
 	if (rc < 0) {
 		setup_paths_free(paths, used);
 		return rc;

@@ -50,13 +50,13 @@ static int
 take_value(struct cursor in, struct uri_value *v, struct ht_error *e)
 {
 	if (v->given)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "an attribute is given twice");
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "an attribute is given twice");
 	v->given = true;
 	while (in.left > 0) {
 		if (v->n == URI_VALUE - 1)
-			return ht_error_set(
-			    e, HT_ERR_USAGE, "a value is too long");
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "a value is too long");
 		if (take_byte(&in, &v->bytes[v->n]) < 0)
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "a value holds what must be written as %%XX");
@@ -104,8 +104,8 @@ take_attribute(struct cursor in, struct uri *uri, struct ht_error *e)
 	struct uri_value *v;
 
 	if (in.left == 0 || memchr(in.p, '=', in.left) == NULL)
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "an attribute is written NAME=VALUE");
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "an attribute is written NAME=VALUE");
 	name = take_until(&in, '=');
 	if (cursor_is(name, "type")) {
 		if (cursor_is(in, "private"))
@@ -130,8 +130,8 @@ uri_parse(const char *text, struct uri *uri, struct ht_error *e)
 	memset(uri, 0, sizeof(*uri));
 	if (cursor_bytes(&in, strlen(scheme), &start) < 0 ||
 	    !cursor_is(start, scheme))
-		return ht_error_set(
-		    e, HT_ERR_USAGE, "a key's URI starts with \"pkcs11:\"");
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a key's URI starts with \"pkcs11:\"");
 	if (strchr(text, '?') != NULL)
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "module and PIN belong to the token, not into a key's URI");

@@ -53,8 +53,8 @@ struct answer {
 };
 
 #define COMPLAIN(a, kind, ...)                                                 \
-	((void)module_trouble(                                                 \
-	    &(a)->body.trouble, PROTOCOL_TROUBLE_##kind, __VA_ARGS__))
+	((void)module_trouble(&(a)->body.trouble, PROTOCOL_TROUBLE_##kind,     \
+	    __VA_ARGS__))
 
 /* --- opening: the sandbox, then the module ----------------------------- */
 
@@ -199,8 +199,8 @@ read_key_file(int fd)
 }
 
 static void
-open_module(
-    struct worker *w, const struct protocol_token_open *open, struct answer *a)
+open_module(struct worker *w, const struct protocol_token_open *open,
+    struct answer *a)
 {
 	struct protocol_token_opened *opened = &a->body.opened;
 	const char *serial;
@@ -267,8 +267,8 @@ find_key(struct worker *w, const char *uri, EVP_PKEY *public, struct answer *a)
 	EVP_PKEY *key = NULL;
 
 	if (w->module != NULL) {
-		(void)module_key(
-		    w->module, uri, public, &key, &a->body.trouble);
+		(void)module_key(w->module, uri, public, &key,
+		    &a->body.trouble);
 	} else if (EVP_PKEY_eq(w->file, public) == 1) {
 		key = w->file;
 		(void)EVP_PKEY_up_ref(key);
@@ -279,8 +279,8 @@ find_key(struct worker *w, const char *uri, EVP_PKEY *public, struct answer *a)
 }
 
 static void
-add_key(
-    struct worker *w, const struct protocol_token_key *wanted, struct answer *a)
+add_key(struct worker *w, const struct protocol_token_key *wanted,
+    struct answer *a)
 {
 	const unsigned char *p = wanted->spki.p;
 	EVP_PKEY *public = d2i_PUBKEY(NULL, &p, (long)wanted->spki.left);

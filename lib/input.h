@@ -45,13 +45,13 @@ typedef void input_tap_fn(void *cookie, const uint8_t *p, size_t n);
 typedef int input_watch_fn(void *cookie, struct ht_error *e);
 
 struct input_stream {
-	int fd;		      /* stays the caller's */
-	int spool;	      /* an empty read-write file, or -1; not owned */
-	uint64_t max_size;    /* bytes; more is HT_ERR_REFUSED, before any tap
+	int fd;            /* stays the caller's */
+	int spool;         /* an empty read-write file, or -1; not owned */
+	uint64_t max_size; /* bytes; more is HT_ERR_REFUSED, before any tap
 				 or consumer has seen the byte beyond it */
-	unsigned int idle;    /* seconds without a byte: HT_ERR_UNAVAILABLE;
+	unsigned int idle; /* seconds without a byte: HT_ERR_UNAVAILABLE;
 				 0 waits for ever */
-	int watch_fd;	      /* or -1 */
+	int watch_fd;      /* or -1 */
 	input_watch_fn *watch;
 	void *watch_cookie;
 	bool (*cut)(void *cookie); /* or NULL: asked at end of stream; true

@@ -16,6 +16,7 @@ struct field {
 	size_t size;   /* of a text, its NUL included */
 };
 
+/* clang-format off */
 #define U8(s, f) { FIELD_U8, offsetof(struct protocol_##s, f), 0 }
 #define U32(s, f) { FIELD_U32, offsetof(struct protocol_##s, f), 0 }
 #define U64(s, f) { FIELD_U64, offsetof(struct protocol_##s, f), 0 }
@@ -24,7 +25,6 @@ struct field {
 	{ FIELD_TEXT, offsetof(struct protocol_##s, f),                        \
 		sizeof(((struct protocol_##s *)NULL)->f) }
 
-/* clang-format off */
 static const struct field hello[] = { U32(hello, version), TEXT(hello, door),
 	TEXT(hello, ticket), BYTES(hello, certificate), TEXT(hello, peer),
 	TEXT(hello, local), TEXT(hello, banner) };
@@ -415,8 +415,8 @@ accept_message(struct protocol_link *link, struct msg *m,
 	}
 	if (protocol_decode(r->type, m->body, body) < 0) {
 		msg_close_fds(m);
-		return ht_error_set(e, HT_ERR_DATA,
-		    "%s with malformed fields", protocol_name(r->type));
+		return ht_error_set(e, HT_ERR_DATA, "%s with malformed fields",
+		    protocol_name(r->type));
 	}
 	advance(link, r);
 	return 1;

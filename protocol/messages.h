@@ -20,10 +20,10 @@
 #define PROTOCOL_VERSION 1
 
 /* Room for texts, the NUL included. */
-#define PROTOCOL_NAME 64	/* client, profile, certificate, token */
-#define PROTOCOL_WORD 32	/* a code or a reason, for programs */
-#define PROTOCOL_TEXT 256	/* a line for people */
-#define PROTOCOL_ADDRESS 64	/* an IP address, without the port */
+#define PROTOCOL_NAME 64    /* client, profile, certificate, token */
+#define PROTOCOL_WORD 32    /* a code or a reason, for programs */
+#define PROTOCOL_TEXT 256   /* a line for people */
+#define PROTOCOL_ADDRESS 64 /* an IP address, without the port */
 #define PROTOCOL_TICKET 1024
 #define PROTOCOL_DESCRIPTION 1025
 #define PROTOCOL_FILENAME 256
@@ -122,10 +122,10 @@ struct protocol_hello {
 };
 
 struct protocol_welcome {
-	char role[PROTOCOL_WORD];    /* client, admin, approver, auditor */
+	char role[PROTOCOL_WORD]; /* client, admin, approver, auditor */
 	char name[PROTOCOL_NAME];
 	char profile[PROTOCOL_NAME]; /* the default one, or "" */
-	struct cursor profiles;	     /* name and text, in turn, as strings */
+	struct cursor profiles;      /* name and text, in turn, as strings */
 	char notice[PROTOCOL_TEXT];  /* "" or "test", shown in the greeting */
 };
 
@@ -133,27 +133,27 @@ struct protocol_refuse {
 	uint32_t status; /* exit status, 64 to 77 */
 	char code[PROTOCOL_WORD];
 	char text[PROTOCOL_TEXT];
-	uint32_t retry;	 /* seconds, or 0 */
+	uint32_t retry;  /* seconds, or 0 */
 	uint64_t number; /* the request's, or 0 */
 };
 
 struct protocol_begin {
 	char profile[PROTOCOL_NAME]; /* "" is the default */
-	uint8_t reply;		     /* enum protocol_reply */
+	uint8_t reply;               /* enum protocol_reply */
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
 	char name[PROTOCOL_FILENAME];
 	char options[PROTOCOL_WORD]; /* words, with a space between */
-	uint64_t size;	      /* bytes, or PROTOCOL_SIZE_UNKNOWN */
-	struct cursor sha256; /* 32 bytes, or none */
+	uint64_t size;               /* bytes, or PROTOCOL_SIZE_UNKNOWN */
+	struct cursor sha256;        /* 32 bytes, or none */
 };
 
 struct protocol_go { /* with one descriptor: the spool */
 	uint64_t number;
 	char profile[PROTOCOL_NAME];
-	char digest[PROTOCOL_WORD];  /* sha256, sha384, sha512 */
-	uint64_t max_size;	     /* bytes */
-	char formats[PROTOCOL_TEXT]; /* names joined by commas */
+	char digest[PROTOCOL_WORD];   /* sha256, sha384, sha512 */
+	uint64_t max_size;            /* bytes */
+	char formats[PROTOCOL_TEXT];  /* names joined by commas */
 	char existing[PROTOCOL_WORD]; /* "own", "refuse", … */
 	struct cursor own; /* of "own": the certificates that are, each as the
 	                      SHA-256 of its DER, PROTOCOL_OWN_MAX bytes at
@@ -162,9 +162,9 @@ struct protocol_go { /* with one descriptor: the spool */
 };
 
 struct protocol_content { /* followed by PARTs that make up length bytes */
-	uint8_t kind;	     /* enum protocol_content_kind */
+	uint8_t kind;     /* enum protocol_content_kind */
 	char format[PROTOCOL_WORD];
-	uint64_t size;	      /* of the input, bytes */
+	uint64_t size;        /* of the input, bytes */
 	struct cursor sha256; /* of the input, 32 bytes */
 	uint8_t existing;     /* 1: the input carried a signature */
 	char publisher[PROTOCOL_PUBLISHER]; /* whom the input names as its
@@ -193,7 +193,7 @@ struct protocol_output {
 
 struct protocol_kept { /* instead of CONTENT, SIGNED and OUTPUT */
 	char format[PROTOCOL_WORD];
-	uint64_t size;	      /* of the input, bytes */
+	uint64_t size;        /* of the input, bytes */
 	struct cursor sha256; /* of the input, 32 bytes */
 	uint64_t output_size;
 	struct cursor output_sha256;
@@ -249,7 +249,7 @@ struct protocol_relayed {
 };
 
 struct protocol_start { /* with one descriptor: the bound connection */
-	uint8_t admin;	/* 1: an administrator's shell */
+	uint8_t admin;  /* 1: an administrator's shell */
 };
 
 struct protocol_ready {
@@ -262,12 +262,12 @@ struct protocol_worker { /* SPAWN, KILL; SPAWNED with one descriptor */
 	uint32_t index;
 };
 
-struct protocol_token_open { /* with one descriptor for a key file */
+struct protocol_token_open {        /* with one descriptor for a key file */
 	char module[PROTOCOL_PATH]; /* "" for a key file */
 	char label[PROTOCOL_NAME];
 	char serial[PROTOCOL_NAME];
 	struct cursor environment; /* for the module: strings, NAME=value */
-	struct cursor writable;	   /* folders it may write to: strings */
+	struct cursor writable;    /* folders it may write to: strings */
 };
 
 struct protocol_token_opened {
@@ -280,9 +280,9 @@ struct protocol_token_login {
 };
 
 struct protocol_token_key {
-	uint32_t key;		 /* a number of keyd's choice */
+	uint32_t key;            /* a number of keyd's choice */
 	char uri[PROTOCOL_PATH]; /* PKCS#11 URI, or "" */
-	struct cursor spki;	 /* DER of the certificate's public key */
+	struct cursor spki;      /* DER of the certificate's public key */
 };
 
 struct protocol_token_key_found {
@@ -302,11 +302,11 @@ struct protocol_token_signature {
 /* What a token may have to complain about. */
 enum protocol_trouble {
 	PROTOCOL_TROUBLE_GONE = 1, /* no such token now, or it went away */
-	PROTOCOL_TROUBLE_PIN,	   /* wrong PIN */
+	PROTOCOL_TROUBLE_PIN,      /* wrong PIN */
 	PROTOCOL_TROUBLE_LOCKED,   /* the token has locked its PIN */
-	PROTOCOL_TROUBLE_KEY,	   /* no such key */
-	PROTOCOL_TROUBLE_LOGIN,	   /* not logged in (any more) */
-	PROTOCOL_TROUBLE_FAILED	   /* the operation failed */
+	PROTOCOL_TROUBLE_KEY,      /* no such key */
+	PROTOCOL_TROUBLE_LOGIN,    /* not logged in (any more) */
+	PROTOCOL_TROUBLE_FAILED    /* the operation failed */
 };
 
 struct protocol_token_trouble {
@@ -361,19 +361,19 @@ enum protocol_kind {
 };
 
 enum protocol_state {
-	PROTOCOL_NEW,	   /* before HELLO */
+	PROTOCOL_NEW,      /* before HELLO */
 	PROTOCOL_GREETED,  /* HELLO is out */
-	PROTOCOL_IDLE,	   /* welcomed; no request is open */
-	PROTOCOL_ASKED,	   /* BEGIN is out */
+	PROTOCOL_IDLE,     /* welcomed; no request is open */
+	PROTOCOL_ASKED,    /* BEGIN is out */
 	PROTOCOL_GRANTED,  /* GO is out; the file is read */
 	PROTOCOL_CONTENTS, /* CONTENT is out, PARTs follow, then the key */
 	PROTOCOL_SIGNING,  /* SIGNED is out, PARTs follow, then the output is
 			      made */
-	PROTOCOL_MADE,	   /* OUTPUT or KEPT is out */
+	PROTOCOL_MADE,     /* OUTPUT or KEPT is out */
 	PROTOCOL_RELEASED, /* RELEASE is out */
 	PROTOCOL_FAILED,   /* FAIL is out, NOTED is awaited */
-	PROTOCOL_BUSY,	   /* an administrator's COMMAND runs */
-	PROTOCOL_OVER	   /* nothing more may be said */
+	PROTOCOL_BUSY,     /* an administrator's COMMAND runs */
+	PROTOCOL_OVER      /* nothing more may be said */
 };
 
 struct protocol_link {

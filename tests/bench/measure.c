@@ -12,10 +12,10 @@
  * files included (getrusage(2), ru_maxrss).  Fails if a command does.
  *
  * With -w, another process touches so much memory and gives it back, all the
- * while, at its own cost.  The host of a virtual machine may take memory that is
- * free for a second or two, and to get it back costs several times what a page
- * does otherwise; a command that writes large files would be charged for that,
- * or would not, by chance.
+ * while, at its own cost.  The host of a virtual machine may take memory that
+ * is free for a second or two, and to get it back costs several times what a
+ * page does otherwise; a command that writes large files would be charged for
+ * that, or would not, by chance.
  */
 
 #include "config.h"

@@ -569,6 +569,67 @@ test_difat(void **state)
 	}
 }
 
+/*
+ * Exchange the last sector of FAT with the sector of DIFAT that it needs.
+ */
+static void
+exchange_fat_and_difat(struct buf *image)
+{
+	struct ht_error e;
+	struct input *in = input_memory(image->data, image->len, &e);
+	uint8_t sector[512];
+	struct cfb cfb;
+	uint32_t number;
+	size_t fat;
+	size_t difat;
+
+	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb.fat_sectors.n, 110);
+	assert_int_equal(cfb.difat_sectors.n, 1);
+	number = cfb.fat_sectors.v[109];
+	assert_int_equal(number, 109 * 128);
+	assert_int_equal(cfb.difat_sectors.v[0], number + 1);
+	fat = (size_t)cfb_sector_at(&cfb, number);
+	difat = fat + sizeof(sector);
+	cfb_close(&cfb);
+	input_free(in);
+
+	memcpy(sector, image->data + fat, sizeof(sector));
+	memcpy(image->data + fat, image->data + difat, sizeof(sector));
+	memcpy(image->data + difat, sector, sizeof(sector));
+	put(image, 0x44, 4, number);
+	put(image, fat, 4, number + 1);
+	put(image, difat, 4, CFB_DIFSECT);
+	put(image, difat + 4, 4, CFB_FATSECT);
+}
+
+/* As others may have placed them: they are not where they were, then. */
+static void
+test_fat_elsewhere(void **state)
+{
+	static uint8_t bytes[5000];
+	struct cfb_image_entry one = { "one", CFB_IMAGE_ROOT,
+		(109 * 128 - 109 - 3) * 512 };
+	struct buf image = BUF_INIT;
+	struct buf once = BUF_INIT;
+	struct buf again = BUF_INIT;
+	struct buf twice = BUF_INIT;
+
+	(void)state;
+	cfb_image_build(3, &one, 1, &image);
+	change(&image, bytes, sizeof(bytes), &once);
+	buf_bytes(&again, once.data, once.len);
+	exchange_fat_and_difat(&again);
+	check_change(&again, &one, 1, bytes, sizeof(bytes));
+	change(&again, bytes, sizeof(bytes), &twice);
+	assert_int_equal(twice.len, once.len);
+	assert_memory_equal(twice.data, once.data, once.len);
+	buf_free(&image);
+	buf_free(&once);
+	buf_free(&again);
+	buf_free(&twice);
+}
+
 static void
 test_damage_of_difat(void **state)
 {
@@ -646,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_tables_grow),
 		cmocka_unit_test(test_difat),
+		cmocka_unit_test(test_fat_elsewhere),
 		cmocka_unit_test(test_damage_of_difat),
 		cmocka_unit_test(test_name_of_a_storage),
 	};

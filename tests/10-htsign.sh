@@ -150,6 +150,18 @@ for file in x64.exe x86.exe arm64.efi payload.exe gap.exe odd.exe far.exe \
 	    fail "osslsigncode does not verify $file: $(cat log)"
 done
 
+# What is embedded: the chain, but for its root.
+status 0 "$htsign" info x64.exe.ours
+says '^signer:      CN=Signer rsa$' stdout
+says '^issuer:      CN=Test Intermediate$' stdout
+says '^chain:       CN=Test Intermediate$' stdout
+! grep -q '^chain: *CN=Test Root' stdout || fail "the root is embedded"
+says '^signed at:   2023-11-14T22:13:20Z$' stdout
+status 0 "$htsign" info --json x64.exe.ours
+says '"chain":\[{"subject":"CN=Test Intermediate","issuer":"CN=Test Root","serial":"[0-9a-f]*","not_before":"20[^"]*Z","not_after":"20[^"]*Z","sha256":"[0-9a-f]\{64\}"}\]' \
+    stdout
+says '"page_hashes":false' stdout
+
 # Description only, URL only, neither; other digests; signing again.
 if [ -n "$oracle" ]; then
 	for options in "--description=My_App -n My_App" \

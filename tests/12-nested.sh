@@ -302,6 +302,9 @@ verify 0 stamped.exe --ca root.pem --tsa-ca tsa-root.pem
 says '^timestamp:   20[0-9-]*T[0-9:]*Z by CN=tsa$' stdout
 status 0 "$htsign" info stamped.exe
 says '^timestamp:   20[0-9-]*T[0-9:]*Z$' stdout
+says '^authority:   CN=tsa$' stdout
+status 0 "$htsign" info --json stamped.exe
+says '"timestamps":\[{"time":"20[0-9T:-]*Z","authority":"CN=tsa"}\]' stdout
 verify 65 stamped.exe --ca root.pem --tsa-ca root.pem
 says 'timestamp: the certificate chain is not valid' stderr
 verify 64 stamped.exe --ca root.pem --tsa-ca a.exe

@@ -141,7 +141,8 @@ count_values(struct opened *o, struct ht_error *e)
 }
 
 /*
- * The attribute of nested signatures; of several the first.
+ * The attribute of nested signatures; of several the first.  All attributes are
+ * looked at, so that none is found to be damaged while they are put.
  */
 static int
 find_nested(struct opened *o, struct ht_error *e)
@@ -153,7 +154,7 @@ find_nested(struct opened *o, struct ht_error *e)
 	struct der values;
 	int rc;
 
-	while (c.left > 0 && o->nested.left == 0) {
+	while (c.left > 0) {
 		if ((rc = der_expect(&c, DER_SEQUENCE, &attribute, e)) < 0)
 			return rc;
 		inside = attribute.value;
@@ -161,7 +162,8 @@ find_nested(struct opened *o, struct ht_error *e)
 		    (rc = der_expect(&inside, DER_SET, &values, e)) < 0 ||
 		    (rc = left_over(&inside, e)) < 0)
 			return rc;
-		if (is_object(&type, nested_oid, sizeof(nested_oid))) {
+		if (o->nested.left == 0 &&
+		    is_object(&type, nested_oid, sizeof(nested_oid))) {
 			o->nested = attribute.whole;
 			o->values = values.value;
 		}

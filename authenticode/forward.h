@@ -17,6 +17,14 @@
 #include "lib/input.h"
 
 /*
+ * The next n bytes of the input from *offset on, none at end or where the input
+ * ends before that, and *offset behind them.  They end on multiples of
+ * INPUT_CHUNK, and so need no copying.  As input_read.
+ */
+int forward_next(struct input *in, uint64_t *offset, uint64_t end,
+    const uint8_t **p, size_t *n, struct ht_error *e);
+
+/*
  * Digest the input from *offset up to end, or to where it ends before that, and
  * leave *offset there.  HT_ERR_INTERNAL, or as input_read.
  */

@@ -110,32 +110,21 @@ digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
     uint64_t end, struct ht_error *e)
 {
 	const uint8_t *p;
-	size_t want;
-	size_t got;
+	size_t n;
 	int rc;
 
-	while (*offset < end) {
-		/* Reads that end on multiples of the chunk need no copying. */
-		want = INPUT_CHUNK - (size_t)(*offset % INPUT_CHUNK);
-		if (want > end - *offset)
-			want = (size_t)(end - *offset);
-		rc = input_read(in, *offset, want, &p, &got, e);
-		if (rc < 0)
-			return rc;
-		if (EVP_DigestUpdate(md, p, got) != 1)
+	while ((rc = forward_next(in, offset, end, &p, &n, e)) == 0 && n > 0) {
+		if (EVP_DigestUpdate(md, p, n) != 1)
 			return spc_crypto_error(e, HT_ERR_INTERNAL,
 			    "cannot digest");
 		if (pe->sums)
-			pe->sum += sum_words(*offset, p, got);
+			pe->sum += sum_words(*offset - n, p, n);
 		if (pe->pages != NULL)
-			rc = pe_pages_bytes(pe->pages, *offset, p, got, e);
+			rc = pe_pages_bytes(pe->pages, *offset - n, p, n, e);
 		if (rc < 0)
 			return rc;
-		*offset += got;
-		if (got < want)
-			break;
 	}
-	return 0;
+	return rc;
 }
 
 /*

@@ -1,6 +1,8 @@
 #include "config.h"
 
 #include <openssl/asn1.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -444,6 +446,72 @@ test_tagged_digest(void **state)
 
 /* --- publishers -------------------------------------------------------- */
 
+/*
+ * The chain of one certificate whose subject is C=FI, O=Test, CN=Test Signer.
+ */
+static struct chain *
+chain_of_three_names(void)
+{
+	BIO *in = BIO_new_mem_buf(p256.pem.data, (int)p256.pem.len);
+	BIO *out = BIO_new(BIO_s_mem());
+	X509 *certificate = PEM_read_bio_X509(in, NULL, NULL, NULL);
+	X509_NAME *subject = X509_get_subject_name(certificate);
+	struct chain *chain;
+	struct ht_error e;
+	char *pem;
+	long n;
+
+	assert_int_equal(X509_NAME_add_entry_by_txt(subject, "C", MBSTRING_UTF8,
+	                     (const unsigned char *)"FI", -1, 0, 0),
+	    1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8,
+	                     (const unsigned char *)"Test", -1, 1, 0),
+	    1);
+	assert_true(X509_sign(certificate, p256.key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
+	n = BIO_get_mem_data(out, &pem);
+	assert_int_equal(chain_load(pem, (size_t)n, &chain, &e), 0);
+	X509_free(certificate);
+	BIO_free(in);
+	BIO_free(out);
+	return chain;
+}
+
+/* All attributes, the last one first, and nothing but them. */
+static void
+test_publishers_of_several_parts(void **state)
+{
+	static const struct {
+		const char *publisher;
+		int rc;
+	} cases[] = {
+		{ "CN=Test Signer, O=Test, C=FI", 0 },
+		{ "CN=Test Signer,O=Test,C=FI", 0 },
+		{ "C=FI, O=Test, CN=Test Signer", HT_ERR_REFUSED },
+		{ "CN=Test Signer", HT_ERR_REFUSED },
+		{ "CN=Test Signer, O=Test", HT_ERR_REFUSED },
+		{ "O=Test, C=FI", HT_ERR_REFUSED },
+		{ "C=FI", HT_ERR_REFUSED },
+		{ "CN=Test Signer, O=Test, C=FI, C=FI", HT_ERR_REFUSED },
+		{ "OU=Test, CN=Test Signer, O=Test, C=FI", HT_ERR_REFUSED },
+		{ "CN=Test Signer, O=Test, C=F", HT_ERR_REFUSED },
+		{ "CN=Test Signer, O=Tes, C=FI", HT_ERR_REFUSED },
+		{ "CN=Test Signer, O=Tests, C=FI", HT_ERR_REFUSED },
+		{ "CN=Test Signer, OU=Test, C=FI", HT_ERR_REFUSED },
+	};
+	struct chain *chain = chain_of_three_names();
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (publisher_check(chain, cases[i].publisher, &e) !=
+		    cases[i].rc)
+			fail_msg("%s", cases[i].publisher);
+	}
+	chain_free(chain);
+}
+
 static void
 publisher(const char *text, int code)
 {
@@ -541,6 +609,7 @@ main(void)
 		cmocka_unit_test(test_other_kind),
 		cmocka_unit_test(test_tagged_digest),
 		cmocka_unit_test(test_publishers),
+		cmocka_unit_test(test_publishers_of_several_parts),
 		cmocka_unit_test(test_manifest),
 	};
 

@@ -99,6 +99,7 @@ hand_over(struct tap *t)
 	helper.p = helper.slot[helper.next];
 	helper.n = helper.filled;
 	(void)pthread_mutex_unlock(&helper.lock);
+	/* Not before that: whom it wakes wants the lock. */
 	(void)pthread_cond_broadcast(&helper.changed);
 	helper.next ^= 1;
 	helper.filled = 0;

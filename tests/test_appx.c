@@ -487,6 +487,7 @@ test_publishers_of_several_parts(void **state)
 	} cases[] = {
 		{ "CN=Test Signer, O=Test, C=FI", 0 },
 		{ "CN=Test Signer,O=Test,C=FI", 0 },
+		{ "CN=\"Test Signer\" , O=\"Test\", C=FI", 0 },
 		{ "C=FI, O=Test, CN=Test Signer", HT_ERR_REFUSED },
 		{ "CN=Test Signer", HT_ERR_REFUSED },
 		{ "CN=Test Signer, O=Test", HT_ERR_REFUSED },
@@ -565,13 +566,45 @@ test_manifest(void **state)
 	    "CN=\"A & B, Inc.\", O='<\xc3\xbc\xf0\x9f\x98\x80'"));
 	format_file_free(file);
 	input_free(in);
-	buf_reset(&bytes);
-	package.publisher = "CN=&other;";
+	buf_free(&bytes);
+}
+
+static void
+bad_publisher(const char *publisher, const char *why)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	package.publisher = publisher;
 	package_make(&package, &bytes);
 	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), HT_ERR_DATA);
-	assert_memory_equal(e.text, "AppxManifest.xml is not well-formed", 35);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
 	input_free(in);
 	buf_free(&bytes);
+}
+
+/* The text stands in double quotes, so it can be more than one attribute. */
+static void
+test_bad_manifests(void **state)
+{
+	static const char not_xml[] = "AppxManifest.xml is not well-formed";
+	static const char none[] = "names no publisher, or one of more than";
+	char publisher[FORMAT_PUBLISHER_MAX + 2];
+
+	(void)state;
+	bad_publisher("CN=&other;", not_xml);
+	bad_publisher("CN=&#x;", not_xml);
+	bad_publisher("CN=A\" Bad=1 C=\"", not_xml);
+	bad_publisher("CN=A\" Bad C=\"", not_xml);
+	bad_publisher("CN=A\" =\"", not_xml);
+	bad_publisher("", none);
+	memset(publisher, 'x', sizeof(publisher));
+	publisher[FORMAT_PUBLISHER_MAX + 1] = '\0';
+	bad_publisher(publisher, none);
 }
 
 static int
@@ -611,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_publishers),
 		cmocka_unit_test(test_publishers_of_several_parts),
 		cmocka_unit_test(test_manifest),
+		cmocka_unit_test(test_bad_manifests),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -8,6 +8,9 @@
 #define HIGH_TAG 0x1f
 #define CONSTRUCTED 0x20
 
+/* libcrypto goes no deeper than 30, but may do so several times. */
+#define DEPTH_MAX 64
+
 static int
 read_length(struct cursor *c, size_t *length)
 {
@@ -69,28 +72,49 @@ der_is_next(const struct cursor *c, uint8_t tag)
 	return c->left > 0 && *c->p == tag;
 }
 
-int
-der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e)
+static int
+count_in(struct cursor c, unsigned int depth, size_t max, size_t *count,
+    struct ht_error *e)
 {
+	struct cursor inside;
 	bool constructed;
 	size_t length;
 	uint8_t tag;
+	int rc;
 
-	for (; c.left > 0; ++*count) {
+	if (depth == DEPTH_MAX)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "DER: values inside each other, %d deep", DEPTH_MAX);
+	while (c.left > 0) {
 		if (*count >= max)
 			return ht_error_set(e, HT_ERR_DATA,
 			    "DER: more than %zu values", max);
 		if (cursor_u8(&c, &tag) < 0 || (tag & HIGH_TAG) == HIGH_TAG)
 			return bad_length(e);
-		/* What is constructed is gone into: its length is all. */
 		constructed = (tag & CONSTRUCTED) != 0;
-		if (constructed && c.left > 0 && *c.p == LONG_FORM)
+		if (constructed && c.left > 0 && *c.p == LONG_FORM) {
+			/* What is inside is counted as if it came behind. */
 			(void)cursor_skip(&c, 1);
-		else if (read_length(&c, &length) < 0 || length > c.left ||
-		    (!constructed && cursor_skip(&c, length) < 0))
+			++*count;
+			continue;
+		}
+		if (read_length(&c, &length) < 0 ||
+		    cursor_bytes(&c, length, &inside) < 0)
 			return bad_length(e);
+		++*count;
+		if (!constructed)
+			continue;
+		rc = count_in(inside, depth + 1, max, count, e);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
+}
+
+int
+der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e)
+{
+	return count_in(c, 0, max, count, e);
 }
 
 size_t

@@ -51,7 +51,8 @@ bool der_is_next(const struct cursor *c, uint8_t tag);
 /*
  * Add to *count how many values there are in c, those inside others included;
  * libcrypto makes some hundred bytes of each.  HT_ERR_DATA if *count would be
- * more than max, or as der_next, but that a length may be left open.
+ * more than max, for a value that does not end in the one that it is in, or that
+ * is 64 deep; or as der_next, but that a length may be left open.
  */
 int der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e);
 

@@ -161,7 +161,21 @@ count(const char *der, size_t n, size_t max, int rc, size_t expected)
 static void
 test_count(void **state)
 {
+	char deep[128];
+	int i;
+
 	(void)state;
+	for (i = 0; i < 64; i++) {
+		deep[2 * i] = 0x30;
+		deep[2 * i + 1] = (char)(126 - 2 * i);
+	}
+	count(deep, sizeof(deep), 99, HT_ERR_DATA, 65);
+	deep[125] = 0;
+	count(deep, 126, 99, HT_ERR_DATA, 1);
+	deep[1] = 124;
+	for (i = 1; i < 63; i++)
+		deep[2 * i + 1] = (char)(124 - 2 * i);
+	count(deep, 126, 99, 0, 64);
 	count("", 0, 1, 0, 1);
 	count("\5", 2, 2, 0, 2);
 	count("\5", 2, 1, HT_ERR_DATA, 1);
@@ -173,6 +187,9 @@ test_count(void **state)
 	count("\4\3\5", 4, 9, HT_ERR_DATA, 1);
 	count("\x30\3\5", 4, 9, HT_ERR_DATA, 1);
 	count("\x30", 1, 9, HT_ERR_DATA, 1);
+	count("\x30\2\5\0", 4, 2, HT_ERR_DATA, 2);
+	/* One that does not end in the one around it. */
+	count("\x30\2\4\1\0", 5, 9, HT_ERR_DATA, 2);
 	count("\x1f\5", 3, 9, HT_ERR_DATA, 1);
 }
 

@@ -38,7 +38,7 @@
 #define SERVERS_MAX 16
 
 /* Between two touches of all memory that is kept. */
-#define KEEP_INTERVAL 500000000 /* ns */
+#define KEEP_INTERVAL 1 /* seconds */
 
 struct job {
 	const char *in;
@@ -116,7 +116,7 @@ used(const struct job *job)
 static _Noreturn void
 keep_memory(size_t n)
 {
-	const struct timespec interval = { 0, KEEP_INTERVAL };
+	const struct timespec interval = { KEEP_INTERVAL, 0 };
 	void *p;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -223,6 +223,7 @@ test_end_records(void **state)
 	poke(&zip64, -22 - 20 - 56 + 24, 1, misfit); /* entries here */
 	poke(&zip64, -22 - 20 - 56 + 40, 1, apart);  /* size */
 	poke(&zip64, -10, 0, misfit);                /* two sizes */
+	poke(&zip64, -6, 1, misfit);                 /* two offsets */
 }
 
 static void
@@ -237,6 +238,45 @@ test_local_headers(void **state)
 	poke(&plain, 26, 3, LOCAL);    /* name's length */
 	poke(&plain, 28, 4, "ZIP: a damaged ZIP64 field (APPNOTE 4.5.3)");
 	poke(&plain, 20, 0xffff, LOCAL);
+}
+
+/* Each field of a descriptor, whichever form that has. */
+static void
+test_descriptors(void **state)
+{
+	static const struct {
+		unsigned int length;
+		size_t fields; /* where they begin */
+	} forms[] = { { 12, 0 }, { 16, 4 }, { 20, 0 }, { 24, 4 } };
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	unsigned int entries;
+	struct ht_error e;
+	uint8_t *descriptor;
+	uint8_t *next;
+	size_t i;
+	size_t j;
+
+	(void)state;
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		package.descriptor = forms[i].length;
+		buf_reset(&bytes);
+		package_make(&package, &bytes);
+		next = memmem(bytes.data + 4, bytes.len - 4, "PK\3\4", 4);
+		assert_non_null(next);
+		descriptor = next - forms[i].length;
+		for (j = forms[i].fields; j < forms[i].length; j++) {
+			descriptor[j] ^= 1;
+			assert_int_equal(walk(&bytes, &entries, &e),
+			    HT_ERR_DATA);
+			assert_string_equal(e.text,
+			    "ZIP: a data descriptor that differs from the "
+			    "directory (APPNOTE 4.3.9)");
+			descriptor[j] ^= 1;
+		}
+		assert_int_equal(walk(&bytes, &entries, &e), 0);
+	}
+	buf_free(&bytes);
 }
 
 /*
@@ -337,6 +377,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_end_records),
 		cmocka_unit_test(test_local_headers),
+		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_far_offsets),
 		cmocka_unit_test(test_truncations),
 		cmocka_unit_test(test_mutations),

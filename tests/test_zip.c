@@ -218,6 +218,7 @@ test_end_records(void **state)
 	poke(&zip64, -22 - 20 + 4, 1, misfit);       /* locator: disk */
 	poke(&zip64, -22 - 20 + 8, 1, misfit);       /* its offset */
 	poke(&zip64, -22 - 20 + 16, 2, misfit);      /* its disks */
+	poke(&zip64, -22 - 20 - 56, 0, misfit);      /* signature */
 	poke(&zip64, -22 - 20 - 56 + 4, 45, misfit); /* length */
 	poke(&zip64, -22 - 20 - 56 + 16, 1, misfit); /* disk */
 	poke(&zip64, -22 - 20 - 56 + 24, 1, misfit); /* entries here */

@@ -177,8 +177,7 @@ compare()
 	row "$1: osslsigncode, ms" "" "$(column 1 theirs)"
 	row "$1: htsign, ms" "" "$(column 1 full)"
 	ratio "$1: CPU, htsign / osslsigncode" "$4" 1 full
-	[ -z "${5-}" ] ||
-	    ratio "$1: CPU, --pkcs7 / osslsigncode" "$5" 1 pkcs7
+	ratio "$1: CPU, --pkcs7 / osslsigncode" "${5-}" 1 pkcs7
 	ratio "$1: memory, htsign / osslsigncode" "" 2 full
 	rm -f "$work"/{full,pkcs7,theirs}
 }

@@ -3,49 +3,8 @@
 # verifiers that we did not write: osslsigncode 2.9 and sbverify.
 set -eu
 
-builddir=${builddir:-$PWD}
-htsign=$builddir/htsign/htsign
-make_pe=$builddir/tests/make-pe
-sign_pe=$builddir/tests/sign-pe
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$work"
-
-failures=0
-fail()
-{
-	echo "FAIL: $*" >&2
-	failures=$((failures + 1))
-}
-
-# status N COMMAND...: it must end with N and say one line on stderr if N is
-# not 0.
-status()
-{
-	wanted=$1
-	shift
-	got=0
-	"$@" >stdout 2>stderr || got=$?
-	[ "$got" -eq "$wanted" ] || fail "status $got, not $wanted: $*"
-	if [ "$wanted" -ne 0 ]; then
-		lines=$(wc -l <stderr)
-		[ "$lines" -eq 1 ] || fail "$lines lines on stderr: $*"
-		grep -q '^htsign: ' stderr || fail "stderr of $*: $(cat stderr)"
-		[ ! -s stdout ] || fail "stdout is not empty: $*"
-	fi
-}
-
-says()
-{
-	grep -q -e "$1" "$2" || fail "$2 does not say '$1': $(cat "$2")"
-}
-
-same()
-{
-	cmp -s "$1" "$2" || fail "$1 and $2 differ: $3"
-}
+# shellcheck source=tests/command.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/command.sh"
 
 # A root, an intermediate, and signers below it.
 cat >extensions <<-END
@@ -79,13 +38,8 @@ END
 	done
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
 
-# What bookworm itself has is too old to be compared with.
 oracle=
-if command -v osslsigncode >/dev/null; then
-	version=$(osslsigncode --version | sed -n 's/^osslsigncode \([0-9.]*\).*/\1/p')
-	lowest=$(printf '2.9\n%s\n' "$version" | sort -V | head -n 1)
-	[ "$lowest" = 2.9 ] && oracle=yes
-fi
+has_osslsigncode && oracle=yes
 [ -n "$oracle" ] || echo "osslsigncode 2.9 is not here: its part is skipped"
 
 sign()
@@ -281,4 +235,4 @@ status 0 "$htsign" attach link.exe x64.exe.p7 -o link.exe
 same real.exe x64.exe.ours "a file behind a link"
 [ "$(stat -c %a real.exe)" = 750 ] || fail "the permissions were lost"
 
-[ "$failures" -eq 0 ]
+done_testing

@@ -4,47 +4,8 @@
 # files are refused.
 set -eu
 
-builddir=${builddir:-$PWD}
-htsign=$builddir/htsign/htsign
-sign_pe=$builddir/tests/sign-pe
-
-work=$(mktemp -d)
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$work"
-
-failures=0
-fail()
-{
-	echo "FAIL: $*" >&2
-	failures=$((failures + 1))
-}
-
-# status N COMMAND...: it must end with N and say one line on stderr, and
-# nothing on stdout, if N is not 0.
-status()
-{
-	wanted=$1
-	shift
-	got=0
-	"$@" >stdout 2>stderr </dev/null || got=$?
-	[ "$got" -eq "$wanted" ] || fail "status $got, not $wanted: $*"
-	if [ "$wanted" -ne 0 ]; then
-		[ "$(wc -l <stderr)" -eq 1 ] || fail "stderr of $*"
-		grep -q '^htsign: ' stderr || fail "stderr of $*: $(cat stderr)"
-		[ ! -s stdout ] || fail "stdout is not empty: $*"
-	fi
-}
-
-says()
-{
-	grep -q -e "$1" "$2" || fail "$2 does not say '$1': $(cat "$2")"
-}
-
-same()
-{
-	cmp -s "$1" "$2" || fail "$1 and $2 differ: $3"
-}
+# shellcheck source=tests/command.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/command.sh"
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
     -keyout key -out cert.pem -subj '/CN=Us/O=A "b"' -days 30 -set_serial 255 \
@@ -58,8 +19,8 @@ sign()
 
 # --- every format: signed, shown, taken apart, stripped -----------------------
 
-"$builddir/tests/make-pe" >a.exe
-"$builddir/tests/make-pe" --payload=3 >odd.exe
+"$make_pe" >a.exe
+"$make_pe" --payload=3 >odd.exe
 "$builddir/tests/make-cab" >a.cab
 "$builddir/tests/make-cat" 3 >a.cat
 printf 'Write-Host 1\r\n' >a.ps1
@@ -413,4 +374,4 @@ if command -v script >/dev/null; then
 	done
 fi
 
-[ "$failures" -eq 0 ]
+done_testing

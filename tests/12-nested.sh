@@ -4,68 +4,13 @@
 # behind HTTP.  What is nested by us, osslsigncode would have nested alike.
 set -eu
 
-srcdir=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
-srcdir=$(cd "$srcdir" && pwd)
-builddir=${builddir:-$PWD}
-htsign=$builddir/htsign/htsign
-sign_pe=$builddir/tests/sign-pe
+# shellcheck source=tests/command.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/command.sh"
 
-for program in osslsigncode python3; do
-	command -v $program >/dev/null || {
-		echo "$program is missing"
-		exit 77
-	}
-done
-version=$(osslsigncode --version | sed -n 's/^osslsigncode \([0-9.]*\).*/\1/p')
-if [ "$(printf '2.9\n%s\n' "$version" | sort -V | head -n 1)" != 2.9 ]; then
-	echo "osslsigncode is older than 2.9"
+if ! has_osslsigncode || ! command -v python3 >/dev/null; then
+	echo "osslsigncode 2.9 or python3 is missing"
 	exit 77
 fi
-
-server=
-work=$(mktemp -d)
-trap '[ -z "$server" ] || kill "$server"; rm -rf --one-file-system "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$work"
-
-failures=0
-fail()
-{
-	echo "FAIL: $*" >&2
-	failures=$((failures + 1))
-}
-
-# status N COMMAND...: it must end with N; if N is not 0 with one line on stderr
-# and none on stdout, else the other way round.
-status()
-{
-	wanted=$1
-	shift
-	got=0
-	"$@" >stdout 2>stderr </dev/null || got=$?
-	[ "$got" -eq "$wanted" ] || fail "status $got, not $wanted: $* $(cat stderr)"
-	if [ "$wanted" -ne 0 ]; then
-		[ "$(wc -l <stderr)" -eq 1 ] || fail "stderr of $*"
-		[ ! -s stdout ] || fail "stdout is not empty: $*"
-	else
-		[ ! -s stderr ] || fail "stderr of $*: $(cat stderr)"
-	fi
-}
-
-says()
-{
-	grep -q -e "$1" "$2" || fail "$2 does not say '$1': $(cat "$2")"
-}
-
-says_not()
-{
-	! grep -q -e "$1" "$2" || fail "$2 says '$1': $(cat "$2")"
-}
-
-same()
-{
-	cmp -s "$1" "$2" || fail "$1 and $2 differ: $3"
-}
 
 verify()
 {
@@ -177,8 +122,8 @@ in_2020='20200101000000 20210101000000'
 	}
 } >openssl.log 2>&1 || { cat openssl.log >&2; exit 1; }
 
-"$builddir/tests/make-pe" >a.exe
-"$builddir/tests/make-pe" --code=5000 >b.exe
+"$make_pe" >a.exe
+"$make_pe" --code=5000 >b.exe
 
 sign()
 {
@@ -362,4 +307,4 @@ says '^unsigned:    attribute 1\.3\.6\.1\.4\.1\.42921\.1\.2\.1: [0-9]* bytes tha
 verify 0 stamped.exe --ca root.pem --tsa-ca tsa-root.pem
 says_not unsigned stdout
 
-[ "$failures" -eq 0 ]
+done_testing

@@ -425,6 +425,15 @@ endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
 }
 
 void
+endpoint_say(struct agent *a, enum protocol_type type, const void *body)
+{
+	struct ht_error e;
+
+	assert_int_equal(protocol_send(&a->link, type, 1, body, NULL, 0, &e),
+	    0);
+}
+
+void
 endpoint_role_certificate(const char *role, struct buf *blob)
 {
 	struct buf line = BUF_INIT;

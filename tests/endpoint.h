@@ -95,6 +95,11 @@ int endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
     struct ht_error *e);
 
 /*
+ * Send one message, of the first request; failing fails the test.
+ */
+void endpoint_say(struct agent *a, enum protocol_type type, const void *body);
+
+/*
  * Whether what an administrator's command prints holds text; it must succeed.
  */
 bool endpoint_prints(const char *command, const char *text);

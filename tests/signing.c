@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -248,4 +249,29 @@ signing_sign(struct signing *signing, const char *format,
 	cms_signer_free(signer);
 	buf_free(&raw);
 	return rc;
+}
+
+void
+signing_content(const char *algorithm, struct buf *content)
+{
+	struct spc_digest digest = { 0 };
+
+	digest.algorithm = spc_algorithm(algorithm, &digest.length);
+	memset(digest.value, 0x5a, digest.length);
+	if (spc_encode("pe", &digest, content, NULL) < 0)
+		abort();
+}
+
+void
+signing_pkcs7(struct signing *signing, const char *algorithm,
+    const struct cms_options *options, struct buf *p7)
+{
+	static const struct cms_options none = { .signing_time = CMS_NO_TIME };
+	struct buf content = BUF_INIT;
+
+	signing_content(algorithm, &content);
+	if (signing_sign(signing, "pe", &content,
+	        options == NULL ? &none : options, p7, NULL) < 0)
+		abort();
+	buf_free(&content);
 }

@@ -67,4 +67,13 @@ int signing_sign(struct signing *signing, const char *format,
     const struct buf *content, const struct cms_options *options,
     struct buf *p7, struct ht_error *e);
 
+/*
+ * Append content "pe" with an invented digest of this algorithm; the same in a
+ * ContentInfo, by these options (NULL: nothing but the signature).  They end the
+ * test program if they cannot.
+ */
+void signing_content(const char *algorithm, struct buf *content);
+void signing_pkcs7(struct signing *signing, const char *algorithm,
+    const struct cms_options *options, struct buf *p7);
+
 #endif

@@ -28,29 +28,6 @@ static struct signing p384;
 static const struct cms_options plain = { .signing_time = CMS_NO_TIME };
 
 static void
-make_content(const char *algorithm, struct buf *out)
-{
-	struct spc_digest digest = { 0 };
-
-	digest.algorithm = spc_algorithm(algorithm, &digest.length);
-	memset(digest.value, 0x5a, digest.length);
-	assert_int_equal(spc_encode("pe", &digest, out, NULL), 0);
-}
-
-static void
-make_pkcs7(struct signing *with, const struct cms_options *options,
-    struct buf *out)
-{
-	struct buf content = BUF_INIT;
-	struct ht_error e;
-
-	make_content("sha256", &content);
-	assert_int_equal(signing_sign(with, "pe", &content, options, out, &e),
-	    0);
-	buf_free(&content);
-}
-
-static void
 sign_and_verify(struct signing *with, const char *algorithm)
 {
 	struct buf content = BUF_INIT;
@@ -59,7 +36,7 @@ sign_and_verify(struct signing *with, const char *algorithm)
 	struct pkcs7 *p7;
 	struct ht_error e;
 
-	make_content(algorithm, &content);
+	signing_content(algorithm, &content);
 	assert_int_equal(signing_sign(with, "pe", &content, &plain, &der, &e),
 	    0);
 	assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
@@ -109,7 +86,7 @@ check_texts(const char *description, const char *url)
 
 	options.description = description;
 	options.url = url;
-	make_pkcs7(&p256, &options, &der);
+	signing_pkcs7(&p256, "sha256", &options, &der);
 	assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
 	assert_int_equal(pkcs7_verify(p7, &e), 0);
 	assert_string_equal(pkcs7_description(p7),
@@ -139,7 +116,7 @@ refused(const char *description, const char *url, int64_t when, const char *why)
 	struct cms_signer *signer;
 	struct ht_error e;
 
-	make_content("sha256", &content);
+	signing_content("sha256", &content);
 	assert_int_equal(cms_signer_new(p256.chain, "pe", content.data,
 	                     content.len, &options, &signer, &e),
 	    HT_ERR_USAGE);
@@ -195,7 +172,7 @@ test_signing_time(void **state)
 		struct buf der = BUF_INIT;
 
 		options.signing_time = times[i].when;
-		make_pkcs7(&p256, &options, &der);
+		signing_pkcs7(&p256, "sha256", &options, &der);
 		assert_non_null(
 		    memmem(der.data, der.len, times[i].der, times[i].n));
 		buf_free(&der);
@@ -214,7 +191,7 @@ test_steps_in_order(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_content("sha384", &content);
+	signing_content("sha384", &content);
 	assert_int_equal(cms_signer_new(rsa.chain, "pe", content.data,
 	                     content.len, &plain, &signer, &e),
 	    0);
@@ -317,7 +294,7 @@ test_truncations_and_bit_flips(void **state)
 
 	(void)state;
 	options.description = "My App";
-	make_pkcs7(&p256, &options, &der);
+	signing_pkcs7(&p256, "sha256", &options, &der);
 	assert_true(accepted(&p256, der.data, der.len));
 	for (n = 0; n < der.len; n++) {
 		cut = malloc(n + 1);
@@ -378,7 +355,7 @@ test_embedded_roots(void **state)
 	struct buf der = BUF_INIT;
 
 	(void)state;
-	make_pkcs7(&p256, &plain, &der);
+	signing_pkcs7(&p256, "sha256", NULL, &der);
 	add_certificates(&der, &p256.root, 1);
 	assert_true(accepted(&p256, der.data, der.len));
 	add_certificates(&der, &p256.root, 1);
@@ -399,7 +376,7 @@ test_nul_hides_nothing(void **state)
 	(void)state;
 	options.description = "My App";
 	options.url = "https://example.org/";
-	make_pkcs7(&p256, &options, &der);
+	signing_pkcs7(&p256, "sha256", &options, &der);
 	at = memmem(der.data, der.len, "My App", 6);
 	assert_non_null(at);
 	at[2] = '\0';
@@ -422,7 +399,7 @@ test_other_root(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&p256, &plain, &der);
+	signing_pkcs7(&p256, "sha256", NULL, &der);
 	assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
 	assert_int_equal(
 	    pkcs7_verify_chain(p7, rsa.root.data, rsa.root.len - 1, &e),
@@ -564,8 +541,8 @@ test_root_is_not_embedded(void **state)
 	buf_format(&pem, "%s%s", (char *)p256.pem.data, (char *)p256.root.data);
 	assert_int_equal(chain_load(pem.data, pem.len, &with_root.chain, &e),
 	    0);
-	make_pkcs7(&p256, &plain, &shorter);
-	make_pkcs7(&with_root, &plain, &longer);
+	signing_pkcs7(&p256, "sha256", NULL, &shorter);
+	signing_pkcs7(&with_root, "sha256", NULL, &longer);
 	/* The DER of an ECDSA signature varies by a few bytes. */
 	assert_true(longer.len < shorter.len + 8);
 	chain_free(with_root.chain);

@@ -49,15 +49,6 @@ leave(void **state)
 	return scratch_leave(state) != 0 || status != 0;
 }
 
-static void
-say(struct agent *a, enum protocol_type type, const void *body)
-{
-	struct ht_error e;
-
-	assert_int_equal(protocol_send(&a->link, type, 1, body, NULL, 0, &e),
-	    0);
-}
-
 /* Wait until keyd has closed the connection, whatever it says before. */
 static void
 await_end(struct agent *a)
@@ -174,7 +165,7 @@ an_output_beyond_all_sizes_ends_the_connection(void **state)
 
 	(void)state;
 	sign(&a);
-	say(&a, PROTOCOL_OUTPUT, &output);
+	endpoint_say(&a, PROTOCOL_OUTPUT, &output);
 	await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	assert_true(endpoint_last_row_holds("cut"));
@@ -196,7 +187,7 @@ delivered_is_all_of_it(void **state)
 		sign(&a);
 		assert_int_equal(agent_output(&a, &output, &e), 0);
 		delivered.bytes = bytes[i];
-		say(&a, PROTOCOL_DELIVERED, &delivered);
+		endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
 		await_end(&a);
 		assert_true(endpoint_last_row_holds("\"undelivered\""));
 	}
@@ -220,7 +211,7 @@ an_offset_beyond_all_sizes_is_none(void **state)
 	for (again = 0; again < 2; again++) {
 		if (again == 1)
 			assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-		say(&a, PROTOCOL_FAIL, &fail);
+		endpoint_say(&a, PROTOCOL_FAIL, &fail);
 		assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e),
 		    1);
 		assert_int_equal(m.type, PROTOCOL_NOTED);
@@ -285,7 +276,7 @@ kept_is_not_taken(const char *profile, const struct protocol_kept *kept)
 
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, profile, &e), 0);
-	say(&a, PROTOCOL_KEPT, kept);
+	endpoint_say(&a, PROTOCOL_KEPT, kept);
 	await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	assert_false(endpoint_last_row_holds("\"kept\""));
@@ -339,7 +330,7 @@ what_is_kept_goes_back_as_it_came(void **state)
 	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e), 0);
 	(void)close(spool);
 	kept.output_size = 1001;
-	say(&a, PROTOCOL_KEPT, &kept);
+	endpoint_say(&a, PROTOCOL_KEPT, &kept);
 	await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
@@ -379,7 +370,7 @@ what_is_kept_can_go_undelivered(void **state)
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
 	assert_int_equal(agent_kept(&a, &kept, &e), 0);
-	say(&a, PROTOCOL_DELIVERED, &delivered);
+	endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
 	await_end(&a);
 	assert_true(endpoint_last_row_holds("\"undelivered\""));
 }
@@ -493,10 +484,10 @@ fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_true(endpoint_signal_worker(SIGSTOP));
-	say(&a, PROTOCOL_CONTENT, &content);
-	say(&a, PROTOCOL_PART, &part);
+	endpoint_say(&a, PROTOCOL_CONTENT, &content);
+	endpoint_say(&a, PROTOCOL_PART, &part);
 	endpoint_pause(500);
-	say(&a, PROTOCOL_FAIL, &fail);
+	endpoint_say(&a, PROTOCOL_FAIL, &fail);
 	endpoint_pause(2500); /* past the first WAIT */
 	assert_true(endpoint_last_row_holds("\"decided\""));
 	assert_true(endpoint_signal_worker(SIGCONT));
@@ -529,8 +520,8 @@ start_signing(struct agent *a, const struct buf *certificate)
 	assert_int_equal(endpoint_ticket(certificate, ticket), 0);
 	assert_int_equal(endpoint_greet(a, certificate, ticket, &e), 0);
 	assert_int_equal(endpoint_begin(a, "test", &e), 0);
-	say(a, PROTOCOL_CONTENT, &content);
-	say(a, PROTOCOL_PART, &part);
+	endpoint_say(a, PROTOCOL_CONTENT, &content);
+	endpoint_say(a, PROTOCOL_PART, &part);
 	buf_free(&der);
 }
 

@@ -90,15 +90,6 @@ leave(void **state)
 /* --- steps --------------------------------------------------------------- */
 
 static void
-say(struct agent *a, enum protocol_type type, const void *body)
-{
-	struct ht_error e;
-
-	assert_int_equal(protocol_send(&a->link, type, 1, body, NULL, 0, &e),
-	    0);
-}
-
-static void
 begin(struct agent *a, size_t client)
 {
 	char ticket[PROTOCOL_TICKET];
@@ -132,7 +123,7 @@ announce(struct agent *a, size_t client)
 	struct protocol_content content = content_of(large.len);
 
 	begin(a, client);
-	say(a, PROTOCOL_CONTENT, &content);
+	endpoint_say(a, PROTOCOL_CONTENT, &content);
 	/* keyd has read that when it answers the next. */
 	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
 }
@@ -217,13 +208,13 @@ one_byte_more_is_not_content(void **state)
 
 	(void)state;
 	begin(&a, 0);
-	say(&a, PROTOCOL_CONTENT, &content);
+	endpoint_say(&a, PROTOCOL_CONTENT, &content);
 	hears(&a, PROTOCOL_REFUSE);
 	agent_close(&a);
 	content.length = PROTOCOL_CONTENT_MAX + 1;
 	(void)snprintf(content.format, sizeof(content.format), "msi");
 	begin(&a, 0);
-	say(&a, PROTOCOL_CONTENT, &content);
+	endpoint_say(&a, PROTOCOL_CONTENT, &content);
 	hears(&a, PROTOCOL_REFUSE);
 	agent_close(&a);
 }
@@ -328,7 +319,7 @@ ends_with_a_fail(void)
 	memset(&fail, 0, sizeof(fail));
 	fail.status = 65;
 	announce(&a, 0);
-	say(&a, PROTOCOL_FAIL, &fail);
+	endpoint_say(&a, PROTOCOL_FAIL, &fail);
 	hears(&a, PROTOCOL_NOTED);
 	/* Connection and request stay, and hold nothing. */
 	assert_int_equal(sign(0, &large, NULL), 0);
@@ -354,9 +345,9 @@ ends_with_too_much(void)
 	struct agent a;
 
 	begin(&a, 0);
-	say(&a, PROTOCOL_CONTENT, &content);
-	say(&a, PROTOCOL_PART, &part);
-	say(&a, PROTOCOL_PART, &part);
+	endpoint_say(&a, PROTOCOL_CONTENT, &content);
+	endpoint_say(&a, PROTOCOL_PART, &part);
+	endpoint_say(&a, PROTOCOL_PART, &part);
 	hears(&a, PROTOCOL_REFUSE);
 	agent_close(&a);
 }
@@ -368,7 +359,7 @@ ends_within_the_content(void)
 	struct agent a;
 
 	announce(&a, 0);
-	say(&a, PROTOCOL_PART, &part);
+	endpoint_say(&a, PROTOCOL_PART, &part);
 	close_all(&a, 1);
 }
 
@@ -460,14 +451,14 @@ who_does_not_go_on_loses_the_room(void **state)
 
 	(void)state;
 	announce(&stalled, 0);
-	say(&stalled, PROTOCOL_PART, &part);
+	endpoint_say(&stalled, PROTOCOL_PART, &part);
 	announce(&deaf, 0);
 	send_all(&deaf);
 	announce(&third, 0);
 	while (time(NULL) < start + TRANSFER - 3)
 		endpoint_pause(100);
 	assert_int_equal(sign(0, &large, NULL), HT_ERR_TEMPORARY);
-	say(&stalled, PROTOCOL_PART, &part);
+	endpoint_say(&stalled, PROTOCOL_PART, &part);
 	while (time(NULL) < start + TRANSFER + 3)
 		endpoint_pause(100);
 	hears(&stalled, PROTOCOL_REFUSE);

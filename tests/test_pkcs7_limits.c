@@ -20,21 +20,6 @@
 #include "tests/unsigned.h"
 
 static void
-make_pkcs7(struct buf *out)
-{
-	const struct cms_options options = { .signing_time = CMS_NO_TIME };
-	struct spc_digest digest = { 0 };
-	struct buf content = BUF_INIT;
-	struct ht_error e;
-
-	digest.algorithm = spc_algorithm("sha256", &digest.length);
-	assert_int_equal(spc_encode("pe", &digest, &content, NULL), 0);
-	assert_int_equal(
-	    signing_sign(&signing_p256, "pe", &content, &options, out, &e), 0);
-	buf_free(&content);
-}
-
-static void
 refuse(const struct buf *der, const char *text)
 {
 	struct buf ctl = BUF_INIT;
@@ -73,7 +58,7 @@ test_certificates(void **state)
 	X509 *certificate;
 
 	(void)state;
-	make_pkcs7(&der);
+	signing_pkcs7(&signing_p256, "sha256", NULL, &der);
 	data = unsigned_unpack(&der);
 	certificate = sk_X509_value(data->certificates, 0);
 	while (sk_X509_num(data->certificates) < PKCS7_CERTIFICATES_MAX) {
@@ -102,7 +87,7 @@ test_certificates_size(void **state)
 	SIGNED_DATA *data;
 
 	(void)state;
-	make_pkcs7(&der);
+	signing_pkcs7(&signing_p256, "sha256", NULL, &der);
 	data = unsigned_unpack(&der);
 	assert_int_equal(ASN1_OCTET_STRING_set(octets, value, sizeof(value)),
 	    1);
@@ -133,7 +118,7 @@ test_values(void **state)
 	der_put_header(&values, DER_SET, 2 * n);
 	for (i = 0; i < n; i++)
 		buf_bytes(&values, "\5", 2);
-	make_pkcs7(&der);
+	signing_pkcs7(&signing_p256, "sha256", NULL, &der);
 	unsigned_add(&der, "1.2.3.4", V_ASN1_OCTET_STRING, values.data,
 	    values.len);
 	unsigned_add(&der, "1.2.3.4", V_ASN1_SET, values.data, values.len);

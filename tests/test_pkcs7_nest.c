@@ -40,22 +40,6 @@ put(struct buf *out, const char *bytes, size_t n)
 #define PUT(out, bytes) put(out, bytes, sizeof(bytes) - 1)
 
 static void
-make_pkcs7(struct signing *with, const char *algorithm, struct buf *out)
-{
-	const struct cms_options options = { .signing_time = CMS_NO_TIME };
-	struct spc_digest digest = { 0 };
-	struct buf content = BUF_INIT;
-	struct ht_error e;
-
-	digest.algorithm = spc_algorithm(algorithm, &digest.length);
-	memset(digest.value, 0x5a, digest.length);
-	assert_int_equal(spc_encode("pe", &digest, &content, NULL), 0);
-	assert_int_equal(signing_sign(with, "pe", &content, &options, out, &e),
-	    0);
-	buf_free(&content);
-}
-
-static void
 nest(const struct buf *outer, const struct buf *inner, struct buf *out)
 {
 	struct ht_error e;
@@ -212,8 +196,8 @@ test_outer_stays_as_it_was(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&rsa, "sha256", &outer);
-	make_pkcs7(&p256, "sha384", &inner);
+	signing_pkcs7(&rsa, "sha256", NULL, &outer);
+	signing_pkcs7(&p256, "sha384", NULL, &inner);
 	nest(&outer, &inner, &out);
 	is_der(&out);
 	data = unsigned_unpack(&out);
@@ -249,12 +233,13 @@ test_several(void **state)
 	int j;
 
 	(void)state;
-	make_pkcs7(&rsa, "sha256", &outer);
+	signing_pkcs7(&rsa, "sha256", NULL, &outer);
 	unsigned_add(&outer, "1.2.3", V_ASN1_OCTET_STRING, "short", 5);
 	unsigned_add(&outer, "2.999.1", V_ASN1_OCTET_STRING,
 	    SMALL SMALL SMALL SMALL, 156);
 	for (i = 0; i < PKCS7_NESTED_MAX; i++) {
-		make_pkcs7(&p256, i % 2 == 0 ? "sha512" : "sha256", &inner[i]);
+		signing_pkcs7(&p256, i % 2 == 0 ? "sha512" : "sha256", NULL,
+		    &inner[i]);
 		nest(&outer, &inner[i], &out);
 		is_der(&out);
 		data = unsigned_unpack(&out);
@@ -269,7 +254,7 @@ test_several(void **state)
 		outer = out;
 		out = (struct buf)BUF_INIT;
 	}
-	make_pkcs7(&p256, "sha256", &inner[i]);
+	signing_pkcs7(&p256, "sha256", NULL, &inner[i]);
 	refused(&outer, &inner[i], "16 signatures are nested already");
 	refused(&inner[0], &outer, "nests others");
 	for (i = 0; i <= PKCS7_NESTED_MAX; i++)
@@ -405,8 +390,8 @@ test_truncations_and_mutations(void **state)
 	unsigned long i;
 
 	(void)state;
-	make_pkcs7(&p256, "sha256", &inner);
-	make_pkcs7(&p256, "sha256", &outer);
+	signing_pkcs7(&p256, "sha256", NULL, &inner);
+	signing_pkcs7(&p256, "sha256", NULL, &outer);
 	nest(&outer, &inner, &nested);
 	for (n = 0; n < nested.len; n += mutate_step()) {
 		buf_reset(&cut);

@@ -28,22 +28,6 @@ static struct signing signer;
 static struct signing expired;
 static struct tsa tsa;
 
-static void
-make_pkcs7(struct signing *with, const char *algorithm, struct buf *out)
-{
-	const struct cms_options options = { .signing_time = CMS_NO_TIME };
-	struct spc_digest digest = { 0 };
-	struct buf content = BUF_INIT;
-	struct ht_error e;
-
-	digest.algorithm = spc_algorithm(algorithm, &digest.length);
-	memset(digest.value, 0x5a, digest.length);
-	assert_int_equal(spc_encode("pe", &digest, &content, NULL), 0);
-	assert_int_equal(signing_sign(with, "pe", &content, &options, out, &e),
-	    0);
-	buf_free(&content);
-}
-
 static struct pkcs7 *
 parse(const struct buf *der)
 {
@@ -78,7 +62,7 @@ test_none(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	p7 = parse(&der);
 	assert_int_equal(pkcs7_unsigned_count(p7), 0);
 	assert_int_equal(pkcs7_count(p7, PKCS7_OTHER), 0);
@@ -121,8 +105,8 @@ test_kinds_and_sizes(void **state)
 	struct pkcs7 *p7;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
-	make_pkcs7(&signer, "sha384", &inner);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
+	signing_pkcs7(&signer, "sha384", NULL, &inner);
 	unsigned_add(&der, "1.2.3.4", V_ASN1_OCTET_STRING, "hello", 5);
 	unsigned_add(&der, "1.2.3.5", V_ASN1_SEQUENCE, "\x30\x03\x02\x01\x05",
 	    5);
@@ -171,7 +155,7 @@ test_too_many(void **state)
 	int i;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &inner);
+	signing_pkcs7(&signer, "sha256", NULL, &inner);
 	buf_bytes(&der, inner.data, inner.len);
 	for (i = 0; i < PKCS7_UNSIGNED_MAX; i++)
 		unsigned_add(&der, "1.2.3.4", V_ASN1_INTEGER, "\5", 1);
@@ -203,9 +187,9 @@ test_nested(void **state)
 	int seen = 0;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	for (i = 0; i < 2; i++) {
-		make_pkcs7(&signer, algorithms[i], &inner[i]);
+		signing_pkcs7(&signer, algorithms[i], NULL, &inner[i]);
 		nest(&der, &inner[i]);
 	}
 	p7 = parse(&der);
@@ -247,15 +231,15 @@ test_nested_refused(void **state)
 	struct buf deep = BUF_INIT;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
-	make_pkcs7(&signer, "sha256", &inner);
-	make_pkcs7(&signer, "sha256", &deep);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
+	signing_pkcs7(&signer, "sha256", NULL, &inner);
+	signing_pkcs7(&signer, "sha256", NULL, &deep);
 	nest(&inner, &deep);
 	unsigned_add(&der, "1.3.6.1.4.1.311.2.4.1", V_ASN1_SEQUENCE, inner.data,
 	    inner.len);
 	nested_refused(&der, "nests others");
 	buf_reset(&der);
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	unsigned_add(&der, "1.3.6.1.4.1.311.2.4.1", V_ASN1_OCTET_STRING, "no",
 	    2);
 	nested_refused(&der, "not a ContentInfo");
@@ -289,7 +273,7 @@ test_earliest_timestamp_counts(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	tsa_stamp_pkcs7(&tsa, &what, &der);
 	what.time = WHEN - 1000;
 	tsa_stamp_pkcs7(&tsa, &what, &der);
@@ -317,14 +301,14 @@ test_replayed_timestamp(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	tsa_stamp(&tsa, &what, "another signature", 17, &token);
 	unsigned_add(&der, "1.3.6.1.4.1.311.3.3.1", V_ASN1_SEQUENCE, token.data,
 	    token.len);
 	assert_int_equal(verify_timestamps(&der, &timestamp, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "another signature"));
 	buf_reset(&der);
-	make_pkcs7(&signer, "sha256", &der);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
 	unsigned_add(&der, "1.3.6.1.4.1.311.3.3.1", V_ASN1_UNDEF, NULL, 0);
 	assert_int_equal(verify_timestamps(&der, &timestamp, &e), HT_ERR_DATA);
 	assert_non_null(strstr(e.text, "not SignedData"));
@@ -355,7 +339,7 @@ test_expired_signer(void **state)
 	struct ht_error e;
 
 	(void)state;
-	make_pkcs7(&expired, "sha256", &der);
+	signing_pkcs7(&expired, "sha256", NULL, &der);
 	tsa_stamp_pkcs7(&tsa, &what, &der);
 	p7 = parse(&der);
 	assert_int_equal(pkcs7_verify(p7, &e), 0);
@@ -389,7 +373,7 @@ test_lifetime_signing(void **state)
 
 	(void)state;
 	assert_int_equal(signing_make_how(&how, &signing, &e), 0);
-	make_pkcs7(&signing, "sha256", &der);
+	signing_pkcs7(&signing, "sha256", NULL, &der);
 	p7 = parse(&der);
 	assert_true(pkcs7_is_for_lifetime(p7));
 	pkcs7_free(p7);
@@ -410,7 +394,7 @@ test_weak_chain(void **state)
 
 	(void)state;
 	assert_int_equal(signing_make_how(&how, &signing, &e), 0);
-	make_pkcs7(&signing, "sha256", &der);
+	signing_pkcs7(&signing, "sha256", NULL, &der);
 	p7 = parse(&der);
 	assert_int_equal(pkcs7_verify_chain_at(p7, signing.root.data,
 	                     signing.root.len - 1, WHEN, &e),
@@ -461,8 +445,8 @@ test_truncations_and_mutations(void **state)
 	unsigned long i;
 
 	(void)state;
-	make_pkcs7(&signer, "sha256", &der);
-	make_pkcs7(&signer, "sha384", &inner);
+	signing_pkcs7(&signer, "sha256", NULL, &der);
+	signing_pkcs7(&signer, "sha384", NULL, &inner);
 	tsa_stamp_pkcs7(&tsa, &what, &der);
 	unsigned_add(&der, "1.2.3.4", V_ASN1_OCTET_STRING, "hello", 5);
 	nest(&der, &inner);

@@ -24,7 +24,7 @@ report_failure(uint64_t number, const struct ht_error *why, unsigned int retry)
 		(void)snprintf(request, sizeof(request),
 		    "request %" PRIu64 ": ", number);
 	if (why->offset != HT_NO_OFFSET)
-		(void)snprintf(place, sizeof(place), " at offset %" PRIu64,
+		(void)snprintf(place, sizeof(place), " (at byte %" PRIu64 ")",
 		    why->offset);
 	if (retry != 0)
 		(void)snprintf(again, sizeof(again),

@@ -19,26 +19,51 @@ struct look {
 	bool in_place;           /* like it in all, not only permissions */
 };
 
-/* The name of what is being written, if it has one; a signal takes it along. */
+/* The name of what is being written; if it is ours, a signal takes it along. */
 static char unfinished[4096];
+static volatile sig_atomic_t is_ours;
 
 static void
 clean_up(int number)
 {
-	if (unfinished[0] != '\0')
+	if (is_ours)
 		(void)unlink(unfinished);
 	(void)signal(number, SIG_DFL);
 	(void)raise(number);
 }
 
+static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
 static void
 catch_signals(void)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	size_t i;
 
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < SIGNALS; i++)
 		(void)signal(signals[i], clean_up);
+}
+
+/*
+ * Have them wait while the name becomes ours or ceases to be: before, it may be
+ * somebody else's file.
+ */
+static void
+hold_signals(sigset_t *before)
+{
+	sigset_t held;
+	size_t i;
+
+	(void)sigemptyset(&held);
+	for (i = 0; i < SIGNALS; i++)
+		(void)sigaddset(&held, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &held, before);
+}
+
+static void
+let_signals(const sigset_t *before)
+{
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 /*
@@ -163,7 +188,6 @@ set_unfinished(const char *path, const char *ending)
 
 	if (n >= 0 && (size_t)n < sizeof(unfinished))
 		return 0;
-	unfinished[0] = '\0';
 	errno = ENAMETOOLONG;
 	return -1;
 }
@@ -171,13 +195,15 @@ set_unfinished(const char *path, const char *ending)
 static int
 open_named(const char *path)
 {
+	sigset_t before;
 	int fd;
 
 	if (set_unfinished(path, "XXXXXX") < 0)
 		return -1;
+	hold_signals(&before);
 	fd = mkostemp(unfinished, O_CLOEXEC);
-	if (fd < 0)
-		unfinished[0] = '\0';
+	is_ours = fd >= 0;
+	let_signals(&before);
 	return fd;
 }
 
@@ -190,6 +216,7 @@ give_name(const char *path, int fd)
 	char self[64];
 	char ending[16];
 	uint32_t number;
+	sigset_t before;
 	int rc;
 
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
@@ -200,11 +227,30 @@ give_name(const char *path, int fd)
 		    (unsigned int)(number >> 8));
 		if (set_unfinished(path, ending) < 0)
 			return -1;
+		hold_signals(&before);
 		rc = linkat(AT_FDCWD, self, AT_FDCWD, unfinished,
 		    AT_SYMLINK_FOLLOW);
-		if (rc < 0)
-			unfinished[0] = '\0';
+		is_ours = rc == 0;
+		let_signals(&before);
 	} while (rc < 0 && errno == EEXIST);
+	return rc;
+}
+
+/*
+ * Have the file with a name of ours at path, or, after an error, nowhere.
+ */
+static int
+settle(const char *path, int rc, struct ht_error *e)
+{
+	sigset_t before;
+
+	hold_signals(&before);
+	if (rc == 0 && rename(unfinished, path) < 0)
+		rc = file_error(path, e);
+	if (rc < 0 && is_ours)
+		(void)unlink(unfinished);
+	is_ours = false;
+	let_signals(&before);
 	return rc;
 }
 
@@ -221,14 +267,10 @@ write_beside(const char *path, const struct look *look,
 	if (fd < 0)
 		return file_error(path, e);
 	rc = write_all(path, fd, plan, look, e);
-	if (rc == 0 && unfinished[0] == '\0' && give_name(path, fd) < 0)
+	if (rc == 0 && !is_ours && give_name(path, fd) < 0)
 		rc = file_error(path, e);
 	rc = close_file(path, fd, rc, e);
-	if (rc == 0 && rename(unfinished, path) < 0)
-		rc = file_error(path, e);
-	if (rc < 0 && unfinished[0] != '\0')
-		(void)unlink(unfinished);
-	unfinished[0] = '\0';
+	rc = settle(path, rc, e);
 	if (rc == 0)
 		sync_folder(path);
 	return rc;

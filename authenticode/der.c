@@ -6,7 +6,8 @@
 
 #define LONG_FORM 0x80
 #define HIGH_TAG 0x1f
-#define CONSTRUCTED 0x20
+#define CLASS 0xc0
+#define CONTEXT_SPECIFIC 0x80
 
 /* libcrypto goes no deeper than 30, but may do so several times. */
 #define DEPTH_MAX 64
@@ -73,11 +74,38 @@ der_is_next(const struct cursor *c, uint8_t tag)
 }
 
 static int
+count_more(size_t n, size_t max, size_t *count, struct ht_error *e)
+{
+	if (n > max || *count > max - n)
+		return ht_error_set(e, HT_ERR_DATA, "DER: more than %zu values",
+		    max);
+	*count += n;
+	return 0;
+}
+
+/*
+ * The n octets of a value that is primitive, as its identifier octet says.
+ */
+static int
+count_primitive(uint8_t tag, size_t n, size_t max, size_t *count,
+    struct ht_error *e)
+{
+	if ((tag | DER_CONSTRUCTED) == DER_SEQUENCE ||
+	    (tag | DER_CONSTRUCTED) == DER_SET)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "DER: a SEQUENCE or SET that is primitive (X.690 8.9.1)");
+	if ((tag & CLASS) == CONTEXT_SPECIFIC)
+		return count_more(n / 2, max, count, e);
+	return 0;
+}
+
+static int
 count_in(struct cursor c, unsigned int depth, size_t max, size_t *count,
     struct ht_error *e)
 {
 	struct cursor inside;
 	bool constructed;
+	bool open;
 	size_t length;
 	uint8_t tag;
 	int rc;
@@ -86,25 +114,21 @@ count_in(struct cursor c, unsigned int depth, size_t max, size_t *count,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "DER: values inside each other, %d deep", DEPTH_MAX);
 	while (c.left > 0) {
-		if (*count >= max)
-			return ht_error_set(e, HT_ERR_DATA,
-			    "DER: more than %zu values", max);
 		if (cursor_u8(&c, &tag) < 0 || (tag & HIGH_TAG) == HIGH_TAG)
 			return bad_length(e);
-		constructed = (tag & CONSTRUCTED) != 0;
-		if (constructed && c.left > 0 && *c.p == LONG_FORM) {
+		constructed = (tag & DER_CONSTRUCTED) != 0;
+		open = constructed && c.left > 0 && *c.p == LONG_FORM;
+		if (open)
 			/* What is inside is counted as if it came behind. */
 			(void)cursor_skip(&c, 1);
-			++*count;
-			continue;
-		}
-		if (read_length(&c, &length) < 0 ||
+		else if (read_length(&c, &length) < 0 ||
 		    cursor_bytes(&c, length, &inside) < 0)
 			return bad_length(e);
-		++*count;
-		if (!constructed)
-			continue;
-		rc = count_in(inside, depth + 1, max, count, e);
+		rc = count_more(1, max, count, e);
+		if (rc == 0 && !open)
+			rc = constructed
+			    ? count_in(inside, depth + 1, max, count, e)
+			    : count_primitive(tag, length, max, count, e);
 		if (rc < 0)
 			return rc;
 	}

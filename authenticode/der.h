@@ -15,6 +15,7 @@
 #include "lib/error.h"
 
 /* Identifier octets (X.690 8.1.2). */
+#define DER_CONSTRUCTED 0x20 /* a bit of the identifier octet */
 #define DER_INTEGER 0x02
 #define DER_BITS 0x03
 #define DER_OCTETS 0x04
@@ -49,10 +50,13 @@ int der_expect(struct cursor *c, uint8_t tag, struct der *out,
 bool der_is_next(const struct cursor *c, uint8_t tag);
 
 /*
- * Add to *count how many values there are in c, those inside others included;
- * libcrypto makes some hundred bytes of each.  HT_ERR_DATA if *count would be
- * more than max, for a value that does not end in the one that it is in, or that
- * is 64 deep; or as der_next, but that a length may be left open.
+ * Add to *count how many values libcrypto may find in c, those inside others
+ * included; it makes some hundred bytes of each.  It takes a SEQUENCE or SET for
+ * one also where the identifier octet says that it is primitive: such a one is
+ * refused, and under a context-specific tag, which may be implicit, the octets
+ * count as the most values that fit.  HT_ERR_DATA if *count would be more than
+ * max, for a value that does not end in the one that it is in, or that is 64
+ * deep; or as der_next, but that a length may be left open.
  */
 int der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e);
 

@@ -66,6 +66,9 @@ check_sizes(const void *der, size_t n, struct ht_error *e)
 		return not_signed_data(e);
 	for (c = part.value; rc == 0 && c.left > 0;) {
 		rc = der_next(&c, &part, e);
+		if (rc == 0 && part.tag != DER_INTEGER &&
+		    (part.tag & DER_CONSTRUCTED) == 0)
+			return not_signed_data(e);
 		if (rc == 0 && part.tag == DER_CONTEXT(0))
 			rc = check_certificates(part.value, e);
 		if (rc == 0 && part.tag != DER_SEQUENCE)

@@ -105,6 +105,60 @@ test_certificates_size(void **state)
 	buf_free(&der);
 }
 
+/*
+ * Have this part of SignedData, which begins with that tag, say that it is
+ * primitive.
+ */
+static void
+make_primitive(struct buf *der, unsigned int part, uint8_t tag)
+{
+	struct cursor c = cursor_over(der->data, der->len);
+	struct ht_error e;
+	struct der v;
+
+	assert_int_equal(der_expect(&c, DER_SEQUENCE, &v, &e), 0);
+	c = v.value;
+	assert_int_equal(der_expect(&c, DER_OBJECT, &v, &e), 0);
+	assert_int_equal(der_expect(&c, DER_CONTEXT(0), &v, &e), 0);
+	c = v.value;
+	assert_int_equal(der_expect(&c, DER_SEQUENCE, &v, &e), 0);
+	c = v.value;
+	while (part-- > 0)
+		assert_int_equal(der_next(&c, &v, &e), 0);
+	assert_int_equal(*c.p, tag);
+	der->data[c.p - der->data] = tag & ~DER_CONSTRUCTED;
+}
+
+/*
+ * libcrypto does not look at the bit that says "constructed", and would take
+ * them all the same.
+ */
+static void
+test_primitive(void **state)
+{
+	static const struct {
+		unsigned int part;
+		uint8_t tag;
+	} parts[] = {
+		{ 1, DER_SET },
+		{ 2, DER_SEQUENCE },
+		{ 3, DER_CONTEXT(0) },
+		{ 4, DER_SET },
+	};
+	struct buf der = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		signing_pkcs7(&signing_p256, "sha256", NULL, &der);
+		make_primitive(&der, parts[i].part, parts[i].tag);
+		refuse(&der,
+		    "PKCS#7: not a ContentInfo with SignedData (RFC 2315 7, "
+		    "9.1)");
+		buf_free(&der);
+	}
+}
+
 /* 4 MiB of attributes took 150 MB. */
 static void
 test_values(void **state)
@@ -176,6 +230,11 @@ test_count(void **state)
 	/* One that does not end in the one around it. */
 	count("\x30\2\4\1\0", 5, 9, HT_ERR_DATA, 2);
 	count("\x1f\5", 3, 9, HT_ERR_DATA, 1);
+	/* What is primitive only by its own word. */
+	count("\x10\2\5\0", 4, 9, HT_ERR_DATA, 2);
+	count("\x11\2\5\0", 4, 9, HT_ERR_DATA, 2);
+	count("\x81\5\5\0\5\0\0", 7, 4, 0, 4);
+	count("\x81\5\5\0\5\0\0", 7, 3, HT_ERR_DATA, 2);
 }
 
 int
@@ -184,6 +243,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_certificates_size),
+		cmocka_unit_test(test_primitive),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_count),
 	};

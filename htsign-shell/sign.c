@@ -26,6 +26,10 @@
 /* What a signature adds to a file at most, beside its own bytes. */
 #define PADDING ((uint64_t)64 << 10)
 
+/* Processor time in seconds: so much, and one for so many bytes. */
+#define CPU_LEAST 600
+#define CPU_BYTES ((uint64_t)16 << 20)
+
 /* Words for the journal: why a request failed. */
 #define WHY_EMPTY "empty"
 #define WHY_UPLOAD "upload"
@@ -86,25 +90,40 @@ format_allowed(const struct protocol_go *go, const struct format *wanted)
 	return true;
 }
 
-/*
- * The output is not much larger than the input: whatever becomes of us, the
- * spool cannot fill the disk.
- */
 static int
-limit_files(uint64_t max_size, struct ht_error *e)
+lower_limit(__rlimit_resource_t resource, rlim_t most, struct ht_error *e)
 {
-	uint64_t most = max_size + PROTOCOL_PKCS7_MAX + PADDING;
 	struct rlimit limit;
 
-	if (most < max_size || getrlimit(RLIMIT_FSIZE, &limit) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "no limit on files");
+	if (getrlimit(resource, &limit) < 0)
+		return ht_error_errno(e, "getrlimit");
 	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > most)
 		limit.rlim_max = most;
 	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+	if (setrlimit(resource, &limit) < 0)
 		return ht_error_errno(e, "setrlimit");
 	return 0;
+}
+
+/*
+ * Whatever becomes of us, the spool cannot fill the disk, the output not being
+ * much larger than the input; and processor time goes by the input, of which 4 GiB
+ * take a minute.
+ */
+static int
+limit_resources(uint64_t max_size, struct ht_error *e)
+{
+	uint64_t most = max_size + PROTOCOL_PKCS7_MAX + PADDING;
+	int rc;
+
+	if (most < max_size)
+		return ht_error_set(e, HT_ERR_INTERNAL, "no limit on files");
+	rc = lower_limit(RLIMIT_FSIZE, most, e);
+	if (rc == 0)
+		rc = lower_limit(RLIMIT_CPU, CPU_LEAST + max_size / CPU_BYTES,
+		    e);
+	return rc;
 }
 
 static int
@@ -121,7 +140,7 @@ open_input(struct signing *s, struct ht_error *e)
 		.watch = watch_keyd,
 		.watch_cookie = s,
 	};
-	int rc = limit_files(s->go.max_size, e);
+	int rc = limit_resources(s->go.max_size, e);
 
 	if (rc < 0)
 		return rc;
@@ -220,9 +239,8 @@ digest_input(struct signing *s, struct ht_error *e)
 		rc = format_digest(format, s->in, &options, &s->file, e);
 	if (rc < 0) {
 		blame_upload(s, rc);
-		/* Refused, and not too large: for what is asked of it. */
-		if (rc == HT_ERR_REFUSED &&
-		    input_arrived(s->in) < s->go.max_size)
+		/* Refused, but not by the input: for what is asked of it. */
+		if (rc == HT_ERR_REFUSED && !input_failed(s->in))
 			s->why = WHY_FORMAT;
 		return rc;
 	}

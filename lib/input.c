@@ -605,6 +605,12 @@ input_arrived(const struct input *in)
 	return in->arrived;
 }
 
+bool
+input_failed(const struct input *in)
+{
+	return in->failed.code != 0;
+}
+
 int
 input_descriptor(const struct input *in)
 {

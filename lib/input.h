@@ -117,6 +117,12 @@ int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 uint64_t input_arrived(const struct input *in);
 
 /*
+ * Whether a read failed for another reason than what the bytes are: too many,
+ * too slow, no room for them.
+ */
+bool input_failed(const struct input *in);
+
+/*
  * A descriptor that has each byte that arrived at its offset, the input's own
  * and for reading only; or -1.
  */

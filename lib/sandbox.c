@@ -44,7 +44,7 @@ limit_shell(struct ht_error *e)
 		rlim_t most;
 	} limits[] = {
 		{ RLIMIT_AS, (rlim_t)256 << 20 },
-		{ RLIMIT_CPU, 600 },
+		{ RLIMIT_CPU, 86400 },
 		{ RLIMIT_NOFILE, 64 },
 	};
 	struct rlimit limit;

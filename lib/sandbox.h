@@ -33,8 +33,8 @@ struct sandbox_path {
  * paths (none for SHELL and NETWORK; PARENT has no Landlock, since its children
  * would inherit it), then seccomp.  Calls outside the list kill the process
  * (allow-lists) or fail with EPERM (deny-lists, and probes that libraries are
- * known to make).  A SHELL is also limited in memory, processor time and
- * descriptors.  READ on a folder covers what is below; neither access lets
+ * known to make).  A SHELL is also limited in memory, descriptors and processor
+ * time: a day, less once it knows what it may sign.  READ on a folder covers what is below; neither access lets
  * a file be executed.  TCP is closed to all roles but TOKEN, which may connect,
  * and PARENT.
  *

@@ -84,6 +84,12 @@ undumpable "keyd" "$keyd_child"
 confined "the token worker" "$worker"
 undumpable "the token worker" "$worker"
 
+# less_than_a_day PID: its limit of processor time, in seconds.
+less_than_a_day()
+{
+	[ "$(awk '/^Max cpu time/ { print $5 }' "/proc/$1/limits")" -lt 86400 ]
+}
+
 # hold HOST: a request whose upload does not end.
 hold()
 {
@@ -112,6 +118,8 @@ network=$(descendants "$listener" sshd-sign | head -n 1)
 runs_as "the network process" "$network" 64103
 confined "the network process" "$network"
 undumpable "the network process" "$network"
+check "the shell may compute no longer than its file takes" \
+    within 5 less_than_a_day "$pid"
 check "its root is empty" test -z "$(ls -A "/proc/$network/root/")"
 kill "$(jobs -p | tail -n 1)" 2>/dev/null
 

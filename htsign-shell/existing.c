@@ -168,7 +168,8 @@ check_own(const struct protocol_go *go, const struct format_file *file,
 
 /*
  * The old signature has to be good for the file, and to stay so: some formats
- * keep another digest beside it, in the algorithm of the new one.
+ * keep another digest beside it, in the algorithm of the new one.  And there has
+ * to be room: what a token has signed by then would be for nothing.
  */
 static int
 check_outer(const struct format_file *file, struct ht_error *e)
@@ -180,6 +181,11 @@ check_outer(const struct format_file *file, struct ht_error *e)
 	int rc;
 
 	rc = format_verify(file->format, file->in, NULL, 0, &found, e);
+	if (rc == 0 && found.nested_count == PKCS7_NESTED_MAX)
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is signed already, and %d signatures are nested "
+		    "in that",
+		    PKCS7_NESTED_MAX);
 	if (rc < 0 ||
 	    strcmp(found.digest.algorithm, file->digest.algorithm) == 0)
 		goto out;
@@ -194,23 +200,6 @@ out:
 	format_verified_clear(&found);
 	input_free(in);
 	output_free(plan);
-	return rc;
-}
-
-/* What a token has signed by then would be for nothing. */
-static int
-check_room(const struct format_file *file, struct ht_error *e)
-{
-	struct pkcs7 *p7;
-	int rc;
-
-	rc = pkcs7_parse(file->signature.data, file->signature.len, &p7, e);
-	if (rc == 0 && pkcs7_count(p7, PKCS7_NESTED) == PKCS7_NESTED_MAX)
-		rc = ht_error_set(e, HT_ERR_REFUSED,
-		    "the file is signed already, and %d signatures are nested "
-		    "in that",
-		    PKCS7_NESTED_MAX);
-	pkcs7_free(p7);
 	return rc;
 }
 
@@ -236,11 +225,9 @@ check_nest(const struct protocol_go *go, const struct format_file *file,
 		    "no %s signature is nested in one that does not verify "
 		    "with it: %s",
 		    file->digest.algorithm, why.text);
-	if (rc < 0) {
+	if (rc < 0)
 		*e = why;
-		return rc;
-	}
-	return check_room(file, e);
+	return rc;
 }
 
 static int

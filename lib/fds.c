@@ -41,6 +41,10 @@ fds_send(int fd, const void *p, size_t n, const int *fds, size_t nfds)
 {
 	ssize_t sent;
 
+	if (nfds > FDS_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
 	do {
 		if (nfds > 0)
 			sent = send_with(fd, p, n, fds, nfds);

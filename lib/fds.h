@@ -15,7 +15,7 @@
 /*
  * As send(2), with nfds descriptors that the caller keeps; no SIGPIPE, and
  * begun again when a signal comes.  Without descriptors it is send(2): where
- * none are to be sent, the sandbox has no sendmsg(2).
+ * none are to be sent, the sandbox has no sendmsg(2).  EINVAL for too many.
  */
 ssize_t fds_send(int fd, const void *p, size_t n, const int *fds, size_t nfds);
 

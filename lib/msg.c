@@ -11,6 +11,8 @@
 #include "lib/fds.h"
 #include "lib/msg.h"
 
+_Static_assert(MSG_FDS <= FDS_MAX, "they go in one message");
+
 /* A frame on its way out. */
 struct frame {
 	struct frame *next;

@@ -16,6 +16,8 @@
 #include "lib/proc.h"
 #include "sshd-sign/nursery.h"
 
+_Static_assert(NURSERY_FDS <= FDS_MAX, "they go in one message");
+
 /*
  * Shells that one process may have forked.  They lie alike in memory, and what
  * a client learns about one would help it against the next; this bounds it,

@@ -9,6 +9,8 @@
 #include "lib/fds.h"
 #include "sshd-sign/relay.h"
 
+_Static_assert(RELAY_FDS <= FDS_MAX, "they go in one message");
+
 /* What may be said: by whom, and how many bytes and descriptors long. */
 static const struct rule {
 	enum relay_side from;
@@ -55,14 +57,16 @@ relay_send(int fd, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds, struct ht_error *e)
 {
 	const struct rule *r = &rules[type];
-	uint8_t all[RELAY_MAX] = { (uint8_t)type, (uint8_t)(channel >> 24),
-		(uint8_t)(channel >> 16), (uint8_t)(channel >> 8),
-		(uint8_t)channel };
+	const uint8_t header[RELAY_HEADER] = { (uint8_t)type,
+		(uint8_t)(channel >> 24), (uint8_t)(channel >> 16),
+		(uint8_t)(channel >> 8), (uint8_t)channel };
+	uint8_t all[RELAY_MAX];
 
 	if (payload.left < r->least || payload.left > r->most ||
 	    (fds != NULL) != (r->fds > 0))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "relay message %d with %zu bytes", (int)type, payload.left);
+	memcpy(all, header, sizeof(header));
 	if (payload.left > 0)
 		memcpy(all + RELAY_HEADER, payload.p, payload.left);
 	if (fds_send(fd, all, RELAY_HEADER + payload.left, fds, r->fds) < 0)
@@ -111,11 +115,13 @@ relay_receive(int fd, enum relay_side from, struct relay_message *m,
 	    &m->nfds, &whole);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
-	if (n <= 0)
+	if (n < 0)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "relay: %s",
-		    n == 0 ? "closed" : strerror(errno));
-	if (whole && check(from, m, (size_t)n) == 0)
+		    strerror(errno));
+	if (n > 0 && whole && check(from, m, (size_t)n) == 0)
 		return 1;
 	close_fds(m);
+	if (n == 0)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, "relay: closed");
 	return ht_error_set(e, HT_ERR_DATA, "relay: malformed message");
 }

@@ -95,12 +95,13 @@ static int
 drain(struct agent *a, struct ht_error *e)
 {
 	int rc = msg_drain(a->link.channel, AGENT_TIMEOUT, e);
-	struct ht_error why = *e;
+	struct ht_error why;
 	union protocol_body body;
 	struct msg m;
 
 	if (rc == 0)
 		return 0;
+	why = *e;
 	while (protocol_next(&a->link, &m, &body, e) == 1) {
 		if (m.type == PROTOCOL_REFUSE)
 			return refused(a, &body.refuse, e);

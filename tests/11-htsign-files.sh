@@ -115,16 +115,14 @@ done
 
 # A package, whose digest is longer, and tagged; its content types are stored
 # from then on.
-"$builddir/tests/make-appx" --publisher='O=A "b", CN=Us' >a.appx 2>/dev/null ||
-    "$builddir/tests/make-appx" >a.appx
+"$builddir/tests/make-appx" >a.appx
 status 0 "$htsign" digest a.appx
 says '^41505058415850' stdout
-if sign <a.appx >signed.appx 2>/dev/null; then
-	status 0 "$htsign" strip signed.appx -o stripped.appx
-	"$htsign" digest a.appx | sed 's/ .*//' >before
-	"$htsign" digest stripped.appx | sed 's/ .*//' >after
-	same before after "digests of a package"
-fi
+sign <a.appx >signed.appx
+status 0 "$htsign" strip signed.appx -o stripped.appx
+"$htsign" digest a.appx | sed 's/ .*//' >before
+"$htsign" digest stripped.appx | sed 's/ .*//' >after
+same before after "digests of a package"
 
 # --- JSON --------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ set -eu
 . "${srcdir:-$(dirname "$0")/..}/tests/command.sh"
 
 if ! has_osslsigncode || ! command -v python3 >/dev/null; then
-	echo "osslsigncode 2.9 or python3 is missing"
+	echo "skip 12-nested: osslsigncode 2.9 or python3 is missing"
 	exit 77
 fi
 

@@ -79,6 +79,8 @@ for file in a.exe a.cab a.msi a.ps1; do
 done
 check "the old profile goes" reconfigure \
     '/{ name = "p256"; certificates/d'
+request p256 <"$work/plain/a.exe"
+refused "and signs nothing any more" 77
 cat "$dir/ca.pem" "$work/other.pem" >"$work/both.pem"
 
 # --- what the journal says -------------------------------------------------------
@@ -123,25 +125,10 @@ replaced()
 	[ "${2##*.}" = msi ] || cmp "$work/once.${2##*.}" "$work/out"
 }
 
-# attached FILE: what --pkcs7 replies, attached to FILE, is the full reply.
-attached()
-{
-	local name=${1##*/}
-	request "$word" --name="$name" Second <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/whole.${name##*.}"
-	request "$word" --name="$name" --pkcs7 Second <"$1"
-	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
-	mv "$work/out" "$work/p7"
-	"$htsign" attach "$1" "$work/p7" >"$work/attached.${name##*.}" &&
-	    cmp "$work/attached.${name##*.}" "$work/whole.${name##*.}"
-}
-
 # Theirs is the first signature still, and ours is in it.
 nested()
 {
-	local whole=$work/whole.${1##*.}
-	attached "$1" || return
+	sign_both_ways "$word" "$1" Second || return
 	"$htsign" verify "$whole" --ca "$work/both.pem" || return
 	"$htsign" info "$whole" >"$work/info" || return
 	grep -q "Somebody else" "$work/info" || return

@@ -112,10 +112,11 @@ signed "replaced by one without"
 check "has none" not has_pages "$work/out"
 mv "$work/out" "$work/plain.exe"
 
-# nested OUTER [--page-hashes]: under P-256, with one by RSA in it.
+# nested OUTER N [--page-hashes]: under P-256, with one by RSA in it; so many of
+# the two have page hashes.
 nested()
 {
-	local inner=${2-}
+	local inner=${3-}
 	request nest "$inner" <"$1"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/nested.exe"
@@ -123,16 +124,17 @@ nested()
 	    osslsigncode verify -CAfile "$work/both.pem" \
 	        -TSA-CAfile "$work/both.pem" "$work/nested.exe" &&
 	    "$htsign" info "$work/nested.exe" >"$work/info" &&
-	    grep '^nested:' "$work/info"
+	    grep '^nested:' "$work/info" &&
+	    [ "$(grep -c 'page hashes: yes' "$work/info")" -eq "$2" ]
 }
 
 request p256 Outer <"$file"
 mv "$work/out" "$work/outer.exe"
 request p256 --page-hashes Outer <"$file"
 mv "$work/out" "$work/outer-pages.exe"
-check "nested in one without" nested "$work/outer.exe" --page-hashes
-check "nested in one with" nested "$work/outer-pages.exe" --page-hashes
-check "none nested in one with" nested "$work/outer-pages.exe"
+check "nested in one without" nested "$work/outer.exe" 1 --page-hashes
+check "nested in one with" nested "$work/outer-pages.exe" 2 --page-hashes
+check "none nested in one with" nested "$work/outer-pages.exe" 1
 
 # --- what has no page hashes --------------------------------------------------------------
 

@@ -12,6 +12,6 @@ if [ "$status" -ne 0 ]; then
 	cat "$out"
 	exit "$status"
 fi
-rows=$(grep -c ' [0-9.e+-]* *[0-9.e+-]* *[0-9.e+-]*  ' "$out")
+rows=$(grep -cE '( +[0-9][0-9.e+-]*){3}  ' "$out")
 echo "ok the bench of formats prints $rows figures"
 [ "$rows" -gt 50 ]

@@ -27,7 +27,7 @@ work=$(mktemp -d)
 # What a script has started as $server ends, too.
 cleanup()
 {
-	[ -z "$server" ] || kill "$server"
+	[ -z "$server" ] || kill "$server" 2>/dev/null || :
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT

@@ -130,6 +130,6 @@ unsigned int stand_calls(const char *name);
  * That a job was signed at that attempt; that the journal has such an event.
  */
 void stand_assert_signed(const struct stand_job *j, unsigned int attempts);
-void stand_assert_event(struct stand *stand, const char *kind);
+void stand_assert_events(struct stand *stand, const char *kind, unsigned int n);
 
 #endif

@@ -32,7 +32,7 @@ signs_with_each_kind_of_key(void **state)
 	stand_run(stand, STAND_KEYS, "ready");
 	for (i = 0; i < STAND_KEYS; i++)
 		stand_assert_signed(&stand->job[i], 1);
-	stand_assert_event(stand, "token-unlocked");
+	stand_assert_events(stand, "token-unlocked", 1);
 	assert_int_equal(token_jobs(stand->token), 0);
 	stand_close(stand);
 }
@@ -73,7 +73,7 @@ survives(const char *name)
 	stand_assert_signed(&stand->job[0], 2);
 	assert_int_equal(stand_calls("login"), 2);
 	assert_int_equal(stand_calls("initialize"), 2);
-	stand_assert_event(stand, "token-restarted");
+	stand_assert_events(stand, "token-restarted", 1);
 	stand_close(stand);
 }
 

@@ -68,14 +68,14 @@ a_wrong_pin_is_tried_once(void **state)
 	scratch_write("pin", "999999\n", 7);
 	stand = stand_new(CONF_PIN_FILE);
 	stand_run(stand, 0, "locked");
-	stand_assert_event(stand, "pin-refused");
+	stand_assert_events(stand, "pin-refused", 1);
 	assert_int_equal(stand_calls("login"), 1);
 	stand_close(stand);
 	/* Not again after a restart, however often. */
 	for (i = 0; i < 3; i++) {
 		stand = stand_new(CONF_PIN_FILE);
 		stand_run(stand, 0, "locked");
-		stand_assert_event(stand, "pin-held");
+		stand_assert_events(stand, "pin-held", 1 + i);
 		assert_int_equal(stand_calls("login"), 1);
 		if (i < 2)
 			stand_close(stand);
@@ -85,7 +85,7 @@ a_wrong_pin_is_tried_once(void **state)
 	stand_run(stand, 0, "locked");
 	assert_true(stand->unlocked);
 	assert_int_equal(stand->unlock_code, HT_ERR_DENIED);
-	stand_assert_event(stand, "pin-cleared");
+	stand_assert_events(stand, "pin-cleared", 1);
 	assert_int_equal(stand_calls("login"), 2);
 	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
 	stand_run(stand, 0, "ready");
@@ -118,7 +118,7 @@ login_is_guarded_against(const char *name)
 	for (i = 0; i < 2; i++) {
 		stand = stand_new(CONF_PIN_FILE);
 		stand_run(stand, 0, "locked");
-		stand_assert_event(stand, "pin-held");
+		stand_assert_events(stand, "pin-held", 2 + i);
 		assert_int_equal(stand_calls("login"), 1);
 		if (i == 0)
 			stand_close(stand);

@@ -40,8 +40,7 @@ database()
 {
 	local file=$packages/$1.msi size streams=()
 	shift
-	msibuild "$file" -s Sample Us ';1033' \
-	    '{11111111-1111-1111-1111-111111111111}' || return
+	empty_msi "$file" || return
 	[ $# -gt 0 ] || return 0
 	for size in "$@"; do
 		[ -e "$work/stream.$size" ] ||

@@ -27,8 +27,7 @@ seq 1 2000 >"$work/numbers.txt"
     >"$work/plain/a.msix"
 printf 'Write-Host "Hello"\r\n' >"$work/plain/a.ps1"
 check "a cabinet" gcab -c -n "$work/plain/a.cab" "$work/numbers.txt"
-check "a package" msibuild "$work/plain/a.msi" -s Sample Us ';1033' \
-    '{11111111-1111-1111-1111-111111111111}'
+check "a package" empty_msi "$work/plain/a.msi"
 check "with a stream" msibuild "$work/plain/a.msi" -a Numbers \
     "$work/numbers.txt"
 cp "$work/plain/a.msi" "$work/plain/b.msi"
@@ -248,19 +247,8 @@ change_table()
 	PYTHON
 }
 
-# A DER that needs padding: a description of one letter or of two.
-pad()
-{
-	local words
-	for words in a aa; do
-		request test-signing "$words" <"$work/plain/a.exe"
-		cp "$work/out" "$work/signed/a.exe"
-		[ $(("$("$htsign" extract "$work/out" | wc -c)" % 8)) -eq 0 ] ||
-			return 0
-	done
-	return 1
-}
-check "a signature with padding" pad
+check "a signature with padding" padded_signature "$work/plain/a.exe" \
+    "$work/signed/a.exe"
 kinds=signed
 behind="does not end the file.*\(PE, Attribute Certificate Table\)"
 refuse "a byte behind the certificate table" a.exe "$behind" \

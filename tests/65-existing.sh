@@ -29,8 +29,7 @@ cabinet()
 package()
 {
 	head -c 9000 /dev/urandom >"$work/stream"
-	msibuild "$work/plain/a.msi" -s Sample Us ';1033' \
-	    '{11111111-1111-1111-1111-111111111111}' &&
+	empty_msi "$work/plain/a.msi" &&
 	    msibuild "$work/plain/a.msi" -a One "$work/stream"
 }
 
@@ -254,20 +253,9 @@ request on-own <"$work/two.exe"
 signed "two of ours, under own"
 check "one is left of ours" only_ours "$work/out"
 
-# What is behind the DER is nobody's: under no word is it signed over.  One
-# letter more or less, and there is padding.
-padded()
-{
-	local words
-	for words in a aa; do
-		request test-signing "$words" <"$work/plain/a.exe"
-		cp "$work/out" "$work/slack.exe"
-		[ $(("$("$htsign" extract "$work/slack.exe" | wc -c)" % 8)) \
-		    -eq 0 ] || return 0
-	done
-	return 1
-}
-check "a signature with padding" padded
+# What is behind the DER is nobody's: under no word is it signed over.
+check "a signature with padding" padded_signature "$work/plain/a.exe" \
+    "$work/slack.exe"
 printf '\1' | dd of="$work/slack.exe" bs=1 conv=notrunc status=none \
     seek="$(($(stat -c %s "$work/slack.exe") - 1))"
 for word in refuse own replace nest keep; do

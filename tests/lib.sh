@@ -332,6 +332,27 @@ sample()
 	"$builddir/tests/make-pe" >"$work/$1"
 }
 
+# empty_msi FILE: an installer database without streams of its own.
+empty_msi()
+{
+	msibuild "$1" -s Sample Us ';1033' \
+	    '{11111111-1111-1111-1111-111111111111}'
+}
+
+# padded_signature IN OUT: signed, with a DER that needs padding, which one of
+# two descriptions makes.
+padded_signature()
+{
+	local words
+	for words in a aa; do
+		request test-signing "$words" <"$1"
+		cp "$work/out" "$2"
+		[ $(("$("$htsign" extract "$2" | wc -c)" % 8)) -eq 0 ] ||
+			return 0
+	done
+	return 1
+}
+
 # --- processes -------------------------------------------------------------------------
 
 # descendants PID NAME: the ids of all processes called NAME below PID.

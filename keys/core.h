@@ -36,12 +36,11 @@
 	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
 
 /*
- * Bytes of content, and of what is made of it, that requests may hold at once:
- * all together, and those of one client.  Only large content counts, over
- * PROTOCOL_CONTENT_MAX.
+ * Bytes of content, and of what is made of it, that requests may hold at once,
+ * all together; those of one client may hold half of what the others leave.
+ * Only large content counts, over PROTOCOL_CONTENT_MAX.
  */
 #define KEYD_CONTENT ((size_t)64 << 20)
-#define KEYD_CONTENT_SHARE ((size_t)32 << 20)
 
 struct failures;
 struct request;

@@ -18,10 +18,9 @@
 
 _Static_assert(PROTOCOL_PAGES_MAX == SPC_PAGES_MAX,
     "a PE of 1 GiB has so many page hashes");
-_Static_assert(PROTOCOL_PAGES_MAX <= KEYD_CONTENT_SHARE &&
-        PROTOCOL_CTL_MAX <= KEYD_CONTENT_SHARE &&
-        KEYD_CONTENT_SHARE < KEYD_CONTENT,
-    "a client has room for the largest content, and not all the room");
+_Static_assert(PROTOCOL_PAGES_MAX <= KEYD_CONTENT / 4 &&
+        PROTOCOL_CTL_MAX <= KEYD_CONTENT / 4,
+    "a client has room for the largest content beside any other");
 
 /* --- the room for content ------------------------------------------------ */
 
@@ -38,22 +37,25 @@ held(const struct keyd *k, const char *client)
 	return n;
 }
 
-/* Room for n bytes; what is little need not be counted. */
+/*
+ * Room for n bytes: half of what the others leave, so that they always leave
+ * some, however many of them do nothing but hold it.  What is little need not
+ * be counted.
+ */
 static int
 take_room(struct request *r, size_t n, struct protocol_refuse *no)
 {
-	const char *what = NULL;
+	size_t own, others, most;
 
 	if (n <= PROTOCOL_CONTENT_MAX)
 		return 0;
-	if (n > KEYD_CONTENT_SHARE - held(r->keyd, r->who.name))
-		what = r->who.name;
-	else if (n > KEYD_CONTENT - held(r->keyd, NULL))
-		what = "the endpoint";
-	if (what != NULL) {
+	own = held(r->keyd, r->who.name);
+	others = held(r->keyd, NULL) - own;
+	most = (KEYD_CONTENT - others) / 2;
+	if (n > most || own > most - n) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "room",
 		    "%s has as much large content in work as there is room for",
-		    what);
+		    own > 0 ? r->who.name : "the endpoint");
 		no->retry = ROOM_RETRY;
 		return HT_ERR_TEMPORARY;
 	}

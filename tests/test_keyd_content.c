@@ -23,15 +23,18 @@
 #include "tests/endpoint.h"
 #include "tests/scratch.h"
 
-/* How many of the largest one client may have in work, and all together. */
+/* How many of the largest a client may have in work that is alone. */
 #define SHARE 3
-#define ALL 7
+
+/* Bytes of all the room. */
+#define ALL ((size_t)64 << 20)
 
 /* Seconds that keyd gives a shell to send content or to take a signature. */
 #define TRANSFER 30
 
 static const char *const clients[] = { "ci", "two", "three" };
-static struct buf certificates[3];
+#define CLIENTS (sizeof(clients) / sizeof(*clients))
+static struct buf certificates[CLIENTS];
 static struct buf large;
 
 static void
@@ -63,7 +66,7 @@ enter(void **state)
 	endpoint_make();
 	endpoint_start();
 	make_large();
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < CLIENTS; i++) {
 		(void)snprintf(command, sizeof(command), "client add %s",
 		    clients[i]);
 		assert_int_equal(endpoint_admin(command, NULL, NULL), 0);
@@ -81,7 +84,7 @@ leave(void **state)
 	int status = endpoint_stop(SIGTERM);
 	size_t i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < CLIENTS; i++)
 		buf_free(&certificates[i]);
 	buf_free(&large);
 	return scratch_leave(state) != 0 || status != 0;
@@ -116,16 +119,23 @@ content_of(size_t length)
 	return content;
 }
 
-/* Begin, and announce the largest content; no byte of it follows. */
+/* Begin, and announce so many bytes of content; none of them follows. */
 static void
-announce(struct agent *a, size_t client)
+announce_bytes(struct agent *a, size_t client, size_t n)
 {
-	struct protocol_content content = content_of(large.len);
+	struct protocol_content content = content_of(n);
 
 	begin(a, client);
 	endpoint_say(a, PROTOCOL_CONTENT, &content);
 	/* keyd has read that when it answers the next. */
 	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+}
+
+/* The same with the largest content. */
+static void
+announce(struct agent *a, size_t client)
+{
+	announce_bytes(a, client, large.len);
 }
 
 /* The whole of it, as a shell does it. */
@@ -286,26 +296,86 @@ a_client_has_a_share_of_the_room(void **state)
 	buf_free(&little);
 }
 
+/* So many bytes are refused, as who has all that there is room for. */
 static void
-all_clients_share_the_room(void **state)
+finds_no_room(size_t client, size_t n, const char *who)
 {
-	struct protocol_refuse refusal;
+	union protocol_body body;
+	struct ht_error e;
+	struct agent a;
+	struct msg m;
+
+	announce_bytes(&a, client, n);
+	assert_int_equal(protocol_wait(&a.link, &m, &body, 10000, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_REFUSE);
+	assert_int_equal(body.refuse.status, 75);
+	assert_string_equal(body.refuse.code, "room");
+	assert_ptr_equal(strstr(body.refuse.text, who), body.refuse.text);
+	assert_string_equal(body.refuse.text + strlen(who),
+	    " has as much large content in work as there is room for");
+	agent_close(&a);
+}
+
+/* Announce the largest, and one that makes n bytes of them, for client. */
+static size_t
+fill(struct agent *a, size_t client, size_t n)
+{
+	size_t used = 0;
+
+	for (; n > large.len; n -= large.len)
+		announce(&a[used++], client);
+	announce_bytes(&a[used++], client, n);
+	return used;
+}
+
+/* Who holds all that it may leaves as much to the others, and so do they. */
+static void
+each_client_leaves_half_to_the_others(void **state)
+{
 	struct buf little = BUF_INIT;
-	struct agent a[ALL];
-	size_t i;
+	struct agent a[4 + 2 + 1];
+	size_t i, used = 0;
 
 	(void)state;
 	endpoint_content(&little);
-	for (i = 0; i < ALL; i++)
-		announce(&a[i], i / SHARE);
-	assert_int_equal(sign(2, &large, &refusal), HT_ERR_TEMPORARY);
-	assert_string_equal(refusal.text,
-	    "the endpoint has as much large content in work as there is room "
-	    "for");
-	assert_int_equal(sign(2, &little, NULL), 0);
-	close_all(a, ALL);
+	for (i = 0; i < CLIENTS; i++) {
+		if (i > 0)
+			finds_no_room(i - 1, PROTOCOL_CONTENT_MAX + 1,
+			    clients[i - 1]);
+		if (ALL >> (i + 1) < large.len)
+			finds_no_room(i, (ALL >> (i + 1)) + 1, "the endpoint");
+		else
+			assert_int_equal(sign(i, &large, NULL), 0);
+		used += fill(&a[used], i, ALL >> (i + 1));
+	}
+	assert_int_equal(used, sizeof(a) / sizeof(*a));
+	for (i = 0; i < CLIENTS; i++) {
+		finds_no_room(i, PROTOCOL_CONTENT_MAX + 1, clients[i]);
+		assert_int_equal(sign(i, &little, NULL), 0);
+	}
+	close_all(a, used);
 	assert_int_equal(sign(2, &large, NULL), 0);
 	buf_free(&little);
+}
+
+/* What a client has does not entitle it to more than it would have got. */
+static void
+others_count_whoever_came_first(void **state)
+{
+	struct agent a[2 + 2 + 1];
+
+	(void)state;
+	announce(&a[0], 0);
+	announce(&a[1], 0);
+	announce(&a[2], 1);
+	announce(&a[3], 1);
+	finds_no_room(0, large.len, "ci");
+	finds_no_room(1, large.len, "two");
+	announce(&a[4], 2);
+	finds_no_room(2, large.len, "three");
+	close_all(&a[2], 3);
+	assert_int_equal(sign(0, &large, NULL), 0);
+	close_all(a, 2);
 }
 
 /* --- and how it is given back --------------------------------------------- */
@@ -480,7 +550,8 @@ main(void)
 		cmocka_unit_test(one_byte_more_is_not_content),
 		cmocka_unit_test(the_asking_half_knows_the_limits),
 		cmocka_unit_test(a_client_has_a_share_of_the_room),
-		cmocka_unit_test(all_clients_share_the_room),
+		cmocka_unit_test(each_client_leaves_half_to_the_others),
+		cmocka_unit_test(others_count_whoever_came_first),
 		cmocka_unit_test(room_is_given_back_however_a_request_ends),
 		cmocka_unit_test(who_does_not_go_on_loses_the_room),
 	};

@@ -318,7 +318,7 @@ say_content(struct peer *p)
 	content.sha256 = cursor_over(sha256, one_in(30) ? draw(32) : 32);
 	content.length = one_in(10) ? draw(20000) : (uint32_t)storm.der.len;
 	if (one_in(20))
-		content.length = PROTOCOL_PAGES_MAX; /* room for seven */
+		content.length = PROTOCOL_PAGES_MAX; /* no room for all */
 	say(p, PROTOCOL_CONTENT, &content);
 	if (p->channel != NULL)
 		say_part(p);

@@ -112,6 +112,19 @@ request_is_announced(const struct request *r, uint64_t size,
 	    0;
 }
 
+int
+request_check_format(const struct request *r, const char *format,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+
+	if (profile == NULL || !conf_format_in(profile->formats, format))
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s does not sign %s files", r->profile, format);
+	return 0;
+}
+
 /*
  * Catalogs send a CTL, of a size that the profile allows; nothing else does.
  * A PE may have page hashes.
@@ -137,6 +150,8 @@ check_content(const struct request *r, const struct protocol_content *content,
     const char **word, struct ht_error *e)
 {
 	*word = "content";
+	if (request_check_format(r, content->format, e) < 0)
+		return HT_ERR_REFUSED;
 	if (content->length == 0 || content->length > content_max(r, content) ||
 	    content->sha256.left != sizeof(r->decision.sha256))
 		return ht_error_set(e, HT_ERR_INTERNAL,

@@ -67,6 +67,13 @@ bool request_is_announced(const struct request *r, uint64_t size,
     const uint8_t *sha256);
 
 /*
+ * Whether r's profile, as it is now, signs files of the format of that name.
+ * HT_ERR_REFUSED.
+ */
+int request_check_format(const struct request *r, const char *format,
+    struct ht_error *e);
+
+/*
  * Free what r holds of content and signature, and give its room back.
  */
 void request_let_go(struct request *r);

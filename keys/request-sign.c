@@ -53,9 +53,9 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	const struct spc_digest *file;
 	int rc;
 
-	if (!conf_format_in(profile->formats, r->format))
-		return ht_error_set(e, HT_ERR_REFUSED,
-		    "profile %s does not sign %s files", r->profile, r->format);
+	rc = request_check_format(r, r->format, e);
+	if (rc < 0)
+		return rc;
 	rc = check_publisher(r, certificate, e);
 	if (rc < 0)
 		return rc;

@@ -39,7 +39,9 @@ static const char configuration[] =
     "  { name = \"away\"; certificates = [ \"test\" ];\n"
     "    doors = [ \"sshd-sign\" ]; },\n"
     "  { name = \"keeper\"; certificates = [ \"test\" ];\n"
-    "    existing = \"keep\"; max_size = 1000000; } );\n";
+    "    existing = \"keep\"; max_size = 1000000; },\n"
+    "  { name = \"cabinets\"; certificates = [ \"test\" ];\n"
+    "    formats = [ \"cab\" ]; } );\n";
 
 void
 endpoint_make(void)
@@ -149,6 +151,14 @@ endpoint_signal(int signal)
 {
 	(void)kill(keyd, signal);
 	endpoint_pause(200);
+}
+
+void
+endpoint_reload(const struct buf *text)
+{
+	scratch_write("htsign.conf.new", text->data, text->len);
+	assert_int_equal(rename("htsign.conf.new", "htsign.conf"), 0);
+	endpoint_signal(SIGHUP);
 }
 
 /* The name of a process, and the letter of its state; see proc(5). */

@@ -36,6 +36,12 @@ bool endpoint_signal_worker(int signal);
 void endpoint_pause(unsigned int ms);
 
 /*
+ * Give keyd another configuration, as an editor does it: a new file in place of
+ * the old, and SIGHUP.
+ */
+void endpoint_reload(const struct buf *text);
+
+/*
  * Copy the journal as it is on disk at this moment, whatever keyd is about to
  * write.
  */

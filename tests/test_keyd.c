@@ -325,15 +325,6 @@ a_restart_ends_what_was_open_on_record(void **state)
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
 
-/* As an editor does it: a new file in place of the old. */
-static void
-replace_configuration(const struct buf *text)
-{
-	scratch_write("htsign.conf.new", text->data, text->len);
-	assert_int_equal(rename("htsign.conf.new", "htsign.conf"), 0);
-	endpoint_signal(SIGHUP);
-}
-
 static void
 a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 {
@@ -345,7 +336,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	scratch_read("htsign.conf", &old);
 	buf_bytes(&text, old.data, old.len);
 	buf_format(&text, "nonsense = 1;\n");
-	replace_configuration(&text);
+	endpoint_reload(&text);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	agent_close(&a);
@@ -354,7 +345,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	buf_bytes(&text, old.data, old.len - strlen(");\n"));
 	buf_format(&text,
 	    ", { name = \"late\"; certificates = [ \"test\" ]; } );\n");
-	replace_configuration(&text);
+	endpoint_reload(&text);
 	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 0);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "late", &e), 0);

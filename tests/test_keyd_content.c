@@ -75,6 +75,7 @@ enter(void **state)
 		assert_int_equal(endpoint_admin(command, NULL, NULL), 0);
 		endpoint_certificate(clients[i], "", &certificates[i]);
 	}
+	assert_int_equal(endpoint_admin("grant ci cabinets", NULL, NULL), 0);
 	return 0;
 }
 
@@ -93,7 +94,7 @@ leave(void **state)
 /* --- steps --------------------------------------------------------------- */
 
 static void
-begin(struct agent *a, size_t client)
+begin_under(struct agent *a, size_t client, const char *profile)
 {
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
@@ -101,7 +102,13 @@ begin(struct agent *a, size_t client)
 	assert_int_equal(endpoint_ticket(&certificates[client], ticket), 0);
 	assert_int_equal(endpoint_greet(a, &certificates[client], ticket, &e),
 	    0);
-	assert_int_equal(endpoint_begin(a, "other", &e), 0);
+	assert_int_equal(endpoint_begin(a, profile, &e), 0);
+}
+
+static void
+begin(struct agent *a, size_t client)
+{
+	begin_under(a, client, "other");
 }
 
 static struct protocol_content
@@ -227,6 +234,78 @@ one_byte_more_is_not_content(void **state)
 	endpoint_say(&a, PROTOCOL_CONTENT, &content);
 	hears(&a, PROTOCOL_REFUSE);
 	agent_close(&a);
+}
+
+/* keyd refuses the format, by that name, with what the shell said last. */
+static void
+hears_of_the_format(struct agent *a, const char *format)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	char text[PROTOCOL_TEXT];
+
+	assert_int_equal(protocol_wait(&a->link, &m, &body, 10000, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_REFUSE);
+	assert_int_equal(body.refuse.status, 66);
+	assert_string_equal(body.refuse.code, "content");
+	(void)snprintf(text, sizeof(text),
+	    "profile cabinets does not sign %s files", format);
+	assert_string_equal(body.refuse.text, text);
+	assert_true(endpoint_last_row_holds("\"status\":\"failed\""));
+	assert_true(endpoint_last_row_holds("\"exit\":66"));
+}
+
+/* At once: no byte of it came, and were there no room, nobody asked. */
+static void
+what_the_profile_does_not_sign_gets_no_room(void **state)
+{
+	struct protocol_content content = content_of(large.len);
+	struct agent a[SHARE], refused[SHARE];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < SHARE; i++) {
+		begin_under(&refused[i], 0, "cabinets");
+		endpoint_say(&refused[i], PROTOCOL_CONTENT, &content);
+		hears_of_the_format(&refused[i], "pe");
+	}
+	for (i = 0; i < SHARE; i++)
+		announce(&a[i], 0);
+	assert_int_equal(sign(0, &large, NULL), HT_ERR_TEMPORARY);
+	close_all(refused, SHARE);
+	begin_under(&refused[0], 0, "cabinets");
+	endpoint_say(&refused[0], PROTOCOL_CONTENT, &content);
+	hears_of_the_format(&refused[0], "pe");
+	close_all(refused, 1);
+	close_all(a, SHARE);
+}
+
+static void
+a_format_that_a_reload_takes_away_is_not_signed(void **state)
+{
+	struct protocol_part part = { { large.data, 1 } };
+	struct protocol_content content = content_of(1);
+	struct buf text = BUF_INIT;
+	struct agent a;
+	char *cab;
+
+	(void)state;
+	scratch_read("htsign.conf", &text);
+	(void)snprintf(content.format, sizeof(content.format), "cab");
+	begin_under(&a, 0, "cabinets");
+	endpoint_say(&a, PROTOCOL_CONTENT, &content);
+	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+	cab = memmem(text.data, text.len, "\"cab\"", 5);
+	assert_non_null(cab);
+	memcpy(cab, "\"msi\"", 5);
+	endpoint_reload(&text);
+	endpoint_say(&a, PROTOCOL_PART, &part);
+	hears_of_the_format(&a, "cab");
+	close_all(&a, 1);
+	memcpy(cab, "\"cab\"", 5);
+	endpoint_reload(&text);
+	buf_free(&text);
 }
 
 /* The shell's half does not even begin to send it: keyd still has time. */
@@ -548,6 +627,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_largest_content_is_signed),
 		cmocka_unit_test(one_byte_more_is_not_content),
+		cmocka_unit_test(what_the_profile_does_not_sign_gets_no_room),
+		cmocka_unit_test(
+		    a_format_that_a_reload_takes_away_is_not_signed),
 		cmocka_unit_test(the_asking_half_knows_the_limits),
 		cmocka_unit_test(a_client_has_a_share_of_the_room),
 		cmocka_unit_test(each_client_leaves_half_to_the_others),

@@ -127,7 +127,7 @@ request_check_format(const struct request *r, const char *format,
 
 /*
  * Catalogs send a CTL, of a size that the profile allows; nothing else does.
- * A PE may have page hashes.
+ * That there is a profile was seen with the format.
  */
 static uint64_t
 content_max(const struct request *r, const struct protocol_content *content)
@@ -135,14 +135,11 @@ content_max(const struct request *r, const struct protocol_content *content)
 	const struct conf_profile *profile =
 	    conf_profile(r->keyd->setup->conf, r->profile);
 	bool ctl = strcmp(content->format, CONTENT_CAT) == 0;
+	uint64_t most = protocol_content_max(content->kind, content->format);
 
 	if (content->kind != (ctl ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC))
 		return 0;
-	if (strcmp(content->format, "pe") == 0)
-		return PROTOCOL_PAGES_MAX;
-	if (!ctl)
-		return PROTOCOL_CONTENT_MAX;
-	return profile == NULL ? 0 : profile->max_ctl;
+	return ctl && profile->max_ctl < most ? profile->max_ctl : most;
 }
 
 static int

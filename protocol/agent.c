@@ -270,17 +270,6 @@ is_slow(const struct agent *a)
 	return poll(&in, 1, AGENT_PATIENCE) == 0;
 }
 
-/* The largest content of this kind and format, in bytes. */
-static size_t
-content_max(const struct protocol_content *content)
-{
-	if (content->kind == PROTOCOL_KIND_CTL)
-		return PROTOCOL_CTL_MAX;
-	if (strcmp(content->format, "pe") == 0)
-		return PROTOCOL_PAGES_MAX;
-	return PROTOCOL_CONTENT_MAX;
-}
-
 /* One part after the other: a copy of all of it would be large. */
 static int
 send_content(struct agent *a, const struct protocol_content *content,
@@ -304,7 +293,8 @@ agent_content(struct agent *a, struct protocol_content *content,
 	struct msg m;
 	int rc;
 
-	if (der.left == 0 || der.left > content_max(content))
+	if (der.left == 0 ||
+	    der.left > protocol_content_max(content->kind, content->format))
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "%zu bytes of content are more than can be signed",
 		    der.left);

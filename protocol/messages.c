@@ -219,6 +219,35 @@ static const struct rule rules[] = {
 };
 /* clang-format on */
 
+/* --- how large content may be --------------------------------------------- */
+
+struct limit {
+	enum protocol_content_kind kind;
+	const char *format; /* NULL: any that is not above */
+	uint32_t most;      /* bytes */
+};
+
+static const struct limit limits[] = {
+	{ PROTOCOL_KIND_SPC, "pe", PROTOCOL_PAGES_MAX },
+	{ PROTOCOL_KIND_SPC, NULL, PROTOCOL_CONTENT_MAX },
+	{ PROTOCOL_KIND_CTL, NULL, PROTOCOL_CTL_MAX },
+};
+
+uint32_t
+protocol_content_max(unsigned int kind, const char *format)
+{
+	const struct limit *l;
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		l = &limits[i];
+		if ((unsigned int)l->kind == kind &&
+		    (l->format == NULL || strcmp(l->format, format) == 0))
+			return l->most;
+	}
+	return 0;
+}
+
 /* --- encoding ------------------------------------------------------------- */
 
 static const struct layout *

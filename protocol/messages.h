@@ -441,6 +441,14 @@ int protocol_part(struct protocol_link *link, uint32_t tag, struct cursor *rest,
     struct ht_error *e);
 
 /*
+ * The largest content of this kind (enum protocol_content_kind) and the format
+ * of that name, in bytes; 0 for a kind that there is not.  Whether the format
+ * has content of that kind at all is not asked here, and a profile may allow
+ * less.
+ */
+uint32_t protocol_content_max(unsigned int kind, const char *format);
+
+/*
  * What sshd-sign's network process sends to keyd through its listener (which
  * does not look at it), and what the listener hands to the shell on a
  * descriptor: the user name, the key or certificate that was proved, and for a

@@ -41,7 +41,7 @@ static const char configuration[] =
     "  { name = \"keeper\"; certificates = [ \"test\" ];\n"
     "    existing = \"keep\"; max_size = 1000000; },\n"
     "  { name = \"cabinets\"; certificates = [ \"test\" ];\n"
-    "    formats = [ \"cab\" ]; } );\n";
+    "    formats = [ \"cab\", \"cat\" ]; max_ctl = \"64K\"; } );\n";
 
 void
 endpoint_make(void)

@@ -220,20 +220,46 @@ the_largest_content_is_signed(void **state)
 static void
 one_byte_more_is_not_content(void **state)
 {
-	struct protocol_content content = content_of(large.len + 1);
+	static const struct {
+		const char *profile, *format;
+		uint8_t kind;
+		uint32_t most; /* 0: none of that kind */
+	} cases[] = {
+		{ "other", "pe", PROTOCOL_KIND_SPC, PROTOCOL_PAGES_MAX },
+		{ "other", "pe", PROTOCOL_KIND_CTL, 0 },
+		{ "other", "msi", PROTOCOL_KIND_SPC, PROTOCOL_CONTENT_MAX },
+		{ "cabinets", "cat", PROTOCOL_KIND_CTL, 64 << 10 },
+		{ "cabinets", "cat", PROTOCOL_KIND_SPC, 0 },
+	};
+	struct protocol_content content;
+	union protocol_body body;
+	struct ht_error e;
 	struct agent a;
+	struct msg m;
+	size_t i;
 
 	(void)state;
-	begin(&a, 0);
-	endpoint_say(&a, PROTOCOL_CONTENT, &content);
-	hears(&a, PROTOCOL_REFUSE);
-	agent_close(&a);
-	content.length = PROTOCOL_CONTENT_MAX + 1;
-	(void)snprintf(content.format, sizeof(content.format), "msi");
-	begin(&a, 0);
-	endpoint_say(&a, PROTOCOL_CONTENT, &content);
-	hears(&a, PROTOCOL_REFUSE);
-	agent_close(&a);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		content = content_of(cases[i].most + 1);
+		content.kind = cases[i].kind;
+		(void)snprintf(content.format, sizeof(content.format), "%s",
+		    cases[i].format);
+		begin_under(&a, 0, cases[i].profile);
+		endpoint_say(&a, PROTOCOL_CONTENT, &content);
+		assert_int_equal(protocol_wait(&a.link, &m, &body, 10000, &e),
+		    1);
+		assert_int_equal(m.type, PROTOCOL_REFUSE);
+		assert_int_equal(body.refuse.status, 70);
+		agent_close(&a);
+		if (cases[i].most == 0)
+			continue;
+		content.length--;
+		begin_under(&a, 0, cases[i].profile);
+		endpoint_say(&a, PROTOCOL_CONTENT, &content);
+		assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
+		assert_int_equal(protocol_next(&a.link, &m, &body, &e), 0);
+		close_all(&a, 1);
+	}
 }
 
 /* keyd refuses the format, by that name, with what the shell said last. */

@@ -511,6 +511,32 @@ parts_make_up_the_whole(void **state)
 }
 
 static void
+content_has_limits(void **state)
+{
+	static const struct {
+		unsigned int kind;
+		const char *format;
+		uint32_t most;
+	} cases[] = {
+		{ PROTOCOL_KIND_SPC, "pe", 9441075 },
+		{ PROTOCOL_KIND_SPC, "msi", 16384 },
+		{ PROTOCOL_KIND_SPC, "", 16384 },
+		{ PROTOCOL_KIND_SPC, "pe2", 16384 },
+		{ PROTOCOL_KIND_CTL, "cat", 983040 },
+		{ PROTOCOL_KIND_CTL, "pe", 983040 },
+		{ 2, "pe", 0 },
+		{ 255, "cat", 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(
+		    protocol_content_max(cases[i].kind, cases[i].format),
+		    cases[i].most);
+}
+
+static void
 nobody_there(void **state)
 {
 	union protocol_body body;
@@ -585,6 +611,7 @@ main(void)
 		cmocka_unit_test(texts_that_do_not_fit),
 		cmocka_unit_test(malformed_fields_on_a_link),
 		cmocka_unit_test(parts_make_up_the_whole),
+		cmocka_unit_test(content_has_limits),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(names_for_people),
 		cmocka_unit_test(session_blobs),

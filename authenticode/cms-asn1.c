@@ -103,6 +103,8 @@ signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e)
 	info->data = data;
 	if (i2d_SIGNED_DATA_INFO(info, &out) == n)
 		rc = 0;
+	else
+		der->len -= (size_t)n;
 	info->data = NULL;
 out:
 	if (rc < 0)

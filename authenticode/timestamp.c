@@ -54,6 +54,29 @@ find_signer(struct token *token, struct ht_error *e)
 	return rc;
 }
 
+/*
+ * What is in the content, which is an OCTET STRING to whoever counts what the
+ * token is made of.
+ */
+static int
+count_content(const PKCS7 *p7, size_t *values, struct ht_error *e)
+{
+	const PKCS7 *contents = p7->d.sign->contents;
+	const ASN1_TYPE *content;
+	const ASN1_OCTET_STRING *octets;
+
+	if (contents == NULL ||
+	    OBJ_obj2nid(contents->type) != NID_id_smime_ct_TSTInfo)
+		return 0;
+	content = contents->d.other;
+	if (content == NULL || content->type != V_ASN1_OCTET_STRING)
+		return 0;
+	octets = content->value.octet_string;
+	return der_count(cursor_over(ASN1_STRING_get0_data(octets),
+	                     (size_t)ASN1_STRING_length(octets)),
+	    TIMESTAMP_VALUES_MAX, values, e);
+}
+
 static int
 open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 {
@@ -76,6 +99,9 @@ open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 	if (p != (const unsigned char *)der + n)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "timestamp: bytes left over behind the token");
+	rc = count_content(token->p7, &values, e);
+	if (rc < 0)
+		return rc;
 	token->info = PKCS7_to_TS_TST_INFO(token->p7);
 	if (token->info == NULL)
 		return spc_crypto_error(e, HT_ERR_DATA,

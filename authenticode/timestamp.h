@@ -15,7 +15,10 @@
 
 #include "lib/error.h"
 
-/* The longest token that is looked at, and with how many values in it. */
+/*
+ * The longest token that is looked at, and with how many values in it and in
+ * its TSTInfo.
+ */
 #define TIMESTAMP_MAX ((size_t)1 << 20)
 #define TIMESTAMP_VALUES_MAX 16384
 

@@ -151,6 +151,21 @@ test_structure(void **state)
 	refused(&good, &what, "with its certificate");
 }
 
+/*
+ * libcrypto makes hundreds of bytes of each value: those inside the OCTET
+ * STRING that the TSTInfo is in count, too, 3 of an extension.
+ */
+static void
+test_many_values_in_the_content(void **state)
+{
+	struct tsa_token what = { .time = WHEN, .extensions = 5000 };
+
+	(void)state;
+	accepted(&good, &what);
+	what.extensions = TIMESTAMP_VALUES_MAX / 3;
+	refused(&good, &what, "more than 16384 values");
+}
+
 static void
 test_purposes(void **state)
 {
@@ -314,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_weak_digests),
 		cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_many_values_in_the_content),
 		cmocka_unit_test(test_purposes),
 		cmocka_unit_test(test_other_root_other_bytes),
 		cmocka_unit_test(test_truncations_and_mutations),

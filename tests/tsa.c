@@ -152,6 +152,23 @@ make_imprint(const struct tsa_token *what, const void *stamped, size_t n)
 	return imprint;
 }
 
+static void
+add_extensions(TS_TST_INFO *info, unsigned int n)
+{
+	ASN1_OBJECT *type = OBJ_txt2obj("1.2.3", 1);
+	ASN1_OCTET_STRING *nothing = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *extension =
+	    X509_EXTENSION_create_by_OBJ(NULL, type, 0, nothing);
+
+	must(extension != NULL, "make an extension");
+	while (n-- > 0)
+		must(TS_TST_INFO_add_ext(info, extension, -1) == 1,
+		    "add an extension");
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(nothing);
+	ASN1_OBJECT_free(type);
+}
+
 /* TSTInfo (RFC 3161 2.4.2) */
 static BIO *
 make_info(const struct tsa_token *what, const void *stamped, size_t n)
@@ -164,8 +181,10 @@ make_info(const struct tsa_token *what, const void *stamped, size_t n)
 	    ASN1_GENERALIZEDTIME_set(NULL, (time_t)what->time);
 	BIO *out = BIO_new(BIO_s_mem());
 
-	must(info != NULL && out != NULL && when != NULL &&
-	        TS_TST_INFO_set_version(info, 1) == 1 &&
+	must(info != NULL && out != NULL && when != NULL,
+	    "have memory for a TSTInfo");
+	add_extensions(info, what->extensions);
+	must(TS_TST_INFO_set_version(info, 1) == 1 &&
 	        TS_TST_INFO_set_policy_id(info, policy) == 1 &&
 	        TS_TST_INFO_set_msg_imprint(info, imprint) == 1 &&
 	        ASN1_INTEGER_set(serial, 42) == 1 &&

@@ -45,6 +45,7 @@ struct tsa_token {
 	const char *algorithm; /* the signature's; NULL: sha256 */
 	bool without_binding;  /* no signing certificate attribute */
 	bool without_certificates;
+	unsigned int extensions; /* so many in TSTInfo that say nothing */
 };
 void tsa_stamp(const struct tsa *tsa, const struct tsa_token *what,
     const void *stamped, size_t n, struct buf *out);

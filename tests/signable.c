@@ -4,10 +4,28 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/signable.h"
+
+struct input *
+signable_hole(const struct buf *head, uint64_t size, FILE **file)
+{
+	struct ht_error e;
+	struct input *in;
+	int fd;
+
+	*file = tmpfile();
+	assert_non_null(*file);
+	fd = fileno(*file);
+	assert_int_equal(write(fd, head->data, head->len), (ssize_t)head->len);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	in = input_file(fd, &e);
+	assert_non_null(in);
+	return in;
+}
 
 int
 signable_digest(struct input *in, const char *name,

@@ -5,7 +5,17 @@
 #ifndef TESTS_SIGNABLE_H
 #define TESTS_SIGNABLE_H
 
+#include <stdio.h>
+
+#include <stdio.h>
+
 #include "authenticode/format.h"
+
+/*
+ * A file of size bytes that begins with those of head, and is a hole else.
+ * *file is to be closed after the input is freed.
+ */
+struct input *signable_hole(const struct buf *head, uint64_t size, FILE **file);
 
 /*
  * format_detect under this name, which may be NULL, and format_digest; options

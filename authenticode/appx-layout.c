@@ -64,7 +64,7 @@ put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
 	(void)cursor_skip(&c, entry->offset_size);
 	buf_bytes(out, before.p, before.left);
 	if (entry->offset_size == 4 && offset >= ZIP_SEE_64)
-		return ht_error_at(e, HT_ERR_DATA, entry->offset,
+		return ht_error_at(e, HT_ERR_REFUSED, entry->offset,
 		    "APPX: with its signature the package would need ZIP64");
 	buf_u32le(out, (uint32_t)offset);
 	if (entry->offset_size == 8)
@@ -98,7 +98,7 @@ place_directory(const struct appx_parts *parts, struct appx_layout *layout,
 	layout->offset = parts->records_end + layout->grown;
 	if (!parts->has[APPX_P7X] &&
 	    !zip_has_room(zip, layout->offset + PKCS7_MAX + ENTRY_ROOM))
-		return ht_error_set(e, HT_ERR_DATA,
+		return ht_error_set(e, HT_ERR_REFUSED,
 		    "APPX: with its signature the package would need ZIP64");
 	return 0;
 }

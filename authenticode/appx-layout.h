@@ -25,8 +25,9 @@ struct appx_layout {
 
 /*
  * Lay the package out with the signature's content type (as it is digested), or
- * without.  HT_ERR_DATA for content types that are no such list, or over 4 MiB,
- * and for a package that would need ZIP64; else as zip_extract.
+ * without.  HT_ERR_DATA for content types that are no such list, or over 4 MiB;
+ * HT_ERR_REFUSED for a package that is not signed and would need ZIP64 then;
+ * else as zip_extract.
  * appx_layout_clear also after an error.
  */
 int appx_layout_make(const struct appx_parts *parts, bool with_type,
@@ -42,7 +43,8 @@ int appx_layout_records(const struct appx_layout *layout,
 /*
  * Give fn each record of the directory, in order, without the signature's.  at
  * is where the file has just these bytes, or HT_NO_OFFSET if it has others.
- * Errors of zip_record, HT_ERR_DATA if an offset would need ZIP64, or fn's own.
+ * Errors of zip_record, HT_ERR_REFUSED if an offset would need ZIP64, or fn's
+ * own.
  */
 typedef int appx_record_fn(void *cookie, struct cursor record, uint64_t at,
     struct ht_error *e);

@@ -366,7 +366,7 @@ make_signed(struct cab_header *h, const struct front *f, struct ht_error *e)
 		    "abReserve has no room left for a signature");
 	if (f->cabinet - (uint64_t)old + area_length(true, area.size) >
 	    UINT32_MAX)
-		return ht_error_at(e, HT_ERR_DATA, CAB_COUNTED,
+		return ht_error_at(e, HT_ERR_REFUSED, CAB_COUNTED,
 		    "with its signature the cabinet would be larger than 4 "
 		    "GiB");
 	h->entry = CAB_FIRST + f->first.left;

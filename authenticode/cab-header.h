@@ -46,7 +46,8 @@ struct cab_header {
 /*
  * Read and check the front of the cabinet, with one input_read of the first
  * INPUT_HEAD bytes.  0 and *header (cab_header_clear), or HT_ERR_DATA with the
- * rule that it breaks, or as input_read; *header is all zeros then.
+ * rule that it breaks, HT_ERR_REFUSED if the room for a signature alone would
+ * make it larger than 4 GiB, or as input_read; *header is all zeros then.
  */
 int cab_header_read(struct input *in, struct cab_header *header,
     struct ht_error *e);

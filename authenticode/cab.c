@@ -215,7 +215,7 @@ cab_plan(const struct format_file *file, const void *p7, size_t n,
 	buf_bytes(&tail, p7, n);
 	buf_zeros(&tail, padding_of(n));
 	if (cabinet + tail.len > UINT32_MAX) {
-		rc = ht_error_set(e, HT_ERR_DATA,
+		rc = ht_error_set(e, HT_ERR_REFUSED,
 		    "with its signature the file would be larger than 4 GiB");
 		goto out;
 	}
@@ -274,6 +274,7 @@ const struct format format_cab = {
 	.name = "cab",
 	.title = "CAB",
 	.nests = true,
+	.size_max = UINT32_MAX,
 	.detect = cab_detect,
 	.digest = cab_digest,
 	.plan = cab_plan,

@@ -67,7 +67,7 @@ append_sector(struct cfb_edit *edit, uint32_t mark, uint32_t *sector,
 
 	*sector = (uint32_t)edit->fat.n;
 	if (((uint64_t)*sector + 2) << edit->shift > CFB_SIZE_MAX)
-		return ht_error_set(e, HT_ERR_DATA,
+		return ht_error_set(e, HT_ERR_REFUSED,
 		    "with its signature the file would be larger than 2 GiB");
 	rc = cfb_list_push(&edit->fat, mark, e);
 	if (rc == 0)

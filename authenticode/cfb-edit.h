@@ -37,7 +37,7 @@ int cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
 
 /*
  * Add a stream of the n bytes at p to the root, which must not have one of that
- * name: cfb_edit_remove it before.  HT_ERR_DATA if the file would grow over
+ * name: cfb_edit_remove it before.  HT_ERR_REFUSED if the file would grow over
  * CFB_SIZE_MAX; HT_ERR_INTERNAL.
  */
 int cfb_edit_put(struct cfb_edit *edit, const void *name, size_t name_size,

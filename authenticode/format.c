@@ -96,6 +96,24 @@ check_options(const struct format *format, const struct format_options *options,
 }
 
 /*
+ * Whether the file has room for a signature, before a token makes one for
+ * nothing.  One that is signed may have it where the old signature is, which
+ * format_plan sees, as it does if a signature is larger than that room.
+ */
+static int
+check_room(const struct format_file *file, struct ht_error *e)
+{
+	uint64_t max = file->format->size_max;
+
+	if (max == 0 || file->was_signed || file->options.no_plan ||
+	    file->size <= max - FORMAT_SIGNATURE_ROOM)
+		return 0;
+	return ht_error_at(e, HT_ERR_REFUSED, max - FORMAT_SIGNATURE_ROOM,
+	    "with a signature the file would be larger than %llu GiB",
+	    (unsigned long long)(max >> 30) + 1);
+}
+
+/*
  * As format_digest; page_hashes is as in struct format_file.
  */
 static int
@@ -121,6 +139,8 @@ digest_file(const struct format *format, struct input *in,
 	rc = check_options(format, &f->options, e);
 	if (rc == 0)
 		rc = format->digest(f, e);
+	if (rc == 0)
+		rc = check_room(f, e);
 	if (rc < 0)
 		goto out;
 	*file = f;

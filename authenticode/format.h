@@ -29,6 +29,9 @@
 
 #define FORMAT_PUBLISHER_MAX 2048
 
+/* What a signature may take of a format's size_max. */
+#define FORMAT_SIGNATURE_ROOM ((uint64_t)1 << 20)
+
 /*
  * What a signature is to have.  What is asked of another format is refused.
  */
@@ -81,6 +84,9 @@ struct format {
 	bool nests;        /* Windows knows nested signatures in it */
 	bool seeks;        /* digest reads out of order: a stream needs a spool
 	                      (input_spool) before that */
+	uint64_t size_max; /* bytes of a signed file, a little less than a
+	                      whole number of GiB; 0: the format sets none,
+	                      or has its own way to tell */
 
 	/*
 	 * Set *is to whether this is such a file, from its first bytes
@@ -162,8 +168,9 @@ int format_digest_for(const struct format *format, struct input *in,
  * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,
  * in place of any signature that it had.  p7 and file->in must outlive the
  * plan, and that input be seekable when the plan is read or written.  0 and
- * *plan (output_free), or *plan NULL and HT_ERR_DATA (the file has no room for
- * it: over 4 GiB), HT_ERR_INTERNAL.
+ * *plan (output_free), or *plan NULL and HT_ERR_REFUSED (the file has no room
+ * for it, as that would be larger than the format allows), HT_ERR_DATA (p7 is
+ * too long, or what is read again for the plan is damaged), HT_ERR_INTERNAL.
  *
  * With p7 NULL and n 0, the file without its signature, and HT_ERR_DATA if it
  * has none.  What a signer added is taken away, as far as the file tells it

@@ -515,6 +515,7 @@ const struct format format_msi = {
 	.title = "MSI",
 	.nests = true,
 	.seeks = true,
+	.size_max = CFB_SIZE_MAX,
 	.detect = msi_detect,
 	.digest = msi_digest,
 	.check = msi_check,

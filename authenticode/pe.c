@@ -25,9 +25,6 @@
 #include "authenticode/spc-asn1.h"
 #include "authenticode/spc-pages.h"
 
-/* What a signature may take of the 4 GiB that a file's offsets reach. */
-#define SIGNATURE_ROOM ((uint64_t)1 << 20)
-
 /* What the digest leaves for the plan. */
 struct pe {
 	struct pe_header header;
@@ -166,10 +163,6 @@ check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
 	if (size > UINT32_MAX)
 		return ht_error_at(e, HT_ERR_DATA, UINT32_MAX,
 		    "a PE file cannot be larger than 4 GiB");
-	if (header->table == 0 && size > UINT32_MAX - SIGNATURE_ROOM)
-		return ht_error_at(e, HT_ERR_REFUSED,
-		    UINT32_MAX - SIGNATURE_ROOM,
-		    "with a signature the file would be larger than 4 GiB");
 	if (pe->content_end < header->sections_end)
 		return ht_error_at(e, HT_ERR_DATA, size,
 		    "the file ends before its last section does, at %llu (PE, "
@@ -309,7 +302,7 @@ make_tail(const struct pe *pe, const void *p7, size_t n, struct tail *tail,
 	if (buf_failed(&tail->before) < 0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	if (pe->content_end + tail->size > UINT32_MAX)
-		return ht_error_set(e, HT_ERR_DATA,
+		return ht_error_set(e, HT_ERR_REFUSED,
 		    "with its signature the file would be larger than 4 GiB");
 	return 0;
 }
@@ -444,6 +437,7 @@ const struct format format_pe = {
 	.name = "pe",
 	.title = "PE",
 	.nests = true,
+	.size_max = UINT32_MAX,
 	.detect = pe_detect,
 	.digest = pe_digest,
 	.plan = pe_plan,

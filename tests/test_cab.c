@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/cab_image.h"
+#include "tests/mutate.h"
 #include "tests/signable.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
@@ -412,7 +413,11 @@ test_too_large(void **state)
 	(void)state;
 	cab_image_build(&images[0], &cab);
 	put_u32(cab.data + 8, UINT32_MAX - 23);
-	bad(&cab, 8, "larger than 4 GiB");
+	assert_int_equal(signable_try(cab.data, cab.len, NULL, NULL, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with its signature the cabinet would be larger than 4 GiB");
+	assert_int_equal(e.offset, 8);
 	put_u32(cab.data + 8, UINT32_MAX - 24);
 	bad(&cab, cab.len, "ends before cbCabinet");
 	buf_reset(&cab);
@@ -428,6 +433,49 @@ test_too_large(void **state)
 	buf_free(&p7);
 }
 
+/* The token does not sign what would be too large with that. */
+static void
+test_nearly_4_gib(void **state)
+{
+	const size_t most = UINT32_MAX - FORMAT_SIGNATURE_ROOM;
+	struct buf cab = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct format_file *file;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+	FILE *large;
+
+	(void)state;
+	/* So much takes valgrind minutes. */
+	if (mutate_step() > 1)
+		skip();
+	cab_image_build(&images[0], &cab);
+	put_u32(cab.data + 8, most);
+	in = signable_hole(&cab, most, &large);
+	file = digest_of(in);
+	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with its signature the file would be larger than 4 GiB");
+	format_file_free(file);
+	input_free(in);
+	(void)fclose(large);
+
+	put_u32(cab.data + 8, most + 1);
+	in = signable_hole(&cab, most + 1, &large);
+	assert_int_equal(signable_digest(in, NULL, NULL, &file, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with a signature the file would be larger than 4 GiB");
+	assert_int_equal(e.offset, most);
+	input_free(in);
+	(void)fclose(large);
+	buf_free(&cab);
+	buf_free(&p7);
+}
+
 int
 main(void)
 {
@@ -439,6 +487,7 @@ main(void)
 		cmocka_unit_test(test_bad_ends),
 		cmocka_unit_test(test_not_signed),
 		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_nearly_4_gib),
 	};
 
 	return cmocka_run_group_tests(tests, signing_start, signing_stop);

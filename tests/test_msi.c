@@ -13,6 +13,7 @@
 
 #include "authenticode/cfb.h"
 #include "tests/cfb_image.h"
+#include "tests/mutate.h"
 #include "tests/signable.h"
 #include "tests/signing.h"
 
@@ -546,6 +547,127 @@ test_long_signature(void **state)
 	buf_free(&image);
 }
 
+/* --- nearly 2 GiB -------------------------------------------------------- */
+
+#define SECTOR ((size_t)4096)
+#define NUMBERS (SECTOR / 4) /* in a sector of FAT */
+#define FREE UINT32_MAX
+#define END (UINT32_MAX - 1)
+#define FAT (UINT32_MAX - 2)
+#define DIFAT (UINT32_MAX - 3)
+
+static uint32_t
+get_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	    (uint32_t)p[3] << 24;
+}
+
+static void
+put_u32(uint8_t *p, size_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+/*
+ * The front of a package of size bytes.  What is behind it is the end of the
+ * one stream: between them is a sector of DIFAT, and the FAT but for its first
+ * sector.
+ */
+static void
+build_large(uint64_t size, struct buf *image)
+{
+	static const struct cfb_image_entry entry = { "Data", CFB_IMAGE_ROOT,
+		SECTOR };
+	size_t all = (size_t)(size / SECTOR) - 1;
+	size_t fats = (all + NUMBERS - 1) / NUMBERS;
+	size_t difat;
+	size_t data;
+	uint8_t *fat;
+	uint8_t *stream;
+	size_t i;
+
+	cfb_image_build(VERSION_4, &entry, 1, image);
+	difat = image->len / SECTOR - 1;
+	data = difat + fats;
+	put_u32(image->data + 0x2c, fats);
+	put_u32(image->data + 0x44, difat);
+	put_u32(image->data + 0x48, 1);
+	for (i = 1; i < CFB_HEADER_DIFAT; i++)
+		put_u32(image->data + 0x4c + 4 * i, difat + i);
+	fat = image->data + SECTOR * (get_u32(image->data + 0x4c) + 1);
+	put_u32(fat, data);
+	put_u32(fat + 4 * difat, DIFAT);
+	for (i = difat + 1; i < data; i++)
+		put_u32(fat + 4 * i, FAT);
+	for (; i < NUMBERS; i++)
+		put_u32(fat + 4 * i, i + 1);
+	stream = memmem(image->data, image->len, "D\0a\0t\0a", 8);
+	assert_non_null(stream);
+	put_u32(stream + 0x78, SECTOR * (1 + all - data));
+	for (i = 0; i < NUMBERS - 1; i++)
+		buf_u32le(image,
+		    i + CFB_HEADER_DIFAT < fats
+		        ? (uint32_t)(difat + CFB_HEADER_DIFAT + i)
+		        : FREE);
+	buf_u32le(image, END);
+	for (i = NUMBERS; i < fats * NUMBERS; i++)
+		buf_u32le(image,
+		    i + 1 < all        ? (uint32_t)i + 1
+		        : i + 1 == all ? END
+		                       : FREE);
+}
+
+/* The token does not sign what would be too large with that. */
+static void
+test_nearly_2_gib(void **state)
+{
+	const uint64_t most =
+	    (CFB_SIZE_MAX - FORMAT_SIGNATURE_ROOM) / SECTOR * SECTOR;
+	struct format_options verified = { .algorithm = "sha256",
+		.no_plan = true };
+	struct buf image = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct format_file *file;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+	FILE *large;
+
+	(void)state;
+	/* So much takes valgrind minutes. */
+	if (mutate_step() > 1)
+		skip();
+	build_large(most, &image);
+	in = signable_hole(&image, most, &large);
+	file = signable_open(in, NULL, &sha256);
+	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM + SECTOR);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with its signature the file would be larger than 2 GiB");
+	format_file_free(file);
+	input_free(in);
+	(void)fclose(large);
+
+	buf_reset(&image);
+	build_large(most + SECTOR, &image);
+	in = signable_hole(&image, most + SECTOR, &large);
+	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with a signature the file would be larger than 2 GiB");
+	file = signable_open(in, NULL, &verified);
+	format_file_free(file);
+	input_free(in);
+	(void)fclose(large);
+	buf_free(&image);
+	buf_free(&p7);
+}
+
 int
 main(void)
 {
@@ -560,6 +682,7 @@ main(void)
 		cmocka_unit_test(test_other_things_of_that_name),
 		cmocka_unit_test(test_stale_metadata),
 		cmocka_unit_test(test_long_signature),
+		cmocka_unit_test(test_nearly_2_gib),
 	};
 
 	return cmocka_run_group_tests(tests, signing_start, signing_stop);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/pe_image.h"
+#include "tests/mutate.h"
 #include "tests/signable.h"
 #include "tests/signing.h"
 #include "tests/upload.h"
@@ -480,6 +481,49 @@ test_names(void **state)
 	buf_free(&pe);
 }
 
+/*
+ * The offsets of a PE file reach 4 GiB: the room for a signature is seen to
+ * before that is made.
+ */
+static void
+test_nearly_4_gib(void **state)
+{
+	const uint64_t most = UINT32_MAX - FORMAT_SIGNATURE_ROOM;
+	struct buf pe = BUF_INIT;
+	struct buf p7 = BUF_INIT;
+	struct format_file *file;
+	struct output *plan;
+	struct ht_error e;
+	struct input *in;
+	FILE *large;
+
+	(void)state;
+	/* So much takes valgrind minutes. */
+	if (mutate_step() > 1)
+		skip();
+	build(&images[0], &pe);
+	in = signable_hole(&pe, most, &large);
+	file = digest_of(in);
+	assert_true(file->size == most);
+	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM);
+	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "with its signature the file would be larger than 4 GiB");
+	format_file_free(file);
+	input_free(in);
+	(void)fclose(large);
+
+	in = signable_hole(&pe, (uint64_t)UINT32_MAX + 1, &large);
+	assert_int_equal(signable_digest(in, NULL, NULL, &file, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, "a PE file cannot be larger than 4 GiB");
+	input_free(in);
+	(void)fclose(large);
+	buf_free(&pe);
+	buf_free(&p7);
+}
+
 /* Without the sum for CheckSum the digest is the same, and there is no plan. */
 static void
 test_no_plan(void **state)
@@ -558,6 +602,7 @@ main(void)
 		cmocka_unit_test(test_bad_certificate_table),
 		cmocka_unit_test(test_bytes_behind_the_der),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_nearly_4_gib),
 		cmocka_unit_test(test_no_plan),
 		cmocka_unit_test(test_verify_feeds_taps),
 	};

@@ -186,7 +186,7 @@ read_old_table(struct format_file *file, const struct pe *pe,
     struct ht_error *e)
 {
 	const struct pe_header *header = &pe->header;
-	uint64_t end = UINT32_MAX;
+	uint64_t end = pe->content_end;
 	unsigned int count;
 	int rc;
 

@@ -482,8 +482,8 @@ test_names(void **state)
 }
 
 /*
- * The offsets of a PE file reach 4 GiB: the room for a signature is seen to
- * before that is made.
+ * The offsets of a PE file reach 4 GiB.  Where there is no signature, no memory
+ * is kept for one, and the room for a new one is seen to before that is made.
  */
 static void
 test_nearly_4_gib(void **state)
@@ -505,6 +505,7 @@ test_nearly_4_gib(void **state)
 	in = signable_hole(&pe, most, &large);
 	file = digest_of(in);
 	assert_true(file->size == most);
+	assert_true(file->signature.size < FORMAT_SIGNATURE_ROOM);
 	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e),
 	    HT_ERR_REFUSED);

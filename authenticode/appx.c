@@ -21,6 +21,7 @@
 #include "authenticode/appx-layout.h"
 #include "authenticode/appx-parts.h"
 #include "authenticode/format.h"
+#include "authenticode/forward.h"
 #include "authenticode/spc-asn1.h"
 
 #define BUNDLE "appxbundle"
@@ -96,26 +97,12 @@ static int
 digest_range(struct input *in, EVP_MD_CTX *md, uint64_t offset, uint64_t end,
     struct ht_error *e)
 {
-	const uint8_t *p;
-	size_t want;
-	size_t got;
-	int rc;
+	int rc = forward_digest(in, md, &offset, end, e);
 
-	while (offset < end) {
-		want = INPUT_CHUNK - (size_t)(offset % INPUT_CHUNK);
-		if (want > end - offset)
-			want = (size_t)(end - offset);
-		rc = input_read(in, offset, want, &p, &got, e);
-		if (rc == 0 && got < want)
-			rc = ht_error_at(e, HT_ERR_DATA, offset + got,
-			    "the file ends before its records do");
-		if (rc == 0)
-			rc = update(md, p, got, e);
-		if (rc < 0)
-			return rc;
-		offset += got;
-	}
-	return 0;
+	if (rc == 0 && offset < end)
+		rc = ht_error_at(e, HT_ERR_DATA, offset,
+		    "the file ends before its records do");
+	return rc;
 }
 
 static int

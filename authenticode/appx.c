@@ -197,15 +197,20 @@ digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
     const char *tag, struct ht_error *e)
 {
 	const struct appx *appx = file->state;
+	const struct zip_entry *part = &appx->parts.part[which];
 	struct unpacked u = { md, BUF_INIT };
 	int rc;
 
 	if (!appx->parts.has[which])
 		return 0;
+	if (part->size > PART_MAX)
+		return ht_error_at(e, HT_ERR_REFUSED, part->offset,
+		    "APPX: %.*s is of more than %llu bytes",
+		    (int)part->name.left, (const char *)part->name.p,
+		    (unsigned long long)PART_MAX);
 	rc = start(md, file, e);
 	if (rc == 0)
-		rc = zip_extract(&appx->parts.zip, &appx->parts.part[which],
-		    PART_MAX, take, &u, e);
+		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, &u, e);
 	if (rc == 0)
 		rc = finish(md, tag, &file->digest, e);
 	if (rc == 0 && which == APPX_BLOCK_MAP)

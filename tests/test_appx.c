@@ -242,9 +242,9 @@ test_bombs(void **state)
 		package_make(&package, &bytes);
 		claim_size(&bytes, names[i], (128U << 20) + 1);
 		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
-		    HT_ERR_DATA);
+		    HT_ERR_REFUSED);
 		(void)snprintf(text, sizeof(text),
-		    "ZIP: %s is of more than 134217728 bytes", names[i]);
+		    "APPX: %s is of more than 134217728 bytes", names[i]);
 		assert_string_equal(e.text, text);
 		input_free(in);
 		buf_reset(&bytes);

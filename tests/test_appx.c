@@ -252,6 +252,35 @@ test_bombs(void **state)
 	buf_free(&bytes);
 }
 
+/* One entry more would be too many for end records that are not ZIP64's. */
+static void
+test_no_room(void **state)
+{
+	struct package package = plain;
+	struct buf bytes = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+
+	(void)state;
+	package.files = UINT16_MAX - 4;
+	package.size = 1;
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+	    HT_ERR_REFUSED);
+	assert_string_equal(e.text,
+	    "APPX: with its signature the package would need ZIP64");
+	input_free(in);
+
+	package.files--;
+	buf_reset(&bytes);
+	package_make(&package, &bytes);
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	format_file_free(file);
+	input_free(in);
+	buf_free(&bytes);
+}
+
 static void
 test_other_signature(void **state)
 {
@@ -636,6 +665,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_all_faults),
 		cmocka_unit_test(test_bombs),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_other_signature),
 		cmocka_unit_test(test_unnamed_signature),
 		cmocka_unit_test(test_other_digest),

@@ -46,8 +46,11 @@ struct format_options {
 };
 
 /*
- * One file that is being signed or verified, after its digest.  Callers only
- * read it; the format's hooks fill it in.
+ * One file that is being signed or verified, after its digest.  The format's
+ * hooks fill it in, and callers only read it, but that they may free (buf_free)
+ * what is long once they do not need it any more themselves: signature, which
+ * no function here looks at again, and content, if format_plan will not be
+ * asked for a catalog without its signature, which is made of that.
  */
 struct format_file {
 	const struct format *format;
@@ -145,8 +148,11 @@ const struct format *format_find(const char *name);
  * Read in to its end and digest it as options say, which are copied.  0 and
  * *file, which the caller frees, or *file NULL and HT_ERR_DATA with the offset
  * and the rule that was broken; HT_ERR_USAGE for the algorithm; HT_ERR_REFUSED
- * for options that are not for this format, or page hashes of a file that
- * cannot have any, or with another algorithm than SHA-256; or as input_read.
+ * for options that are not for this format, for page hashes of a file that
+ * cannot have any, or with another algorithm than SHA-256, and for a file that
+ * is sound but larger, or otherwise made, than can be signed, be that only for
+ * want of room for a signature (size_max; not with no_plan, or of a file that
+ * has one); or as input_read.
  *
  * With msi_ex a plan puts MsiDigitalSignatureEx in beside the signature;
  * without, it takes out any that there is.
@@ -173,8 +179,8 @@ int format_digest_for(const struct format *format, struct input *in,
  * too long, or what is read again for the plan is damaged), HT_ERR_INTERNAL.
  *
  * With p7 NULL and n 0, the file without its signature, and HT_ERR_DATA if it
- * has none.  What a signer added is taken away, as far as the file tells it
- * from what was there before:
+ * has none; for a catalog file->content must still be there.  What a signer
+ * added is taken away, as far as the file tells it from what was there before:
  *
  *	PE	The certificate table and its directory entry; CheckSum is
  *		computed, whatever it was before signing.  Zeros that filled up
@@ -199,7 +205,7 @@ int format_plan(const struct format_file *file, const void *p7, size_t n,
 /*
  * Put the DER of the PKCS#7 that the file carries into p7, which must be empty,
  * or nothing if it is not signed.  in must be seekable.  HT_ERR_DATA for what
- * is damaged, else as input_read.
+ * is damaged, HT_ERR_REFUSED as format_digest, else as input_read.
  */
 int format_signature(const struct format *format, struct input *in,
     struct buf *p7, struct ht_error *e);
@@ -235,8 +241,8 @@ struct format_verified {
  * bytes.  in must be seekable.
  *
  * 0 and *out (format_verified_clear), or HT_ERR_DATA if the file carries no
- * signature or anything does not fit, else as input_read; *out is all zeros
- * then.
+ * signature or anything does not fit, HT_ERR_REFUSED as format_digest, else as
+ * input_read; *out is all zeros then.
  */
 int format_verify(const struct format *format, struct input *in,
     const void *content, size_t n, struct format_verified *out,

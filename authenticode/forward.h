@@ -32,8 +32,9 @@ int forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset,
     uint64_t end, struct ht_error *e);
 
 /*
- * Append the whole input to out; *fits is false if it is more than max bytes,
- * and then a part of it is there.  HT_ERR_INTERNAL, or as input_read.
+ * Put the whole input into out, which must be empty; *fits is false if it is
+ * more than max bytes, and then a part of it is there.  HT_ERR_INTERNAL, or as
+ * input_read.
  */
 int forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
     struct ht_error *e);

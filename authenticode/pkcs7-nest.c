@@ -244,8 +244,9 @@ inside(const struct opened *o, int level)
 
 /*
  * All of it, with the attribute in place of the one that is there.  Lengths are
- * computed from the inside out, and then every byte is put once: there may be
- * many.
+ * computed from the inside out, and then every byte is put once, as there may
+ * be many; those of the attribute, and the inner signature in it, have been put
+ * together before.
  */
 static int
 rebuild(const struct opened *o, struct cursor attribute, struct buf *out,

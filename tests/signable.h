@@ -7,8 +7,6 @@
 
 #include <stdio.h>
 
-#include <stdio.h>
-
 #include "authenticode/format.h"
 
 /*

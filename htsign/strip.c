@@ -17,13 +17,16 @@ static int
 check(const struct format_file *file, const struct output *plan,
     struct ht_error *e)
 {
+	struct format_options options = file->options;
 	struct format_file *stripped = NULL;
 	struct input *again = input_plan(plan, e);
 	int rc;
 
 	if (again == NULL)
 		return HT_ERR_INTERNAL;
-	rc = format_digest(file->format, again, &file->options, &stripped, e);
+	/* It need not have room for another one. */
+	options.no_plan = true;
+	rc = format_digest(file->format, again, &options, &stripped, e);
 	if (rc < 0 || stripped->was_signed)
 		rc = ht_error_set(e, HT_ERR_INTERNAL,
 		    "without its signature the file would be damaged");

@@ -444,6 +444,20 @@ endpoint_say(struct agent *a, enum protocol_type type, const void *body)
 }
 
 void
+endpoint_await_end(struct agent *a)
+{
+	struct ht_error e;
+	struct msg m;
+	int rc;
+
+	while ((rc = msg_wait(a->link.channel, &m, 20000, &e)) == 1)
+		msg_close_fds(&m);
+	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
+	assert_null(strstr(e.text, "in time"));
+	agent_close(a);
+}
+
+void
 endpoint_role_certificate(const char *role, struct buf *blob)
 {
 	struct buf line = BUF_INIT;

@@ -106,6 +106,12 @@ int endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
 void endpoint_say(struct agent *a, enum protocol_type type, const void *body);
 
 /*
+ * Wait until keyd has closed the connection, whatever it says before, and close
+ * it, too.
+ */
+void endpoint_await_end(struct agent *a);
+
+/*
  * Whether what an administrator's command prints holds text; it must succeed.
  */
 bool endpoint_prints(const char *command, const char *text);

@@ -49,21 +49,6 @@ leave(void **state)
 	return scratch_leave(state) != 0 || status != 0;
 }
 
-/* Wait until keyd has closed the connection, whatever it says before. */
-static void
-await_end(struct agent *a)
-{
-	struct ht_error e;
-	struct msg m;
-	int rc;
-
-	while ((rc = msg_wait(a->link.channel, &m, 5000, &e)) == 1)
-		msg_close_fds(&m);
-	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
-	assert_null(strstr(e.text, "in time"));
-	agent_close(a);
-}
-
 /* --- numbers ----------------------------------------------------------- */
 
 static void
@@ -166,7 +151,7 @@ an_output_beyond_all_sizes_ends_the_connection(void **state)
 	(void)state;
 	sign(&a);
 	endpoint_say(&a, PROTOCOL_OUTPUT, &output);
-	await_end(&a);
+	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	assert_true(endpoint_last_row_holds("cut"));
 }
@@ -188,7 +173,7 @@ delivered_is_all_of_it(void **state)
 		assert_int_equal(agent_output(&a, &output, &e), 0);
 		delivered.bytes = bytes[i];
 		endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
-		await_end(&a);
+		endpoint_await_end(&a);
 		assert_true(endpoint_last_row_holds("\"undelivered\""));
 	}
 }
@@ -277,7 +262,7 @@ kept_is_not_taken(const char *profile, const struct protocol_kept *kept)
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, profile, &e), 0);
 	endpoint_say(&a, PROTOCOL_KEPT, kept);
-	await_end(&a);
+	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	assert_false(endpoint_last_row_holds("\"kept\""));
 }
@@ -331,7 +316,7 @@ what_is_kept_goes_back_as_it_came(void **state)
 	(void)close(spool);
 	kept.output_size = 1001;
 	endpoint_say(&a, PROTOCOL_KEPT, &kept);
-	await_end(&a);
+	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
 
@@ -371,7 +356,7 @@ what_is_kept_can_go_undelivered(void **state)
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
 	assert_int_equal(agent_kept(&a, &kept, &e), 0);
 	endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
-	await_end(&a);
+	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"undelivered\""));
 }
 
@@ -394,7 +379,7 @@ keep_signs_what_is_not_signed(void **state)
 	    msg_queue(a.link.channel, PROTOCOL_KEPT, 1, &frame, NULL, 0, &e),
 	    0);
 	assert_int_equal(msg_drain(a.link.channel, -1, &e), 0);
-	await_end(&a);
+	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	buf_free(&der);
 	buf_free(&pkcs7);

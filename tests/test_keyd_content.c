@@ -602,21 +602,6 @@ room_is_given_back_however_a_request_ends(void **state)
 
 /* --- who does not go on --------------------------------------------------- */
 
-/* What is left in the connection, until keyd has closed it. */
-static void
-drain(struct agent *a)
-{
-	struct ht_error e;
-	struct msg m;
-	int rc;
-
-	while ((rc = msg_wait(a->link.channel, &m, 20000, &e)) == 1)
-		msg_close_fds(&m);
-	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
-	assert_null(strstr(e.text, "in time"));
-	agent_close(a);
-}
-
 static void
 who_does_not_go_on_loses_the_room(void **state)
 {
@@ -642,9 +627,9 @@ who_does_not_go_on_loses_the_room(void **state)
 	    "htsign-shell did not send all of the content in time"));
 	assert_true(endpoint_prints("log --json --status=failed",
 	    "htsign-shell did not take the signature in time"));
-	drain(&stalled);
-	drain(&deaf);
-	drain(&third);
+	endpoint_await_end(&stalled);
+	endpoint_await_end(&deaf);
+	endpoint_await_end(&third);
 }
 
 int

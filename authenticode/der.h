@@ -51,12 +51,12 @@ bool der_is_next(const struct cursor *c, uint8_t tag);
 
 /*
  * Add to *count how many values libcrypto may find in c, those inside others
- * included; it makes some hundred bytes of each.  It takes a SEQUENCE or SET for
- * one also where the identifier octet says that it is primitive: such a one is
- * refused, and under a context-specific tag, which may be implicit, the octets
- * count as the most values that fit.  HT_ERR_DATA if *count would be more than
- * max, for a value that does not end in the one that it is in, or that is 64
- * deep; or as der_next, but that a length may be left open.
+ * included; it makes some hundred bytes of each.  It takes a SEQUENCE or SET
+ * for one also where the identifier octet says that it is primitive: such a one
+ * is refused, and under a context-specific tag, which may be implicit, the
+ * octets count as the most values that fit.  HT_ERR_DATA if *count would be
+ * more than max, for a value that does not end in the one that it is in, or
+ * that is 64 deep; or as der_next, but that a length may be left open.
  */
 int der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e);
 

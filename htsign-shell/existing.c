@@ -168,8 +168,8 @@ check_own(const struct protocol_go *go, const struct format_file *file,
 
 /*
  * The old signature has to be good for the file, and to stay so: some formats
- * keep another digest beside it, in the algorithm of the new one.  And there has
- * to be room: what a token has signed by then would be for nothing.
+ * keep another digest beside it, in the algorithm of the new one.  And there
+ * has to be room: what a token has signed by then would be for nothing.
  */
 static int
 check_outer(const struct format_file *file, struct ht_error *e)

@@ -108,8 +108,8 @@ lower_limit(__rlimit_resource_t resource, rlim_t most, struct ht_error *e)
 
 /*
  * Whatever becomes of us, the spool cannot fill the disk, the output not being
- * much larger than the input; and processor time goes by the input, of which 4 GiB
- * take a minute.
+ * much larger than the input; and processor time goes by the input, of which 4
+ * GiB take a minute.
  */
 static int
 limit_resources(uint64_t max_size, struct ht_error *e)

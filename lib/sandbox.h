@@ -34,9 +34,9 @@ struct sandbox_path {
  * would inherit it), then seccomp.  Calls outside the list kill the process
  * (allow-lists) or fail with EPERM (deny-lists, and probes that libraries are
  * known to make).  A SHELL is also limited in memory, descriptors and processor
- * time: a day, less once it knows what it may sign.  READ on a folder covers what is below; neither access lets
- * a file be executed.  TCP is closed to all roles but TOKEN, which may connect,
- * and PARENT.
+ * time: a day, less once it knows what it may sign.  READ on a folder covers
+ * what is below; neither access lets a file be executed.  TCP is closed to all
+ * roles but TOKEN, which may connect, and PARENT.
  *
  * *landlock is the kernel's version of Landlock; 0 means that it has none, and
  * is no error but for the log.  HT_ERR_INTERNAL or HT_ERR_UNAVAILABLE if a path

@@ -2,12 +2,12 @@
  * The half that asks: what htsign-shell and htsign-principals say to
  * htsign-keyd, one step a function, waiting for the answer.
  *
- * Every function returns 0 or HT_ERR_*.  When keyd refused, the code is the
- * one it gave, the text is in *e, and agent->refusal holds all of it, with
- * the request's number and the seconds after which to try again; when keyd is
- * gone or silent the code is HT_ERR_UNAVAILABLE.  Where sending fails, the error
- * is keyd's, if it has said why.  After an error only agent_fail, where a
- * request is open, and agent_close may follow.
+ * Every function returns 0 or HT_ERR_*.  When keyd refused, the code is the one
+ * it gave, the text is in *e, and agent->refusal holds all of it, with the
+ * request's number and the seconds after which to try again; when keyd is gone
+ * or silent the code is HT_ERR_UNAVAILABLE.  Where sending fails, the error is
+ * keyd's, if it has said why.  After an error only agent_fail, where a request
+ * is open, and agent_close may follow.
  */
 
 #ifndef PROTOCOL_AGENT_H

@@ -69,8 +69,8 @@ int signing_sign(struct signing *signing, const char *format,
 
 /*
  * Append content "pe" with an invented digest of this algorithm; the same in a
- * ContentInfo, by these options (NULL: nothing but the signature).  They end the
- * test program if they cannot.
+ * ContentInfo, by these options (NULL: nothing but the signature).  They end
+ * the test program if they cannot.
  */
 void signing_content(const char *algorithm, struct buf *content);
 void signing_pkcs7(struct signing *signing, const char *algorithm,

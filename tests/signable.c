@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -111,4 +112,35 @@ signable_verify(const struct format *format, const struct buf *bytes,
 	format_verified_clear(&verified);
 	input_free(in);
 	return rc;
+}
+
+bool
+signable_verifies(const struct format *format, const struct buf *bytes,
+    const struct buf *root, struct ht_error *e)
+{
+	struct format_verified verified;
+	struct input *in = input_memory(bytes->data, bytes->len, e);
+	int rc;
+
+	assert_non_null(in);
+	rc = format_verify(format, in, NULL, 0, &verified, e);
+	if (rc == 0)
+		rc = pkcs7_verify_chain(verified.p7, root->data, root->len - 1,
+		    e);
+	assert_true(rc == 0 || rc == HT_ERR_DATA);
+	format_verified_clear(&verified);
+	input_free(in);
+	return rc == 0;
+}
+
+void
+signable_refused(const struct buf *bytes, uint64_t offset, const char *why)
+{
+	struct ht_error e;
+
+	assert_int_equal(signable_try(bytes->data, bytes->len, NULL, NULL, &e),
+	    HT_ERR_DATA);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+	assert_int_equal(e.offset, offset);
 }

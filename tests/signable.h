@@ -49,4 +49,17 @@ void signable_attach(const struct format_file *file, const void *p7, size_t n,
 int signable_verify(const struct format *format, const struct buf *bytes,
     struct ht_error *e);
 
+/*
+ * Whether that verifies, and its chain ends at root, PEM with a NUL; e, which
+ * may be NULL, says why if not.  Any code but HT_ERR_DATA fails the test.
+ */
+bool signable_verifies(const struct format *format, const struct buf *bytes,
+    const struct buf *root, struct ht_error *e);
+
+/*
+ * Fail unless the file is refused as damaged, at offset, with why in the text.
+ */
+void signable_refused(const struct buf *bytes, uint64_t offset,
+    const char *why);
+
 #endif

@@ -257,19 +257,6 @@ test_stream_without_spool(void **state)
 	}
 }
 
-static void
-bad(const struct buf *cab, uint64_t offset, const char *why)
-{
-	struct ht_error e;
-
-	ht_error_clear(&e);
-	assert_int_equal(signable_try(cab->data, cab->len, NULL, NULL, &e),
-	    HT_ERR_DATA);
-	if (strstr(e.text, why) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
-	assert_int_equal(e.offset, offset);
-}
-
 /* One number in a cabinet, of so many bytes. */
 static void
 bad_number(const struct cab_image *image, size_t at, size_t width,
@@ -281,7 +268,7 @@ bad_number(const struct cab_image *image, size_t at, size_t width,
 	cab_image_build(image, &cab);
 	for (i = 0; i < width; i++)
 		cab.data[at + i] = (uint8_t)(value >> 8 * i);
-	bad(&cab, offset, why);
+	signable_refused(&cab, offset, why);
 	buf_free(&cab);
 }
 
@@ -316,21 +303,22 @@ test_bad_headers(void **state)
 	bad_number(&images[10], 42, 2, 17, 40, "leaves a signature no place");
 	bad_number(&images[10], 99, 1, 1, 70, "no signature would cover");
 	cab_image_build(&next, &cab);
-	bad(&cab, 36, "longer than 255 bytes");
+	signable_refused(&cab, 36, "longer than 255 bytes");
 	cab_image_build(plain, &cab);
 	assert_true(cab.len > 1075);
 	assert_int_equal(signable_try(cab.data, 1075, NULL, NULL, &e),
 	    HT_ERR_DATA);
 	buf_reset(&cab);
 	cab_image_build(&folders, &cab);
-	bad(&cab, INPUT_HEAD, "ends more than 64 KiB from the start");
+	signable_refused(&cab, INPUT_HEAD,
+	    "ends more than 64 KiB from the start");
 	/* An area that is full grows, as far as it may. */
 	buf_reset(&cab);
 	cab_image_build(&full, &cab);
 	assert_int_equal(signable_try(cab.data, cab.len, NULL, NULL, &e), 0);
 	cab.data[40] = (uint8_t)(59990 & 0xff);
 	cab.data[41] = 59990 >> 8;
-	bad(&cab, 36, "no room left");
+	signable_refused(&cab, 36, "no room left");
 	buf_free(&cab);
 }
 
@@ -347,27 +335,28 @@ test_bad_ends(void **state)
 	/* Another file in front makes it something else. */
 	buf_u8(&cab, 0);
 	cab_image_build(&images[0], &cab);
-	bad(&cab, 0, "not a signable file");
+	signable_refused(&cab, 0, "not a signable file");
 	buf_reset(&cab);
 	cab_image_build(&images[0], &cab);
 	sign(&cab, &out, NULL);
 	end = u32(out.data + 8);
 	size = u32(out.data + 48);
 	buf_u8(&cab, 0);
-	bad(&cab, cab.len - 1, "data behind the end of the cabinet");
+	signable_refused(&cab, cab.len - 1,
+	    "data behind the end of the cabinet");
 
 	put_u32(out.data + 48, size - 8);
-	bad(&out, end, "does not end the file");
+	signable_refused(&out, end, "does not end the file");
 	put_u32(out.data + 48, size + 8);
-	bad(&out, end, "does not end the file");
+	signable_refused(&out, end, "does not end the file");
 	put_u32(out.data + 48, 0);
-	bad(&out, 44, "a signature of no bytes");
+	signable_refused(&out, 44, "a signature of no bytes");
 	put_u32(out.data + 48, size);
 	put_u32(out.data + 44, end - 8);
-	bad(&out, 44, "does not begin where the cabinet ends");
+	signable_refused(&out, 44, "does not begin where the cabinet ends");
 	put_u32(out.data + 44, end);
 	out.data[59] = 1;
-	bad(&out, 44, "no signature would cover");
+	signable_refused(&out, 44, "no signature would cover");
 	out.data[59] = 0;
 	assert_int_equal(signable_try(out.data, out.len, NULL, NULL, &e), 0);
 
@@ -419,7 +408,7 @@ test_too_large(void **state)
 	    "with its signature the cabinet would be larger than 4 GiB");
 	assert_int_equal(e.offset, 8);
 	put_u32(cab.data + 8, UINT32_MAX - 24);
-	bad(&cab, cab.len, "ends before cbCabinet");
+	signable_refused(&cab, cab.len, "ends before cbCabinet");
 	buf_reset(&cab);
 	cab_image_build(&images[0], &cab);
 	in = input_memory(cab.data, cab.len, &e);

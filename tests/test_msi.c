@@ -354,40 +354,7 @@ test_digest_for(void **state)
 
 /* --- verifying ----------------------------------------------------------- */
 
-static bool
-verifies(const struct buf *image, struct ht_error *e)
-{
-	struct format_verified verified;
-	struct input *in = input_memory(image->data, image->len, e);
-	int rc;
-
-	rc = format_verify(&format_msi, in, NULL, 0, &verified, e);
-	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, signing_p256.root.data,
-		    signing_p256.root.len - 1, e);
-	assert_true(rc == 0 || rc == HT_ERR_DATA);
-	format_verified_clear(&verified);
-	input_free(in);
-	return rc == 0;
-}
-
 /* --- what is refused ----------------------------------------------------- */
-
-static void
-bad(const struct buf *image, uint64_t at, const char *why)
-{
-	struct format_file *file;
-	struct ht_error e;
-	struct input *in = input_memory(image->data, image->len, &e);
-
-	ht_error_clear(&e);
-	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
-	    HT_ERR_DATA);
-	if (strstr(e.text, why) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
-	assert_int_equal(e.offset, at);
-	input_free(in);
-}
 
 static void
 test_not_a_package(void **state)
@@ -406,10 +373,11 @@ test_not_a_package(void **state)
 	cfb_close(&cfb);
 	input_free(in);
 	image.data[clsid] = 0x06; /* a document of Word's */
-	bad(&image, clsid, "not Windows Installer's");
+	signable_refused(&image, clsid, "not Windows Installer's");
 	image.data[clsid] = 0x86; /* a patch */
 	in = input_memory(image.data, image.len, &e);
-	assert_false(verifies(&image, &e));
+	assert_false(
+	    signable_verifies(&format_msi, &image, &signing_p256.root, &e));
 	assert_non_null(strstr(e.text, "the file is not signed"));
 	input_free(in);
 	buf_free(&image);
@@ -434,7 +402,7 @@ test_end_of_a_zip_file(void **state)
 	sign(&image, &sha256, &digest, &was_signed, &out);
 	image.data[slack + 20] = (uint8_t)(image.len - slack - 22);
 	image.data[slack + 21] = (uint8_t)((image.len - slack - 22) >> 8);
-	bad(&image, slack, "CVE-2020-1464");
+	signable_refused(&image, slack, "CVE-2020-1464");
 	buf_free(&image);
 	buf_free(&out);
 }
@@ -490,7 +458,8 @@ test_stale_metadata(void **state)
 	extended = &cfb.entries[ENTRIES];
 	assert_int_equal(extended->size, 32);
 	out.data[cfb_mini_at(&cfb, &cfb.mini_stream, extended->start)] ^= 1;
-	assert_false(verifies(&out, &e));
+	assert_false(
+	    signable_verifies(&format_msi, &out, &signing_p256.root, &e));
 	assert_non_null(strstr(e.text, "MsiDigitalSignatureEx covers"));
 	cfb_close(&cfb);
 	input_free(in);
@@ -512,7 +481,8 @@ test_long_signature(void **state)
 
 	(void)state;
 	cfb_image_build(VERSION_3, &signature, 1, &image);
-	assert_false(verifies(&image, &e));
+	assert_false(
+	    signable_verifies(&format_msi, &image, &signing_p256.root, &e));
 	assert_non_null(strstr(e.text, "a signature of more than"));
 	in = input_memory(image.data, image.len, &e);
 	assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),

@@ -237,37 +237,6 @@ test_stream_without_spool(void **state)
 	}
 }
 
-static bool
-verifies(const struct buf *pe)
-{
-	struct format_verified verified;
-	struct ht_error e;
-	struct input *in = input_memory(pe->data, pe->len, &e);
-	int rc;
-
-	rc = format_verify(&format_pe, in, NULL, 0, &verified, &e);
-	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, signing_p256.root.data,
-		    signing_p256.root.len - 1, &e);
-	assert_true(rc == 0 || rc == HT_ERR_DATA);
-	format_verified_clear(&verified);
-	input_free(in);
-	return rc == 0;
-}
-
-static void
-bad(const struct buf *pe, uint64_t offset, const char *why)
-{
-	struct ht_error e;
-
-	ht_error_clear(&e);
-	assert_int_equal(signable_try(pe->data, pe->len, NULL, NULL, &e),
-	    HT_ERR_DATA);
-	if (strstr(e.text, why) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
-	assert_int_equal(e.offset, offset);
-}
-
 static void
 test_not_signable(void **state)
 {
@@ -314,27 +283,27 @@ test_bad_headers(void **state)
 	header = pe.data + at;
 
 	put_u32(pe.data + 0x3c, 0x10000001);
-	bad(&pe, 0x3c, "256 MiB");
+	signable_refused(&pe, 0x3c, "256 MiB");
 	put_u32(pe.data + 0x3c, 0x0fffffff);
-	bad(&pe, 0x0fffffff, "before the PE signature");
+	signable_refused(&pe, 0x0fffffff, "before the PE signature");
 	put_u32(pe.data + 0x3c, 500);
-	bad(&pe, 500, "no PE signature");
+	signable_refused(&pe, 500, "no PE signature");
 	put_u32(pe.data + 0x3c, (uint32_t)at);
 
 	header[24] = 0x07; /* a ROM image */
-	bad(&pe, at + 24, "neither PE32 nor PE32+");
+	signable_refused(&pe, at + 24, "neither PE32 nor PE32+");
 	header[24] = 0x0b;
 	header[132] = 4; /* NumberOfRvaAndSizes */
-	bad(&pe, at + 132, "no place for a certificate table");
+	signable_refused(&pe, at + 132, "no place for a certificate table");
 	header[132] = 16;
 	header[20] = 151; /* SizeOfOptionalHeader */
-	bad(&pe, at + 132, "no place for a certificate table");
+	signable_refused(&pe, at + 132, "no place for a certificate table");
 	header[20] = 240;
 	header[7] = 0x20; /* 8193 sections */
-	bad(&pe, pe.len, "inside the section table");
+	signable_refused(&pe, pe.len, "inside the section table");
 	header[7] = 0;
 	put_u32(header + 24 + 240 + 16, 513); /* SizeOfRawData */
-	bad(&pe, pe.len, "before its last section");
+	signable_refused(&pe, pe.len, "before its last section");
 	put_u32(header + 24 + 240 + 16, 0);
 	put_u32(header + 24 + 240 + 20, UINT32_MAX); /* PointerToRawData */
 	assert_int_equal(signable_try(pe.data, pe.len, NULL, NULL, &e), 0);
@@ -363,23 +332,23 @@ test_bad_certificate_table(void **state)
 	size = u32(entry + 4);
 
 	put_u32(entry + 4, size - 8);
-	bad(&out, security, "does not end the file");
+	signable_refused(&out, security, "does not end the file");
 	put_u32(entry + 4, size + 8);
-	bad(&out, security, "does not end the file");
+	signable_refused(&out, security, "does not end the file");
 	put_u32(entry + 4, UINT32_MAX);
-	bad(&out, security, "does not end the file");
+	signable_refused(&out, security, "does not end the file");
 	put_u32(entry + 4, 7);
-	bad(&out, security, "behind the sections");
+	signable_refused(&out, security, "behind the sections");
 	put_u32(entry + 4, 0);
-	bad(&out, security, "an offset and no size");
+	signable_refused(&out, security, "an offset and no size");
 	put_u32(entry + 4, size);
 	put_u32(entry, 0);
-	bad(&out, security, "a size and no offset");
+	signable_refused(&out, security, "a size and no offset");
 	put_u32(entry + 4, size);
 	put_u32(entry, (uint32_t)pe.len - 8);
-	bad(&out, security, "behind the sections");
+	signable_refused(&out, security, "behind the sections");
 	put_u32(entry, (uint32_t)pe.len + 4);
-	bad(&out, security, "on 8 bytes");
+	signable_refused(&out, security, "on 8 bytes");
 	put_u32(entry, (uint32_t)pe.len);
 	assert_int_equal(signable_try(out.data, out.len, NULL, NULL, &e), 0);
 	format_file_free(file);
@@ -387,14 +356,18 @@ test_bad_certificate_table(void **state)
 
 	/* Not one PKCS#7: type X.509, two entries, bytes behind the DER. */
 	out.data[pe.len + 6] = 1;
-	assert_false(verifies(&out));
+	assert_false(
+	    signable_verifies(&format_pe, &out, &signing_p256.root, NULL));
 	out.data[pe.len + 6] = 2;
 	put_u32(out.data + pe.len, size - 8);
-	assert_false(verifies(&out));
+	assert_false(
+	    signable_verifies(&format_pe, &out, &signing_p256.root, NULL));
 	put_u32(out.data + pe.len, size);
-	assert_true(verifies(&out));
+	assert_true(
+	    signable_verifies(&format_pe, &out, &signing_p256.root, NULL));
 	/* No signature at all. */
-	assert_false(verifies(&pe));
+	assert_false(
+	    signable_verifies(&format_pe, &pe, &signing_p256.root, NULL));
 	buf_free(&pe);
 	buf_free(&out);
 }

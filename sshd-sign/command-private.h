@@ -54,6 +54,12 @@ struct command {
 void command_say(struct command *c, enum relay_type type,
     struct cursor payload);
 
+/*
+ * libssh could not do what for this channel.  That ends the connection, unless
+ * the client has closed the channel, which libssh may learn in any call.
+ */
+void command_cannot(struct command *c, const char *what);
+
 /* --- command-data.c ---------------------------------------------------- */
 
 /*

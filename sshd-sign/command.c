@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,12 +19,46 @@ static const char *const variables[] = { "HTSIGN_DESCRIPTION", "HTSIGN_NAME",
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
 void
+command_host_end(struct command_host *host, int code, const char *fmt, ...)
+{
+	char text[sizeof(host->end.text)];
+	va_list ap;
+
+	if (host->end.code != 0)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)ht_error_set(&host->end, code, "%s", text);
+}
+
+bool
+command_host_connected(const struct command_host *host)
+{
+	return ssh_is_connected(host->session) &&
+	    (ssh_get_status(host->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) ==
+	    0;
+}
+
+void
+command_cannot(struct command *c, const char *what)
+{
+	struct command_host *host = c->host;
+
+	if (c->client_closed)
+		return;
+	command_host_end(host,
+	    command_host_connected(host) ? HT_ERR_INTERNAL : HT_ERR_UNAVAILABLE,
+	    "cannot %s: %s", what, ssh_get_error(host->session));
+}
+
+void
 command_say(struct command *c, enum relay_type type, struct cursor payload)
 {
 	struct ht_error e;
 
 	if (relay_send(c->host->relay, type, c->number, payload, NULL, &e) < 0)
-		c->host->broken = true;
+		command_host_end(c->host, e.code, "%s", e.text);
 }
 
 static void
@@ -45,12 +81,19 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
 	c->client_closed = true;
 }
 
+/*
+ * SSH_AGAIN is as good as SSH_OK: the packet waits for the socket.  But where
+ * ssh_channel_close() gets it for its EOF, it sends no close; hence that EOF
+ * goes first.
+ */
 static void
 finish(struct command *c)
 {
-	if (ssh_channel_request_send_exit_status(c->ssh, c->status) < 0 ||
-	    ssh_channel_send_eof(c->ssh) < 0 || ssh_channel_close(c->ssh) < 0)
-		c->host->broken = true;
+	if (ssh_channel_request_send_exit_status(c->ssh, c->status) ==
+	        SSH_ERROR ||
+	    ssh_channel_send_eof(c->ssh) == SSH_ERROR ||
+	    ssh_channel_close(c->ssh) == SSH_ERROR)
+		command_cannot(c, "end a channel");
 	command_close_stream(&c->in);
 	c->state = FINISHED;
 }

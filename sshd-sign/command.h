@@ -16,6 +16,7 @@
 #include <libssh/libssh.h>
 
 #include "lib/buf.h"
+#include "lib/error.h"
 #include "protocol/messages.h"
 #include "sshd-sign/relay.h"
 
@@ -26,10 +27,24 @@ struct command_host {
 	char user[PROTOCOL_NAME];
 	struct buf key;         /* the certificate or key that was proved */
 	const char *connection; /* "SSH_CONNECTION=…" */
-	bool broken;            /* set by a channel: the connection must end */
+	struct ht_error end;    /* code 0 as long as the connection may go on */
 };
 
 struct command;
+
+/*
+ * End the connection: HT_ERR_INTERNAL for a mistake of ours, HT_ERR_DATA for
+ * one of the client's, HT_ERR_UNAVAILABLE if somebody has hung up.  The first
+ * word counts.
+ */
+void command_host_end(struct command_host *host, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * Whether the SSH connection is there.  A packet that makes no sense is told by
+ * the session's state alone.
+ */
+bool command_host_connected(const struct command_host *host);
 
 /* Descriptors that one channel may have polled. */
 #define COMMAND_POLLS 3

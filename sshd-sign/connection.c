@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -53,27 +54,6 @@ close_connection(struct connection *c)
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 	connection_free_when_done(c);
-}
-
-static void
-network_ended(void *cookie, short revents)
-{
-	struct connection *c = cookie;
-	int status = 0;
-
-	(void)revents;
-	if (waitpid(c->pid, &status, WNOHANG) == 0)
-		return;
-	if (WIFSIGNALED(status) && c->relay >= 0)
-		log_error("%s: network process died of signal %d",
-		    c->peer.address, WTERMSIG(status));
-	loop_watch_remove(c->pid_watch);
-	(void)close(c->pidfd);
-	c->pid = 0;
-	if (c->relay >= 0)
-		close_connection(c);
-	else
-		connection_free_when_done(c);
 }
 
 static void
@@ -157,6 +137,18 @@ on_authenticated(struct connection *c)
 	return 0;
 }
 
+/* Its last words. */
+static int
+on_failed(struct connection *c, struct cursor payload)
+{
+	void (*const say)(const char *, ...) =
+	    payload.p[0] == -HT_ERR_INTERNAL ? log_error : log_notice;
+
+	say("%s: %.*s", c->peer.address, (int)payload.left - 1, payload.p + 1);
+	close_connection(c);
+	return 0;
+}
+
 static int
 take(struct connection *c, const struct relay_message *m)
 {
@@ -171,21 +163,21 @@ take(struct connection *c, const struct relay_message *m)
 		return run_on_end(c, m->channel);
 	case RELAY_KILL:
 		return run_on_kill(c, m->channel);
+	case RELAY_FAILED:
+		return on_failed(c, m->payload);
 	default:
 		return HT_ERR_DATA;
 	}
 }
 
 static void
-relay_ready(void *cookie, short revents)
+hear(struct connection *c, int most)
 {
 	static struct relay_message m;
-	struct connection *c = cookie;
 	struct ht_error e;
 	int i, rc = 1;
 
-	(void)revents;
-	for (i = 0; i < MESSAGES_AT_ONCE && rc == 1 && c->relay >= 0; i++) {
+	for (i = 0; i < most && rc == 1 && c->relay >= 0; i++) {
 		rc = relay_receive(c->relay, RELAY_NETWORK, &m, &e);
 		if (rc == 1 && take(c, &m) < 0 && c->relay >= 0)
 			rc = ht_error_set(&e, HT_ERR_DATA,
@@ -195,6 +187,49 @@ relay_ready(void *cookie, short revents)
 		log_error("%s: %s", c->peer.address, e.text);
 	if (rc < 0)
 		close_connection(c);
+}
+
+static void
+relay_ready(void *cookie, short revents)
+{
+	struct connection *c = cookie;
+
+	(void)revents;
+	hear(c, MESSAGES_AT_ONCE);
+}
+
+/* Its end is news, but for one that we have killed. */
+static void
+log_end(const struct connection *c, int status)
+{
+	if (WIFSIGNALED(status))
+		log_error("%s: network process died of signal %d",
+		    c->peer.address, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		log_error("%s: network process ended with status %d",
+		    c->peer.address, WEXITSTATUS(status));
+}
+
+static void
+network_ended(void *cookie, short revents)
+{
+	struct connection *c = cookie;
+	int status = 0;
+
+	(void)revents;
+	if (waitpid(c->pid, &status, WNOHANG) == 0)
+		return;
+	if (c->relay >= 0) {
+		log_end(c, status);
+		hear(c, INT_MAX);
+	}
+	loop_watch_remove(c->pid_watch);
+	(void)close(c->pidfd);
+	c->pid = 0;
+	if (c->relay >= 0)
+		close_connection(c);
+	else
+		connection_free_when_done(c);
 }
 
 /* --- the beginning ----------------------------------------------------- */
@@ -230,11 +265,10 @@ become_network(struct connection *c, int fd, int relay, pid_t parent)
 {
 	const struct server *server = c->server;
 	const int keep[2] = { fd, relay };
-	struct ht_error e;
 
-	if (jail_enter(&server->jail, keep, parent, &e) < 0)
-		_exit(-HT_ERR_INTERNAL);
-	_exit(network_run(server->bind, &server->conf->ssh, &c->peer));
+	if (jail_enter(&server->jail, keep, parent) == 0)
+		network_run(server->bind, &server->conf->ssh, &c->peer);
+	_exit(0);
 }
 
 static int

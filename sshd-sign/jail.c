@@ -79,8 +79,8 @@ set_limits(struct ht_error *e)
 	return 0;
 }
 
-int
-jail_enter(const struct jail *j, const int keep[2], pid_t parent,
+static int
+enter(const struct jail *j, const int keep[2], int *relay, pid_t parent,
     struct ht_error *e)
 {
 	int landlock, rc;
@@ -96,6 +96,8 @@ jail_enter(const struct jail *j, const int keep[2], pid_t parent,
 	if (j->folder >= 0 && fchdir(j->folder) < 0)
 		return ht_error_errno(e, "the empty folder");
 	rc = lay_out(keep, e);
+	if (rc == 0)
+		*relay = JAIL_RELAY;
 	if (rc == 0 && j->folder >= 0 && chroot(".") < 0)
 		rc = ht_error_errno(e, "chroot");
 	if (rc == 0)
@@ -104,5 +106,17 @@ jail_enter(const struct jail *j, const int keep[2], pid_t parent,
 		rc = proc_drop(j->uid, j->gid, e);
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_NETWORK, NULL, 0, &landlock, e);
+	return rc;
+}
+
+int
+jail_enter(const struct jail *j, const int keep[2], pid_t parent)
+{
+	int relay = keep[1];
+	struct ht_error e;
+	int rc = enter(j, keep, &relay, parent, &e);
+
+	if (rc < 0)
+		relay_send_failed(relay, &e);
 	return rc;
 }

@@ -27,10 +27,9 @@ int jail_folder(struct ht_error *e);
  * nothing open but /dev/null and the descriptors keep[0] and keep[1], which
  * become 3 and 4; no environment; chroot, uid, limits, undumpable, dead when
  * the parent (whose pid is given) is; the sandbox.  HT_ERR_*: the process must
- * end.
+ * end, and has told the listener why, over keep[1].
  */
-int jail_enter(const struct jail *j, const int keep[2], pid_t parent,
-    struct ht_error *e);
+int jail_enter(const struct jail *j, const int keep[2], pid_t parent);
 
 #define JAIL_SOCKET 3
 #define JAIL_RELAY 4

@@ -51,6 +51,7 @@ struct network {
 	size_t ncommands;
 	uint32_t number; /* of the last channel */
 	bool started;    /* a command has come */
+	bool stirred;    /* packets came while commands were served */
 	bool draining;
 	const char *goodbye; /* why the connection ends by our will */
 	struct ssh_counter_struct packets;
@@ -63,6 +64,12 @@ struct network {
 };
 
 /* --- the listener ------------------------------------------------------ */
+
+static bool
+has_ended(const struct network *n)
+{
+	return n->host.end.code != 0;
+}
 
 static struct command *
 find_command(const struct network *n, uint32_t number)
@@ -99,7 +106,9 @@ take_message(struct network *n, const struct relay_message *m)
 	if (m->type == RELAY_DRAIN)
 		n->draining = true;
 	else if (c == NULL)
-		n->host.broken = true;
+		command_host_end(&n->host, HT_ERR_INTERNAL,
+		    "the listener speaks of channel %u, which is none",
+		    (unsigned int)m->channel);
 	else if (m->type == RELAY_STARTED)
 		command_started(c, m->fd);
 	else if (m->type == RELAY_REFUSED)
@@ -117,7 +126,8 @@ receive(struct network *n, struct relay_message *m)
 	int rc = relay_receive(n->host.relay, RELAY_LISTENER, m, &e);
 
 	if (rc < 0)
-		n->host.broken = true;
+		command_host_end(&n->host,
+		    rc == HT_ERR_DATA ? HT_ERR_INTERNAL : rc, "%s", e.text);
 	return rc;
 }
 
@@ -202,7 +212,7 @@ set_authenticated(struct network *n)
 
 	if (relay_send(n->host.relay, RELAY_AUTHENTICATED, 0,
 	        cursor_over(NULL, 0), NULL, &e) < 0) {
-		n->host.broken = true;
+		command_host_end(&n->host, e.code, "%s", e.text);
 		return;
 	}
 	memcpy(n->host.user, n->admitted.user, sizeof(n->host.user));
@@ -235,7 +245,7 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 
 	(void)session;
 	memset(&login, 0, sizeof(login));
-	if (n->authenticated || n->goodbye != NULL || n->host.broken ||
+	if (n->authenticated || n->goodbye != NULL || has_ended(n) ||
 	    (state != SSH_PUBLICKEY_STATE_NONE &&
 	        state != SSH_PUBLICKEY_STATE_VALID) ||
 	    strlen(user) >= sizeof(login.user) ||
@@ -248,7 +258,7 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	buf_free(&blob);
 	if (good && state == SSH_PUBLICKEY_STATE_VALID)
 		set_authenticated(n);
-	return good && !n->host.broken ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+	return good && !has_ended(n) ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
 /*
@@ -286,13 +296,17 @@ on_channel(ssh_session session, void *cookie)
 	return command_ssh(c);
 }
 
-/* Move what can be moved; drop what is over. */
+/*
+ * Move what can be moved; drop what is over.  Where libssh writes or reads it
+ * may handle packets, also such as are for a channel that was served already.
+ */
 static void
 serve_commands(struct network *n)
 {
+	uint64_t packets = n->packets.in_packets;
 	size_t i = 0;
 
-	while (i < n->ncommands && !n->host.broken) {
+	while (i < n->ncommands && !has_ended(n)) {
 		command_serve(n->commands[i]);
 		if (command_active(n->commands[i])) {
 			n->started = true;
@@ -305,6 +319,7 @@ serve_commands(struct network *n)
 			i++;
 		}
 	}
+	n->stirred = n->packets.in_packets != packets;
 }
 
 static bool
@@ -420,7 +435,8 @@ check_packets(struct network *n)
 	if (!waits)
 		n->sent = n->packets.out_packets;
 	else if (n->packets.out_packets - n->sent > UNSENT_MAX)
-		n->host.broken = true;
+		command_host_end(&n->host, HT_ERR_DATA,
+		    "the client takes no answers");
 	if (!n->authenticated && n->packets.in_packets > LOGIN_MAX)
 		n->goodbye = "too many authentication failures";
 }
@@ -438,11 +454,9 @@ pump(struct network *n)
 
 	for (i = 0; i < ROUNDS && rc == SSH_OK; i++)
 		rc = ssh_event_dopoll(n->event, 0);
-	/* A packet that makes no sense is told by the state alone. */
-	if (rc == SSH_ERROR || !ssh_is_connected(n->host.session) ||
-	    (ssh_get_status(n->host.session) &
-	        (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0)
-		n->host.broken = true;
+	if (rc == SSH_ERROR || !command_host_connected(&n->host))
+		command_host_end(&n->host, HT_ERR_UNAVAILABLE,
+		    "the connection ended: %s", ssh_get_error(n->host.session));
 }
 
 /* Acknowledge at once: each step of a login waits for the one before. */
@@ -474,7 +488,7 @@ wait_for_something(struct network *n, bool *relayed)
 		command_polls(n->commands[i], &p[used]);
 	if (!n->started)
 		acknowledge_quickly();
-	if (poll(p, used, timeout(n)) < 0)
+	if (poll(p, used, n->stirred ? 0 : timeout(n)) < 0)
 		memset(p, 0, sizeof(p));
 	*relayed = p[1].revents != 0;
 }
@@ -485,7 +499,7 @@ run(struct network *n)
 	static struct relay_message m;
 	bool relayed;
 
-	while (!n->host.broken && n->goodbye == NULL) {
+	while (!has_ended(n) && n->goodbye == NULL) {
 		wait_for_something(n, &relayed);
 		if (relayed && receive(n, &m) == 1)
 			take_message(n, &m);
@@ -494,7 +508,7 @@ run(struct network *n)
 		check_times(n);
 		check_packets(n);
 	}
-	if (n->goodbye == NULL || n->host.broken)
+	if (n->goodbye == NULL || has_ended(n))
 		return;
 	pump(n);
 	ssh_session_set_disconnect_message(n->host.session, n->goodbye);
@@ -502,33 +516,44 @@ run(struct network *n)
 }
 
 static int
-begin(struct network *n, ssh_bind bind)
+begin(struct network *n, ssh_bind bind, struct ht_error *e)
 {
 	const int on = 1;
-	struct ht_error e;
 
 	(void)setsockopt(JAIL_SOCKET, IPPROTO_TCP, TCP_NODELAY, &on,
 	    sizeof(on));
-	if (proc_nonblock(JAIL_SOCKET, &e) < 0)
-		return e.code;
+	if (proc_nonblock(JAIL_SOCKET, e) < 0)
+		return e->code;
 	n->host.session = transport_session(bind, JAIL_SOCKET);
 	n->event = ssh_event_new();
 	if (n->host.session == NULL || n->event == NULL)
-		return HT_ERR_INTERNAL;
+		return ht_error_set(e, HT_ERR_INTERNAL, "libssh: no session");
 	ssh_set_counters(n->host.session, NULL, &n->packets);
 	ssh_callbacks_init(&n->callbacks);
 	n->callbacks.userdata = n;
 	n->callbacks.auth_pubkey_function = on_key;
 	n->callbacks.gssapi_select_oid_function = on_gssapi;
 	n->callbacks.channel_open_request_session_function = on_channel;
-	if (ssh_set_server_callbacks(n->host.session, &n->callbacks) < 0 ||
-	    ssh_handle_key_exchange(n->host.session) == SSH_ERROR ||
-	    ssh_event_add_session(n->event, n->host.session) < 0)
-		return HT_ERR_INTERNAL;
+	if (ssh_set_server_callbacks(n->host.session, &n->callbacks) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "libssh: %s",
+		    ssh_get_error(n->host.session));
+	if (ssh_handle_key_exchange(n->host.session) == SSH_ERROR)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, "%s",
+		    ssh_get_error(n->host.session));
+	if (ssh_event_add_session(n->event, n->host.session) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "libssh: no events");
 	return 0;
 }
 
-int
+/* A client that goes when nothing runs for it is no news. */
+static bool
+is_news(const struct network *n)
+{
+	return has_ended(n) &&
+	    (n->host.end.code != HT_ERR_UNAVAILABLE || is_busy(n));
+}
+
+void
 network_run(ssh_bind bind, const struct conf_ssh *conf,
     const struct network_peer *peer)
 {
@@ -541,8 +566,8 @@ network_run(ssh_bind bind, const struct conf_ssh *conf,
 	    peer->local, peer->local_port);
 	n.host.connection = n.connection;
 	n.heard = loop_now();
-	if (begin(&n, bind) < 0)
-		return -HT_ERR_INTERNAL;
-	run(&n);
-	return 0;
+	if (begin(&n, bind, &n.host.end) == 0)
+		run(&n);
+	if (is_news(&n))
+		relay_send_failed(n.host.relay, &n.host.end);
 }

@@ -22,9 +22,9 @@ struct network_peer {
 
 /*
  * Serve the client on JAIL_SOCKET with the listener on JAIL_RELAY, inside the
- * jail.  Returns the exit status when the connection has ended.
+ * jail, until the connection has ended.  What went wrong goes to the listener.
  */
-int network_run(ssh_bind bind, const struct conf_ssh *conf,
+void network_run(ssh_bind bind, const struct conf_ssh *conf,
     const struct network_peer *peer);
 
 #endif

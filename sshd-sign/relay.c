@@ -11,6 +11,8 @@
 
 _Static_assert(RELAY_FDS <= FDS_MAX, "they go in one message");
 
+#define FAILED_MAX (1 + sizeof(((struct ht_error *)NULL)->text))
+
 /* What may be said: by whom, and how many bytes and descriptors long. */
 static const struct rule {
 	enum relay_side from;
@@ -23,6 +25,7 @@ static const struct rule {
 	[RELAY_SESSION] = { RELAY_NETWORK, 1, PROTOCOL_SESSION_MAX, 0 },
 	[RELAY_END] = { RELAY_NETWORK, 0, 0, 0 },
 	[RELAY_KILL] = { RELAY_NETWORK, 0, 0, 0 },
+	[RELAY_FAILED] = { RELAY_NETWORK, 1, FAILED_MAX, 0 },
 	[RELAY_ADMIT] = { RELAY_LISTENER, 0, 0, 0 },
 	[RELAY_DENY] = { RELAY_LISTENER, 0, 0, 0 },
 	[RELAY_STARTED] = { RELAY_LISTENER, 0, 0, RELAY_FDS },
@@ -73,6 +76,19 @@ relay_send(int fd, enum relay_type type, uint32_t channel,
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "relay: %s",
 		    strerror(errno));
 	return 0;
+}
+
+void
+relay_send_failed(int fd, const struct ht_error *e)
+{
+	uint8_t all[FAILED_MAX];
+	size_t n = strlen(e->text);
+	struct ht_error ignored;
+
+	all[0] = (uint8_t)-e->code;
+	memcpy(all + 1, e->text, n);
+	(void)relay_send(fd, RELAY_FAILED, 0, cursor_over(all, 1 + n), NULL,
+	    &ignored);
 }
 
 /* --- receiving --------------------------------------------------------- */

@@ -30,7 +30,8 @@
  * answered before the next.  Each SESSION ends with exactly one REFUSED or
  * EXITED.  END says that the client has sent all of its input: only then does
  * the listener let go of the shell's stdin.  KILL says that the client is gone
- * without one.
+ * without one.  FAILED is the last that is said: an HT_ERR_* code, negated, and
+ * a text for the log.
  *
  * From the listener.  STARTED carries the shell's stdin, stdout and stderr;
  * REFUSED the fields of a REFUSE message; EXITED a wait status as u32; DRAIN
@@ -42,6 +43,7 @@ enum relay_type {
 	RELAY_SESSION,
 	RELAY_END,
 	RELAY_KILL,
+	RELAY_FAILED,
 	RELAY_ADMIT,
 	RELAY_DENY,
 	RELAY_STARTED,
@@ -75,6 +77,11 @@ int relay_pair(int pair[2], struct ht_error *e);
  */
 int relay_send(int fd, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds, struct ht_error *e);
+
+/*
+ * Say why a network process ends: e->code and e->text, in a FAILED.
+ */
+void relay_send_failed(int fd, const struct ht_error *e);
 
 /*
  * Receive one message that from may send.  1 with *m filled in, 0 if none is

@@ -5,7 +5,13 @@
 
 #include "sshd-sign/transport.h"
 
-#define KEY_EXCHANGE "curve25519-sha256,curve25519-sha256@libssh.org"
+/*
+ * The first one resists quantum computers, and is there since libssh 0.12.
+ * What a libssh does not know it leaves out of the list.
+ */
+#define KEY_EXCHANGE                                                           \
+	"mlkem768x25519-sha256,"                                               \
+	"curve25519-sha256,curve25519-sha256@libssh.org"
 
 /*
  * Nothing but AES-GCM: with a choice, clients take a slower cipher.  It needs

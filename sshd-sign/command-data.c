@@ -11,12 +11,6 @@
 /* Moved at a time, in bytes. */
 #define PIECE ((size_t)64 << 10)
 
-/*
- * The most that libssh keeps for a client that minds its window, in bytes:
- * 1.92 MB before 0.11, 2 MiB since.
- */
-#define BACKLOG_MAX ((uint32_t)2 << 20)
-
 void
 command_close_stream(struct stream *s)
 {

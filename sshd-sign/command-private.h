@@ -18,6 +18,12 @@ enum state {
 	FINISHED /* exit status and close are sent */
 };
 
+/*
+ * The most that libssh keeps for a client that minds its window, in bytes:
+ * 1.92 MB before 0.11, 2 MiB since.
+ */
+#define BACKLOG_MAX ((uint32_t)2 << 20)
+
 /* Bytes on their way from or to a descriptor; -1 is a closed one. */
 struct stream {
 	int fd;

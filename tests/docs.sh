@@ -3,6 +3,7 @@
 #
 #	PROTOCOL.md	the tables of protocol/messages.[ch], to the letter
 #	DESIGN.md	"One request, file by file": files, calls, messages
+#	LIBSSH.md	the tests of its facts
 #	man/		every configuration key, every program, mandoc -T lint
 
 set -u
@@ -139,6 +140,14 @@ while read -r key; do
 	grep -qx "$key" "$work/keys" ||
 	    fail "htsign.conf.sample has $key, which the code does not"
 done <"$work/sample"
+
+# --- LIBSSH.md -------------------------------------------------------------------
+
+sed -n 's/^|.*| `\([a-z0-9_]*\)` |$/\1/p' sshd-sign/LIBSSH.md | sort \
+    >"$work/facts"
+sed -n 's/^\tconnected(\([a-z0-9_]*\)),$/\1/p' tests/test_libssh.c | sort |
+    diff "$work/facts" - >&2 ||
+    fail "LIBSSH.md (<) and tests/test_libssh.c (>) differ"
 
 # --- manual pages ----------------------------------------------------------------
 

@@ -145,7 +145,7 @@ done <"$work/sample"
 
 sed -n 's/^|.*| `\([a-z0-9_]*\)` |$/\1/p' sshd-sign/LIBSSH.md | sort \
     >"$work/facts"
-sed -n 's/^\tconnected(\([a-z0-9_]*\)),$/\1/p' tests/test_libssh.c | sort |
+sed -n 's/^\t*connected(\([a-z0-9_]*\)),$/\1/p' tests/test_libssh.c | sort |
     diff "$work/facts" - >&2 ||
     fail "LIBSSH.md (<) and tests/test_libssh.c (>) differ"
 

@@ -83,7 +83,7 @@ all_uploads()
 }
 
 all_uploads "one connection after another" 1
-all_uploads "10 connections at a time" 10
+all_uploads "50 connections at a time" 50
 ssh -F "$dir/ssh_config" "${control[@]}" -o ControlMaster=yes -fN sign
 all_uploads "one channel after another" 1 "${control[@]}"
 all_uploads "8 channels at a time" 8 "${control[@]}"

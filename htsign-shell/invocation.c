@@ -66,6 +66,27 @@ read_options(struct invocation *v, char *const *word, size_t n,
 	return rc;
 }
 
+/* htsign-admin: its words make a command, joined as ssh would join them. */
+static int
+read_admin(struct invocation *v, char *const *word, size_t n,
+    struct ht_error *e)
+{
+	size_t i = 0;
+
+	v->admin = true;
+	if (n > 1 && strcmp(word[0], "-r") == 0) {
+		v->rundir = word[1];
+		i = 2;
+	}
+	for (; i < n; i++)
+		buf_format(&v->line, v->line.len > 0 ? " %s" : "%s", word[i]);
+	buf_u8(&v->line, '\0');
+	if (buf_failed(&v->line) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	v->command = (const char *)v->line.data;
+	return 0;
+}
+
 /* A login shell runs nothing but this program, with a ticket. */
 static int
 read_forced(struct invocation *v, const char *self, struct ht_error *e)
@@ -83,6 +104,14 @@ read_forced(struct invocation *v, const char *self, struct ht_error *e)
 denied:
 	return ht_error_set(e, HT_ERR_DENIED,
 	    "this account signs files over SSH and runs nothing else");
+}
+
+static bool
+is_called(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
 }
 
 /* What must and what must not be there, door by door. */
@@ -119,17 +148,19 @@ int
 invocation_parse(int argc, char *const *argv, const char *self,
     struct invocation *v, struct ht_error *e)
 {
+	size_t n = argc > 1 ? (size_t)argc - 1 : 0;
 	int rc;
 
 	memset(v, 0, sizeof(*v));
 	v->session = v->agent = v->nursery = -1;
 	v->rundir = INVOCATION_RUNDIR;
-	if (argc == 3 && strcmp(argv[1], "-c") == 0) {
+	if (argc > 0 && is_called(argv[0], "htsign-admin")) {
+		rc = read_admin(v, argv + 1, n, e);
+	} else if (argc == 3 && strcmp(argv[1], "-c") == 0) {
 		v->command = argv[2];
 		rc = read_forced(v, self, e);
 	} else {
-		rc = read_options(v, argv + 1, argc > 1 ? (size_t)argc - 1 : 0,
-		    e);
+		rc = read_options(v, argv + 1, n, e);
 	}
 	if (rc == 0)
 		rc = check(v, e);
@@ -142,4 +173,5 @@ void
 invocation_free(struct invocation *v)
 {
 	words_free(&v->words);
+	buf_free(&v->line);
 }

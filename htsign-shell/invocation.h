@@ -11,7 +11,9 @@
  *	htsign-shell -c "/path/to/htsign-shell [--admin] [-r RUNDIR] --ticket T"
  *		the same, through this program as the login shell
  *	htsign-shell --admin [-r RUNDIR] [-c COMMAND]
- *		on this machine, by root or keyd's own user
+ *	htsign-admin [-r RUNDIR] [WORD ...]
+ *		on this machine, by root or keyd's own user; htsign-admin is
+ *		another name of this program
  *
  * All of it comes from the server that started us, or from the administrator.
  */
@@ -22,6 +24,7 @@
 #include <stdbool.h>
 
 #include "htsign-shell/words.h"
+#include "lib/buf.h"
 #include "lib/error.h"
 
 /* Where keyd's sockets are. */
@@ -36,7 +39,8 @@ struct invocation {
 	const char *ticket; /* PROTOCOL_DOOR_OPENSSH; otherwise NULL */
 	const char *rundir;
 	const char *command; /* an administrator's, or NULL */
-	struct words words;  /* of -c; the texts above may point there */
+	struct words words;  /* of -c; the texts above may point there, */
+	struct buf line;     /* or here: the words of htsign-admin */
 };
 
 /*

@@ -6,7 +6,7 @@ set -eu
 
 sshd=/usr/sbin/sshd
 : "${srcdir:=$(dirname "$0")/..}"
-fragment=$srcdir/deploy/sshd_config.d/htsign.conf
+fragment=${builddir:=$srcdir/build}/deploy/sshd_config.d/htsign.conf
 
 [ -x "$sshd" ] || { echo "skipped: no OpenSSH server"; exit 77; }
 # sshd insists on it, and a system that never started sshd has none.

@@ -63,7 +63,7 @@ make_accounts()
 	for account in $accounts; do
 		name=${account%:*} uid=${account#*:}
 		sed -i "/^$name:/d" /etc/passwd /etc/group /etc/shadow
-		echo "$name:x:$uid:$uid::/:$shell" >>/etc/passwd
+		echo "$name:x:$uid:$uid::/:/usr/sbin/htsign-shell" >>/etc/passwd
 		echo "$name:*:19000:0:99999:7:::" >>/etc/shadow
 		case $name in
 		htsign-*) echo "$name:x:$uid:" >>/etc/group ;;
@@ -94,7 +94,8 @@ install_files()
 	mkdir "$fake/state"
 	own htsign-keyd 700 "$fake/state"
 	mkdir -p /etc/ssh/sshd_config.d
-	cp "$srcdir/deploy/sshd_config.d/htsign.conf" /etc/ssh/sshd_config.d/
+	cp "$fake/install/usr/share/htsign/sshd_config.d/htsign.conf" \
+	    /etc/ssh/sshd_config.d/
 }
 
 # The configuration of quickstart, less single_user.

@@ -114,6 +114,26 @@ words_and_output(void **state)
 }
 
 static void
+words_of_htsign_admin(void **state)
+{
+	const char *const argv[] = { "htsign-admin", "-r", folder, "client",
+		"add 'c", "i'", "-c", NULL };
+	const struct buf in = BUF_INIT;
+	struct peer k = good();
+	struct run run = RUN_INIT;
+
+	(void)state;
+	run.argv = argv;
+	run.in = &in;
+	run_start(&run);
+	serve(&run, &k);
+	assert_int_equal(run.status, 0);
+	assert_string_equal(k.hello.door, "local");
+	expect_words(&k, WORDS("client", "add", "c i", "-c"));
+	end(&run, &k);
+}
+
+static void
 statuses(void **state)
 {
 	static const struct {
@@ -322,6 +342,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_and_output),
+		cmocka_unit_test(words_of_htsign_admin),
 		cmocka_unit_test(statuses),
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(a_key_on_stdin),

@@ -1,0 +1,110 @@
+#!/bin/bash
+# What `make install` puts where, what systemd's own programs make of it, and
+# that `make uninstall` takes all of it away.
+
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+grep -qx "prefix='/usr'" "$builddir/config.log" ||
+    skip "needs a build with --prefix=/usr --sysconfdir=/etc"
+root=$work/root
+
+# --- files -------------------------------------------------------------------
+
+check "make install" make -C "$builddir" install DESTDIR="$root"
+for file in usr/bin/htsign usr/sbin/htsign-keyd usr/sbin/sshd-sign \
+    usr/libexec/htsign/htsign-token usr/share/htsign/htsign.conf.sample \
+    usr/share/htsign/sshd_config.d/htsign.conf \
+    usr/share/man/man8/htsign-admin.8 usr/lib/sysusers.d/htsign.conf \
+    usr/lib/tmpfiles.d/htsign.conf; do
+	check "$file" test -f "$root/$file"
+done
+check "the shell by its names" test \
+    "$(readlink "$root/usr/sbin/htsign-shell" "$root/usr/sbin/htsign-admin" |
+        uniq)" = /usr/libexec/htsign/htsign-shell
+check "no file of the administrator's" test ! -e "$root/etc"
+check "no folder is left to be filled in" not grep -rE '@[a-z]+@' \
+    "$root/usr/lib" "$root/usr/share/htsign"
+units=$(find "$root" -name '*.service')
+check "two units" test "$(wc -l <<<"$units")" -eq 2
+# shellcheck disable=SC2086 # names without spaces
+sed -n 's/^Exec[A-Za-z]*=\(\/[^ ]*\).*/\1/p' $units | sort -u >"$work/programs"
+while read -r program; do
+	check "a unit's $program" test -x "$root$program"
+done <"$work/programs"
+check "of both units" test "$(wc -l <"$work/programs")" -eq 2
+
+# --- completion ----------------------------------------------------------------
+
+# completed WORD ...: what bash offers for the last one; the first is the
+# program, which is started by that name.
+completed()
+{
+	(
+		# shellcheck source=/dev/null
+		. "$root/usr/share/bash-completion/completions/${1##*/}"
+		compopt() { :; }
+		COMP_WORDS=("$@")
+		COMP_CWORD=$(($# - 1))
+		"_$(tr - _ <<<"${1##*/}")" "$1" &&
+		    printf '%s\n' "${COMPREPLY[@]}" | uniq | paste -sd ' '
+	)
+}
+
+# offers "WORD ..." WORD ...
+offers()
+{
+	local expected=$1
+	shift
+	check "${*##*/} offers $expected" test "$(completed "$@")" = "$expected"
+}
+
+offers "attach digest extract info strip verify --help --version" "$htsign" ""
+offers "strip" "$htsign" s
+offers "--ca= --tsa-ca=" "$htsign" verify a.exe --
+offers "--in-place" "$htsign" attach --i
+offers "" "$htsign" verify a
+endpoint 2350
+# By its other name, and where the endpoint is.
+cat >"$work/htsign-admin" <<-END
+	#!/bin/bash
+	exec -a htsign-admin "$shell" -r "$dir/run" "\$@"
+END
+chmod 755 "$work/htsign-admin"
+admin=$work/htsign-admin
+offers "help client grant ungrant issue certificates revoke tokens unlock log \
+show events" "$admin" ""
+offers "add change disable enable list" "$admin" client ""
+offers "--default= --ttl=" "$admin" client add name --
+offers "--json" "$admin" client list ""
+check "htsign-admin joins words" "$admin" "client add" two
+
+# --- systemd's programs ----------------------------------------------------------
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "skip accounts and folders: not root"
+elif ! command -v systemd-sysusers >/dev/null; then
+	echo "skip accounts and folders: no systemd"
+else
+	echo "root:x:0:0:root:/root:/bin/sh" |
+	    install -D /dev/stdin "$root/etc/passwd"
+	echo "root:x:0:" >"$root/etc/group"
+	check "systemd-sysusers" systemd-sysusers --root="$root"
+	for name in keyd token net sign admin auth; do
+		check "an account htsign-$name" grep -q \
+		    "^htsign-$name:x:[1-9].*:/usr/sbin/nologin\$" \
+		    "$root/etc/passwd"
+	done
+	check "systemd-tmpfiles" systemd-tmpfiles --root="$root" --create
+	keyd_id=$(sed -n 's/^htsign-keyd:x:\([0-9]*\):.*/\1/p' \
+	    "$root/etc/passwd")
+	check "the configuration's folder" test \
+	    "$(stat -c '%a %u' "$root/etc/htsign")" = "755 0"
+	check "the journal's" test \
+	    "$(stat -c '%a %u' "$root/var/lib/htsign")" = "700 $keyd_id"
+fi
+
+# --- and back ------------------------------------------------------------------
+
+rm -rf "${root:?}/etc" "${root:?}/var"
+check "make uninstall" make -C "$builddir" uninstall DESTDIR="$root"
+check "nothing is left" test -z "$(find "$root" ! -type d)"
+done_testing

@@ -262,7 +262,8 @@ conf_load(const char *path, struct ht_error *e)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
-		(void)ht_error_errno(e, "%s", path);
+		(void)ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
+		    strerror(errno));
 		return NULL;
 	}
 	text = malloc(CONF_MAX + 1);

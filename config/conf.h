@@ -200,8 +200,8 @@ struct conf {
 
 /*
  * Read and check the file at path, which is kept as given for messages.
- * NULL and *e: HT_ERR_USAGE for a mistake in it ("FILE:LINE: …"),
- * HT_ERR_INTERNAL if it cannot be read or there is no memory.  The rules of
+ * NULL and *e: HT_ERR_USAGE for a mistake in it ("FILE:LINE: …") or if it
+ * cannot be opened, HT_ERR_INTERNAL if there is no memory.  The rules of
  * single_user (loopback listeners, test tokens only) are checked here too.
  */
 struct conf *conf_load(const char *path, struct ht_error *e);

@@ -11,6 +11,7 @@
 #include "keys/parent.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/notify.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "protocol/messages.h"
@@ -29,8 +30,7 @@
 /* How long keyd may take to end what it does after SIGTERM. */
 #define DRAIN 15000U /* ms */
 
-/* A keyd that ends so soon, with such a status, will not do better. */
-#define HOPELESS 1000U /* ms */
+/* A keyd that ends so before it was ever ready will not do better. */
 #define STATUS_FIRST 64
 #define STATUS_LAST 78
 
@@ -163,6 +163,8 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;
 	p->ready = true;
+	if (notify_ready(e) < 0)
+		log_error("%s", e->text);
 	return 0;
 }
 
@@ -268,8 +270,7 @@ is_hopeless(const struct parent *p, int status)
 {
 	return !p->ready && WIFEXITED(status) &&
 	    WEXITSTATUS(status) >= STATUS_FIRST &&
-	    WEXITSTATUS(status) <= STATUS_LAST &&
-	    loop_now() - p->backoff.started <= HOPELESS;
+	    WEXITSTATUS(status) <= STATUS_LAST;
 }
 
 static void

@@ -19,8 +19,8 @@ struct parent_options {
 
 /*
  * Run until SIGTERM or SIGINT.  Returns the exit status: 0 after keyd has
- * drained, or keyd's own if that says within its first second that it cannot
- * be started at all (64 to 78: a mistake in the configuration).
+ * drained, or keyd's own if that says, before it was ever ready, that it
+ * cannot be started at all (64 to 78; 64 is a mistake in the configuration).
  */
 int parent_run(const struct parent_options *options);
 

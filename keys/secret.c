@@ -105,7 +105,8 @@ secret_read(struct secret *s, const char *path, struct ht_error *e)
 	secret_forget(s);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return ht_error_errno(e, "PIN: %s", path);
+		return ht_error_set(e, HT_ERR_USAGE, "PIN: %s: %s", path,
+		    strerror(errno));
 	n = read(fd, s->bytes, sizeof(s->bytes));
 	if (n < 0)
 		rc = ht_error_errno(e, "PIN: %s", path);

@@ -31,8 +31,8 @@ int secret_set(struct secret *s, const uint8_t *p, size_t n,
     struct ht_error *e);
 
 /*
- * The same from the first line of a file.  HT_ERR_INTERNAL if it cannot be
- * read, HT_ERR_USAGE if anything but one line end follows.
+ * The same from the first line of a file.  HT_ERR_USAGE if it cannot be opened,
+ * HT_ERR_INTERNAL if not read, HT_ERR_USAGE if anything but one line end follows.
  */
 int secret_read(struct secret *s, const char *path, struct ht_error *e);
 

@@ -19,7 +19,8 @@ read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return ht_error_errno(e, "%s", path);
+		return ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
+		    strerror(errno));
 	while (out->len <= max) {
 		start = out->len;
 		at = buf_room(out, 4096);

@@ -42,7 +42,8 @@ struct setup {
 /*
  * Load what conf names; the keys of its certificates are made known to their
  * tokens.  Takes conf, also on error.  NULL and *e: HT_ERR_USAGE with the file
- * for what is wrong in it, HT_ERR_INTERNAL if it cannot be read.
+ * for what is wrong in it or if it cannot be opened, HT_ERR_INTERNAL without
+ * memory.
  */
 struct setup *setup_new(struct conf *conf, struct tokens *tokens,
     struct ht_error *e);

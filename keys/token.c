@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,8 +95,9 @@ open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
 	if (conf->file != NULL) {
 		t->key_file = open(conf->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (t->key_file < 0)
-			return ht_error_errno(e, "token %s: %s", t->name,
-			    conf->file);
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "token %s: %s: %s", t->name, conf->file,
+			    strerror(errno));
 		return 0;
 	}
 	t->configured = secret_new(e);

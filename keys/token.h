@@ -97,7 +97,8 @@ struct token_work {
  * A token of the configuration (which is copied), the index-th worker of the
  * parent.  Opens the key file, or reads the PIN into locked memory, so it comes
  * while keyd may still do that; it starts nothing.  NULL and *e:
- * HT_ERR_INTERNAL if a file cannot be read, HT_ERR_USAGE if it holds no PIN.
+ * HT_ERR_USAGE if a file cannot be opened or holds no PIN, HT_ERR_INTERNAL
+ * without memory, also of the kind that can be locked.
  */
 struct token *token_new(struct loop *loop, const struct conf_token *conf,
     uint32_t index, const struct token_parent *parent, struct ht_error *e);

@@ -14,6 +14,7 @@
 
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/notify.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "sshd-sign/connection.h"
@@ -365,7 +366,11 @@ prepare(struct listener *l, struct ht_error *e)
 	rc = watch_signals(l, e);
 	if (rc == 0)
 		rc = prepare_nursery(l, e);
-	return rc < 0 ? rc : watch_sockets(l, e);
+	if (rc == 0)
+		rc = watch_sockets(l, e);
+	if (rc == 0 && notify_ready(e) < 0)
+		log_error("%s", e->text);
+	return rc;
 }
 
 int

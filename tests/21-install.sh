@@ -77,6 +77,38 @@ offers "--default= --ttl=" "$admin" client add name --
 offers "--json" "$admin" client list ""
 check "htsign-admin joins words" "$admin" "client add" two
 
+# --- mistakes ------------------------------------------------------------------
+
+# mistake TEXT EXPRESSION PROGRAM ...: with htsign.conf so edited these end with
+# the status that the units do not start them again after.
+mistake()
+{
+	local what=$1 program
+	sed "$2" "$dir/htsign.conf" >"$work/mistake.conf"
+	shift 2
+	for program in "$@"; do
+		timeout 20 "$program" -c "$work/mistake.conf" \
+		    2>"$work/mistake.log"
+		status=$?
+		check "${program##*/}, $what: $(head -n 1 "$work/mistake.log")" \
+		    test "$status" -eq 64
+	done
+}
+
+stop_programs
+mistake "unknown key" 's/^state/stat/' "$keyd" "$sshd"
+mistake "no account" '/^single_user/d; s,^run,users: { keyd = "nobodyatall"; }; &,' \
+    "$keyd" "$sshd"
+mistake "no CA" 's,/user_ca",/away",' "$keyd"
+mistake "no chain" 's,/ca.pem",/away",' "$keyd"
+mistake "no PIN" 's,/pin",/away",' "$keyd"
+mistake "no host key" 's,/host_ed25519",/away",' "$sshd"
+rm -f "$work/mistake.conf"
+for program in "$keyd" "$sshd"; do
+	"$program" -c "$work/mistake.conf" 2>/dev/null
+	check "${program##*/}, no file" test "$?" -eq 64
+done
+
 # --- systemd's programs ----------------------------------------------------------
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -98,8 +130,23 @@ else
 	    "$root/etc/passwd")
 	check "the configuration's folder" test \
 	    "$(stat -c '%a %u' "$root/etc/htsign")" = "755 0"
-	check "the journal's" test \
+	check "the folder of the journal" test \
 	    "$(stat -c '%a %u' "$root/var/lib/htsign")" = "700 $keyd_id"
+fi
+
+if command -v systemd-analyze >/dev/null; then
+	mkdir "$work/units"
+	for unit in $units; do
+		sed "s,^\(Exec[a-zA-Z]*=\)/,\1$root/," "$unit" \
+		    >"$work/units/${unit##*/}"
+	done
+	# A key that it does not know is a line, and no failure.
+	systemd-analyze verify --man=no "$work"/units/* >"$work/verify" 2>&1
+	status=$?
+	check "systemd-analyze verifies the units: $(head -n 3 "$work/verify")" \
+	    test "$status" -eq 0 -a ! -s "$work/verify"
+else
+	echo "skip the units: no systemd-analyze"
 fi
 
 # --- and back ------------------------------------------------------------------

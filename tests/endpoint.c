@@ -5,13 +5,19 @@
 
 #include <cmocka.h>
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -115,25 +121,58 @@ endpoint_connect_local(struct agent *a)
 	fail_msg("keyd does not start: %s", e.text);
 }
 
+/* The service manager's socket, by a name of its own. */
+static int
+open_manager(char name[64])
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int n;
+
+	assert_true(fd >= 0);
+	n = snprintf(name, 64, "@htsign-test/manager/%d", (int)getpid());
+	memcpy(un.sun_path + 1, name + 1, (size_t)n - 1);
+	n += (int)offsetof(struct sockaddr_un, sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, (socklen_t)n), 0);
+	return fd;
+}
+
+/* keyd says that it is ready, and is. */
+static void
+expect_ready(int manager)
+{
+	struct pollfd p = { manager, POLLIN, 0 };
+	char text[16] = "";
+	struct ht_error e;
+	struct agent a;
+
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	assert_int_equal(recv(manager, text, sizeof(text) - 1, 0), 7);
+	assert_string_equal(text, "READY=1");
+	assert_int_equal(try_admin(&a, &e), 0);
+	agent_close(&a);
+}
+
 void
 endpoint_start(void)
 {
-	struct agent a;
-	char conf[PATH_MAX + 32];
-	int log;
+	char conf[PATH_MAX + 32], name[64];
+	int log, manager;
 
 	(void)snprintf(conf, sizeof(conf), "%s/htsign.conf", folder);
+	manager = open_manager(name);
 	keyd = fork();
 	assert_true(keyd >= 0);
 	if (keyd == 0) {
 		log = creat("keyd.log", 0600);
 		(void)dup2(log, 2);
+		(void)setenv("NOTIFY_SOCKET", name, 1);
 		(void)execl(HT_BUILDDIR "/keys/htsign-keyd", "htsign-keyd",
 		    "-c", conf, (char *)NULL);
 		_exit(127);
 	}
-	endpoint_connect_local(&a);
-	agent_close(&a);
+	expect_ready(manager);
+	(void)close(manager);
 }
 
 int

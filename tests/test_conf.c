@@ -638,7 +638,7 @@ test_files(void **state)
 	assert_int_equal(c->nprofiles, 1);
 	conf_free(c);
 	assert_null(conf_load("/nonexistent/htsign.conf", &e));
-	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_int_equal(e.code, HT_ERR_USAGE);
 	assert_string_equal(e.text,
 	    "/nonexistent/htsign.conf: No such file or directory");
 	assert_null(conf_load("/", &e));

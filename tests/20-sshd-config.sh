@@ -58,7 +58,9 @@ for user in sign admin; do
 	expect $user "maxstartups 100:30:300" \
 	    "authorizedprincipalscommand $principals" \
 	    "authorizedprincipalscommanduser htsign-auth" \
-	    "authorizedprincipalsfile none" "authorizedkeyscommand none" \
+	    "authorizedprincipalsfile none" \
+	    "authorizedkeyscommand /usr/bin/true" \
+	    "authorizedkeyscommanduser htsign-auth" \
 	    "authorizedkeysfile none" "authenticationmethods publickey" \
 	    "exposeauthinfo yes" "disableforwarding yes" "permittunnel no" \
 	    "permituserrc no" "permituserenvironment no" "port 2299"

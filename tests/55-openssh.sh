@@ -19,6 +19,14 @@ request test-signing My App <"$work/app.exe"
 signed "OpenSSH signs"
 check "the same bytes" cmp "$work/out" "$work/first.exe"
 check "osslsigncode verifies them" verify_osslsigncode "$work/out"
+# ssh -i KEY finds KEY-cert.pub by itself, and offers the plain key first.
+new_door plain sign ci | grep -v CertificateFile >>"$dir/ssh_config"
+check "a plain key before its certificate" ssh -F "$dir/ssh_config" plain profiles
+# A connection that is closed at once is our question whether sshd is there.
+usual="Server listening|Accepted publickey|Received disconnect|Disconnected from\
+|kex_exchange_identification|Connection closed"
+check "sshd has logged nothing unusual" not grep -vE "^($usual)" \
+    "$dir/openssh.log"
 journal_says "the journal knows the door" '"door":"openssh"' \
     '"peer":"127.0.0.1"' '"client":"ci"' '"status":"delivered"'
 request test-signing --pkcs7 "'two  spaces'" <"$work/app.exe"

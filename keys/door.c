@@ -35,9 +35,12 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 
 /* --- sshd-sign --------------------------------------------------------- */
 
-/* The blob comes from a network process: who proved what? */
+/*
+ * The blob comes from a network process: who proved what?  An unknown key at a
+ * login is counted by STRANGER, if at all.
+ */
 static int
-prove_blob(struct keyd *k, const struct protocol_relayed *relayed,
+prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
     struct identity *who, struct protocol_refuse *r)
 {
 	struct protocol_session_blob blob;
@@ -48,7 +51,9 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed,
 	    identity_prove(k, blob.key, blob.user, PROTOCOL_DOOR_SSHD_SIGN,
 	        relayed->peer, who, &reason, &e) == 0)
 		return 0;
-	count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason, relayed->peer);
+	if (!login || strcmp(reason, PROTOCOL_UNKNOWN_KEY) != 0)
+		count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason,
+		    relayed->peer);
 	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);
 	return HT_ERR_DENIED;
 }
@@ -85,7 +90,7 @@ session(struct keyd_connection *c, uint32_t tag,
 	struct ht_error e;
 	int shell, rc;
 
-	if (prove_blob(c->keyd, relayed, &who, &r) < 0) {
+	if (prove_blob(c->keyd, relayed, false, &who, &r) < 0) {
 		refuse(c, tag, &r);
 		return;
 	}
@@ -116,7 +121,10 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 
 	if (m->type == PROTOCOL_SESSION)
 		session(c, m->tag, &body->relayed);
-	else if (prove_blob(c->keyd, &body->relayed, &who, &r) < 0)
+	else if (m->type == PROTOCOL_STRANGER)
+		count_failure(c->keyd, PROTOCOL_DOOR_SSHD_SIGN,
+		    PROTOCOL_UNKNOWN_KEY, body->stranger.peer);
+	else if (prove_blob(c->keyd, &body->relayed, true, &who, &r) < 0)
 		refuse(c, m->tag, &r);
 	else
 		keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);

@@ -93,7 +93,7 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	if (rc < 0)
 		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
 	if (i == s->nadmins)
-		return denied(reason, "unknown-key", e,
+		return denied(reason, PROTOCOL_UNKNOWN_KEY, e,
 		    "a key without a certificate");
 	who->role = s->admins[i].conf->role;
 	memcpy(who->name, s->admins[i].conf->name,
@@ -208,7 +208,7 @@ identity_current(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r)
 {
 	if (who->key[0] != '\0' && !configured(k->setup, who)) {
-		keyd_refusal(r, HT_ERR_DENIED, "unknown-key",
+		keyd_refusal(r, HT_ERR_DENIED, PROTOCOL_UNKNOWN_KEY,
 		    "%s is no administrator any more", who->name);
 		return HT_ERR_DENIED;
 	}

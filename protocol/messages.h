@@ -71,6 +71,7 @@ enum protocol_type {
 	PROTOCOL_ADMIT,
 	PROTOCOL_SESSION,
 	PROTOCOL_START,
+	PROTOCOL_STRANGER,
 	/* keyd and its parent */
 	PROTOCOL_READY,
 	PROTOCOL_SPAWN,
@@ -99,6 +100,9 @@ enum protocol_type {
 #define PROTOCOL_DOOR_SSHD_SIGN "sshd-sign"
 #define PROTOCOL_DOOR_OPENSSH "openssh"
 #define PROTOCOL_DOOR_LOCAL "local"
+
+/* The code of a REFUSE that is counted later, by STRANGER. */
+#define PROTOCOL_UNKNOWN_KEY "unknown-key"
 
 /* What a request wants back. */
 enum protocol_reply { PROTOCOL_REPLY_FULL, PROTOCOL_REPLY_PKCS7 };
@@ -248,6 +252,10 @@ struct protocol_relayed {
 	struct cursor blob;
 };
 
+struct protocol_stranger {
+	char peer[PROTOCOL_ADDRESS];
+};
+
 struct protocol_start { /* with one descriptor: the bound connection */
 	uint8_t admin;  /* 1: an administrator's shell */
 };
@@ -336,6 +344,7 @@ union protocol_body {
 	struct protocol_ticket_for ticket_for;
 	struct protocol_relayed relayed;
 	struct protocol_start start;
+	struct protocol_stranger stranger;
 	struct protocol_ready ready;
 	struct protocol_worker worker;
 	struct protocol_token_open token_open;

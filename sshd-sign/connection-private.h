@@ -24,6 +24,8 @@ struct connection {
 	struct loop_timer *grace; /* NULL once authenticated */
 	struct keyd_ask *login;
 	unsigned int logins;
+	bool stranger; /* has offered a plain key that keyd does not know */
+	bool refused;  /* has offered something else in vain; was logged */
 	bool admitted;
 	bool authenticated;
 	LIST_HEAD(run_list, run) runs;

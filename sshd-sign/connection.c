@@ -34,6 +34,17 @@ connection_free_when_done(struct connection *c)
 	free(c);
 }
 
+/* That a plain key was refused is no news if a certificate came after it. */
+static void
+report_stranger(const struct connection *c)
+{
+	if (!c->stranger || c->refused || c->authenticated)
+		return;
+	log_notice("%s: login refused: no key that is known here",
+	    c->peer.address);
+	keyd_stranger(c->server->keyd, c->peer.address);
+}
+
 /*
  * The connection is over: whatever still runs for it is killed, and it goes
  * when all of that has ended.
@@ -50,6 +61,7 @@ close_connection(struct connection *c)
 	c->grace = NULL;
 	keyd_ask_cancel(c->login);
 	c->login = NULL;
+	report_stranger(c);
 	run_end_all(c);
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
@@ -96,8 +108,13 @@ login_answered(void *cookie, struct keyd_answer *answer)
 		(void)connection_say(c, RELAY_ADMIT, 0, nothing, NULL);
 		return;
 	}
-	log_notice("%s: login refused: %s", c->peer.address,
-	    answer->refuse.text);
+	if (strcmp(answer->refuse.code, PROTOCOL_UNKNOWN_KEY) == 0) {
+		c->stranger = true;
+	} else {
+		c->refused = true;
+		log_notice("%s: login refused: %s", c->peer.address,
+		    answer->refuse.text);
+	}
 	(void)connection_say(c, RELAY_DENY, 0, nothing, NULL);
 }
 

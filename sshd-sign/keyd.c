@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -271,12 +272,25 @@ keyd_expected(const struct keyd *k)
 
 /* --- questions --------------------------------------------------------- */
 
+/* A failure to send is seen by the watch, as the end of the link. */
+static int
+say(struct keyd *k, enum protocol_type type, uint32_t tag, const void *body)
+{
+	struct ht_error e;
+
+	if (protocol_queue(&k->link, type, tag, body, NULL, 0, &e) < 0)
+		return e.code;
+	(void)msg_flush(k->link.channel, &e);
+	if (msg_pending(k->link.channel))
+		loop_watch_events(k->watch, POLLIN | POLLOUT);
+	return 0;
+}
+
 struct keyd_ask *
 keyd_ask(struct keyd *k, enum protocol_type type,
     const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie)
 {
 	struct keyd_ask *a;
-	struct ht_error e;
 
 	if (!k->present || k->nasks >= ASKS_MAX ||
 	    (a = calloc(1, sizeof(*a))) == NULL)
@@ -287,19 +301,25 @@ keyd_ask(struct keyd *k, enum protocol_type type,
 	a->fn = fn;
 	a->cookie = cookie;
 	a->timer = loop_timer_add(k->loop, ANSWER_TIMEOUT, answer_late, a);
-	if (a->timer == NULL ||
-	    protocol_queue(&k->link, type, a->tag, relayed, NULL, 0, &e) < 0) {
+	if (a->timer == NULL || say(k, type, a->tag, relayed) < 0) {
 		loop_timer_remove(a->timer);
 		free(a);
 		return NULL;
 	}
 	LIST_INSERT_HEAD(&k->asks, a, entry);
 	k->nasks++;
-	/* A failure to send is seen by the watch, as the end of the link. */
-	(void)msg_flush(k->link.channel, &e);
-	if (msg_pending(k->link.channel))
-		loop_watch_events(k->watch, POLLIN | POLLOUT);
 	return a;
+}
+
+void
+keyd_stranger(struct keyd *k, const char *peer)
+{
+	struct protocol_stranger stranger;
+
+	memset(&stranger, 0, sizeof(stranger));
+	(void)snprintf(stranger.peer, sizeof(stranger.peer), "%s", peer);
+	if (k->present)
+		(void)say(k, PROTOCOL_STRANGER, 0, &stranger);
 }
 
 void

@@ -55,6 +55,12 @@ struct keyd_ask *keyd_ask(struct keyd *k, enum protocol_type type,
     const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie);
 
 /*
+ * Say that who came from peer, and has left, had no key that keyd knows: to be
+ * counted, if keyd is there.
+ */
+void keyd_stranger(struct keyd *k, const char *peer);
+
+/*
  * The answer is not wanted any more; it still counts as owed.  NULL is fine.
  */
 void keyd_ask_cancel(struct keyd_ask *a);

@@ -54,10 +54,28 @@ check "passwords: refused" not connect -o PubkeyAuthentication=no sign help
 for i in 1 2; do
 	ssh-keygen -q -t ed25519 -N '' -f "$work/wrong$i"
 done
-sed "/CertificateFile/d; s,\"$dir/ci\",\"$work/wrong1\"," \
-    "$dir/ssh_config" >"$work/stranger"
+
+# ssh -i KEY finds KEY-cert.pub by itself, and offers the plain key first.
+strangers()
+{
+	admin 'events --json' | grep -c '"auth-failed".*unknown-key'
+}
+sed "/CertificateFile/d" "$dir/ssh_config" >"$work/plain"
+ssh -v -F "$work/plain" sign help >"$work/out" 2>"$work/err"
+check "a plain key before its certificate" test "$?" -eq 0 -a \
+    "$(grep -c 'Offering public key' "$work/err")" -eq 2
+check "is no failure in a log" not grep -E 'refused|unknown-key' \
+    "$dir/sshd-sign.log" "$dir/htsign-keyd.log"
+check "nor in the journal" test "$(strangers)" -eq 0
+sed "s,\"$dir/ci\",\"$work/wrong1\"," "$work/plain" >"$work/stranger"
 check "a stranger's key: refused" not \
     timeout 20 ssh -F "$work/stranger" sign help
+counted()
+{
+	[ "$(strangers)" -eq 1 ]
+}
+check "which is counted" within 5 counted
+check "and logged" grep -q "login refused" "$dir/sshd-sign.log"
 
 # --- environment ---------------------------------------------------------------
 

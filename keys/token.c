@@ -95,9 +95,8 @@ open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
 	if (conf->file != NULL) {
 		t->key_file = open(conf->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (t->key_file < 0)
-			return ht_error_set(e, HT_ERR_USAGE,
-			    "token %s: %s: %s", t->name, conf->file,
-			    strerror(errno));
+			return ht_error_set(e, HT_ERR_USAGE, "token %s: %s: %s",
+			    t->name, conf->file, strerror(errno));
 		return 0;
 	}
 	t->configured = secret_new(e);

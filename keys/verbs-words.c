@@ -41,7 +41,7 @@ verbs_number(const char *text, uint64_t *n)
 	return errno != 0 || *rest != '\0' ? HT_ERR_USAGE : 0;
 }
 
-/* Seconds from "90", "90s", "15m", "8h", "30d". */
+/* Seconds, CLIENT_MAX_TTL_LIMIT at most, from "90", "90s", "15m", "8h", "30d". */
 int
 verbs_duration(const char *text, uint64_t *seconds, struct ht_error *e)
 {
@@ -69,7 +69,7 @@ verbs_duration(const char *text, uint64_t *seconds, struct ht_error *e)
 	}
 bad:
 	return ht_error_set(e, HT_ERR_USAGE,
-	    "%s is not a time: say 90s, 15m, 8h or 30d", text);
+	    "%s is not a time up to ten years: say 90s, 15m, 8h or 30d", text);
 }
 
 int

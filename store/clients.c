@@ -70,7 +70,7 @@ check_settings(const char *default_profile, uint64_t max_ttl,
 {
 	if (max_ttl < 1 || max_ttl > CLIENT_MAX_TTL_LIMIT)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "the longest certificate must be 1 second to 366 days");
+		    "the longest certificate must be 1 second to 3653 days");
 	return default_profile == NULL
 	    ? 0
 	    : check_name("profile", default_profile, e);

@@ -23,7 +23,7 @@ struct client {
 };
 
 #define CLIENT_MAX_TTL_DEFAULT ((uint64_t)24 * 3600)
-#define CLIENT_MAX_TTL_LIMIT ((uint64_t)366 * 24 * 3600)
+#define CLIENT_MAX_TTL_LIMIT ((uint64_t)3653 * 24 * 3600) /* ten years */
 
 /*
  * "client-added".  default_profile may be NULL; it is no grant.  max_ttl is in

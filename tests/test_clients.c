@@ -99,10 +99,10 @@ test_client_mistakes(void **state)
 	refused(client_add(store, NULL, "ci2", "A", 60, &e), &e,
 	    "\"A\" is no name for a profile");
 	refused(client_add(store, NULL, "ci2", NULL, 0, &e), &e,
-	    "the longest certificate must be 1 second to 366 days");
+	    "the longest certificate must be 1 second to 3653 days");
 	refused(
 	    client_add(store, NULL, "ci2", NULL, CLIENT_MAX_TTL_LIMIT + 1, &e),
-	    &e, "the longest certificate must be 1 second to 366 days");
+	    &e, "the longest certificate must be 1 second to 3653 days");
 	refused(client_change(store, NULL, "no", NULL, 60, &e), &e,
 	    "there is no client no");
 	refused(client_set_disabled(store, NULL, "no", true, &e), &e,

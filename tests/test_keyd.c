@@ -291,6 +291,27 @@ messages_out_of_turn_close_the_connection(void **state)
 }
 
 static void
+certificates_may_last_ten_years(void **state)
+{
+	struct buf blob = BUF_INIT, key = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(
+	    endpoint_admin("client add longer --ttl=3654d", NULL, NULL), 64);
+	assert_int_equal(
+	    endpoint_admin("client add long --ttl=3653d", NULL, NULL), 0);
+	endpoint_certificate("long", "--ttl=900d", &blob);
+	endpoint_certificate("long", "--ttl=3653d", &blob);
+	scratch_read("id.pub", &key);
+	buf_u8(&key, 0);
+	assert_int_equal(endpoint_admin("issue long --ttl=3654d",
+	                     (const char *)key.data, NULL),
+	    64);
+	buf_free(&key);
+	buf_free(&blob);
+}
+
+static void
 commands_are_checked(void **state)
 {
 	(void)state;
@@ -405,6 +426,7 @@ main(void)
 		cmocka_unit_test(
 		    a_size_over_the_limit_is_refused_before_the_upload),
 		cmocka_unit_test(messages_out_of_turn_close_the_connection),
+		cmocka_unit_test(certificates_may_last_ten_years),
 		cmocka_unit_test(commands_are_checked),
 		cmocka_unit_test(a_restart_ends_what_was_open_on_record),
 		cmocka_unit_test(a_reload_takes_effect_and_a_bad_one_does_not),

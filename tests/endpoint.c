@@ -180,6 +180,8 @@ endpoint_stop(int signal)
 {
 	int status;
 
+	/* A setup that failed starts none, and 0 would be ourselves. */
+	assert_true(keyd > 0);
 	(void)kill(keyd, signal);
 	assert_int_equal(waitpid(keyd, &status, 0), keyd);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -424,7 +424,7 @@ set_attributes(scmp_filter_ctx ctx)
 {
 	int rc;
 
-	/* i386 and x32 calls. */
+	/* Those of i386 and x32, or of 32-bit ARM. */
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 	    SCMP_ACT_KILL_PROCESS);
 	/* Threads that a library started before must not stay outside. */

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -332,21 +333,53 @@ try_x32(const struct attack_target *t)
 #endif
 }
 
-static int
-try_i386(const struct attack_target *t)
-{
 #ifdef __x86_64__
+static int
+try_32_bit(const struct attack_target *t)
+{
 	long rc;
 
 	(void)t;
 	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(20L) : "memory");
 	return rc < 0 ? (int)-rc : 0;
-#else
-	(void)t;
-	raise(SIGSYS);
-	return 0;
-#endif
 }
+#else
+/*
+ * Only a program can make such calls: one for 32-bit ARM, all of which is
+ * "mov r7, #1; mov r0, #0; svc #0", exit(0).
+ */
+static int
+try_32_bit(const struct attack_target *t)
+{
+	static const struct {
+		Elf32_Ehdr file;
+		Elf32_Phdr segment;
+		uint32_t code[3];
+	} program = {
+		{ { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+		      EV_CURRENT },
+		    ET_EXEC, EM_ARM, EV_CURRENT,
+		    0x10000 + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
+		    sizeof(Elf32_Ehdr), 0, EF_ARM_EABI_VER5, sizeof(Elf32_Ehdr),
+		    sizeof(Elf32_Phdr), 1, 0, 0, 0 },
+		{ PT_LOAD, 0, 0x10000, 0x10000, sizeof(program),
+		    sizeof(program), PF_R | PF_X, 0x10000 },
+		{ 0xe3a07001, 0xe3a00000, 0xef000000 },
+	};
+	static char *const none[] = { NULL };
+	int fd = memfd_create("program", MFD_CLOEXEC);
+
+	(void)t;
+	if (fd < 0 ||
+	    write(fd, &program, sizeof(program)) != (ssize_t)sizeof(program))
+		return errno;
+	(void)fexecve(fd, none, none);
+	/* A processor without such calls: as good as stopped. */
+	if (errno == ENOEXEC)
+		raise(SIGSYS);
+	return errno;
+}
+#endif
 
 const struct attack attacks[] = {
 	{ "open", try_open },
@@ -382,7 +415,7 @@ const struct attack attacks[] = {
 	{ "keyctl", try_keyctl },
 	{ "bpf", try_bpf },
 	{ "x32", try_x32 },
-	{ "i386", try_i386 },
+	{ "32-bit", try_32_bit },
 	{ NULL, NULL },
 };
 

@@ -14,6 +14,11 @@
 #include "authenticode/timestamp.h"
 #include "authenticode/x509.h"
 
+/* The same, but for its name, and deprecated since. */
+#if !OPENSSL_VERSION_PREREQ(3, 4)
+#define TS_VERIFY_CTX_set0_store TS_VERIFY_CTX_set_store
+#endif
+
 /*
  * libcrypto's own PKCS#7 serves here: a token's content is an OCTET STRING,
  * and its signature is to be verified and nothing else.
@@ -190,7 +195,7 @@ check_signature(const struct token *token, X509_STORE *roots,
 		X509_STORE_free(roots);
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	}
-	(void)TS_VERIFY_CTX_set_store(how, roots);
+	(void)TS_VERIFY_CTX_set0_store(how, roots);
 	(void)TS_VERIFY_CTX_set_flags(how,
 	    TS_VFY_SIGNATURE | TS_VFY_VERSION | TS_VFY_SIGNER);
 	if (TS_RESP_verify_token(how, token->p7) != 1)

@@ -595,7 +595,7 @@ append_number(void *cookie, const struct journal_row *row)
 }
 
 static int
-stop(void *cookie, const struct journal_row *row)
+refuse(void *cookie, const struct journal_row *row)
 {
 	(void)row;
 	++*(int *)cookie;
@@ -640,7 +640,7 @@ test_filters(void **state)
 	               .profile = "production" },
 	    "");
 	assert_int_equal(journal_log(store,
-	                     &(struct journal_filter){ .limit = 0 }, stop,
+	                     &(struct journal_filter){ .limit = 0 }, refuse,
 	                     &calls, NULL),
 	    HT_ERR_UNAVAILABLE);
 	assert_int_equal(calls, 1);

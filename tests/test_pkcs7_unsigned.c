@@ -490,7 +490,7 @@ start(void **state)
 }
 
 static int
-stop(void **state)
+finish(void **state)
 {
 	(void)state;
 	signing_clear(&signer);
@@ -516,5 +516,5 @@ main(void)
 		cmocka_unit_test(test_truncations_and_mutations),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, finish);
 }

@@ -343,7 +343,7 @@ keyd_owes_a_limited_number_of_answers(void **state)
 			break;
 		keyd_ask_cancel(ask);
 	}
-	assert_in_range(i, 100, 10000);
+	assert_true(i >= 100 && i <= 10000);
 	assert_true(keyd_present(f->keyd));
 	answer_one(f);
 	assert_non_null(

@@ -313,7 +313,7 @@ start(void **state)
 }
 
 static int
-stop(void **state)
+finish(void **state)
 {
 	(void)state;
 	tsa_clear(&good);
@@ -335,5 +335,5 @@ main(void)
 		cmocka_unit_test(test_truncations_and_mutations),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, finish);
 }

@@ -42,6 +42,7 @@ take_certificate(const struct sshcert *cert, struct identity *who)
 	memcpy(who->name, person, strnlen(person, sizeof(who->name) - 1));
 	who->serial = sshcert_serial(cert);
 	who->until = sshcert_valid_before(cert);
+	who->sk = sshcert_is_sk(cert);
 	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
 }
 
@@ -64,10 +65,6 @@ prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
 	    peer == NULL ? sshcert_any_peer : peer, reason, e);
 	if (rc < 0)
 		return rc;
-	if (sshcert_is_sk(cert) && !s->conf->ssh.allow_sk &&
-	    strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
-		return denied(reason, "sk-key", e,
-		    "sshd-sign cannot see whether a security key was touched");
 	take_certificate(cert, who);
 	return 0;
 }
@@ -88,6 +85,7 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	for (i = 0; i < s->nadmins; i++)
 		if (sshkey_equal(key, s->admins[i].key))
 			break;
+	who->sk = sshkey_is_sk(key);
 	rc = sshkey_fingerprint(key, who->key, e);
 	sshkey_free(key);
 	if (rc < 0)
@@ -123,14 +121,17 @@ static int
 check_manner(struct keyd *k, const struct identity *who, const char *user,
     const char **reason, struct ht_error *e)
 {
+	const struct conf_ssh *ssh = &k->setup->conf->ssh;
 	bool client = who->role == NAMES_CLIENT;
+	bool ours = strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0;
 
+	if (who->sk && ours && !ssh->allow_sk)
+		return denied(reason, "sk-key", e,
+		    "sshd-sign cannot see whether a security key was touched");
 	if (user != NULL && strcmp(user, client ? "sign" : "admin") != 0)
 		return denied(reason, "user-name", e,
 		    "the login name does not go with the role");
-	if (!client && !k->setup->conf->ssh.admin &&
-	    strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0 &&
-	    !is_loopback(who->peer))
+	if (!client && ours && !ssh->admin && !is_loopback(who->peer))
 		return denied(reason, "admin-address", e,
 		    "administrators come over loopback here");
 	return 0;

@@ -18,6 +18,7 @@ struct identity {
 	uint8_t certificate[SSHCERT_SHA256];
 	uint64_t until; /* valid_before of the certificate, or UINT64_MAX */
 	char key[SSHKEY_FINGERPRINT_SIZE]; /* of an administrator without one */
+	bool sk;                           /* on a security key */
 	const char *door;                  /* PROTOCOL_DOOR_*; static */
 	char peer[PROTOCOL_ADDRESS];
 	char banner[PROTOCOL_TEXT];

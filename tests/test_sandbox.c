@@ -76,10 +76,15 @@ fixture_enter(int role)
 #define A EACCES
 #define W WORKS
 
-/* Where 32-bit calls need a program, that is what a worker is denied. */
+/*
+ * The other ABIs of a kernel for x86-64 can be called at any time.  ARM's needs
+ * a program, which a worker may not start; and x32 is not there.
+ */
 #ifdef __x86_64__
+#define X32 K
 #define BY_PROGRAM K
 #else
+#define X32 ENOSYS
 #define BY_PROGRAM P
 #endif
 
@@ -120,7 +125,7 @@ static const struct {
 	{ "unshare", { K, K, K, P, P }, false },
 	{ "keyctl", { K, K, K, P, P }, false },
 	{ "bpf", { K, K, K, P, P }, false },
-	{ "x32", { K, K, K, K, K }, false },
+	{ "x32", { K, K, K, X32, X32 }, false },
 	{ "32-bit", { K, K, K, BY_PROGRAM, K }, false },
 };
 
@@ -192,18 +197,23 @@ check(const char *name, int role, int got, int expected)
 static void
 forbidden_things_are_stopped(void **state)
 {
+	int role, unbound, got;
 	size_t i;
-	int role;
 
 	(void)state;
 	SKIP_UNPROTECTED();
 	for (i = 0; attacks[i].name != NULL; i++) {
 		assert_string_equal(attempts[i].name, attacks[i].name);
-		if (attempts[i].control && run(-1, attacks[i].run) != WORKS)
+		unbound = run(-1, attacks[i].run);
+		if (attempts[i].control && unbound != WORKS)
 			fail_msg("%s does not work anyway", attacks[i].name);
-		for (role = 0; role < ROLES; role++)
-			check(attacks[i].name, role, run(role, attacks[i].run),
-			    wanted(attempts[i].expected[role]));
+		for (role = 0; role < ROLES; role++) {
+			got = run(role, attacks[i].run);
+			/* Some processors run no 32-bit programs. */
+			if (got != ENOEXEC || unbound != ENOEXEC)
+				check(attacks[i].name, role, got,
+				    wanted(attempts[i].expected[role]));
+		}
 	}
 	assert_int_equal(i, sizeof(attempts) / sizeof(attempts[0]));
 }

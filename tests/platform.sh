@@ -2,6 +2,7 @@
 # A command in a bare Debian of another suite, as root.
 #
 #	tests/platform.sh [-p PROGRAM] SUITE [COMMAND ...]
+#	tests/platform.sh SUITE:arm64 [COMMAND ...]
 #
 # The Debian is what debootstrap makes (minbase) from this machine's own
 # sources; it is kept in /var/tmp/htsign-roots for two weeks, and each run has
@@ -9,7 +10,7 @@
 # uncommitted changes that are made to files which git knows.  COMMAND
 # (./run-tests) runs in the clone, and in a network namespace where nothing is
 # but loopback: what it needs is installed before, by `PROGRAM --packages`
-# (./run-tests, too).
+# (./run-tests, too).  For SUITE:arm64 both are tests/arm64.sh.
 #
 # The status is COMMAND's.  It is 77 where such a Debian cannot be had, and why
 # is said.  Mounts and processes of a run end with it, also when it is killed;
@@ -44,7 +45,10 @@ skip()
 
 usage()
 {
-	echo "usage: tests/platform.sh [-p PROGRAM] SUITE [COMMAND ...]" >&2
+	cat >&2 <<-USAGE
+	usage: tests/platform.sh [-p PROGRAM] SUITE [COMMAND ...]
+	       tests/platform.sh SUITE:arm64 [COMMAND ...]
+	USAGE
 	exit 64
 }
 
@@ -219,19 +223,21 @@ inside()
 
 main()
 {
-	local program=./run-tests suite root copy uri keyring sources status
+	local program=./run-tests command=./run-tests
+	local suite root copy uri keyring sources status
 	if [ "${1-}" = -p ]; then
 		[ $# -ge 2 ] || usage
 		program=$2
 		shift 2
 	fi
 	[ $# -ge 1 ] || usage
-	suite=$1
+	suite=${1%:arm64}
+	[ "$suite" = "$1" ] || program=tests/arm64.sh command=tests/arm64.sh
 	shift
 	case $suite in
 	'' | *[!a-z]*) usage ;;
 	esac
-	[ $# -gt 0 ] || set -- ./run-tests
+	[ $# -gt 0 ] || set -- "$command"
 	check_machine
 	[ -n "${http_proxy-}" ] ||
 	    eval "$(apt-config shell http_proxy Acquire::http::Proxy)"

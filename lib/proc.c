@@ -257,42 +257,54 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 	return restore_death_signal(death, parent, e);
 }
 
-/* Whether path lies below the folder. */
-static bool
-is_below(const char *path, const char *folder)
+/* Cut the last part off a path, and return it, or NULL. */
+static const char *
+cut_last(char *path)
 {
-	size_t n = strlen(folder);
+	char *slash = strrchr(path, '/');
 
-	return strncmp(path, folder, n) == 0 && path[n] == '/';
+	if (slash == NULL)
+		return NULL;
+	*slash = '\0';
+	return slash + 1;
+}
+
+static bool
+is_built(const char *folder)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(programs[i].built, folder) == 0)
+			return true;
+	return strcmp(folder, "tests") == 0;
 }
 
 /*
- * Whether this program runs from its build tree.  One that was installed to a
- * folder inside the tree counts as installed.
+ * The build tree that this program runs from, as TREE/FOLDER/NAME, or "".  The
+ * name of the folder tells, which is none of an installation's: a path that is
+ * compiled in would make each build another.
  */
 static int
-from_build_tree(bool *built, struct ht_error *e)
+find_tree(char tree[PATH_MAX], struct ht_error *e)
 {
-	char self[PATH_MAX], tree[PATH_MAX];
-	ssize_t n;
+	ssize_t n = readlink("/proc/self/exe", tree, PATH_MAX - 1);
+	const char *folder;
 
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n < 0)
 		return ht_error_errno(e, "/proc/self/exe");
-	self[n] = '\0';
-	*built = false;
-	if (is_below(self, HT_SBINDIR) || is_below(self, HT_LIBEXECDIR))
-		return 0;
-	/* Only the running program makes that folder count: see below. */
-	if (realpath(HT_BUILDDIR, tree) != NULL)
-		*built = is_below(self, tree);
+	tree[n] = '\0';
+	(void)cut_last(tree);
+	folder = cut_last(tree);
+	if (folder == NULL || !is_built(folder))
+		tree[0] = '\0';
 	return 0;
 }
 
 int
 proc_program(const char *name, char *path, size_t size, struct ht_error *e)
 {
-	bool built;
+	char tree[PATH_MAX];
 	size_t i;
 	int n, rc;
 
@@ -303,12 +315,12 @@ proc_program(const char *name, char *path, size_t size, struct ht_error *e)
 	if (i == sizeof(programs) / sizeof(programs[0]))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "%s is no program of ours", name);
-	rc = from_build_tree(&built, e);
+	rc = find_tree(tree, e);
 	if (rc < 0)
 		return rc;
-	if (built)
-		n = snprintf(path, size, "%s/%s/%s", HT_BUILDDIR,
-		    programs[i].built, name);
+	if (tree[0] != '\0')
+		n = snprintf(path, size, "%s/%s/%s", tree, programs[i].built,
+		    name);
 	else
 		n = snprintf(path, size, "%s/%s", programs[i].installed, name);
 	if (n < 0 || (size_t)n >= size)

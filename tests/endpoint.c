@@ -24,6 +24,7 @@
 #include "authenticode/spc.h"
 #include "lib/base64.h"
 #include "lib/proc.h"
+#include "tests/builddir.h"
 #include "tests/endpoint.h"
 #include "tests/scratch.h"
 

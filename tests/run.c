@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/builddir.h"
 #include "tests/run.h"
 #include "tests/scratch.h"
 

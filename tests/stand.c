@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "store/journal.h"
+#include "tests/builddir.h"
 #include "tests/scratch.h"
 #include "tests/stand.h"
 

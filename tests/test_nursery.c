@@ -29,6 +29,7 @@
 #include "lib/loop.h"
 #include "lib/proc.h"
 #include "sshd-sign/nursery.h"
+#include "tests/builddir.h"
 
 #define SHELL HT_BUILDDIR "/htsign-shell/htsign-shell"
 

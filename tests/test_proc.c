@@ -24,6 +24,7 @@
 
 #include "lib/loop.h"
 #include "lib/proc.h"
+#include "tests/builddir.h"
 
 /* nobody's, on Debian; any number that is not ours does. */
 #define OTHER_ID 65534

@@ -22,6 +22,7 @@
 #include "sshd-sign/relay.h"
 #include "sshd-sign/session.h"
 #include "sshd-sign/startups.h"
+#include "tests/builddir.h"
 
 /* --- startups ------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 #include "authenticode/x509.h"
 
 /* The same, but for its name, and deprecated since. */
-#if !OPENSSL_VERSION_PREREQ(3, 4)
+#if OPENSSL_VERSION_NUMBER < 0x30400000L
 #define TS_VERIFY_CTX_set0_store TS_VERIFY_CTX_set_store
 #endif
 

@@ -26,7 +26,7 @@ check_descriptor(const struct zip *zip, const struct zip_entry *entry,
     uint64_t n, struct ht_error *e)
 {
 	uint8_t bytes[24];
-	struct cursor c = cursor_over(bytes, (size_t)n);
+	struct cursor c;
 	uint64_t packed = 0;
 	uint64_t size = 0;
 	uint32_t signature = DESCRIPTOR;
@@ -44,6 +44,7 @@ check_descriptor(const struct zip *zip, const struct zip_entry *entry,
 	    e);
 	if (rc < 0)
 		return rc;
+	c = cursor_over(bytes, (size_t)n);
 	if (n == 16 || n == 24)
 		(void)cursor_u32le(&c, &signature);
 	(void)cursor_u32le(&c, &crc);

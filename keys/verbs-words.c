@@ -91,9 +91,9 @@ void
 verbs_put_escaped(struct buf *out, const char *text)
 {
 	char line[1024];
+	size_t n = log_escape(line, sizeof(line), text, strlen(text));
 
-	buf_bytes(out, line,
-	    log_escape(line, sizeof(line), text, strlen(text)));
+	buf_bytes(out, line, n);
 }
 
 /* The same, as a column. */

@@ -101,6 +101,8 @@ plant_children(struct image *image, int parent)
 	uint32_t top;
 	size_t i;
 
+	if (children == NULL)
+		abort();
 	for (i = 0; i < image->n; i++) {
 		if (image->entries[i].parent == parent)
 			children[count++] = &image->nodes[i];
@@ -387,6 +389,8 @@ cover(const struct cfb_image_entry *entries, size_t n, int parent,
 	size_t count = 0;
 	size_t i;
 
+	if (members == NULL)
+		abort();
 	for (i = 0; i < n; i++) {
 		if (entries[i].parent == parent &&
 		    (parent != CFB_IMAGE_ROOT ||

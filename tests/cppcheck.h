@@ -1,8 +1,9 @@
 /*
- * What cppcheck needs to know of libcrypto's ASN.1 templates, whose own macros
- * it does not get through.
+ * What cppcheck needs to know: a macro of the command line's, and libcrypto's
+ * ASN.1 templates, whose own macros it does not get through.
  */
 
+#define HT_SYSCONFDIR "/etc/htsign"
 #define DECLARE_ASN1_FUNCTIONS(type)
 #define IMPLEMENT_ASN1_FUNCTIONS(type)
 #define DEFINE_STACK_OF(type)

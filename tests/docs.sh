@@ -143,6 +143,7 @@ done <"$work/sample"
 
 # --- LIBSSH.md -------------------------------------------------------------------
 
+# shellcheck disable=SC2016
 sed -n 's/^|.*| `\([a-z0-9_]*\)` |$/\1/p' sshd-sign/LIBSSH.md | sort \
     >"$work/facts"
 sed -n 's/^\t*connected(\([a-z0-9_]*\)),$/\1/p' tests/test_libssh.c | sort |

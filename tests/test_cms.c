@@ -298,6 +298,7 @@ test_truncations_and_bit_flips(void **state)
 	assert_true(accepted(&p256, der.data, der.len));
 	for (n = 0; n < der.len; n++) {
 		cut = malloc(n + 1);
+		assert_non_null(cut);
 		memcpy(cut, der.data, n);
 		assert_false(accepted(&p256, cut, n));
 		free(cut);
@@ -472,11 +473,15 @@ test_chain_refused(void **state)
 {
 	static const char end[] = "-----END CERTIFICATE-----\n";
 	char *leaf = strdup((char *)p256.pem.data);
-	char *rest = strstr(leaf, end);
-	char *intermediate = strdup(rest + strlen(end));
+	char *intermediate;
+	char *rest;
 
 	(void)state;
-	rest[strlen(end)] = '\0';
+	assert_non_null(leaf);
+	rest = strstr(leaf, end) + strlen(end);
+	intermediate = strdup(rest);
+	assert_non_null(intermediate);
+	*rest = '\0';
 	chain_refused("no certificate", "", "hello", "");
 	chain_refused("not for code signing", intermediate, "", "");
 	chain_refused("not for code signing", intermediate, leaf, "");

@@ -47,7 +47,7 @@ what_is_sent_comes(void **state)
 {
 	int before = count();
 	char bytes[4];
-	int sent[FDS_MAX];
+	int sent[FDS_MAX] = { 0 };
 	int came[FDS_MAX];
 	int pair[2];
 	bool whole;

@@ -551,6 +551,7 @@ test_plan_reads_as_a_file(void **state)
 	int i;
 
 	(void)state;
+	assert_non_null(expected);
 	plan = make_plan(in, expected, &n);
 	again = input_plan(plan, &e);
 	assert_int_equal(input_tap(again, see, &seen, &e), 0);
@@ -599,6 +600,7 @@ test_plan_is_written(void **state)
 	int ends[2];
 
 	(void)state;
+	assert_non_null(expected);
 	plan = make_plan(in, expected, &n);
 	assert_int_equal(output_write(plan, fd, 5, &written, &e), 0);
 	assert_int_equal(written, n);

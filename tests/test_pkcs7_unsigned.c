@@ -452,6 +452,7 @@ test_truncations_and_mutations(void **state)
 	nest(&der, &inner);
 	for (n = 0; n < der.len; n += mutate_step()) {
 		copy = malloc(n + 1);
+		assert_non_null(copy);
 		memcpy(copy, der.data, n);
 		assert_int_equal(pkcs7_parse(copy, n, &p7, &e), HT_ERR_DATA);
 		free(copy);
@@ -462,6 +463,7 @@ test_truncations_and_mutations(void **state)
 		der.data[n / 8] ^= (uint8_t)(1 << n % 8);
 	}
 	copy = malloc(der.len);
+	assert_non_null(copy);
 	for (i = 0; i < mutate_count(); i++) {
 		memcpy(copy, der.data, der.len);
 		n = mutate(&seed, copy, der.len);

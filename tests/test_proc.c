@@ -74,8 +74,9 @@ finish(const struct proc_spec *spec, int out, char *text, size_t size)
 
 /* The same for a script whose stdin is the pipe's other end: it never reads. */
 static int
-say(struct proc_spec *spec, char *text, size_t size)
+say(const struct proc_spec *script, char *text, size_t size)
 {
+	struct proc_spec spec = *script;
 	int fds[3];
 	int pipes[2], status;
 
@@ -83,9 +84,9 @@ say(struct proc_spec *spec, char *text, size_t size)
 	fds[0] = pipes[0];
 	fds[1] = pipes[1];
 	fds[2] = dup(STDERR_FILENO);
-	spec->fds = fds;
-	spec->nfds = 3;
-	status = finish(spec, 1, text, size);
+	spec.fds = fds;
+	spec.nfds = 3;
+	status = finish(&spec, 1, text, size);
 	(void)close(pipes[0]);
 	(void)close(fds[2]);
 	return status;

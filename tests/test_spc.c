@@ -126,6 +126,7 @@ test_parse_refuses_every_truncation(void **state)
 	(void)state;
 	for (n = 0; n < sizeof(pe_sha256); n++) {
 		cut = malloc(n + 1);
+		assert_non_null(cut);
 		memcpy(cut, pe_sha256, n);
 		assert_int_equal(spc_parse("pe", cut, n, &found, &e),
 		    HT_ERR_DATA);
@@ -445,6 +446,7 @@ test_pages_refuse_every_truncation(void **state)
 	pages(360, &der);
 	for (n = 0; n < der.len; n++) {
 		cut = malloc(n + 1);
+		assert_non_null(cut);
 		memcpy(cut, der.data, n);
 		assert_int_equal(spc_parse("pe", cut, n, &found, &e),
 		    HT_ERR_DATA);

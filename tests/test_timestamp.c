@@ -279,6 +279,7 @@ test_truncations_and_mutations(void **state)
 	tsa_stamp(&good, &what, stamped, sizeof(stamped), &token);
 	for (n = 0; n < token.len; n += mutate_step()) {
 		copy = malloc(n + 1);
+		assert_non_null(copy);
 		memcpy(copy, token.data, n);
 		try_bytes(copy, n, false);
 		free(copy);
@@ -290,6 +291,7 @@ test_truncations_and_mutations(void **state)
 		token.data[n / 8] ^= (uint8_t)(1 << n % 8);
 	}
 	copy = malloc(token.len);
+	assert_non_null(copy);
 	for (i = 0; i < mutate_count(); i++) {
 		memcpy(copy, token.data, token.len);
 		n = mutate(&seed, copy, token.len);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "authenticode/init.h"
+#include "keys/failures.h"
+#include "keys/sshkey-format.h"
 #include "store/journal.h"
 #include "tests/core_scratch.h"
 #include "tests/store_scratch.h"
@@ -23,6 +25,12 @@ static const char configuration[] =
 
 struct keyd core;
 int64_t core_now;
+const struct sshcert_request core_request = {
+	.principal = { NAMES_CLIENT, "ci" },
+	.serial = 7,
+	.valid_after = SSH_CA_NOW - 60,
+	.valid_before = SSH_CA_NOW + 60,
+};
 const struct store_actor core_actor = { "ann", "admin", "::1" };
 
 /* The clock, by the names that the linker gives to what takes its place. */
@@ -72,16 +80,30 @@ core_set_up(void **state)
 	if (core.loop == NULL || store_set_up(state) != 0)
 		return 1;
 	core.store = store;
-	return 0;
+	core.failures = failures_new(core.loop, store);
+	core.files = 1024;
+	commit_init(&core.commits);
+	return core.failures == NULL;
 }
 
 int
 core_tear_down(void **state)
 {
+	failures_free(core.failures);
 	setup_free(core.setup);
 	tokens_free(core.tokens);
 	loop_free(core.loop);
 	return store_tear_down(state);
+}
+
+void
+core_turn(void)
+{
+	struct ht_error e;
+
+	assert_int_equal(loop_once(core.loop, &e), 0);
+	assert_int_equal(store_commit(core.store, &e), 0);
+	keyd_flush(&core);
 }
 
 /* The configuration's text, with the folder in the place of each $. */
@@ -123,6 +145,32 @@ core_configure(const char *ssh, const char *rest)
 	if (core.setup == NULL)
 		fail_msg("%s", e.text);
 	buf_free(&text);
+}
+
+void
+core_issue(const struct ssh_ca *ca, const struct ssh_ca_user *user,
+    struct sshcert_request request, struct buf *blob)
+{
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+
+	request.key = user->key;
+	if (sshcert_issue(ca->private, &request, &line, &e) < 0)
+		fail_msg("%s", e.text);
+	buf_reset(blob);
+	assert_int_equal(sshkey_line_blob(buf_cursor(&line), blob, &e), 0);
+	buf_free(&line);
+}
+
+void
+core_issue_role(const struct ssh_ca *ca, enum names_role role, struct buf *blob)
+{
+	struct sshcert_request request = core_request;
+
+	memset(&request.principal, 0, sizeof(request.principal));
+	request.principal.role = role;
+	request.person = "ann";
+	core_issue(ca, &ssh_ca_users[0], request, blob);
 }
 
 struct count {

@@ -40,6 +40,22 @@ int core_tear_down(void **state);
  */
 void core_configure(const char *ssh, const char *rest);
 
+/*
+ * Put the certificate that the CA issues for a user's key into blob, in the
+ * place of what is there.  core_request is for the client "ci", and for a
+ * minute before and after SSH_CA_NOW; the other for "ann" in a role.
+ */
+extern const struct sshcert_request core_request;
+void core_issue(const struct ssh_ca *ca, const struct ssh_ca_user *user,
+    struct sshcert_request request, struct buf *blob);
+void core_issue_role(const struct ssh_ca *ca, enum names_role role,
+    struct buf *blob);
+
+/*
+ * One turn of keyd's loop: what has come is answered.
+ */
+void core_turn(void);
+
 /* Who did what a test needs in the store. */
 extern const struct store_actor core_actor;
 

@@ -30,47 +30,6 @@
 #define P256 (&ssh_ca_users[1])
 #define SK (&ssh_ca_users[SSH_CA_USERS - 1])
 
-/* What a client's certificate says; tests say what is to be different. */
-static const struct sshcert_request of_ci = {
-	.principal = { NAMES_CLIENT, "ci" },
-	.serial = 7,
-	.valid_after = SSH_CA_NOW - 60,
-	.valid_before = SSH_CA_NOW + 60,
-};
-
-static void
-issue(const struct ssh_ca *ca, const struct ssh_ca_user *user,
-    struct sshcert_request request, struct buf *blob)
-{
-	struct buf line = BUF_INIT;
-	struct ht_error e;
-
-	request.key = user->key;
-	if (sshcert_issue(ca->private, &request, &line, &e) < 0)
-		fail_msg("%s", e.text);
-	buf_reset(blob);
-	assert_int_equal(sshkey_line_blob(buf_cursor(&line), blob, &e), 0);
-	buf_free(&line);
-}
-
-/* A client's certificate as it should be. */
-static void
-issue_client(struct buf *blob)
-{
-	issue(CORE_CLIENTS_CA, ED25519, of_ci, blob);
-}
-
-static void
-issue_role(const struct ssh_ca *ca, enum names_role role, struct buf *blob)
-{
-	struct sshcert_request request = of_ci;
-
-	memset(&request.principal, 0, sizeof(request.principal));
-	request.principal.role = role;
-	request.person = "ann";
-	issue(ca, P256, request, blob);
-}
-
 /* One that ssh-keygen signs with the clients' CA, for it says what ours never
    do. */
 static void
@@ -177,7 +136,7 @@ a_client_comes_in_at_both_doors(void **state)
 	struct identity who;
 
 	(void)state;
-	issue_client(&blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
 	assert_int_equal(who.role, NAMES_CLIENT);
 	assert_string_equal(who.name, "ci");
@@ -201,7 +160,7 @@ an_administrator_has_the_role_of_the_certificate(void **state)
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		issue_role(CORE_ADMINS_CA, roles[i], &blob);
+		core_issue_role(CORE_ADMINS_CA, roles[i], &blob);
 		expect_proved(&blob, "admin", SSHD, "127.0.0.1", &who);
 		assert_int_equal(who.role, roles[i]);
 		assert_string_equal(who.name, "ann");
@@ -215,7 +174,7 @@ static void
 the_longest_name_and_address_fit(void **state)
 {
 	char name[NAMES_SIZE], peer[PROTOCOL_ADDRESS + 8];
-	struct sshcert_request request = of_ci;
+	struct sshcert_request request = core_request;
 	const char *reason;
 	struct buf blob = BUF_INIT;
 	struct identity who;
@@ -225,7 +184,7 @@ the_longest_name_and_address_fit(void **state)
 	memset(name, 'n', NAMES_MAX);
 	name[NAMES_MAX] = '\0';
 	memcpy(request.principal.client, name, sizeof(name));
-	issue(CORE_CLIENTS_CA, ED25519, request, &blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, request, &blob);
 	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
 	assert_string_equal(who.name, name);
 	/* What is no address stays inside its field. */
@@ -279,7 +238,7 @@ what_is_no_key_is_denied(void **state)
 	struct buf blob = BUF_INIT;
 
 	(void)state;
-	issue_client(&blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	blob.len--;
 	expect_denied(&blob, "sign", SSHD, "192.0.2.7", SSHCERT_MALFORMED,
 	    "neither a certificate nor a key");
@@ -296,21 +255,21 @@ each_ca_vouches_for_its_own_kind(void **state)
 	struct identity who;
 
 	(void)state;
-	issue_role(CORE_CLIENTS_CA, NAMES_ADMIN, &blob);
+	core_issue_role(CORE_CLIENTS_CA, NAMES_ADMIN, &blob);
 	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
 	    "does not vouch for administrators");
-	issue(CORE_ADMINS_CA, ED25519, of_ci, &blob);
+	core_issue(CORE_ADMINS_CA, ED25519, core_request, &blob);
 	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
 	    "does not vouch for clients");
-	issue(&ssh_cas[2], ED25519, of_ci, &blob);
+	core_issue(&ssh_cas[2], ED25519, core_request, &blob);
 	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
 	    "does not vouch for clients");
-	issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &blob);
+	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &blob);
 	expect_proved(&blob, "admin", SSHD, "::1", &who);
 	core_configure("", "");
 	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
 	    "does not vouch for administrators");
-	issue_client(&blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	expect_proved(&blob, "sign", SSHD, "::1", &who);
 	buf_free(&blob);
 }
@@ -321,7 +280,7 @@ the_signature_has_to_be_right(void **state)
 	struct buf blob = BUF_INIT;
 
 	(void)state;
-	issue_client(&blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	blob.data[blob.len - 1] ^= 1;
 	expect_denied(&blob, "sign", SSHD, "192.0.2.7", SSHCERT_SIGNATURE, "");
 	buf_free(&blob);
@@ -334,7 +293,7 @@ a_certificate_is_good_from_its_first_second_to_before_its_last(void **state)
 	struct identity who;
 
 	(void)state;
-	issue_client(&blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	core_now = (NOW - 60) * SECOND - 1;
 	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_NOT_YET,
 	    "the certificate becomes valid in 1 s");
@@ -351,13 +310,13 @@ a_certificate_is_good_from_its_first_second_to_before_its_last(void **state)
 static void
 a_source_address_is_asked_for_where_it_is_known(void **state)
 {
-	struct sshcert_request request = of_ci;
+	struct sshcert_request request = core_request;
 	struct buf blob = BUF_INIT;
 	struct identity who;
 
 	(void)state;
 	request.source_address = "192.0.2.0/24";
-	issue(CORE_CLIENTS_CA, ED25519, request, &blob);
+	core_issue(CORE_CLIENTS_CA, ED25519, request, &blob);
 	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
 	expect_proved(&blob, "sign", OPENSSH, NULL, &who);
 	expect_denied(&blob, "sign", SSHD, "192.0.3.7", SSHCERT_ADDRESS,
@@ -377,7 +336,7 @@ sshd_sign_takes_security_keys_only_if_told_so(void **state)
 	struct identity who;
 
 	(void)state;
-	issue(CORE_CLIENTS_CA, SK, of_ci, &blob);
+	core_issue(CORE_CLIENTS_CA, SK, core_request, &blob);
 	expect_denied(&blob, "sign", SSHD, "192.0.2.7", "sk-key", text);
 	expect_proved(&blob, "sign", OPENSSH, "192.0.2.7", &who);
 	core_configure("allow_sk = true;", "");
@@ -463,11 +422,11 @@ the_login_name_goes_with_the_role(void **state)
 	size_t i;
 
 	(void)state;
-	issue_client(&client);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &client);
 	for (i = 0; i < 5; i++)
 		expect_denied(&client, wrong[i], SSHD, "::1", "user-name",
 		    text);
-	issue_role(CORE_ADMINS_CA, NAMES_AUDITOR, &admin);
+	core_issue_role(CORE_ADMINS_CA, NAMES_AUDITOR, &admin);
 	expect_denied(&admin, "sign", SSHD, "::1", "user-name", text);
 	expect_denied(&admin, "sign", OPENSSH, "::1", "user-name", text);
 	expect_proved(&admin, "admin", OPENSSH, "::1", &who);
@@ -489,8 +448,8 @@ administrators_come_over_loopback_at_sshd_sign(void **state)
 	size_t i;
 
 	(void)state;
-	issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &admin);
-	issue_client(&client);
+	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &admin);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &client);
 	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++)
 		expect_proved(&admin, "admin", SSHD, near[i], &who);
 	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++) {

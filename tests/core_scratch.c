@@ -25,6 +25,7 @@ static const char configuration[] =
 
 struct keyd core;
 int64_t core_now;
+static time_t core_waited; /* seconds that only timers know of */
 const struct sshcert_request core_request = {
 	.principal = { NAMES_CLIENT, "ci" },
 	.serial = 7,
@@ -41,8 +42,11 @@ time_t __wrap_time(time_t *now);
 int
 __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-	if (clock != CLOCK_REALTIME)
-		return __real_clock_gettime(clock, now);
+	if (clock != CLOCK_REALTIME) {
+		(void)__real_clock_gettime(clock, now);
+		now->tv_sec += core_waited;
+		return 0;
+	}
 	now->tv_sec = core_now / 1000000;
 	now->tv_nsec = core_now % 1000000 * 1000;
 	return 0;
@@ -96,14 +100,27 @@ core_tear_down(void **state)
 	return store_tear_down(state);
 }
 
+/* As keyd's loop does it, but for what tokens wait for. */
 void
 core_turn(void)
 {
 	struct ht_error e;
 
 	assert_int_equal(loop_once(core.loop, &e), 0);
-	assert_int_equal(store_commit(core.store, &e), 0);
-	keyd_flush(&core);
+	do {
+		while (store_dirty(core.store) || core.commits.first != NULL) {
+			assert_int_equal(store_commit(core.store, &e), 0);
+			commit_run(&core.commits);
+		}
+		keyd_flush(&core);
+	} while (store_dirty(core.store));
+}
+
+void
+core_wait(unsigned int seconds)
+{
+	core_waited += seconds;
+	core_turn();
 }
 
 /* The configuration's text, with the folder in the place of each $. */

@@ -52,9 +52,11 @@ void core_issue_role(const struct ssh_ca *ca, enum names_role role,
     struct buf *blob);
 
 /*
- * One turn of keyd's loop: what has come is answered.
+ * One turn of keyd's loop: what has come is answered.  One in which so many
+ * seconds have passed, to timers.
  */
 void core_turn(void);
+void core_wait(unsigned int seconds);
 
 /* Who did what a test needs in the store. */
 extern const struct store_actor core_actor;

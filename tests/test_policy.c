@@ -195,7 +195,7 @@ expect_granted(const char *names, unsigned int n)
 
 	assert_int_equal(policy_granted(&core, &ci, take_profile, &seen), n);
 	buf_u8(&seen, 0);
-	assert_string_equal(seen.data, names);
+	assert_string_equal((const char *)seen.data, names);
 	buf_free(&seen);
 	assert_int_equal(policy_granted(&core, &ci, NULL, NULL), n);
 }

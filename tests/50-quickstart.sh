@@ -11,8 +11,9 @@ mkdir "$work/a folder"
 
 # quick [AS ...]: quickstart with the build of the tests, from a path with
 # spaces to the sources too.
-mkdir "$work/the sources"
+mkdir -p "$work/the sources/deploy"
 cp "$srcdir/quickstart" "$work/the sources/"
+cp "$srcdir/deploy/htsign-setup.in" "$work/the sources/deploy/"
 quick()
 {
 	# shellcheck disable=SC2016 # for the inner shell

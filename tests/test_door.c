@@ -230,6 +230,33 @@ who_is_nobody_is_counted(void **state)
 	buf_free(&key);
 }
 
+/* What ssh offers before a certificate is no failure, unless it is all. */
+static void
+a_stranger_is_counted_when_he_leaves(void **state)
+{
+	struct protocol_stranger stranger;
+	struct cursor plain = sshkey_blob(ED25519->key);
+	struct buf key = BUF_INIT;
+
+	(void)state;
+	open_sshd();
+	buf_bytes(&key, plain.p, plain.left);
+	relay(PROTOCOL_LOGIN, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "unknown-key",
+	    "not logged in: unknown-key", 0);
+	assert_int_equal(core_events("auth-failed", ""), 0);
+	memset(&stranger, 0, sizeof(stranger));
+	(void)snprintf(stranger.peer, sizeof(stranger.peer), "192.0.2.7");
+	say(PROTOCOL_STRANGER, &stranger);
+	assert_int_equal(core_events("auth-failed", "\"unknown-key\""), 1);
+	assert_int_equal(core_events("auth-failed", "192.0.2.0/24"), 1);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "unknown-key",
+	    "not logged in: unknown-key", 0);
+	assert_int_equal(core_events("auth-failed", "127.0.0.0/24"), 1);
+	buf_free(&key);
+}
+
 static void
 who_does_not_stand_is_on_record(void **state)
 {
@@ -421,6 +448,7 @@ main(void)
 		TEST(a_session_is_bound_to_who_has_proved_a_certificate),
 		TEST(a_login_is_only_admitted),
 		TEST(who_is_nobody_is_counted),
+		TEST(a_stranger_is_counted_when_he_leaves),
 		TEST(who_does_not_stand_is_on_record),
 		TEST(a_session_too_many_is_on_record),
 		TEST(a_ticket_is_made_for_a_certificate),

@@ -82,7 +82,7 @@ default_profile(struct keyd *k, const struct identity *who)
 	struct ht_error e;
 
 	if (client_find(k->store, who->name, &client, &e) == 0 &&
-	    client.default_profile != NULL && client.default_profile[0] != '\0')
+	    client.default_profile != NULL)
 		return conf_profile(k->setup->conf, client.default_profile);
 	if (policy_granted(k, who, keep_profile, (void *)&profile) != 1)
 		return NULL;
@@ -130,9 +130,7 @@ unusable(const struct conf_profile *profile,
 		return "is not yet valid";
 	if (now > until)
 		return "has expired";
-	if (!profile->allow_weak && chain_weak(certificate->chain) != NULL)
-		return chain_weak(certificate->chain);
-	return NULL;
+	return profile->allow_weak ? NULL : chain_weak(certificate->chain);
 }
 
 static const struct setup_certificate *

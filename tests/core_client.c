@@ -29,6 +29,9 @@ const char core_client_configuration[] =
     "    formats = [ \"cat\" ]; existing = \"refuse\"; },\n"
     "  { name = \"other\"; certificates = [ \"good\" ];\n"
     "    max_size = \"1M\"; },\n"
+    "  { name = \"rich\"; certificates = [ \"good\" ]; signing_time = true;\n"
+    "    statement = \"commercial\"; url = \"https://example.org/\";\n"
+    "    digest = \"sha384\"; },\n"
     "  { name = \"secret\"; certificates = [ \"good\" ]; } );\n";
 
 struct signing core_client_key;
@@ -61,7 +64,7 @@ int
 core_client_set_up(void **state)
 {
 	static const char *const granted[] = { "plain", "keep", "lists",
-		"other" };
+		"other", "rich" };
 	static const struct identity ci = { .role = NAMES_CLIENT,
 		.name = "ci",
 		.serial = 7,
@@ -88,8 +91,6 @@ core_client_set_up(void **state)
 int
 core_client_tear_down(void **state)
 {
-	while (core.connections != NULL)
-		core_turn();
 	(void)close(core.spool);
 	return core_tear_down(state);
 }
@@ -116,7 +117,7 @@ void
 core_client_close(struct agent *a)
 {
 	agent_close(a);
-	core_turn();
+	core_wait(0);
 }
 
 void

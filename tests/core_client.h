@@ -14,7 +14,8 @@
 /*
  * The profiles: "plain" (files of 1000 bytes at most, 2 requests open at once),
  * "keep" (what is signed stays), "lists" (catalogs with CTLs of 1000 bytes),
- * "other" (files of 1 MiB), and "secret", which is not granted.
+ * "other" (files of 1 MiB), "rich" (SHA-384, and all that a signature can say),
+ * and "secret", which is not granted.
  */
 extern const char core_client_configuration[];
 

@@ -52,9 +52,10 @@ void core_issue_role(const struct ssh_ca *ca, enum names_role role,
     struct buf *blob);
 
 /*
- * One turn of keyd's loop: what has come is answered.  One in which so many
- * seconds have passed, to timers.
+ * Commit and send what there is.  One turn of keyd's loop, and that: what has
+ * come is answered.  One before which so many seconds have passed, to timers.
  */
+void core_settle(void);
 void core_turn(void);
 void core_wait(unsigned int seconds);
 

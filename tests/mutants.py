@@ -44,7 +44,8 @@ STATEMENT = re.compile(r'(\(void\))?\*?[A-Za-z_][\w.>\-]*(\[[^]\n]*\][\w.>\-]*)*
                        r'( (=|[-+*/|&^]=|<<=|>>=)\s|\(|\+\+;|--;)')
 COMPARISON = re.compile(r'((?!&&|\|\|).)*\s(==|!=|<|>|<=|>=)\s((?!&&|\|\|).)*',
                         re.S)
-KEYWORD = re.compile(r'(if|for|while|switch|return|sizeof|do|else|case)\b')
+# What is said to the log alone is not what tests are about.
+KEYWORD = re.compile(r'(if|for|while|switch|return|sizeof|do|else|case|log_\w+)\b')
 
 
 def blank(match):

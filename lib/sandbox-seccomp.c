@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -171,6 +172,11 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETS) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSW) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSF) },
+	/* The C library's since glibc 2.42. */
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCGETS2) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETS2) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSW2) },
+	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSF2) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TIOCGWINSZ) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, FIONREAD) },
 };

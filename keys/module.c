@@ -95,6 +95,27 @@ module_complaint(struct protocol_token_trouble *t, const char *what)
 	    "%s: %s", what, reason != NULL ? reason : "no reason given");
 }
 
+#ifdef LIBP11_VERSION_NUMBER
+/*
+ * From 0.4.19 on libp11 says what C_Sign has returned in its log, and nowhere
+ * else.
+ */
+static void __attribute__((format(printf, 2, 0)))
+take_from_log(int level, const char *fmt, va_list ap)
+{
+	static const char what[] = "C_Sign rv=";
+	char line[512];
+	const char *value;
+
+	(void)level;
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	value = strstr(line, what);
+	if (value != NULL)
+		ERR_raise(ERR_get_CKR_code(),
+		    (int)strtol(value + strlen(what), NULL, 0));
+}
+#endif
+
 /* --- opening ----------------------------------------------------------- */
 
 /* libp11 asks here for a PIN a second time; nobody answers, and it fails. */
@@ -115,6 +136,9 @@ load(struct module *m, const char *path, struct protocol_token_trouble *t)
 		return module_complaint(t, "libp11");
 	(void)UI_method_set_reader(m->nobody, no_answer);
 	(void)PKCS11_set_ui_method(m->ctx, m->nobody, NULL);
+#ifdef LIBP11_VERSION_NUMBER
+	PKCS11_set_vlog_a_method(m->ctx, take_from_log);
+#endif
 	if (PKCS11_CTX_load(m->ctx, path) < 0) {
 		PKCS11_CTX_free(m->ctx);
 		m->ctx = NULL;
@@ -135,6 +159,7 @@ static int
 find_token(struct module *m, const char *label, const char *serial,
     struct protocol_token_trouble *t)
 {
+	struct protocol_token_trouble away;
 	unsigned char byte;
 	unsigned int i;
 
@@ -155,10 +180,17 @@ find_token(struct module *m, const char *label, const char *serial,
 	if (PKCS11_open_session(m->slot, 0) < 0)
 		return module_complaint(t, "session");
 	/*
-	 * That only prepares.  The first use opens the session, and where this
-	 * fails libp11 waits for ever: not while a login is on record.
+	 * That only prepares.  The first use opens the session; where that fails
+	 * older ones of libp11 wait for ever: not while a login is on record.
+	 * A token may well be unable to make random bytes.
 	 */
-	(void)PKCS11_generate_random(m->slot, &byte, 1);
+	if (PKCS11_generate_random(m->slot, &byte, 1) < 0) {
+		(void)module_complaint(&away, "session");
+		if (away.trouble == PROTOCOL_TROUBLE_GONE) {
+			*t = away;
+			return HT_ERR_UNAVAILABLE;
+		}
+	}
 	ERR_clear_error();
 	return 0;
 }

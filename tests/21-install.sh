@@ -14,6 +14,7 @@ for file in usr/bin/htsign usr/sbin/htsign-keyd usr/sbin/sshd-sign \
     usr/libexec/htsign/htsign-token usr/share/htsign/htsign.conf.sample \
     usr/share/htsign/sshd_config.d/htsign.conf \
     usr/share/man/man8/htsign-admin.8 usr/lib/sysusers.d/htsign.conf \
+    usr/sbin/htsign-setup usr/share/polkit-1/rules.d/htsign.rules \
     usr/lib/tmpfiles.d/htsign.conf; do
 	check "$file" test -f "$root/$file"
 done

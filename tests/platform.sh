@@ -64,12 +64,9 @@ check_machine()
 	unshare --mount --pid --fork true || skip "needs namespaces"
 }
 
-# alone COMMAND ...: nothing that it mounts or starts outlives it, nor it us.
-alone()
-{
-	setpriv --pdeathsig KILL unshare --mount --propagation private \
-	    --pid --fork --kill-child --mount-proc "$@"
-}
+# Before a command: nothing that it mounts or starts outlives it, nor it us.
+alone=(setpriv --pdeathsig KILL unshare --mount --propagation private --pid
+    --fork --kill-child --mount-proc)
 
 # --- the root -------------------------------------------------------------------
 
@@ -135,7 +132,7 @@ make_root()
 	# What is newer than debootstrap is made as unstable is.
 	[ -e "$scripts/$suite" ] || script=sid
 	[ "$keyring" = - ] || set -- --keyring="$keyring"
-	alone debootstrap --variant=minbase "$@" "$suite" "$new" "$uri" \
+	"${alone[@]}" debootstrap --variant=minbase "$@" "$suite" "$new" "$uri" \
 	    ${script:+"$script"} >"$new.log" 2>&1 || {
 		tail -n 5 "$new.log" >&2
 		die "debootstrap fails; all of its output is in $new.log"
@@ -221,6 +218,18 @@ inside()
 	exit
 }
 
+# reach_suite: where $suite is, and a folder for its root.
+reach_suite()
+{
+	check_machine
+	[ -n "${http_proxy-}" ] ||
+	    eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
+	export http_proxy
+	find_sources
+	can_be_had || skip "cannot get $suite from $uri"
+	mkdir -p "$roots" && chmod 700 "$roots" || exit 1
+}
+
 main()
 {
 	local program=./run-tests command=./run-tests
@@ -238,22 +247,18 @@ main()
 	'' | *[!a-z]*) usage ;;
 	esac
 	[ $# -gt 0 ] || set -- "$command"
-	check_machine
-	[ -n "${http_proxy-}" ] ||
-	    eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
-	export http_proxy
-	find_sources
-	can_be_had || skip "cannot get $suite from $uri"
-	mkdir -p "$roots" && chmod 700 "$roots" || exit 1
+	reach_suite
 	root=$roots/$suite
 	copy_root
 	copy_tree
-	alone "$BASH" "$0" --inside "$copy" "$program" "$@"
+	"${alone[@]}" "$BASH" "$0" --inside "$copy" "$program" "$@"
 	status=$?
 	rm -rf --one-file-system "$copy"
 	exit "$status"
 }
 
+# tests/systemd.sh reads this file for its functions.
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0
 case ${1-} in
 --inside) shift; inside "$@" ;;
 *) main "$@" ;;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,10 +37,9 @@ denied(const char **reason, const char *word, struct ht_error *e,
 static void
 take_certificate(const struct sshcert *cert, struct identity *who)
 {
-	const char *person = sshcert_person(cert);
-
 	who->role = sshcert_principal(cert)->role;
-	memcpy(who->name, person, strnlen(person, sizeof(who->name) - 1));
+	(void)snprintf(who->name, sizeof(who->name), "%s",
+	    sshcert_person(cert));
 	who->serial = sshcert_serial(cert);
 	who->until = sshcert_valid_before(cert);
 	who->sk = sshcert_is_sk(cert);
@@ -94,8 +94,8 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 		return denied(reason, PROTOCOL_UNKNOWN_KEY, e,
 		    "a key without a certificate");
 	who->role = s->admins[i].conf->role;
-	memcpy(who->name, s->admins[i].conf->name,
-	    strnlen(s->admins[i].conf->name, sizeof(who->name) - 1));
+	(void)snprintf(who->name, sizeof(who->name), "%s",
+	    s->admins[i].conf->name);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ identity_prove(struct keyd *k, struct cursor key, const char *user,
 	who->door = door;
 	who->until = UINT64_MAX;
 	if (peer != NULL)
-		memcpy(who->peer, peer, strnlen(peer, sizeof(who->peer) - 1));
+		(void)snprintf(who->peer, sizeof(who->peer), "%s", peer);
 	cert = sshcert_parse(key, &parse_reason, e);
 	if (cert != NULL)
 		rc = prove_certificate(k, cert, peer, who, reason, e);

@@ -30,6 +30,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 # --- making mutants ---------------------------------------------------------
@@ -107,7 +108,7 @@ def replacements(code, start, end):
         word = match.group(1)
         for new in COMPARISONS.get(word, []) + OTHERS.get(word, []):
             yield start + match.start(), start + match.end(), new
-    for match in re.finditer(r'(?<![\w.])[1-9]\d{0,2}(?![\w.])', part):
+    for match in re.finditer(r'(?<![\w.])[1-9]\d{0,2}(?![\w.]|\];)', part):
         yield (start + match.start(), start + match.end(),
                str(int(match.group()) + 1))
     for match in re.finditer(r'\b(if|while) \(', part):
@@ -221,14 +222,17 @@ class Trial:
     def passes(self, test, limit):
         environment = os.environ | {'srcdir': str(self.source.resolve()),
                                     'builddir': str(self.build.resolve())}
-        try:
-            return subprocess.run(
-                [*CELL, (self.build / test).resolve()], env=environment,
-                cwd=self.build, timeout=limit, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL).returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
+        process = subprocess.Popen(
+            [*CELL, (self.build / test).resolve()], env=environment,
+            cwd=self.build, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors='replace')
+        timer = threading.Timer(limit, process.kill)
+        timer.start()
+        for line in process.stdout:
+            if line.startswith('[  FAILED  ]'):
+                process.kill()
+        timer.cancel()
+        return process.wait() == 0
 
     def optimized(self, file):
         """What the compiler makes of the file as it is now."""

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The same bytes, whoever makes them and where: a release made of two checkouts
-# and of itself, and what is installed of a checkout and of a release.  Started
-# by run-tests, since it compiles everything twice.
+# The same bytes, whoever makes them and where: a release, which has all that git
+# has, made of two checkouts and of itself; and what is installed of a checkout
+# and of a release.  Started by run-tests, since it compiles everything twice.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -62,6 +62,11 @@ of_a_release()
 (of_a_checkout) >"$work/log" 2>&1
 (of_another) >"$work/log" 2>&1
 (of_a_release) >"$work/log" 2>&1
+# What git has is in a release.
+git ls-files | grep -vx .gitignore | LC_ALL=C sort >"$work/tracked"
+tar -t -f "$work/checkout.tar.xz" | sed 's,^[^/]*/,,' | LC_ALL=C sort |
+    LC_ALL=C comm -23 "$work/tracked" - >"$work/log"
+[ ! -s "$work/log" ]
 cmp "$work/checkout.tar.xz" "$work/another.tar.xz"
 cmp "$work/checkout.tar.xz" "$work/release.tar.xz"
 diff -r --no-dereference "$work/checkout" "$work/release"

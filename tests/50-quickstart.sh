@@ -5,6 +5,18 @@
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 needs ssh softhsm2-util osslsigncode
 
+# libssh VERSIONS TEXT STATUS: what quickstart makes of each of them.
+libssh()
+{
+	local installed
+	for installed in $1; do
+		(dpkg-query() { echo "$installed"; }; libssh_is_old)
+		check "libssh $installed is $2" test $? -eq "$3"
+	done
+}
+libssh "0.10.6-0+deb12u2 0.11.4-1 0.12.0-1" "too old" 0
+libssh "0.10.6-0+deb12u3 0.11.5-1~bpo12+1 0.12.1-1 0.13.0-1" mended 1
+
 dir="$work/a folder/demo"
 port=2400
 mkdir "$work/a folder"

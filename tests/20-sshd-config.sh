@@ -69,7 +69,7 @@ expect sign "trustedusercakeys /etc/htsign/user_ca.pub" "permittty no" \
     "acceptenv HTSIGN_DESCRIPTION" "acceptenv HTSIGN_URL" \
     "acceptenv HTSIGN_NAME"
 expect admin "trustedusercakeys /etc/htsign/admin_ca.pub" "permittty yes"
-if [ "$(grep -c '^acceptenv' "$dir/sign")" -ne 3 ]; then
+if [ "$(grep -ci '^acceptenv' "$dir/sign")" -ne 3 ]; then
 	echo "sign: more environment than the three variables"
 	exit 1
 fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # corpus.sh FOLDER: real PE files, from Debian packages that are taken apart
 # without being installed.  Each is FOLDER/PACKAGE,NAME; what is there already
-# is not fetched again.
+# is not fetched again, and not every Debian has every package.
 
 set -u
 export LC_ALL=C
@@ -15,6 +15,10 @@ take()
 	local package=$1 deb file
 	shift
 	[ ! -e "packages/$package" ] || return 0
+	apt-cache show "$package" >/dev/null 2>&1 || {
+		echo "$package: not in this Debian"
+		return 0
+	}
 	rm -rf unpacked "$package"_*.deb
 	apt-get -q download "$package" >download.log 2>&1 || {
 		cat download.log >&2

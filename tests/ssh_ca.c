@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -74,7 +75,7 @@ make_key(const char *file, const char *type, const char *bits)
 }
 
 static int
-enter(void **state, size_t count)
+enter(void **state, bool rsa, size_t count)
 {
 	struct buf file = BUF_INIT;
 	struct ht_error e;
@@ -85,6 +86,8 @@ enter(void **state, size_t count)
 	for (i = 0; i < SSH_CA_USERS; i++) {
 		struct ssh_ca_user *user = &ssh_ca_users[i];
 
+		if (!rsa && user->type != NULL && strcmp(user->type, "rsa") == 0)
+			continue;
 		user->key = make_key(user->file, user->type, user->bits);
 		if (user->key == NULL)
 			return 1;
@@ -110,13 +113,19 @@ enter(void **state, size_t count)
 int
 ssh_ca_enter(void **state)
 {
-	return enter(state, SSH_CA_COUNT);
+	return enter(state, true, SSH_CA_COUNT);
 }
 
 int
 ssh_ca_enter_signing(void **state)
 {
-	return enter(state, SSH_CA_SIGNING);
+	return enter(state, true, SSH_CA_SIGNING);
+}
+
+int
+ssh_ca_enter_fast(void **state)
+{
+	return enter(state, false, SSH_CA_SIGNING);
 }
 
 int

@@ -160,7 +160,7 @@ find_token(struct module *m, const char *label, const char *serial,
     struct protocol_token_trouble *t)
 {
 	struct protocol_token_trouble away;
-	unsigned char byte;
+	unsigned char byte = 0;
 	unsigned int i;
 
 	if (PKCS11_enumerate_slots(m->ctx, &m->slots, &m->nslots) < 0)
@@ -182,9 +182,10 @@ find_token(struct module *m, const char *label, const char *serial,
 	/*
 	 * That only prepares.  The first use opens the session; where that fails
 	 * older ones of libp11 wait for ever: not while a login is on record.
-	 * A token may well be unable to make random bytes.
+	 * A token that takes no seed says so; one that makes no random bytes, as
+	 * some PIV cards, would have OpenSC call that a general error.
 	 */
-	if (PKCS11_generate_random(m->slot, &byte, 1) < 0) {
+	if (PKCS11_seed_random(m->slot, &byte, 1) < 0) {
 		(void)module_complaint(&away, "session");
 		if (away.trouble == PROTOCOL_TROUBLE_GONE) {
 			*t = away;

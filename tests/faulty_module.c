@@ -10,6 +10,8 @@
  *	login-crash login-hang login-removed open-removed
  *
  * and sign-poison: a crash if what is to be signed ends with a byte of 1.
+ *
+ * It has no random bytes, which it says as OpenSC does of some PIV cards.
  */
 
 #include "config.h"
@@ -29,6 +31,8 @@ typedef unsigned long rv_t;
 #define CKR_OK 0x000UL
 #define CKR_KEY_TYPE_INCONSISTENT 0x063UL
 #define CKR_DEVICE_REMOVED 0x032UL
+#define CKR_GENERAL_ERROR 0x005UL
+#define CKR_RANDOM_SEED_NOT_SUPPORTED 0x120UL
 #define CKR_FUNCTION_FAILED 0x006UL
 #define CKR_USER_NOT_LOGGED_IN 0x101UL
 
@@ -41,6 +45,8 @@ enum {
 	FIND_INIT = 26,
 	SIGN_INIT = 42,
 	SIGN = 43,
+	SEED_RANDOM = 63,
+	GENERATE_RANDOM = 64,
 	FUNCTIONS = 68
 };
 
@@ -199,6 +205,24 @@ sign(unsigned long session, void *data, unsigned long n, void *signature,
 	return call(session, data, n, signature, size);
 }
 
+static rv_t
+seed_random(unsigned long session, void *seed, unsigned long n)
+{
+	(void)session;
+	(void)seed;
+	(void)n;
+	return CKR_RANDOM_SEED_NOT_SUPPORTED;
+}
+
+static rv_t
+generate_random(unsigned long session, void *bytes, unsigned long n)
+{
+	(void)session;
+	(void)bytes;
+	(void)n;
+	return CKR_GENERAL_ERROR;
+}
+
 rv_t
 C_GetFunctionList(struct function_list **list)
 {
@@ -221,6 +245,8 @@ C_GetFunctionList(struct function_list **list)
 	ours.function[FIND_INIT] = (void *)find_init;
 	ours.function[SIGN_INIT] = (void *)sign_init;
 	ours.function[SIGN] = (void *)sign;
+	ours.function[SEED_RANDOM] = (void *)seed_random;
+	ours.function[GENERATE_RANDOM] = (void *)generate_random;
 	*list = &ours;
 	return 0;
 }

@@ -59,7 +59,7 @@ check_machine()
 	for program in debootstrap flock git ip setpriv unshare; do
 		command -v "$program" >/dev/null || skip "$program is missing"
 	done
-	git -C "$srcdir" rev-parse HEAD >/dev/null 2>&1 ||
+	git -C "$srcdir" rev-parse HEAD >/dev/null ||
 	    skip "needs a checkout of git's, to clone it"
 	unshare --mount --pid --fork true || skip "needs namespaces"
 }

@@ -15,8 +15,8 @@ srcdir=$PWD
 . ./quickstart
 
 # What qemu cannot run: seccomp filters, and clone(2) as the nursery calls it.
-# By hand these are run on Debian's own kernels, with pages of 4 and 16 KiB, in
-# qemu-system-aarch64.  What would take hours: each bit of each format's samples.
+# By hand these are run on Debian's own kernels, in qemu-system-aarch64.  What
+# would take it longest: each bit of each format's samples.
 left_out="tests/test-sandbox tests/test-nursery tests/test-flips"
 
 # What is linked is for arm64, what runs here is this machine's.

@@ -23,7 +23,7 @@ static const struct conf_word formats[] = {
 };
 
 /*
- * What authenticode/ calls the formats that such a word stands for.
+ * What formats/ calls the formats that such a word stands for.
  */
 static const struct {
 	const char *name;

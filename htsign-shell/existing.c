@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "authenticode/der.h"
-#include "authenticode/pkcs7-info.h"
-#include "authenticode/pkcs7-nest.h"
 #include "htsign-shell/existing.h"
 #include "htsign-shell/postflight.h"
+#include "signature/der.h"
+#include "signature/pkcs7-info.h"
+#include "signature/pkcs7-nest.h"
 
 /* --- what is there ------------------------------------------------------- */
 

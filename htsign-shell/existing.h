@@ -6,7 +6,7 @@
 #ifndef HTSIGN_SHELL_EXISTING_H
 #define HTSIGN_SHELL_EXISTING_H
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign-shell/tap.h"
 #include "protocol/messages.h"
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "authenticode/der.h"
 #include "htsign-shell/postflight.h"
+#include "signature/der.h"
 
 static int
 unverified(const struct ht_error *why, struct ht_error *e)

@@ -6,7 +6,7 @@
 #ifndef HTSIGN_SHELL_POSTFLIGHT_H
 #define HTSIGN_SHELL_POSTFLIGHT_H
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign-shell/tap.h"
 
 /*

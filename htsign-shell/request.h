@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "protocol/messages.h"

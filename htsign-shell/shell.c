@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "authenticode/init.h"
 #include "htsign-shell/admin.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/invocation.h"
@@ -21,6 +20,7 @@
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "protocol/agent.h"
+#include "signature/init.h"
 
 /*
  * What is larger goes back to the system when it is freed: signatures with page

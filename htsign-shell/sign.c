@@ -7,8 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "authenticode/content.h"
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign-shell/existing.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/postflight.h"
@@ -16,6 +15,7 @@
 #include "htsign-shell/sign.h"
 #include "htsign-shell/tap.h"
 #include "lib/log.h"
+#include "signature/content.h"
 
 /* A client that neither sends nor takes a byte for so long is gone. */
 #define IDLE 120 /* seconds */

@@ -4,7 +4,7 @@
 
 #include "config.h"
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign/file.h"
 #include "htsign/htsign.h"
 #include "htsign/result.h"

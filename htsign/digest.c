@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign/htsign.h"
 #include "htsign/subject.h"
 #include "lib/log.h"

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "authenticode/init.h"
 #include "htsign/htsign.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "signature/init.h"
 
 struct command {
 	const char *name;

@@ -28,7 +28,7 @@ struct htsign_arguments {
 int htsign_main(int argc, char **argv);
 
 /*
- * The commands.  Errors as the functions of authenticode/format.h, and
+ * The commands.  Errors as the functions of formats/format.h, and
  * HT_ERR_USAGE for files that cannot be opened.
  */
 int attach_run(const struct htsign_arguments *a, struct ht_error *e);

@@ -8,15 +8,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "authenticode/content.h"
-#include "authenticode/format.h"
-#include "authenticode/pkcs7-info.h"
-#include "authenticode/pkcs7-nest.h"
-#include "authenticode/spc-pages.h"
+#include "formats/format.h"
 #include "htsign/htsign.h"
 #include "htsign/subject.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "signature/content.h"
+#include "signature/pkcs7-info.h"
+#include "signature/pkcs7-nest.h"
+#include "signature/spc-pages.h"
 
 /* "2026-11-23T09:30:00Z" */
 #define TIME_SIZE 32

@@ -7,7 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "lib/error.h"
 #include "lib/input.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "authenticode/format.h"
+#include "formats/format.h"
 #include "htsign/file.h"
 #include "htsign/htsign.h"
 #include "htsign/subject.h"

@@ -1,7 +1,8 @@
 /*
  * The log of a process: one line an event, escaped, to stderr or syslog.
  *
- * Only programs log, at their edge; lib/ and authenticode/ return errors.
+ * Only programs log, at their edge; lib/, signature/ and formats/ return
+ * errors.
  */
 
 #ifndef LIB_LOG_H

@@ -32,10 +32,10 @@ static const struct {
 	const char *installed;
 	const char *built;
 } programs[] = {
-	{ "htsign-keyd", HT_SBINDIR, "keys" },
-	{ "htsign-principals", HT_LIBEXECDIR, "keys" },
+	{ "htsign-keyd", HT_SBINDIR, "keys/keyd" },
+	{ "htsign-principals", HT_LIBEXECDIR, "keys/principals" },
 	{ "htsign-shell", HT_LIBEXECDIR, "htsign-shell" },
-	{ "htsign-token", HT_LIBEXECDIR, "keys" },
+	{ "htsign-token", HT_LIBEXECDIR, "keys/token" },
 	{ "sshd-sign", HT_SBINDIR, "sshd-sign" },
 };
 
@@ -257,27 +257,17 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 	return restore_death_signal(death, parent, e);
 }
 
-/* Cut the last part off a path, and return it, or NULL. */
-static const char *
-cut_last(char *path)
-{
-	char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return NULL;
-	*slash = '\0';
-	return slash + 1;
-}
-
+/* Cut "/FOLDER" off the end of a path, if that is there. */
 static bool
-is_built(const char *folder)
+cut_folder(char *path, const char *folder)
 {
-	size_t i;
+	size_t n = strlen(path), m = strlen(folder);
 
-	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (strcmp(programs[i].built, folder) == 0)
-			return true;
-	return strcmp(folder, "tests") == 0;
+	if (n <= m || path[n - m - 1] != '/' ||
+	    strcmp(path + n - m, folder) != 0)
+		return false;
+	path[n - m - 1] = '\0';
+	return true;
 }
 
 /*
@@ -289,14 +279,19 @@ static int
 find_tree(char tree[PATH_MAX], struct ht_error *e)
 {
 	ssize_t n = readlink("/proc/self/exe", tree, PATH_MAX - 1);
-	const char *folder;
+	char *name;
+	size_t i;
 
 	if (n < 0)
 		return ht_error_errno(e, "/proc/self/exe");
 	tree[n] = '\0';
-	(void)cut_last(tree);
-	folder = cut_last(tree);
-	if (folder == NULL || !is_built(folder))
+	name = strrchr(tree, '/');
+	if (name != NULL)
+		*name = '\0';
+	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (cut_folder(tree, programs[i].built))
+			return 0;
+	if (!cut_folder(tree, "tests/unit"))
 		tree[0] = '\0';
 	return 0;
 }

@@ -55,9 +55,9 @@ int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 
 /*
  * The full path of another program of ours: the folder named at build time,
- * or, when our own binary is in a folder of a build tree (keys, htsign-shell,
- * sshd-sign, tests), the place beside it in that tree.  Never taken from the
- * environment or the search path.
+ * or, when our own binary is where a build tree has one of these or a unit
+ * test, the place that it has in that tree.  Never taken from the environment
+ * or the search path.
  */
 int proc_program(const char *name, char *path, size_t size, struct ht_error *e);
 

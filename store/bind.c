@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/utf8.h"
-#include "store/journal.h"
+#include "store/journal/journal.h"
 #include "store/store-private.h"
 
 /* U+FFFD */

@@ -23,7 +23,7 @@ fail()
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-awk -f tests/protocol-tables.awk protocol/messages.h protocol/messages.c \
+awk -f tests/support/protocol-tables.awk protocol/messages.h protocol/messages.c \
     >"$work/code"
 [ -s "$work/code" ] || fail "no messages found in protocol/messages.c"
 cut -d '|' -f 1-6 "$work/code" | sed 's/ *$//' | sort >"$work/code-rules"
@@ -79,7 +79,7 @@ calls()
 }
 
 awk '/^## 3\./ { on = 1 } /^## 4\./ { on = 0 }
-	on && /^\| `[a-z-]+\/[a-z0-9-]+\.c`/' DESIGN.md |
+	on && /^\| `[a-z-]+(\/[a-z0-9-]+)+\.c`/' DESIGN.md |
     awk -F ' *[|] *' '{ gsub(/[`()]/, ""); print $2, $3 }' >"$work/steps"
 [ "$(wc -l <"$work/steps")" -ge 18 ] ||
     fail "DESIGN.md: the reading order has lost its steps"
@@ -146,9 +146,9 @@ done <"$work/sample"
 # shellcheck disable=SC2016
 sed -n 's/^|.*| `\([a-z0-9_]*\)` |$/\1/p' sshd-sign/LIBSSH.md | sort \
     >"$work/facts"
-sed -n 's/^\t*connected(\([a-z0-9_]*\)),$/\1/p' tests/test_libssh.c | sort |
+sed -n 's/^\t*connected(\([a-z0-9_]*\)),$/\1/p' tests/unit/test_libssh.c | sort |
     diff "$work/facts" - >&2 ||
-    fail "LIBSSH.md (<) and tests/test_libssh.c (>) differ"
+    fail "LIBSSH.md (<) and tests/unit/test_libssh.c (>) differ"
 
 # --- manual pages ----------------------------------------------------------------
 

@@ -10,10 +10,10 @@ compiler=${CC:-cc}
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 
-folders='lib protocol config store authenticode keys htsign-shell sshd-sign
-htsign'
-archives='base protocol conf store spc formats sshcert keys worker shell sshd'
-programs='keys/htsign-keyd keys/htsign-token keys/htsign-principals
+folders=$(sed -n "/^includes='/,/^'/s/:.*//p" "$layers")
+archives='base protocol conf store spc formats sshcert keyd token shell sshd'
+programs='keys/keyd/htsign-keyd keys/token/htsign-token
+keys/principals/htsign-principals
 htsign-shell/htsign-shell sshd-sign/sshd-sign htsign/htsign'
 
 # An archive of one file that says $2.
@@ -64,9 +64,18 @@ expect() {
 make_clean_tree
 run
 
-echo '#include "store/journal.h"' >>"$tree/authenticode/part.c"
-expect 'authenticode/part.c includes store/journal.h'
+echo '#include "store/journal/journal.h"' >>"$tree/signature/part.c"
+expect 'signature/part.c includes store/journal/journal.h'
 make_clean_tree
+
+echo '#include "formats/pe/pe-header.h"' >>"$tree/formats/cab/part.c"
+expect 'formats/cab/part.c includes formats/pe/pe-header.h'
+make_clean_tree
+
+mkdir "$tree/formats/new"
+: >"$tree/formats/new/part.c"
+expect 'formats/new: not in the table'
+rm -r "$tree/formats/new"
 
 make_archive shell 'int ssh_new(void); int f(void) { return ssh_new(); }'
 expect 'libshell.a calls ssh_new of ssh'
@@ -76,10 +85,10 @@ make_archive base 'int EVP_x(void); int f(void) { return EVP_x(); }'
 expect 'libbase.a calls EVP_x of crypto'
 make_archive base 'int base_part = 1;'
 
-make_archive keys 'extern int formats_part; int *f(void); int *f(void)
+make_archive keyd 'extern int formats_part; int *f(void); int *f(void)
 { return &formats_part; }'
-expect 'libkeys.a calls formats_part of libformats.a'
-make_archive keys 'int keys_part = 1;'
+expect 'libkeyd.a calls formats_part of libformats.a'
+make_archive keyd 'int keyd_part = 1;'
 
 make_program htsign-shell/htsign-shell -lsqlite3
 expect 'htsign-shell/htsign-shell is linked with sqlite3

@@ -17,17 +17,33 @@ violation() {
 	echo "$*" >>"$work/violations"
 }
 
-# folder: the folders whose headers it may include.
+# folder: the folders whose headers it may include, besides its own.
 includes='
 lib:
 protocol: lib
 config: lib protocol
-store: lib protocol
-authenticode: lib
-keys: lib protocol config store authenticode
-htsign-shell: lib protocol authenticode
+store: lib store/journal
+store/authority: lib protocol store store/journal
+store/journal: lib store store/authority
+signature: lib
+formats: lib signature
+formats/appx: lib signature formats
+formats/cab: lib signature formats
+formats/catalog: lib signature formats
+formats/msi: lib signature formats
+formats/pe: lib signature formats
+formats/script: lib signature formats
+keys/sshcert: lib protocol
+keys/principals: lib protocol keys/sshcert
+keys/token: lib protocol
+keys/keyd: lib protocol config store store/authority store/journal signature keys/sshcert keys/keyd/admin keys/keyd/parent keys/keyd/request keys/keyd/token
+keys/keyd/admin: lib store/authority store/journal keys/keyd
+keys/keyd/parent: lib protocol
+keys/keyd/request: lib store/authority store/journal signature keys/keyd
+keys/keyd/token: lib protocol config store store/authority store/journal
+htsign-shell: lib protocol signature formats
 sshd-sign: lib protocol config
-htsign: lib authenticode
+htsign: lib signature formats
 '
 
 # archive: the archives, then / and the libraries that it may call.
@@ -39,8 +55,8 @@ libstore.a: libbase.a libprotocol.a / sqlite3 crypto
 libspc.a: libbase.a / crypto
 libformats.a: libbase.a libspc.a / crypto z
 libsshcert.a: libbase.a libprotocol.a / crypto
-libkeys.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
-libworker.a: libbase.a libprotocol.a / p11 crypto
+libkeyd.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
+libtoken.a: libbase.a libprotocol.a / p11 crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 '
@@ -48,9 +64,9 @@ libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 # program: the libraries it may be linked with, then / and those that it must
 # not even reach through others.
 programs='
-keys/htsign-keyd: crypto sqlite3 config seccomp / ssh p11 curl jansson
-keys/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
-keys/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
+keys/keyd/htsign-keyd: crypto sqlite3 config seccomp / ssh p11 curl jansson
+keys/token/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
+keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
 htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 p11 config curl jansson
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 p11 curl jansson
 htsign/htsign: crypto seccomp z / ssh sqlite3 p11 config curl jansson
@@ -96,10 +112,24 @@ check_includes() {
 	    sed 's/^\([^:]*\):[^"]*"\([^"]*\)".*/\1 \2/' >"$work/includes" ||
 	    true
 	while read -r file header; do
-		if ! among "${header%%/*}" "$folder" "$@"; then
+		if ! among "${header%/*}" "$folder" "$@"; then
 			violation "$folder/${file##*/} includes $header"
 		fi
 	done <"$work/includes"
+}
+
+# Every folder with code of ours is in the table.
+check_folders() {
+	echo "$includes" | sed -n 's/:.*//p' | sort >"$work/folders"
+	(
+		cd "$srcdir"
+		# shellcheck disable=SC2046 # a list of folders
+		find $(sed 's,/.*,,' "$work/folders" | sort -u) -name '*.c' |
+		    sed 's,/[^/]*$,,' | sort -u
+	) | comm -13 "$work/folders" - >"$work/unknown"
+	while read -r folder; do
+		violation "$folder: not in the table"
+	done <"$work/unknown"
 }
 
 # Which archive defines what, for all of them.
@@ -190,6 +220,7 @@ for_each_line() {
 # shellcheck disable=SC2046 # a list of words
 list_definitions $(echo "$archives" | sed -n 's/:.*//p')
 for_each_line check_includes "$includes"
+check_folders
 for_each_line check_archive "$archives"
 for_each_line check_program "$programs"
 

@@ -20,8 +20,8 @@ set -u
 export LC_ALL=C
 umask 022
 srcdir=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-# shellcheck source=tests/sources.sh
-. "$srcdir/tests/sources.sh"
+# shellcheck source=tests/support/sources.sh
+. "$srcdir/tests/support/sources.sh"
 PATH=$PATH:/usr/sbin:/sbin
 roots=/var/tmp/htsign-roots
 

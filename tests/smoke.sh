@@ -29,5 +29,5 @@ time ./quickstart
 mkdir -p build-tests/smoke
 cd build-tests/smoke
 "$top/configure" -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var
-make -j"$(nproc)" all tests/make-pe
-time HTSIGN_UPLOADS=200 srcdir=$top builddir=$PWD bash "$top/tests/44-doors.sh"
+make -j"$(nproc)" all tests/support/make-pe
+time HTSIGN_UPLOADS=200 srcdir=$top builddir=$PWD bash "$top/tests/e2e/44-doors.sh"

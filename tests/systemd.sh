@@ -13,8 +13,8 @@
 
 # shellcheck source=tests/platform.sh
 . "$(dirname "$0")/platform.sh"
-# shellcheck source=tests/lib.sh
-. "$srcdir/tests/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$srcdir/tests/support/lib.sh"
 program=systemd
 suite=${1-} copy='' nspawn='' init='' pin=81726354
 
@@ -53,7 +53,7 @@ make_copy()
 	copy_tree
 	inside_copy true sh -c 'autoreconf -fi && ./configure -q --prefix=/usr \
 	    --sysconfdir=/etc --localstatedir=/var CFLAGS=-O1 &&
-	    make -s -j2 all tests/make-pe' >"$work/build.log" 2>&1 || {
+	    make -s -j2 all tests/support/make-pe' >"$work/build.log" 2>&1 || {
 		tail -n 20 "$work/build.log"
 		exit 1
 	}
@@ -151,7 +151,7 @@ obey()
 	sed -n "/^The client $1\./,/^\$/s/^  //p" "$work/out" >"$work/lines"
 	grep -q . "$work/lines" && there mkdir "/root/$1" &&
 	    there "$BASH" -ec 'cd "/root/$1"
-		/usr/src/htsign/tests/make-pe >app.exe; . /dev/stdin' - "$1" \
+		/usr/src/htsign/tests/support/make-pe >app.exe; . /dev/stdin' - "$1" \
 	    <"$work/lines" && is_signed "$1"
 }
 

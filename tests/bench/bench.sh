@@ -3,18 +3,18 @@
 #
 #	make bench
 #
-# As root: an endpoint as it is installed (tests/installed.sh), its journal on
+# As root: an endpoint as it is installed (tests/support/installed.sh), its journal on
 # the disk of $TMPDIR; beside Debian's sshd with the shipped fragment another
 # one whose only difference is that its forced command is cat and the account's
 # shell is /bin/sh.  What is compared is measured in turns, and a ratio is one
 # of neighbours: its least, median and greatest value are printed with the
 # target that the median has to meet.  PARTS="a c" runs those parts alone.
 
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh sshd softhsm2-util osslsigncode setpriv
-# shellcheck source=tests/installed.sh
-. "$srcdir/tests/installed.sh"
+# shellcheck source=tests/support/installed.sh
+. "$srcdir/tests/support/installed.sh"
 # shellcheck source=tests/bench/table.sh
 . "$srcdir/tests/bench/table.sh"
 
@@ -136,7 +136,7 @@ ssh_sign()
 small=$work/small.exe
 make_small()
 {
-	"$builddir/tests/make-pe" --payload=$((100 * 1024 - 1024)) >"$small"
+	"$builddir/tests/support/make-pe" --payload=$((100 * 1024 - 1024)) >"$small"
 }
 
 # --- (a), (b): one small file, one connection ---------------------------------------
@@ -317,7 +317,7 @@ part_d()
 {
 	local name
 	find_processes
-	"$builddir/tests/make-pe" --payload=$((1 << 30)) >"$big" || exit 1
+	"$builddir/tests/support/make-pe" --payload=$((1 << 30)) >"$big" || exit 1
 	heading "(d) 1 GiB, $gcm; sshd's: $(exchange cat "${gcm_to[@]}")"
 	turns "${BIG_TURNS:-5}" big_pkcs7 big_sink
 	milliseconds "sshd-sign, --pkcs7" big_pkcs7

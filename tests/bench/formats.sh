@@ -15,8 +15,8 @@
 # PARTS="pe msi" runs those parts alone, ROUNDS=9 makes so many rounds.  TINY=1
 # goes through all of it with small files, to see that it works.
 
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/../..}/tests/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs osslsigncode openssl ssh-keygen
 # shellcheck source=tests/bench/table.sh
 . "$srcdir/tests/bench/table.sh"
@@ -189,16 +189,16 @@ make_pe()
 {
 	local payload=$1
 	shift
-	"$builddir/tests/make-pe" --payload="$payload" "$@"
+	"$builddir/tests/support/make-pe" --payload="$payload" "$@"
 }
 
-make_cab() { "$builddir/tests/make-cab" "$@"; }
+make_cab() { "$builddir/tests/support/make-cab" "$@"; }
 make_msi() { "$builddir/tests/bench/make-msi" "$@"; }
-make_cat() { "$builddir/tests/make-cat" "$@"; }
+make_cat() { "$builddir/tests/support/make-cat" "$@"; }
 
 make_msix()
 {
-	"$builddir/tests/make-appx" publisher="CN=$subject" "$@"
+	"$builddir/tests/support/make-appx" publisher="CN=$subject" "$@"
 }
 
 # make_script N: a PowerShell script of about N bytes.
@@ -303,7 +303,7 @@ part_memory()
 }
 
 endpoint 3100
-principals=$build/keys/htsign-principals
+principals=$build/keys/principals/htsign-principals
 measure=$builddir/tests/bench/measure
 servers=$(servers)
 printf '%s, %s processors; files on %s; load before: %s; %s\n' \

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/cfb_image.h"
+#include "tests/support/cfb_image.h"
 
 #define NAME_SIZE 32
 

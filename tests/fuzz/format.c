@@ -5,10 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "authenticode/content.h"
-#include "authenticode/format.h"
-#include "authenticode/init.h"
-#include "authenticode/spc-pages.h"
+#include "formats/format.h"
+#include "signature/content.h"
+#include "signature/init.h"
+#include "signature/spc-pages.h"
 #include "tests/fuzz/format.h"
 
 static const struct format_options plain = { .algorithm = "sha256" };

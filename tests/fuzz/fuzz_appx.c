@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticode/appx-parts.h"
-#include "authenticode/xml.h"
+#include "formats/appx/appx-parts.h"
+#include "formats/appx/xml.h"
 #include "tests/fuzz/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticode/init.h"
-#include "authenticode/pkcs7-nest.h"
-#include "authenticode/pkcs7.h"
+#include "signature/init.h"
+#include "signature/pkcs7-nest.h"
+#include "signature/pkcs7.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

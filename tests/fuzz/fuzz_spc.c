@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticode/chain.h"
-#include "authenticode/init.h"
-#include "authenticode/pkcs7.h"
-#include "authenticode/spc-pages.h"
-#include "authenticode/spc.h"
+#include "signature/chain.h"
+#include "signature/init.h"
+#include "signature/pkcs7.h"
+#include "signature/spc-pages.h"
+#include "signature/spc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -1,6 +1,6 @@
 /*
- * Everything of keys/ that reads what a stranger may send, over one input:
- * certificates, keys, key files, address lists, tickets.
+ * Everything of keys/sshcert/ that reads what a stranger may send, over one
+ * input: certificates, keys, key files, address lists, tickets.
  */
 
 #include "config.h"
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys/sshcert.h"
-#include "keys/sshkey.h"
-#include "keys/ticket.h"
+#include "keys/sshcert/sshcert.h"
+#include "keys/sshcert/sshkey.h"
+#include "keys/sshcert/ticket.h"
 
 #define NOW UINT64_C(1780000000)
 

@@ -1,0 +1,428 @@
+/*
+ * APPX and MSIX packages, and their bundles: ZIP files with a signature as
+ * their last entry.
+ *
+ * What is digested is the package without that entry, but with the content
+ * type for it: AXPC all local records, AXCD the central directory and the end
+ * records, AXCT the content types, AXBM the block map, AXCI the catalog for
+ * code integrity if there is one; the latter three unpacked.  The signed digest
+ * is all of these, each behind its tag.
+ */
+
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <stdlib.h>
+#include <string.h>
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "formats/appx/appx-layout.h"
+#include "formats/appx/appx-parts.h"
+#include "formats/format.h"
+#include "formats/forward.h"
+#include "signature/spc-asn1.h"
+
+#define BUNDLE "appxbundle"
+
+/* As much of the block map as is kept, to see its HashMethod. */
+#define HEAD_MAX ((size_t)64 << 10)
+
+/*
+ * The most that is unpacked to be digested: what deflate makes of a few bytes
+ * could keep us busy for hours.  A package of 100 GiB has a block map of this
+ * size.
+ */
+#define PART_MAX ((uint64_t)128 << 20)
+
+/* What the digest leaves for the plan. */
+struct appx {
+	struct appx_parts parts;
+	struct appx_layout layout; /* without the signature, but its type */
+};
+
+static int
+appx_detect(struct input *in, const char *file_name, bool *is,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	(void)file_name;
+	*is = false;
+	rc = input_read(in, 0, 4, &p, &got, e);
+	if (rc == 0)
+		*is = got == 4 && memcmp(p, "PK\3\4", 4) == 0;
+	return rc;
+}
+
+/* --- digests ----------------------------------------------------------- */
+
+static int
+update(EVP_MD_CTX *md, const void *p, size_t n, struct ht_error *e)
+{
+	if (n > 0 && EVP_DigestUpdate(md, p, n) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return 0;
+}
+
+static int
+start(EVP_MD_CTX *md, const struct format_file *file, struct ht_error *e)
+{
+	if (EVP_DigestInit_ex(md, spc_md(file->digest.algorithm), NULL) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return 0;
+}
+
+/* The tag and what was digested, behind the others. */
+static int
+finish(EVP_MD_CTX *md, const char *tag, struct spc_digest *digest,
+    struct ht_error *e)
+{
+	uint8_t value[EVP_MAX_MD_SIZE];
+	unsigned int n;
+
+	if (EVP_DigestFinal_ex(md, value, &n) != 1 ||
+	    digest->length + 4 + n > sizeof(digest->value))
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	memcpy(digest->value + digest->length, tag, 4);
+	memcpy(digest->value + digest->length + 4, value, n);
+	digest->length += 4 + n;
+	return 0;
+}
+
+static int
+digest_range(struct input *in, EVP_MD_CTX *md, uint64_t offset, uint64_t end,
+    struct ht_error *e)
+{
+	int rc = forward_digest(in, md, &offset, end, e);
+
+	if (rc == 0 && offset < end)
+		rc = ht_error_at(e, HT_ERR_DATA, offset,
+		    "the file ends before its records do");
+	return rc;
+}
+
+static int
+digest_records(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	const struct zip_entry *types = &appx->parts.part[APPX_TYPES];
+	const struct buf *record = &appx->layout.types;
+	uint64_t end = appx->parts.records_end;
+	int rc;
+
+	if ((rc = start(md, file, e)) < 0)
+		return rc;
+	if (record->len == 0)
+		rc = digest_range(file->in, md, 0, end, e);
+	else if ((rc = digest_range(file->in, md, 0, types->offset, e)) == 0 &&
+	    (rc = update(md, record->data, record->len, e)) == 0)
+		rc = digest_range(file->in, md, types->end, end, e);
+	return rc < 0 ? rc : finish(md, "AXPC", &file->digest, e);
+}
+
+static int
+digest_record(void *cookie, struct cursor record, uint64_t at,
+    struct ht_error *e)
+{
+	(void)at;
+	return update(cookie, record.p, record.left, e);
+}
+
+static int
+digest_directory(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	struct appx *appx = file->state;
+	const struct appx_layout *layout = &appx->layout;
+	struct buf end = BUF_INIT;
+	int rc;
+
+	if ((rc = start(md, file, e)) < 0 ||
+	    (rc = appx_layout_each(layout, &appx->parts, digest_record, md,
+	         e)) < 0 ||
+	    (rc = zip_put_end(&appx->parts.zip, layout->entries, layout->offset,
+	         layout->size, &end, e)) < 0)
+		goto out;
+	if (buf_failed(&end) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	else if ((rc = update(md, end.data, end.len, e)) == 0)
+		rc = finish(md, "AXCD", &file->digest, e);
+out:
+	buf_free(&end);
+	return rc;
+}
+
+/* A part that is digested while it is unpacked. */
+struct unpacked {
+	EVP_MD_CTX *md;
+	struct buf head;
+};
+
+static int
+take(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
+{
+	struct unpacked *u = cookie;
+	size_t room = HEAD_MAX - u->head.len;
+
+	buf_bytes(&u->head, p, n < room ? n : room);
+	if (buf_failed(&u->head) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return update(u->md, p, n, e);
+}
+
+/*
+ * Windows takes the algorithm from the block map, and so must the signature.
+ */
+static int
+check_method(const struct format_file *file, const struct buf *head,
+    struct ht_error *e)
+{
+	const char *method;
+	int rc;
+
+	rc = appx_hash_method(head->data, head->len, &method, e);
+	if (rc == 0 && strcmp(method, file->digest.algorithm) != 0)
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "the package's block map has %s digests: it can only be "
+		    "signed with %s, not with %s",
+		    method, method, file->digest.algorithm);
+	return rc;
+}
+
+static int
+digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
+    const char *tag, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	const struct zip_entry *part = &appx->parts.part[which];
+	struct unpacked u = { md, BUF_INIT };
+	int rc;
+
+	if (!appx->parts.has[which])
+		return 0;
+	if (part->size > PART_MAX)
+		return ht_error_at(e, HT_ERR_REFUSED, part->offset,
+		    "APPX: %.*s is of more than %llu bytes",
+		    (int)part->name.left, (const char *)part->name.p,
+		    (unsigned long long)PART_MAX);
+	rc = start(md, file, e);
+	if (rc == 0)
+		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, &u, e);
+	if (rc == 0)
+		rc = finish(md, tag, &file->digest, e);
+	if (rc == 0 && which == APPX_BLOCK_MAP)
+		rc = check_method(file, &u.head, e);
+	buf_free(&u.head);
+	return rc;
+}
+
+static int
+digest_types(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+	const struct buf *record = &appx->layout.types;
+	size_t skip = record->len - (size_t)appx->layout.new_types.size;
+	int rc;
+
+	if (record->len == 0)
+		return digest_part(file, md, APPX_TYPES, "AXCT", e);
+	if ((rc = start(md, file, e)) < 0 ||
+	    (rc = update(md, record->data + skip, record->len - skip, e)) < 0)
+		return rc;
+	return finish(md, "AXCT", &file->digest, e);
+}
+
+static int
+digest_all(struct format_file *file, struct ht_error *e)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int rc;
+
+	if (md == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	memcpy(file->digest.value, "APPX", 4);
+	file->digest.length = 4;
+	if ((rc = digest_records(file, md, e)) < 0 ||
+	    (rc = digest_directory(file, md, e)) < 0 ||
+	    (rc = digest_types(file, md, e)) < 0 ||
+	    (rc = digest_part(file, md, APPX_BLOCK_MAP, "AXBM", e)) < 0)
+		goto out;
+	rc = digest_part(file, md, APPX_CODE_INTEGRITY, "AXCI", e);
+out:
+	EVP_MD_CTX_free(md);
+	return rc;
+}
+
+/* --- the hooks ---------------------------------------------------------- */
+
+static int
+appx_digest(struct format_file *file, struct ht_error *e)
+{
+	struct appx *appx = calloc(1, sizeof(*appx));
+	int rc;
+
+	if (appx == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	file->state = appx;
+	if ((rc = appx_parts_open(&appx->parts, file->in, e)) < 0 ||
+	    (rc = appx_publisher(&appx->parts, &file->publisher, e)) < 0 ||
+	    (rc = appx_layout_make(&appx->parts, true, &appx->layout, e)) < 0 ||
+	    (rc = digest_all(file, e)) < 0)
+		return rc;
+	if (appx->parts.is_bundle)
+		file->spc = BUNDLE;
+	file->was_signed = appx->parts.has[APPX_P7X];
+	file->size = appx->parts.zip.size;
+	if (file->was_signed &&
+	    (rc = appx_p7x_read(&appx->parts, &file->signature, e)) < 0)
+		return rc;
+	return spc_encode(file->spc, &file->digest, &file->content, e);
+}
+
+/*
+ * Where the signature's content type is not there, the digest is of a package
+ * that had it.
+ */
+static int
+appx_check(const struct format_file *file, struct ht_error *e)
+{
+	const struct appx *appx = file->state;
+
+	if (appx->layout.types.len > 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "APPX: [Content_Types].xml does not name %s",
+		    APPX_SIGNATURE);
+	return 0;
+}
+
+static void
+appx_clear(struct format_file *file)
+{
+	struct appx *appx = file->state;
+
+	if (appx == NULL)
+		return;
+	appx_parts_close(&appx->parts);
+	appx_layout_clear(&appx->layout);
+	free(appx);
+	file->state = NULL;
+}
+
+/* --- the package with a signature, and without --------------------------- */
+
+/*
+ * Records, signature, directory, its entry there, and the end.
+ */
+static int
+append_signed(struct output *plan, struct appx *appx, const struct buf *p7x,
+    const struct buf *tail, struct ht_error *e)
+{
+	const struct appx_layout *layout = &appx->layout;
+	int rc;
+
+	if ((rc = appx_layout_records(layout, &appx->parts, plan, e)) < 0 ||
+	    (rc = output_literal(plan, p7x->data, p7x->len, e)) < 0 ||
+	    (rc = appx_layout_directory(layout, &appx->parts, plan, e)) < 0)
+		return rc;
+	return output_literal(plan, tail->data, tail->len, e);
+}
+
+static int
+plan_signed(struct appx *appx, const void *p7, size_t n, struct output *plan,
+    struct ht_error *e)
+{
+	const struct appx_layout *layout = &appx->layout;
+	struct zip_entry entry = appx->parts.part[APPX_TYPES];
+	struct buf p7x = BUF_INIT;
+	struct buf tail = BUF_INIT;
+	int rc;
+
+	entry.name = cursor_over(APPX_SIGNATURE, strlen(APPX_SIGNATURE));
+	entry.flags = 0;
+	entry.offset = layout->offset;
+	entry.size = APPX_MAGIC_SIZE + n;
+	entry.crc =
+	    (uint32_t)crc32(0, (const uint8_t *)APPX_MAGIC, APPX_MAGIC_SIZE);
+	entry.crc = (uint32_t)crc32(entry.crc, p7, (uInt)n);
+	zip_put_local(&entry, &p7x);
+	buf_bytes(&p7x, APPX_MAGIC, APPX_MAGIC_SIZE);
+	buf_bytes(&p7x, p7, n);
+	zip_put_central(&entry, &tail);
+	rc = zip_put_end(&appx->parts.zip, layout->entries + 1,
+	    layout->offset + p7x.len, layout->size + tail.len, &tail, e);
+	if (rc == 0 && (buf_failed(&p7x) < 0 || buf_failed(&tail) < 0))
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (rc == 0)
+		rc = append_signed(plan, appx, &p7x, &tail, e);
+	buf_free(&p7x);
+	buf_free(&tail);
+	return rc;
+}
+
+/*
+ * Records, directory, and the end.
+ */
+static int
+plan_unsigned(struct appx *appx, struct output *plan, struct ht_error *e)
+{
+	struct appx_layout layout;
+	struct buf tail = BUF_INIT;
+	int rc;
+
+	if ((rc = appx_layout_make(&appx->parts, false, &layout, e)) < 0 ||
+	    (rc = zip_put_end(&appx->parts.zip, layout.entries, layout.offset,
+	         layout.size, &tail, e)) < 0)
+		goto out;
+	if (buf_failed(&tail) < 0) {
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		goto out;
+	}
+	if ((rc = appx_layout_records(&layout, &appx->parts, plan, e)) < 0 ||
+	    (rc = appx_layout_directory(&layout, &appx->parts, plan, e)) < 0)
+		goto out;
+	rc = output_literal(plan, tail.data, tail.len, e);
+out:
+	appx_layout_clear(&layout);
+	buf_free(&tail);
+	return rc;
+}
+
+static int
+appx_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output *plan, struct ht_error *e)
+{
+	if (p7 == NULL)
+		return plan_unsigned(file->state, plan, e);
+	if (n > PKCS7_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_MAX);
+	return plan_signed(file->state, p7, n, plan, e);
+}
+
+static int
+appx_signature(struct input *in, struct buf *p7, struct ht_error *e)
+{
+	struct appx_parts parts;
+	int rc;
+
+	rc = appx_parts_open(&parts, in, e);
+	if (rc == 0 && parts.has[APPX_P7X])
+		rc = appx_p7x_read(&parts, p7, e);
+	appx_parts_close(&parts);
+	return rc;
+}
+
+const struct format format_appx = {
+	.name = "appx",
+	.title = "APPX",
+	.seeks = true,
+	.detect = appx_detect,
+	.digest = appx_digest,
+	.check = appx_check,
+	.plan = appx_plan,
+	.signature = appx_signature,
+	.clear = appx_clear,
+};

@@ -1,0 +1,302 @@
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/appx/zip-private.h"
+#include "signature/spc-asn1.h"
+
+#define CENTRAL_SIZE 46
+
+/* Level of deflation, descriptor, UTF-8: what does not change the meaning. */
+#define FLAGS_KNOWN (0x0006U | ZIP_DESCRIPTOR | ZIP_UTF8)
+
+int
+zip_damaged(struct ht_error *e, uint64_t offset, const char *what)
+{
+	return ht_error_at(e, HT_ERR_DATA, offset, "ZIP: %s", what);
+}
+
+int
+zip_open(struct zip *zip, struct input *in, struct ht_error *e)
+{
+	uint64_t size;
+	int rc;
+
+	memset(zip, 0, sizeof(*zip));
+	zip->in = in;
+	rc = input_drain(in, &zip->size, e);
+	if (rc == 0)
+		rc = zip_find_directory(zip, &size, e);
+	if (rc < 0)
+		return rc;
+	if (size > ZIP_DIRECTORY_MAX)
+		return ht_error_at(e, HT_ERR_REFUSED, zip->offset,
+		    "ZIP: a central directory of more than %zu bytes",
+		    ZIP_DIRECTORY_MAX);
+	if (size == 0)
+		return zip_damaged(e, zip->offset, "there is nothing in it");
+	zip->directory_end = zip->offset + size;
+	zip->rest = zip->offset;
+	return 0;
+}
+
+void
+zip_close(struct zip *zip)
+{
+	buf_free(&zip->window);
+	buf_free(&zip->records[0]);
+	buf_free(&zip->records[1]);
+	buf_free(&zip->end);
+	buf_free(&zip->names);
+	memset(zip, 0, sizeof(*zip));
+}
+
+/* --- records of the directory ------------------------------------------ */
+
+int
+zip_field64(struct cursor extra, struct cursor *field)
+{
+	struct cursor data;
+	uint16_t id;
+	uint16_t n;
+
+	*field = cursor_over(NULL, 0);
+	while (extra.left > 0) {
+		if (cursor_u16le(&extra, &id) < 0 ||
+		    cursor_u16le(&extra, &n) < 0 ||
+		    cursor_bytes(&extra, n, &data) < 0)
+			return HT_ERR_DATA;
+		if (id != ZIP_EXTRA_64)
+			continue;
+		if (field->p != NULL)
+			return HT_ERR_DATA;
+		*field = data;
+	}
+	return 0;
+}
+
+int
+zip_widen(struct cursor *field, uint32_t narrow, uint64_t *value)
+{
+	*value = narrow;
+	return narrow == ZIP_SEE_64 ? cursor_u64le(field, value) : 0;
+}
+
+int
+zip_central(struct cursor *c, struct zip_entry *entry, struct ht_error *e)
+{
+	const uint8_t *start = c->p;
+	struct cursor extra;
+	struct cursor field;
+	struct cursor comment;
+	uint32_t signature, packed, size, offset;
+	uint16_t needed, name, extras, comments, disk, internal;
+
+	memset(entry, 0, sizeof(*entry));
+	if (cursor_u32le(c, &signature) < 0 || signature != ZIP_CENTRAL ||
+	    cursor_u16le(c, &entry->made_by) < 0 ||
+	    cursor_u16le(c, &needed) < 0 ||
+	    cursor_u16le(c, &entry->flags) < 0 ||
+	    cursor_u16le(c, &entry->method) < 0 ||
+	    cursor_u16le(c, &entry->time) < 0 ||
+	    cursor_u16le(c, &entry->date) < 0 ||
+	    cursor_u32le(c, &entry->crc) < 0 || cursor_u32le(c, &packed) < 0 ||
+	    cursor_u32le(c, &size) < 0 || cursor_u16le(c, &name) < 0 ||
+	    cursor_u16le(c, &extras) < 0 || cursor_u16le(c, &comments) < 0 ||
+	    cursor_u16le(c, &disk) < 0 || cursor_u16le(c, &internal) < 0 ||
+	    cursor_u32le(c, &entry->attributes) < 0 ||
+	    cursor_u32le(c, &offset) < 0 ||
+	    cursor_bytes(c, name, &entry->name) < 0 ||
+	    cursor_bytes(c, extras, &extra) < 0 ||
+	    cursor_bytes(c, comments, &comment) < 0)
+		return zip_damaged(e, HT_NO_OFFSET,
+		    "a damaged central directory (APPNOTE 4.3.12)");
+	entry->central = cursor_over(start, (size_t)(c->p - start));
+	if (zip_field64(extra, &field) < 0 ||
+	    zip_widen(&field, size, &entry->size) < 0 ||
+	    zip_widen(&field, packed, &entry->packed) < 0)
+		return zip_damaged(e, HT_NO_OFFSET,
+		    "a damaged ZIP64 field (APPNOTE 4.5.3)");
+	entry->offset_size = offset == ZIP_SEE_64 ? 8 : 4;
+	entry->offset_at =
+	    offset == ZIP_SEE_64 ? (size_t)(field.p - start) : CENTRAL_SIZE - 4;
+	if (zip_widen(&field, offset, &entry->offset) < 0 ||
+	    cursor_end(&field) < 0 || disk != 0)
+		return zip_damaged(e, HT_NO_OFFSET,
+		    "a damaged ZIP64 field (APPNOTE 4.5.3)");
+	if (name == 0 || memchr(entry->name.p, '\0', name) != NULL)
+		return zip_damaged(e, HT_NO_OFFSET, "an entry without a name");
+	return 0;
+}
+
+/*
+ * Read the directory from that offset on, as much as holds the longest record.
+ */
+static int
+load_directory(struct zip *zip, uint64_t offset, struct ht_error *e)
+{
+	uint64_t left = zip->directory_end - offset;
+	size_t n = left < INPUT_CHUNK ? (size_t)left : INPUT_CHUNK;
+	uint8_t *p;
+
+	buf_reset(&zip->window);
+	zip->window_at = offset;
+	p = buf_room(&zip->window, n);
+	if (p == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return input_copy(zip->in, offset, p, n, e);
+}
+
+static struct cursor
+loaded_from(const struct zip *zip, uint64_t offset)
+{
+	struct cursor c = buf_cursor(&zip->window);
+
+	if (offset < zip->window_at ||
+	    cursor_skip(&c, (size_t)(offset - zip->window_at)) < 0)
+		c = cursor_over(NULL, 0);
+	return c;
+}
+
+int
+zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
+    struct zip_entry *entry, struct ht_error *e)
+{
+	struct cursor c = loaded_from(zip, offset);
+	int rc;
+
+	rc = zip_central(&c, entry, e);
+	/* The record may go on behind what is loaded. */
+	if (rc < 0 && (zip->window.len == 0 || zip->window_at != offset)) {
+		rc = load_directory(zip, offset, e);
+		c = loaded_from(zip, offset);
+		if (rc == 0)
+			rc = zip_central(&c, entry, e);
+	}
+	if (rc < 0)
+		return rc;
+	buf_reset(bytes);
+	buf_bytes(bytes, entry->central.p, entry->central.left);
+	if (buf_failed(bytes) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	entry->central = buf_cursor(bytes);
+	entry->name = cursor_over(bytes->data + CENTRAL_SIZE, entry->name.left);
+	return 0;
+}
+
+/* --- names ------------------------------------------------------------- */
+
+/*
+ * Keep a hash of the name in lower case: Windows does not tell A from a.
+ */
+static int
+note_name(struct zip *zip, struct cursor name, struct ht_error *e)
+{
+	uint8_t lower[65535];
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	size_t i;
+
+	for (i = 0; i < name.left; i++)
+		lower[i] = (uint8_t)tolower(name.p[i]);
+	if (EVP_Digest(lower, name.left, hash, NULL, EVP_sha256(), NULL) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	buf_bytes(&zip->names, hash, sizeof(uint64_t));
+	if (buf_failed(&zip->names) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(uint64_t));
+}
+
+static int
+check_all(struct zip *zip, struct ht_error *e)
+{
+	const size_t width = sizeof(uint64_t);
+	uint8_t *p = zip->names.data;
+	size_t n = zip->names.len / width;
+	size_t i;
+
+	if (zip->seen != zip->entries)
+		return zip_damaged(e, zip->offset,
+		    "the number of entries is not what the end record says "
+		    "(APPNOTE 4.4.22)");
+	qsort(p, n, width, compare_hashes);
+	for (i = 1; i < n; i++) {
+		if (compare_hashes(p + (i - 1) * width, p + i * width) == 0)
+			return zip_damaged(e, zip->offset,
+			    "two entries of the same name");
+	}
+	return 0;
+}
+
+/* --- the walk over the entries ----------------------------------------- */
+
+static int
+look_ahead(struct zip *zip, struct ht_error *e)
+{
+	struct buf other = zip->records[0];
+	int rc;
+
+	zip->has_ahead = zip->rest < zip->directory_end;
+	if (!zip->has_ahead)
+		return 0;
+	zip->records[0] = zip->records[1];
+	zip->records[1] = other;
+	rc = zip_record(zip, zip->rest, &zip->records[0], &zip->ahead, e);
+	zip->rest += zip->ahead.central.left;
+	return rc;
+}
+
+static int
+check_kind(const struct zip_entry *entry, struct ht_error *e)
+{
+	if ((entry->flags & 0x2041U) != 0)
+		return zip_damaged(e, entry->offset,
+		    "an encrypted entry (APPNOTE 4.4.4)");
+	if ((entry->flags & ~FLAGS_KNOWN) != 0 ||
+	    (entry->method != ZIP_STORED && entry->method != ZIP_DEFLATED) ||
+	    (entry->method == ZIP_STORED && entry->packed != entry->size))
+		return zip_damaged(e, entry->offset,
+		    "an entry that is neither stored nor deflated (APPNOTE "
+		    "4.4.5)");
+	return 0;
+}
+
+int
+zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
+    struct ht_error *e)
+{
+	uint64_t next;
+	int rc;
+
+	*more = false;
+	if (zip->seen == 0 && (rc = look_ahead(zip, e)) < 0)
+		return rc;
+	if (!zip->has_ahead)
+		return check_all(zip, e);
+	*entry = zip->ahead;
+	rc = look_ahead(zip, e);
+	if (rc < 0)
+		return rc;
+	next = zip->has_ahead ? zip->ahead.offset : zip->offset;
+	if (entry->offset != zip->expected || next < entry->offset ||
+	    next > zip->offset)
+		return zip_damaged(e, zip->expected,
+		    "a gap or an overlap between entries (APPNOTE 4.3.6)");
+	if ((rc = check_kind(entry, e)) < 0 ||
+	    (rc = zip_check_local(zip, entry, next, e)) < 0 ||
+	    (rc = note_name(zip, entry->name, e)) < 0)
+		return rc;
+	zip->expected = next;
+	zip->seen++;
+	*more = true;
+	return 0;
+}

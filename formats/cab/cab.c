@@ -1,0 +1,283 @@
+/*
+ * Cabinets.
+ *
+ * Microsoft Cabinet File Format ("MS-CAB"); what its signature covers stands in
+ * no specification.  The signed file is digested as it will be: from a header
+ * with the signature's place reserved, everything but reserved1, the sizes of
+ * the reserved areas, and where the signature is; then all up to cbCabinet.
+ * The PKCS#7 is bare and ends the file.  All of that goes forward.
+ */
+
+#include "config.h"
+
+#include <openssl/evp.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/cab/cab-header.h"
+#include "formats/format.h"
+#include "formats/forward.h"
+#include "formats/padding.h"
+#include "signature/spc-asn1.h"
+
+static int
+cab_detect(struct input *in, const char *file_name, bool *is,
+    struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	(void)file_name;
+	rc = input_read(in, 0, 4, &p, &got, e);
+	*is = rc == 0 && got == 4 && memcmp(p, "MSCF", 4) == 0;
+	return rc;
+}
+
+/*
+ * The length of the first structure in abReserve belongs to what is digested,
+ * that of the second does not.
+ */
+static int
+digest_front(const struct cab_header *h, EVP_MD_CTX *md)
+{
+	const uint8_t *p = h->front.data;
+
+	return EVP_DigestUpdate(md, p, CAB_AFTER_MAGIC) == 1 &&
+	        EVP_DigestUpdate(md, p + CAB_COUNTED,
+	            CAB_RESERVE - CAB_COUNTED) == 1 &&
+	        EVP_DigestUpdate(md, p + CAB_FIRST_LENGTH, 2) == 1 &&
+	        EVP_DigestUpdate(md, p + CAB_FIRST, h->entry - CAB_FIRST) ==
+	            1 &&
+	        EVP_DigestUpdate(md, p + h->names, h->front.len - h->names) == 1
+	    ? 0
+	    : -1;
+}
+
+static int
+check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
+{
+	uint64_t end = h->cabinet + h->signature_size;
+
+	if (size < h->cabinet)
+		return ht_error_at(e, HT_ERR_DATA, size,
+		    "the file ends before cbCabinet, %llu (MS-CAB 2.1)",
+		    (unsigned long long)h->cabinet);
+	if (size > end && h->signature_size == 0)
+		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "data behind the end of the cabinet, cbCabinet (MS-CAB "
+		    "2.1)");
+	if (size != end)
+		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "the signature does not end the file: it ends at %llu, "
+		    "the file at %llu",
+		    (unsigned long long)end, (unsigned long long)size);
+	return 0;
+}
+
+/*
+ * Append the DER of the signature that is in padded.
+ */
+static int
+put_signature(const struct cab_header *h, const struct buf *padded,
+    struct buf *p7, struct ht_error *e)
+{
+	struct cursor der;
+
+	if (padding_strip(buf_cursor(padded), &der) < 0)
+		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "the signature is not one PKCS#7 and its padding");
+	buf_bytes(p7, der.p, der.left);
+	if (buf_failed(p7) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+/*
+ * What is behind the cabinet: nothing, or a signature up to the end.
+ */
+static int
+read_end(struct format_file *file, const struct cab_header *h, uint64_t offset,
+    struct ht_error *e)
+{
+	struct buf padded = BUF_INIT;
+	int rc;
+
+	rc = forward_keep(file->in, offset, h->cabinet + h->signature_size,
+	    PKCS7_MAX, &padded, &file->size, e);
+	if (rc == 0)
+		rc = check_end(h, file->size, e);
+	file->was_signed = h->signature_size != 0;
+	if (rc == 0 && file->was_signed)
+		rc = put_signature(h, &padded, &file->signature, e);
+	buf_free(&padded);
+	return rc;
+}
+
+static int
+digest_file(struct format_file *file, EVP_MD_CTX *md, struct cab_header *h,
+    struct ht_error *e)
+{
+	uint64_t offset;
+	int rc;
+
+	rc = cab_header_read(file->in, h, e);
+	if (rc < 0)
+		return rc;
+	if (digest_front(h, md) < 0)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	offset = h->length;
+	if ((rc = forward_digest(file->in, md, &offset, h->cabinet, e)) < 0 ||
+	    (rc = read_end(file, h, offset, e)) < 0)
+		return rc;
+	if (EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return 0;
+}
+
+static int
+cab_digest(struct format_file *file, struct ht_error *e)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	struct cab_header *h = calloc(1, sizeof(*h));
+	int rc;
+
+	file->state = h;
+	if (md == NULL || h == NULL ||
+	    EVP_DigestInit_ex(md, spc_md(file->digest.algorithm), NULL) != 1) {
+		rc = spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+		goto out;
+	}
+	rc = digest_file(file, md, h, e);
+	if (rc < 0)
+		goto out;
+	rc = spc_encode(file->format->name, &file->digest, &file->content, e);
+out:
+	EVP_MD_CTX_free(md);
+	return rc;
+}
+
+static void
+cab_clear(struct format_file *file)
+{
+	if (file->state != NULL)
+		cab_header_clear(file->state);
+	free(file->state);
+	file->state = NULL;
+}
+
+static int
+append_all(struct output *plan, const struct cab_header *h,
+    const struct buf *entry, const struct buf *tail, struct ht_error *e)
+{
+	const struct buf *front = &h->front;
+	size_t after = h->entry + entry->len;
+	int rc;
+
+	if ((rc = output_literal(plan, front->data, h->entry, e)) < 0 ||
+	    (rc = output_literal(plan, entry->data, entry->len, e)) < 0 ||
+	    (rc = output_literal(plan, front->data + after, front->len - after,
+	         e)) < 0 ||
+	    (rc = output_range(plan, h->length, h->cabinet - h->length, e)) < 0)
+		return rc;
+	return output_literal(plan, tail->data, tail->len, e);
+}
+
+static int
+append_unsigned(struct output *plan, const struct cab_header *h,
+    struct ht_error *e)
+{
+	const struct buf *front = &h->unsigned_front;
+	int rc;
+
+	rc = output_literal(plan, front->data, front->len, e);
+	if (rc < 0)
+		return rc;
+	return output_range(plan, h->length, h->cabinet - h->length, e);
+}
+
+static int
+cab_plan(const struct format_file *file, const void *p7, size_t n,
+    struct output *plan, struct ht_error *e)
+{
+	const struct cab_header *h = file->state;
+	uint64_t cabinet = h->cabinet - h->length + h->front.len;
+	struct buf entry = BUF_INIT;
+	struct buf tail = BUF_INIT;
+	int rc;
+
+	if (p7 == NULL)
+		return append_unsigned(plan, h, e);
+	if (n > PKCS7_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_MAX);
+	buf_bytes(&tail, p7, n);
+	buf_zeros(&tail, padding_of(n));
+	if (cabinet + tail.len > UINT32_MAX) {
+		rc = ht_error_set(e, HT_ERR_REFUSED,
+		    "with its signature the file would be larger than 4 GiB");
+		goto out;
+	}
+	buf_u32le(&entry, (uint32_t)cabinet);
+	buf_u32le(&entry, (uint32_t)tail.len);
+	if (buf_failed(&tail) < 0 || buf_failed(&entry) < 0) {
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		goto out;
+	}
+	rc = append_all(plan, h, &entry, &tail, e);
+out:
+	buf_free(&entry);
+	buf_free(&tail);
+	return rc;
+}
+
+static int
+read_signature(struct input *in, const struct cab_header *h, struct buf *p7,
+    struct ht_error *e)
+{
+	size_t n = (size_t)h->signature_size;
+	struct buf padded = BUF_INIT;
+	uint8_t *p;
+	int rc;
+
+	if (h->signature_size > PKCS7_MAX)
+		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "a signature of more than %zu bytes", PKCS7_MAX);
+	p = buf_room(&padded, n);
+	if (p == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	rc = input_copy(in, h->cabinet, p, n, e);
+	if (rc == HT_ERR_DATA)
+		rc = ht_error_at(e, rc, h->cabinet,
+		    "the file ends before its signature does (MS-CAB 2.1)");
+	if (rc == 0)
+		rc = put_signature(h, &padded, p7, e);
+	buf_free(&padded);
+	return rc;
+}
+
+static int
+cab_signature(struct input *in, struct buf *p7, struct ht_error *e)
+{
+	struct cab_header h;
+	int rc;
+
+	rc = cab_header_read(in, &h, e);
+	if (rc == 0 && h.signature_size > 0)
+		rc = read_signature(in, &h, p7, e);
+	cab_header_clear(&h);
+	return rc;
+}
+
+const struct format format_cab = {
+	.name = "cab",
+	.title = "CAB",
+	.nests = true,
+	.size_max = UINT32_MAX,
+	.detect = cab_detect,
+	.digest = cab_digest,
+	.plan = cab_plan,
+	.signature = cab_signature,
+	.clear = cab_clear,
+};

@@ -1,0 +1,72 @@
+/*
+ * What cfb-edit.c, cfb-remove.c and cfb-plan.c share.
+ */
+
+#ifndef FORMATS_MSI_CFB_EDIT_PRIVATE_H
+#define FORMATS_MSI_CFB_EDIT_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "formats/msi/cfb-edit.h"
+#include "lib/buf.h"
+
+/* Bytes of the changed file: length of edit->bytes, from there. */
+struct piece {
+	uint64_t offset;
+	size_t from;
+	size_t length;
+};
+
+struct cfb_edit {
+	const struct cfb *cfb;
+	unsigned int shift;
+	size_t each; /* numbers in a sector of a table */
+	struct cfb_list fat;
+	struct cfb_list fat_sectors;
+	struct cfb_list difat_sectors;
+	struct cfb_list directory;
+	struct cfb_list mini_fat;
+	struct cfb_list mini_fat_sectors;
+	struct cfb_list mini_stream;
+	struct cfb_list entries; /* numbers of the changed ones */
+	struct cfb_entry *entry; /* all */
+	uint32_t entry_count;
+	struct cfb_list changed;      /* FAT sectors, by place in the FAT */
+	struct cfb_list mini_changed; /* the same of the mini FAT */
+	struct cfb_list freed;        /* sectors, and mini sectors */
+	struct cfb_list mini_freed;
+	size_t mini_kept; /* sectors that have always been the mini stream's */
+	bool removed;     /* a stream, since the last cfb_edit_shrink */
+	size_t search;    /* no free sector is before these */
+	size_t mini_search;
+	struct piece *pieces;
+	size_t piece_count;
+	size_t piece_room;
+	struct buf bytes;
+};
+
+/*
+ * Start a piece where edit->bytes ends: the caller puts the length bytes after
+ * this.  Or put one of n bytes at p, and zeros up to length.
+ */
+int cfb_start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
+    struct ht_error *e);
+int cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p,
+    size_t n, size_t length, struct ht_error *e);
+
+/*
+ * Set an entry of the FAT or mini FAT, and remember in which of its sectors;
+ * remember that a directory entry changed.
+ */
+int cfb_set_next(struct cfb_edit *edit, bool mini, uint32_t one, uint32_t next,
+    struct ht_error *e);
+int cfb_change_entry(struct cfb_edit *edit, uint32_t number,
+    struct ht_error *e);
+
+/*
+ * In cfb-remove.c: if streams were removed, give back what is not used at the
+ * ends of the directory, the mini stream, the tables and the file.
+ */
+int cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * Compound files, the file systems that Windows Installer packages are; inside
+ * formats/msi/ only.  [MS-CFB], versions 3 (sectors of 512 bytes) and 4 (of
+ * 4096).
+ *
+ * The reader takes a file only if it can be read in one way: every sector is
+ * in exactly one chain or is free and zero, the last one is in a chain and ends
+ * the file; the same holds for mini sectors; every directory entry is in one
+ * tree, in order, or is unused and zero.  What the digest of a package does not
+ * cover then is the header's and the directory's own data and the rest of each
+ * stream's last sector, which Windows does not clear.
+ */
+
+#ifndef FORMATS_MSI_CFB_H
+#define FORMATS_MSI_CFB_H
+
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/input.h"
+
+/* Sector numbers that are none ([MS-CFB] 2.1). */
+#define CFB_DIFSECT UINT32_C(0xfffffffc)
+#define CFB_FATSECT UINT32_C(0xfffffffd)
+#define CFB_ENDOFCHAIN UINT32_C(0xfffffffe)
+#define CFB_FREESECT UINT32_C(0xffffffff)
+
+/* No directory entry ([MS-CFB] 2.6.1). */
+#define CFB_NOSTREAM UINT32_C(0xffffffff)
+
+/*
+ * The largest file: behind it is the range lock sector ([MS-CFB] 2.4, product
+ * behaviour), and Windows Installer takes nothing larger.
+ */
+#define CFB_SIZE_MAX UINT64_C(0x7fffff00)
+
+/* The most directory entries, and bytes of mini stream for that many. */
+#define CFB_ENTRIES_MAX ((uint32_t)1 << 16)
+#define CFB_MINI_MAX ((uint64_t)CFB_ENTRIES_MAX * CFB_CUTOFF)
+
+/* The first bytes of a compound file. */
+#define CFB_MAGIC "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+#define CFB_MAGIC_SIZE 8
+
+#define CFB_HEADER 512
+#define CFB_HEADER_DIFAT 109 /* FAT sectors that the header lists */
+#define CFB_ENTRY 128
+#define CFB_NAME 64
+#define CFB_MINI_SHIFT 6
+#define CFB_MINI ((size_t)1 << CFB_MINI_SHIFT)
+#define CFB_CUTOFF 4096 /* shorter streams are in the mini stream */
+
+/* Numbers of sectors, in the order of a chain, or of a table's entries. */
+struct cfb_list {
+	uint32_t *v;
+	size_t n;
+	size_t room;
+};
+
+int cfb_list_push(struct cfb_list *list, uint32_t v, struct ht_error *e);
+int cfb_list_copy(struct cfb_list *to, const struct cfb_list *from,
+    struct ht_error *e);
+void cfb_list_free(struct cfb_list *list);
+
+enum cfb_type {
+	CFB_UNUSED = 0,
+	CFB_STORAGE = 1,
+	CFB_STREAM = 2,
+	CFB_ROOT = 5,
+};
+
+#define CFB_BLACK 1
+
+/* A directory entry ([MS-CFB] 2.6.1). */
+struct cfb_entry {
+	uint8_t name[CFB_NAME]; /* UTF-16LE, with its NUL */
+	uint16_t name_size;     /* bytes of it, with the NUL */
+	uint8_t type;           /* enum cfb_type */
+	uint8_t colour;
+	uint32_t left; /* of the tree of its siblings, by cfb_compare */
+	uint32_t right;
+	uint32_t child; /* of a storage: its members' tree */
+	uint8_t clsid[16];
+	uint8_t metadata[20]; /* state bits, times made and changed */
+	uint32_t start;       /* a sector, or mini sector */
+	uint64_t size;        /* bytes; the mini stream's for the root */
+
+	/* Of a storage: its members, in cfb.members. */
+	uint32_t first;
+	uint32_t count;
+};
+
+/* The header's fields that say where things are ([MS-CFB] 2.2). */
+struct cfb_header {
+	uint8_t raw[CFB_HEADER];
+	uint32_t directory_sectors; /* 0 in version 3 */
+	uint32_t fat_sectors;
+	uint32_t directory;
+	uint32_t mini_fat;
+	uint32_t mini_fat_sectors;
+	uint32_t difat;
+	uint32_t difat_sectors;
+};
+
+struct cfb {
+	struct input *in;
+	uint64_t size;
+	unsigned int version; /* 3 or 4 */
+	unsigned int shift;   /* of the sector size: 9 or 12 */
+	uint32_t sectors;     /* in the file, behind the header's */
+	struct cfb_header header;
+	struct cfb_list fat; /* an entry for each sector */
+	struct cfb_list fat_sectors;
+	struct cfb_list difat_sectors;
+	struct cfb_list directory; /* its sectors */
+	struct cfb_list mini_fat;  /* an entry for each mini sector */
+	struct cfb_list mini_fat_sectors;
+	struct cfb_list mini_stream; /* its sectors */
+	struct cfb_entry *entries;   /* the root first */
+	uint32_t entry_count;
+	struct cfb_entry **members; /* each storage's in a row, in tree order;
+				       a caller may sort them otherwise */
+	uint32_t member_count;
+	uint8_t *claimed; /* a bit for each sector, while being checked */
+};
+
+/*
+ * Wait for all of in and read everything but the streams' data, checking what
+ * is said above.  HT_ERR_DATA with the offset and the clause that is broken;
+ * else as input_read.  The memory needed is some bytes for each sector and
+ * entry.  cfb_close in any case.
+ */
+int cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e);
+void cfb_close(struct cfb *cfb);
+
+/*
+ * Where a sector, a mini sector, a directory entry is in the file.
+ */
+uint64_t cfb_sector_at(const struct cfb *cfb, uint32_t sector);
+uint64_t cfb_mini_at(const struct cfb *cfb, const struct cfb_list *mini_stream,
+    uint32_t mini_sector);
+uint64_t cfb_entry_at(const struct cfb *cfb, const struct cfb_list *directory,
+    uint32_t entry);
+
+/*
+ * The order of siblings ([MS-CFB] 2.6.4): shorter names first, then by code
+ * units in upper case.  Negative, 0, positive.
+ */
+int cfb_compare(const struct cfb_entry *a, const struct cfb_entry *b);
+
+/*
+ * The member of the root that Windows would find by that name (in any case), or
+ * NULL.  The name's bytes include the NUL, at most CFB_NAME of them.
+ */
+const struct cfb_entry *cfb_find(const struct cfb *cfb, const void *name,
+    size_t name_size);
+
+/*
+ * Call fn with all bytes of a stream, in order.  As fn and input_read; cfb_open
+ * has seen that the chain is good.
+ */
+typedef int cfb_bytes_fn(void *cookie, const uint8_t *p, size_t n,
+    struct ht_error *e);
+int cfb_read_stream(const struct cfb *cfb, const struct cfb_entry *stream,
+    cfb_bytes_fn *fn, void *cookie, struct ht_error *e);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * The headers of a Portable Executable, as far as signing needs them; inside
+ * formats/pe/ only.  Microsoft PE and COFF Specification ("PE" in errors).
+ */
+
+#ifndef FORMATS_PE_PE_HEADER_H
+#define FORMATS_PE_PE_HEADER_H
+
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/input.h"
+
+#define PE_DIRECTORY_ENTRY 8
+
+/* Where things are, as offsets in the file. */
+struct pe_header {
+	uint64_t checksum;     /* the field CheckSum, 4 bytes */
+	uint64_t security;     /* the certificate table's directory entry */
+	uint64_t headers_end;  /* of the section table */
+	uint64_t sections_end; /* of headers and of every section's data */
+	uint64_t table;        /* the certificate table, or 0 */
+	uint64_t table_size;
+};
+
+/*
+ * The offset of the PE signature, from the DOS header at the start of in.
+ * HT_ERR_DATA if that is cut, or the offset is beyond 256 MiB, where the
+ * Windows loader stops looking.
+ */
+int pe_header_lfanew(struct input *in, uint32_t *lfanew, struct ht_error *e);
+
+/*
+ * HT_ERR_DATA unless there is a PE signature at this offset.
+ */
+int pe_header_signature(struct input *in, uint64_t at, struct ht_error *e);
+
+/*
+ * Read the headers that start with the PE signature at this offset.  Looks at
+ * the next 64 KiB only, as one input_read, so that they can be read again.
+ * HT_ERR_DATA with the rule that they break.
+ */
+int pe_header_read(struct input *in, uint64_t at, struct pe_header *header,
+    struct ht_error *e);
+
+/* Where the data of a section is. */
+struct pe_section {
+	uint32_t offset;
+	uint32_t size;
+};
+
+/*
+ * The sections that have data in the file, in the order of the section table,
+ * at most `room` of them, and how long the headers are (SizeOfHeaders).
+ * pe_header_read has been content with the headers at this offset.
+ * HT_ERR_REFUSED if there are more sections.
+ */
+int pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
+    struct pe_section *sections, size_t room, size_t *count,
+    struct ht_error *e);
+
+#endif

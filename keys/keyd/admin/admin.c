@@ -1,0 +1,179 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/admin/admin.h"
+#include "keys/keyd/admin/verbs.h"
+#include "keys/keyd/greet.h"
+#include "store/journal/journal.h"
+
+struct admin {
+	struct keyd_connection c; /* first: the callbacks get this */
+	bool bound;
+	struct identity who;
+	uint32_t tag;
+	struct admin_command command; /* while one runs */
+	char line[MSG_MAX];           /* its words */
+};
+
+static void
+hello(struct admin *a, const struct msg *m, const struct protocol_hello *hello)
+{
+	struct protocol_welcome w;
+
+	if (greet_shell(&a->c, m->tag, hello, a->bound, &a->who, &w) == 0)
+		keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
+}
+
+/* The words as C strings in a->line; those that start with -- are options. */
+static int
+split(struct admin *a, struct cursor words, struct ht_error *e)
+{
+	struct admin_command *command = &a->command;
+	char *at = a->line;
+	size_t left = sizeof(a->line);
+
+	while (words.left > 0) {
+		if (cursor_text(&words, at, left) < 0 ||
+		    command->nwords == ADMIN_WORDS ||
+		    command->noptions == ADMIN_WORDS)
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "too many words, or too long ones");
+		if (strncmp(at, "--", 2) == 0)
+			command->options[command->noptions++] = at + 2;
+		else
+			command->words[command->nwords++] = at;
+		left -= strlen(at) + 1;
+		at += strlen(at) + 1;
+	}
+	return 0;
+}
+
+/* Send what a command printed, and how it ended. */
+static void
+finish(struct admin *a, int rc, const struct ht_error *e)
+{
+	struct cursor out = buf_cursor(&a->command.out);
+	struct protocol_print print;
+	struct protocol_done done;
+	size_t n;
+
+	if (rc == 0 && buf_failed(&a->command.out) < 0)
+		rc = HT_ERR_INTERNAL;
+	while (rc == 0 && out.left > 0) {
+		n = out.left < PROTOCOL_PART_MAX ? out.left : PROTOCOL_PART_MAX;
+		(void)cursor_bytes(&out, n, &print.bytes);
+		keyd_say(&a->c, PROTOCOL_PRINT, a->tag, &print, NULL, 0);
+	}
+	memset(&done, 0, sizeof(done));
+	done.status = (uint32_t)-rc;
+	(void)snprintf(done.text, sizeof(done.text), "%s",
+	    rc < 0 ? e->text : a->command.text);
+	keyd_say(&a->c, PROTOCOL_DONE, a->tag, &done, NULL, 0);
+	buf_free(&a->command.out);
+	ht_wipe(a->line, sizeof(a->line));
+}
+
+/* Whether a may still command anything; a connection can be open for long. */
+static int
+check_current(struct admin *a, struct ht_error *e)
+{
+	struct protocol_refuse no;
+
+	if (identity_current(a->c.keyd, &a->who, &no) < 0)
+		return ht_error_set(e, -(int)no.status, "%s", no.text);
+	return 0;
+}
+
+static void
+record_refusal(struct admin *a, const struct ht_error *why)
+{
+	struct store_actor actor = identity_actor(&a->who);
+	struct keyd *k = a->c.keyd;
+	struct ht_error e;
+
+	keyd_must(k, journal_refused_command(k->store, &actor, why->text, &e),
+	    &e);
+}
+
+static void
+command(struct admin *a, struct msg *m, const struct protocol_command *said)
+{
+	struct admin_command *command = &a->command;
+	struct ht_error e;
+	int rc;
+
+	memset(command, 0, sizeof(*command));
+	command->out.limit = ADMIN_OUTPUT;
+	ht_error_clear(&e);
+	a->tag = m->tag;
+	command->keyd = a->c.keyd;
+	command->who = &a->who;
+	command->input = said->input;
+	command->cookie = a;
+	rc = check_current(a, &e);
+	if (rc == 0)
+		rc = split(a, said->words, &e);
+	if (rc == 0)
+		rc = verbs_run(command, &e);
+	msg_wipe(m);
+	if (rc == HT_ERR_DENIED)
+		record_refusal(a, &e);
+	command->input = cursor_over(NULL, 0);
+	if (rc != ADMIN_LATER)
+		finish(a, rc, &e);
+}
+
+void
+admin_later(void *cookie, int rc, const struct ht_error *e)
+{
+	finish(cookie, rc, e);
+}
+
+static void
+receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
+{
+	struct admin *a = (struct admin *)c;
+
+	if (m->type == PROTOCOL_HELLO)
+		hello(a, m, &body->hello);
+	else
+		command(a, m, &body->command);
+}
+
+static void
+gone(struct keyd_connection *c)
+{
+	struct admin *a = (struct admin *)c;
+
+	verbs_forget(c->keyd, a);
+	buf_free(&a->command.out);
+	ht_wipe(a->line, sizeof(a->line));
+	free(a);
+}
+
+int
+admin_accept(struct keyd *k, int fd, const struct identity *who,
+    struct ht_error *e)
+{
+	struct admin *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (a == NULL) {
+		(void)close(fd);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	a->c.receive = receive;
+	a->c.gone = gone;
+	if (who != NULL) {
+		a->bound = true;
+		a->who = *who;
+	}
+	rc = keyd_connection_add(k, &a->c, fd, PROTOCOL_LINK_ADMIN, e);
+	if (rc < 0)
+		free(a);
+	return rc;
+}

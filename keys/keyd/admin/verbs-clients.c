@@ -1,0 +1,242 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "keys/keyd/admin/verbs-private.h"
+#include "store/authority/clients.h"
+
+/* How long a certificate lives that nobody said a --ttl for. */
+#define TTL_DEFAULT 3600
+
+/* A certificate counts from a little earlier, for clocks that differ. */
+#define TTL_LEEWAY 60
+
+/* --- clients and grants ------------------------------------------------ */
+
+int
+verbs_client_add(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	const char *profile = verbs_option(c, "default");
+	const char *ttl = verbs_option(c, "ttl");
+	uint64_t max_ttl = CLIENT_MAX_TTL_DEFAULT;
+	int rc = 0;
+
+	if (ttl != NULL)
+		rc = verbs_duration(ttl, &max_ttl, e);
+	if (rc == 0 && profile != NULL)
+		rc = verbs_check_profile(c, profile, e);
+	if (rc == 0)
+		rc = client_add(c->keyd->store, &actor, c->words[2], profile,
+		    max_ttl, e);
+	return rc;
+}
+
+int
+verbs_client_change(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	const char *profile = verbs_option(c, "default");
+	const char *ttl = verbs_option(c, "ttl");
+	char kept[NAMES_SIZE] = "";
+	struct client client;
+	uint64_t max_ttl;
+	int rc;
+
+	rc = client_find(c->keyd->store, c->words[2], &client, e);
+	if (rc < 0)
+		return rc;
+	max_ttl = client.max_ttl;
+	if (profile == NULL && client.default_profile != NULL)
+		profile =
+		    strncpy(kept, client.default_profile, sizeof(kept) - 1);
+	if (ttl != NULL)
+		rc = verbs_duration(ttl, &max_ttl, e);
+	if (rc == 0 && verbs_option(c, "default") != NULL)
+		rc = verbs_check_profile(c, profile, e);
+	if (rc == 0)
+		rc = client_change(c->keyd->store, &actor, c->words[2], profile,
+		    max_ttl, e);
+	return rc;
+}
+
+int
+verbs_client_disable(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+
+	return client_set_disabled(c->keyd->store, &actor, c->words[2],
+	    strcmp(c->words[1], "disable") == 0, e);
+}
+
+static int
+put_client(void *cookie, const struct client *client)
+{
+	struct admin_command *c = cookie;
+
+	if (verbs_option(c, "json") != NULL)
+		verbs_put_json(&c->out, client->json);
+	else
+		buf_format(&c->out, "%-20s %s%s\n", client->name,
+		    client->grants[0] != '\0' ? client->grants : "-",
+		    client->disabled ? " (disabled)" : "");
+	return 0;
+}
+
+int
+verbs_client_list(struct admin_command *c, struct ht_error *e)
+{
+	return client_each(c->keyd->store, put_client, c, e);
+}
+
+int
+verbs_grant(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	int rc;
+
+	rc = verbs_check_profile(c, c->words[2], e);
+	if (rc == 0)
+		rc = client_grant(c->keyd->store, &actor, c->words[1],
+		    c->words[2], e);
+	return rc;
+}
+
+int
+verbs_ungrant(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+
+	return client_revoke_grant(c->keyd->store, &actor, c->words[1],
+	    c->words[2], e);
+}
+
+/* --- user certificates ------------------------------------------------- */
+
+/* Give out a serial and sign; the store has the row before the text leaves. */
+static int
+issue_for(struct admin_command *c, const struct sshkey *key, uint64_t ttl,
+    struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	char fingerprint[SSHKEY_FINGERPRINT_SIZE];
+	struct sshcert_request request = { .key = key,
+		.source_address = verbs_option(c, "source") };
+	struct user_certificate row;
+	char principal[NAMES_PRINCIPAL_SIZE];
+	uint64_t now = (uint64_t)time(NULL);
+	int rc;
+
+	memset(&row, 0, sizeof(row));
+	if (!names_valid(c->words[1]))
+		return ht_error_set(e, HT_ERR_USAGE, "%s is not a name",
+		    c->words[1]);
+	(void)snprintf(request.principal.client,
+	    sizeof(request.principal.client), "%s", c->words[1]);
+	names_principal_format(&request.principal, principal);
+	rc = sshkey_fingerprint(key, fingerprint, e);
+	if (rc < 0)
+		return rc;
+	request.valid_after = now - TTL_LEEWAY;
+	request.valid_before = now + ttl;
+	row.principal = principal;
+	row.name = c->words[1];
+	row.fingerprint = fingerprint;
+	row.valid_after = (int64_t)now;
+	row.valid_before = (int64_t)request.valid_before;
+	row.issued_by = c->who->name;
+	rc = user_certificate_issue(c->keyd->store, &actor, &row,
+	    &request.serial, e);
+	if (rc == 0)
+		rc = sshcert_issue(c->keyd->setup->user_ca, &request, &c->out,
+		    e);
+	if (rc == 0)
+		buf_u8(&c->out, '\n');
+	return rc;
+}
+
+int
+verbs_issue(struct admin_command *c, struct ht_error *e)
+{
+	const char *source = verbs_option(c, "source");
+	const char *ttl = verbs_option(c, "ttl");
+	uint64_t seconds = TTL_DEFAULT;
+	struct sshkey *key;
+	int rc = 0;
+
+	if (ttl != NULL)
+		rc = verbs_duration(ttl, &seconds, e);
+	if (rc < 0)
+		return rc;
+	if (source != NULL && !sshcert_addresses_valid(source))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s is not a list of addresses and networks", source);
+	if (c->input.left == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a public key is expected on standard input");
+	key = sshkey_parse_line(c->input, e);
+	if (key == NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "standard input is not a public key of a kind that is "
+		    "taken");
+	rc = issue_for(c, key, seconds, e);
+	sshkey_free(key);
+	return rc;
+}
+
+int
+verbs_revoke(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	uint64_t serial, count = 1;
+	int rc;
+
+	if (verbs_number(c->words[1], &serial) == 0)
+		rc = user_certificate_revoke(c->keyd->store, &actor, serial, e);
+	else
+		rc = user_certificate_revoke_name(c->keyd->store, &actor,
+		    c->words[1], &count, e);
+	if (rc == 0)
+		(void)snprintf(c->text, sizeof(c->text),
+		    "%llu certificate%s revoked", (unsigned long long)count,
+		    count == 1 ? "" : "s");
+	return rc;
+}
+
+static void
+put_time(struct buf *out, int64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+	char text[32] = "?";
+
+	if (gmtime_r(&t, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_format(out, "%s", text);
+}
+
+static int
+put_certificate(void *cookie, const struct user_certificate *certificate)
+{
+	struct admin_command *c = cookie;
+
+	if (verbs_option(c, "json") != NULL) {
+		verbs_put_json(&c->out, certificate->json);
+		return 0;
+	}
+	buf_format(&c->out, "%-8llu %-20s until ",
+	    (unsigned long long)certificate->serial, certificate->name);
+	put_time(&c->out, certificate->valid_before);
+	buf_format(&c->out, " %s%s\n", certificate->fingerprint,
+	    certificate->revoked != 0 ? " (revoked)" : "");
+	return 0;
+}
+
+int
+verbs_certificates(struct admin_command *c, struct ht_error *e)
+{
+	return user_certificate_each(c->keyd->store,
+	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);
+}

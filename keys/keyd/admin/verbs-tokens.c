@@ -1,0 +1,57 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "keys/keyd/admin/verbs-private.h"
+
+static void
+unlocked(void *cookie, const struct ht_error *e)
+{
+	admin_later(cookie, e == NULL ? 0 : e->code, e);
+}
+
+int
+verbs_unlock(struct admin_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	struct token *token = tokens_find(c->keyd->tokens, c->words[1]);
+	int rc;
+
+	if (token == NULL)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no token %s",
+		    c->words[1]);
+	if (strcmp(c->who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "a PIN is taken through OpenSSH or locally, not here");
+	rc = token_unlock(token, &actor, c->input.p, c->input.left, unlocked,
+	    c->cookie, e);
+	return rc == 0 ? ADMIN_LATER : rc;
+}
+
+int
+verbs_tokens(struct admin_command *c, struct ht_error *e)
+{
+	const struct token *t;
+	size_t i;
+
+	(void)e;
+	for (i = 0; i < tokens_count(c->keyd->tokens); i++) {
+		t = tokens_at(c->keyd->tokens, i);
+		buf_format(&c->out, "%-20s %-10s ", token_name(t),
+		    token_state(t));
+		verbs_put_escaped(&c->out, token_serial(t));
+		buf_format(&c->out, "%s", token_reason(t)[0] ? " " : "");
+		verbs_put_escaped(&c->out, token_reason(t));
+		buf_u8(&c->out, '\n');
+	}
+	return 0;
+}
+
+void
+verbs_forget(struct keyd *k, void *cookie)
+{
+	size_t i;
+
+	for (i = 0; i < tokens_count(k->tokens); i++)
+		token_unlock_forget(tokens_at(k->tokens, i), cookie);
+}

@@ -1,0 +1,202 @@
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/core.h"
+#include "lib/log.h"
+
+/* Milliseconds in which a peer says who it is, and takes our last words. */
+#define GREETING 15000
+#define FAREWELL 10000
+
+/* Descriptors that connections leave for other uses. */
+#define SPARE_FILES 128
+
+static const size_t shares[PROTOCOL_LINK_KINDS] = {
+	[PROTOCOL_LINK_SIGN] = KEYD_SIGNING,
+	[PROTOCOL_LINK_ADMIN] = KEYD_ADMINS,
+	[PROTOCOL_LINK_PRINCIPALS] = KEYD_PRINCIPALS,
+	[PROTOCOL_LINK_SSHD] = KEYD_SSHD,
+};
+
+static void
+drop(struct keyd_connection *c)
+{
+	struct keyd *k = c->keyd;
+
+	*c->at = c->next;
+	if (c->next != NULL)
+		c->next->at = c->at;
+	k->nconnections[c->link.kind]--;
+	loop_watch_remove(c->watch);
+	loop_timer_remove(c->deadline);
+	protocol_close(&c->link);
+	c->gone(c);
+}
+
+static void
+too_late(void *cookie)
+{
+	struct keyd_connection *c = cookie;
+
+	c->deadline = NULL;
+	log_notice("a connection is closed: its peer %s",
+	    c->closing ? "does not read" : "says nothing");
+	drop(c);
+}
+
+/* Without memory for the timer, nothing but the peer ends the connection. */
+static void
+allow(struct keyd_connection *c, uint64_t ms)
+{
+	loop_timer_remove(c->deadline);
+	c->deadline = loop_timer_add(c->keyd->loop, ms, too_late, c);
+}
+
+/*
+ * One message a turn: a busy peer waits for the others, and poll tells again
+ * what is left in the socket.
+ */
+static void
+ready(void *cookie, short revents)
+{
+	struct keyd_connection *c = cookie;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	int rc;
+
+	if ((revents & POLLIN) != 0 && !c->closing) {
+		rc = protocol_next(&c->link, &m, &body, &e);
+		if (rc == 1) {
+			loop_timer_remove(c->deadline);
+			c->deadline = NULL;
+			c->receive(c, &m, &body);
+		}
+		if (rc == HT_ERR_DATA)
+			log_notice("a connection is closed: %s", e.text);
+		if (rc < 0)
+			drop(c);
+		return;
+	}
+	if ((revents & (POLLHUP | POLLERR)) != 0)
+		drop(c);
+}
+
+int
+keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
+    enum protocol_kind kind, struct ht_error *e)
+{
+	int rc;
+
+	c->keyd = k;
+	if (k->nconnections[kind] >= shares[kind] ||
+	    fd + SPARE_FILES >= k->files) {
+		(void)close(fd);
+		return ht_error_set(e, HT_ERR_TEMPORARY,
+		    "too many connections");
+	}
+	rc = protocol_open(&c->link, fd, kind, false, e);
+	if (rc < 0)
+		return rc;
+	c->watch = loop_watch_add(k->loop, fd, POLLIN, ready, c);
+	if (c->watch == NULL) {
+		protocol_close(&c->link);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	c->next = k->connections;
+	c->at = &k->connections;
+	if (c->next != NULL)
+		c->next->at = &c->next;
+	k->connections = c;
+	k->nconnections[kind]++;
+	if (kind != PROTOCOL_LINK_SSHD)
+		allow(c, GREETING);
+	return 0;
+}
+
+void
+keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
+    const void *body, const int *fds, size_t nfds)
+{
+	struct ht_error e;
+
+	if (protocol_queue(&c->link, type, tag, body, fds, nfds, &e) == 0)
+		return;
+	log_error("%s", e.text);
+	keyd_close(c);
+}
+
+void
+keyd_close(struct keyd_connection *c)
+{
+	if (!c->closing)
+		allow(c, FAREWELL);
+	c->closing = true;
+}
+
+/* What is large is queued piece by piece, as the peer takes it. */
+static int
+send_all(struct keyd_connection *c, struct ht_error *e)
+{
+	int rc;
+
+	do {
+		rc = msg_flush(c->link.channel, e);
+	} while (rc == 0 && !msg_pending(c->link.channel) && !c->closing &&
+	    c->more != NULL && c->more(c));
+	return rc;
+}
+
+void
+keyd_flush(struct keyd *k)
+{
+	struct keyd_connection *c, *next;
+	struct ht_error e;
+	bool more;
+
+	for (c = k->connections; c != NULL; c = next) {
+		next = c->next;
+		if (!msg_pending(c->link.channel) && !c->closing)
+			continue;
+		if (send_all(c, &e) < 0) {
+			drop(c);
+			continue;
+		}
+		more = msg_pending(c->link.channel);
+		if (c->closing && !more) {
+			drop(c);
+			continue;
+		}
+		/* Who does not read is not heard: what we keep is bounded. */
+		loop_watch_events(c->watch, more ? POLLOUT : POLLIN);
+	}
+}
+
+void
+keyd_refusal(struct protocol_refuse *r, int code, const char *word,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	memset(r, 0, sizeof(*r));
+	r->status = (uint32_t)-code;
+	memcpy(r->code, word, strnlen(word, sizeof(r->code) - 1));
+	va_start(ap, fmt);
+	if (vsnprintf(r->text, sizeof(r->text), fmt, ap) < 0)
+		r->text[0] = '\0';
+	va_end(ap);
+}
+
+void
+keyd_must(struct keyd *k, int rc, const struct ht_error *e)
+{
+	(void)k;
+	if (rc >= 0)
+		return;
+	log_error("the journal cannot be written: %s", e->text);
+	_exit(-rc);
+}

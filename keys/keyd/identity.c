@@ -1,0 +1,251 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "keys/keyd/identity.h"
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+
+static bool
+is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == 127;
+	if (inet_pton(AF_INET6, address, &v6) != 1)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&v6))
+		return v6.s6_addr[12] == 127;
+	return IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static int
+denied(const char **reason, const char *word, struct ht_error *e,
+    const char *text)
+{
+	*reason = word;
+	return ht_error_set(e, HT_ERR_DENIED, "%s", text);
+}
+
+/* What a certificate that was checked makes of its holder. */
+static void
+take_certificate(const struct sshcert *cert, struct identity *who)
+{
+	who->role = sshcert_principal(cert)->role;
+	(void)snprintf(who->name, sizeof(who->name), "%s",
+	    sshcert_person(cert));
+	who->serial = sshcert_serial(cert);
+	who->until = sshcert_valid_before(cert);
+	who->sk = sshcert_is_sk(cert);
+	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
+}
+
+static int
+prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
+    struct identity *who, const char **reason, struct ht_error *e)
+{
+	const struct setup *s = k->setup;
+	struct sshcert_authority authorities[2];
+	size_t n = 0;
+	int rc;
+
+	authorities[n].key = sshkey_private_public(s->user_ca);
+	authorities[n++].admin = false;
+	if (s->admin_ca != NULL) {
+		authorities[n].key = s->admin_ca;
+		authorities[n++].admin = true;
+	}
+	rc = sshcert_check(cert, authorities, n, (uint64_t)time(NULL),
+	    peer == NULL ? sshcert_any_peer : peer, reason, e);
+	if (rc < 0)
+		return rc;
+	take_certificate(cert, who);
+	return 0;
+}
+
+/* A plain key: one of the administrators of the configuration. */
+static int
+prove_key(struct keyd *k, struct cursor blob, struct identity *who,
+    const char **reason, struct ht_error *e)
+{
+	const struct setup *s = k->setup;
+	struct sshkey *key = sshkey_parse(blob, e);
+	size_t i;
+	int rc;
+
+	if (key == NULL)
+		return denied(reason, SSHCERT_MALFORMED, e,
+		    "neither a certificate nor a key");
+	for (i = 0; i < s->nadmins; i++)
+		if (sshkey_equal(key, s->admins[i].key))
+			break;
+	who->sk = sshkey_is_sk(key);
+	rc = sshkey_fingerprint(key, who->key, e);
+	sshkey_free(key);
+	if (rc < 0)
+		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
+	if (i == s->nadmins)
+		return denied(reason, PROTOCOL_UNKNOWN_KEY, e,
+		    "a key without a certificate");
+	who->role = s->admins[i].conf->role;
+	(void)snprintf(who->name, sizeof(who->name), "%s",
+	    s->admins[i].conf->name);
+	return 0;
+}
+
+/* Whether the configuration of today still has who's key, name and role. */
+static bool
+configured(const struct setup *s, const struct identity *who)
+{
+	char key[SSHKEY_FINGERPRINT_SIZE];
+	struct ht_error e;
+	size_t i;
+
+	for (i = 0; i < s->nadmins; i++)
+		if (s->admins[i].conf->role == who->role &&
+		    strcmp(s->admins[i].conf->name, who->name) == 0 &&
+		    sshkey_fingerprint(s->admins[i].key, key, &e) == 0 &&
+		    strcmp(key, who->key) == 0)
+			return true;
+	return false;
+}
+
+/* The rules that have nothing to do with how it was proved. */
+static int
+check_manner(struct keyd *k, const struct identity *who, const char *user,
+    const char **reason, struct ht_error *e)
+{
+	const struct conf_ssh *ssh = &k->setup->conf->ssh;
+	bool client = who->role == NAMES_CLIENT;
+	bool ours = strcmp(who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0;
+
+	if (who->sk && ours && !ssh->allow_sk)
+		return denied(reason, "sk-key", e,
+		    "sshd-sign cannot see whether a security key was touched");
+	if (user != NULL && strcmp(user, client ? "sign" : "admin") != 0)
+		return denied(reason, "user-name", e,
+		    "the login name does not go with the role");
+	if (!client && ours && !ssh->admin && !is_loopback(who->peer))
+		return denied(reason, "admin-address", e,
+		    "administrators come over loopback here");
+	return 0;
+}
+
+int
+identity_prove(struct keyd *k, struct cursor key, const char *user,
+    const char *door, const char *peer, struct identity *who,
+    const char **reason, struct ht_error *e)
+{
+	const char *parse_reason = SSHCERT_MALFORMED;
+	struct sshcert *cert;
+	int rc;
+
+	memset(who, 0, sizeof(*who));
+	who->door = door;
+	who->until = UINT64_MAX;
+	if (peer != NULL)
+		(void)snprintf(who->peer, sizeof(who->peer), "%s", peer);
+	cert = sshcert_parse(key, &parse_reason, e);
+	if (cert != NULL)
+		rc = prove_certificate(k, cert, peer, who, reason, e);
+	else if (strcmp(parse_reason, SSHCERT_MALFORMED) == 0)
+		rc = prove_key(k, key, who, reason, e);
+	else
+		rc = denied(reason, parse_reason, e,
+		    "not one of our certificates");
+	sshcert_free(cert);
+	if (rc == 0)
+		rc = check_manner(k, who, user, reason, e);
+	return rc;
+}
+
+int
+identity_stands(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r)
+{
+	struct user_certificate issued;
+	struct client client;
+	struct ht_error e;
+	int rc;
+
+	if (who->role != NAMES_CLIENT)
+		return 0;
+	/*
+	 * One that another endpoint with the same CA issued is not in our
+	 * store, and is as good.
+	 */
+	rc = user_certificate_find(k->store, who->serial, &issued, &e);
+	if (rc < 0 && rc != HT_ERR_USAGE) {
+		keyd_refusal(r, HT_ERR_INTERNAL, "journal", "%s", e.text);
+		return HT_ERR_INTERNAL;
+	}
+	if (rc == 0 && issued.revoked != 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "revoked",
+		    "certificate %s/%llu is revoked", who->name,
+		    (unsigned long long)who->serial);
+		return HT_ERR_DENIED;
+	}
+	if (client_find(k->store, who->name, &client, &e) < 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "no-client",
+		    "there is no client %s", who->name);
+		return HT_ERR_DENIED;
+	}
+	if (client.disabled) {
+		keyd_refusal(r, HT_ERR_DENIED, "disabled",
+		    "client %s is disabled", who->name);
+		return HT_ERR_DENIED;
+	}
+	return 0;
+}
+
+int
+identity_current(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r)
+{
+	if (who->key[0] != '\0' && !configured(k->setup, who)) {
+		keyd_refusal(r, HT_ERR_DENIED, PROTOCOL_UNKNOWN_KEY,
+		    "%s is no administrator any more", who->name);
+		return HT_ERR_DENIED;
+	}
+	if ((uint64_t)time(NULL) >= who->until) {
+		keyd_refusal(r, HT_ERR_DENIED, "expired",
+		    "certificate %s/%llu has expired", who->name,
+		    (unsigned long long)who->serial);
+		return HT_ERR_DENIED;
+	}
+	return 0;
+}
+
+void
+identity_refused(struct keyd *k, const struct identity *who,
+    const struct protocol_refuse *r)
+{
+	struct journal_request request = { .client = who->name,
+		.door = who->door,
+		.peer = who->peer,
+		.banner = who->banner,
+		.serial = who->serial };
+	struct journal_end why = { (int)r->status, r->code, HT_NO_OFFSET,
+		r->text };
+	struct ht_error e;
+
+	keyd_must(k, journal_refused_login(k->store, &request, &why, &e), &e);
+}
+
+struct store_actor
+identity_actor(const struct identity *who)
+{
+	struct store_actor actor = { who->name,
+		strcmp(who->door, PROTOCOL_DOOR_LOCAL) == 0
+		    ? "local"
+		    : names_role_text(who->role),
+		who->peer };
+
+	return actor;
+}

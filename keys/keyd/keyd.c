@@ -1,0 +1,391 @@
+#include "config.h"
+
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "keys/keyd/core.h"
+#include "keys/keyd/failures.h"
+#include "keys/keyd/keyd.h"
+#include "keys/keyd/sockets.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "lib/sandbox.h"
+#include "signature/init.h"
+#include "store/journal/journal.h"
+
+/* How long open requests may take once we are to end, in milliseconds. */
+#define DRAIN 10000
+
+/* Folders of files that a reload can read. */
+#define PATHS 64
+
+/* The process: what keyd's parts share, and what only its life needs. */
+struct process {
+	struct keyd keyd; /* first */
+	struct sockets *sockets;
+	int signals;
+	struct loop_watch *signal_watch;
+	bool stop;
+};
+
+/* --- the loop ---------------------------------------------------------- */
+
+/*
+ * Make what happened durable, let what waited for that go on, and send what
+ * was queued.  A connection that closes may add an event, so again.
+ */
+static void
+settle(struct keyd *k)
+{
+	struct ht_error e;
+
+	do {
+		while (store_dirty(k->store) || k->commits.first != NULL) {
+			keyd_must(k, store_commit(k->store, &e), &e);
+			commit_run(&k->commits);
+			tokens_committed(k->tokens);
+		}
+		keyd_flush(k);
+	} while (store_dirty(k->store));
+}
+
+static void
+stop(void *cookie)
+{
+	struct process *p = cookie;
+
+	p->stop = true;
+}
+
+static void
+drain(struct process *p)
+{
+	struct keyd *k = &p->keyd;
+
+	if (k->ending)
+		return;
+	log_notice("ending");
+	k->ending = true;
+	sockets_stop(p->sockets);
+	if (loop_timer_add(k->loop, DRAIN, stop, p) == NULL)
+		p->stop = true;
+}
+
+/* --- reading the configuration again ----------------------------------- */
+
+static struct setup *
+setup_again(struct keyd *k, struct ht_error *e)
+{
+	const struct conf *old = k->setup->conf;
+	struct conf *conf = conf_load(old->path, e);
+
+	if (conf == NULL)
+		return NULL;
+	/* Names of accounts were asked for when we were outside. */
+	memcpy(conf->users, old->users, sizeof(conf->users));
+	if (conf->single_user != old->single_user ||
+	    strcmp(conf->state, old->state) != 0 ||
+	    strcmp(conf->run, old->run) != 0) {
+		(void)ht_error_set(e, HT_ERR_USAGE,
+		    "single_user, state and run need a restart");
+		conf_free(conf);
+		return NULL;
+	}
+	if (tokens_match(k->tokens, conf, e) < 0) {
+		conf_free(conf);
+		return NULL;
+	}
+	return setup_new(conf, k->tokens, e);
+}
+
+static void
+reload(struct keyd *k)
+{
+	static const struct store_actor actor = { "htsign-keyd", "local",
+		NULL };
+	struct setup *setup;
+	struct ht_error e;
+	int rc;
+
+	setup = setup_again(k, &e);
+	if (setup == NULL) {
+		log_error("the old configuration stays: %s", e.text);
+		rc = journal_configured(k->store, &actor, e.text, &e);
+	} else {
+		setup_free(k->setup);
+		k->setup = setup;
+		log_notice("the configuration was read again");
+		rc = journal_configured(k->store, &actor, "read again", &e);
+	}
+	keyd_must(k, rc, &e);
+}
+
+static void
+signalled(void *cookie, short revents)
+{
+	struct process *p = cookie;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	if (read(p->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(&p->keyd);
+	else
+		drain(p);
+}
+
+/* --- starting ---------------------------------------------------------- */
+
+static int
+watch_signals(struct process *p, struct ht_error *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return ht_error_errno(e, "sigprocmask");
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->signals < 0)
+		return ht_error_errno(e, "signalfd");
+	p->signal_watch =
+	    loop_watch_add(p->keyd.loop, p->signals, POLLIN, signalled, p);
+	if (p->signal_watch == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+/* A folder of keyd's own. */
+static int
+own_folder(const struct conf *conf, const char *path, struct ht_error *e)
+{
+	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return ht_error_errno(e, "%s", path);
+	if (!conf->single_user && chown(path, user->uid, user->gid) < 0)
+		return ht_error_errno(e, "%s", path);
+	return 0;
+}
+
+static int
+open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	rc = own_folder(conf, conf->state, e);
+	(void)snprintf(path, sizeof(path), "%s/spool", conf->state);
+	if (rc == 0)
+		rc = own_folder(conf, path, e);
+	if (rc < 0)
+		return rc;
+	k->spool = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return k->spool < 0 ? ht_error_errno(e, "%s", path) : 0;
+}
+
+/* Each connection may hold a spool. */
+static void
+raise_limits(struct keyd *k)
+{
+	struct rlimit files = { 4 * KEYD_CONNECTIONS, 4 * KEYD_CONNECTIONS };
+
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 &&
+	    getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	k->files = files.rlim_cur < INT_MAX ? (int)files.rlim_cur : INT_MAX;
+}
+
+/* What is done as root, if root started us. */
+static int
+prepare(struct process *p, const char *path, struct ht_error *e)
+{
+	struct keyd *k = &p->keyd;
+	struct conf *conf;
+	int rc;
+
+	conf = conf_load(path, e);
+	if (conf == NULL)
+		return e->code;
+	rc = conf_resolve(conf, e);
+	if (rc == 0) {
+		k->tokens = tokens_new(k->loop, conf, e);
+		rc = k->tokens == NULL ? e->code : 0;
+	}
+	if (rc < 0) {
+		conf_free(conf);
+		return rc;
+	}
+	k->setup = setup_new(conf, k->tokens, e);
+	if (k->setup == NULL)
+		return e->code;
+	rc = open_folders(k, conf, e);
+	if (rc < 0)
+		return rc;
+	p->sockets = sockets_new(conf, e);
+	if (p->sockets == NULL)
+		return e->code;
+	raise_limits(k);
+	if (RAND_bytes(k->ticket_key, sizeof(k->ticket_key)) != 1)
+		return ht_error_set(e, HT_ERR_INTERNAL, "no random numbers");
+	return 0;
+}
+
+static int
+give_up_rights(const struct keyd *k, struct ht_error *e)
+{
+	const struct conf *conf = k->setup->conf;
+	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
+	struct sandbox_path paths[PATHS];
+	int landlock;
+	int n, rc;
+
+	if (!conf->single_user) {
+		rc = proc_drop(user->uid, user->gid, e);
+		if (rc == 0)
+			rc = proc_harden(e); /* setuid may undo it */
+		if (rc < 0)
+			return rc;
+	}
+	n = setup_paths(k->setup, paths, PATHS - 2);
+	if (n < 0)
+		return ht_error_set(e, n, "out of memory");
+	paths[n].path = conf->state;
+	paths[n].access = SANDBOX_READ_WRITE;
+	paths[n + 1].path = "/dev/urandom"; /* SQLite reads it */
+	paths[n + 1].access = SANDBOX_READ;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 2, &landlock, e);
+	setup_paths_free(paths, (size_t)n);
+	if (rc == 0 && landlock == 0)
+		log_notice("this kernel has no Landlock: seccomp alone holds");
+	return rc;
+}
+
+static int
+open_journal(struct keyd *k, struct ht_error *e)
+{
+	const struct conf *conf = k->setup->conf;
+	char path[PATH_MAX];
+	uint64_t closed = 0;
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "%s/journal.db", conf->state);
+	k->store = store_open(path, e);
+	if (k->store == NULL)
+		return e->code;
+	rc = journal_recover(k->store, &closed, e);
+	if (rc == 0 && closed > 0)
+		log_notice("%llu requests were open when keyd ended last",
+		    (unsigned long long)closed);
+	if (rc == 0)
+		rc = journal_started(k->store, PACKAGE_VERSION,
+		    conf->single_user, e);
+	k->failures = failures_new(k->loop, k->store);
+	if (rc == 0 && k->failures == NULL)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return rc;
+}
+
+static int
+start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
+{
+	struct keyd *k = &p->keyd;
+	const struct conf_account *worker;
+	bool single;
+	int rc;
+
+	rc = authenticode_init(e);
+	if (rc == 0)
+		rc = prepare(p, path, e);
+	if (rc == 0)
+		rc = watch_signals(p, e);
+	if (rc == 0)
+		rc = give_up_rights(k, e);
+	if (rc == 0)
+		rc = open_journal(k, e);
+	if (rc < 0)
+		return rc;
+	single = k->setup->conf->single_user;
+	worker = &k->setup->conf->users[CONF_USER_TOKEN];
+	rc = tokens_start(k->tokens, k->store, parent_fd,
+	    single ? PROC_SAME : worker->uid, single ? (gid_t)-1 : worker->gid,
+	    stop, p, e);
+	if (rc == 0)
+		rc = sockets_serve(p->sockets, k, e);
+	if (rc == 0)
+		log_notice("ready%s", single ? " (test: one user)" : "");
+	return rc;
+}
+
+static void
+finish(struct process *p)
+{
+	struct keyd *k = &p->keyd;
+	struct ht_error e;
+
+	if (k->store != NULL) {
+		failures_free(k->failures);
+		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);
+		keyd_must(k, store_commit(k->store, &e), &e);
+		store_close(k->store);
+	}
+	tokens_free(k->tokens);
+	sockets_free(p->sockets);
+	setup_free(k->setup);
+	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
+}
+
+/* A login that is cut off would stand in the PIN guard's way later. */
+static bool
+is_drained(const struct keyd *k)
+{
+	return k->ending && k->requests == NULL &&
+	    !tokens_logging_in(k->tokens);
+}
+
+int
+keyd_main(const char *conf_path, int parent_fd, bool verbose)
+{
+	static struct process p;
+	struct ht_error e;
+	int rc;
+
+	(void)verbose;
+	p.keyd.loop = loop_new();
+	commit_init(&p.keyd.commits);
+	if (p.keyd.loop == NULL)
+		return -HT_ERR_INTERNAL;
+	rc = start(&p, conf_path, parent_fd, &e);
+	if (rc < 0) {
+		log_error("%s", e.text);
+		return -rc;
+	}
+	settle(&p.keyd);
+	while (!p.stop && !is_drained(&p.keyd)) {
+		rc = loop_once(p.keyd.loop, &e);
+		if (rc < 0) {
+			log_error("%s", e.text);
+			break;
+		}
+		settle(&p.keyd);
+	}
+	finish(&p);
+	return rc < 0 ? -rc : 0;
+}

@@ -1,0 +1,491 @@
+#include "config.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keys/keyd/parent/children.h"
+#include "keys/keyd/parent/parent.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/notify.h"
+#include "lib/proc.h"
+#include "lib/sandbox.h"
+#include "protocol/messages.h"
+
+#define WORKERS_MAX 64
+
+/*
+ * Processes at a time: a killed one may hang in the kernel for a while before
+ * it ends, and the next is there already.
+ */
+#define CHILDREN_MAX (4 * WORKERS_MAX)
+
+/* Messages of keyd's before our children and signals have their turn. */
+#define MESSAGES_AT_ONCE 16
+
+/* How long keyd may take to end what it does after SIGTERM. */
+#define DRAIN 15000U /* ms */
+
+/* A keyd that ends so before it was ever ready will not do better. */
+#define STATUS_FIRST 64
+#define STATUS_LAST 78
+
+struct parent {
+	const struct parent_options *options;
+	struct loop *loop;
+	struct children children;
+	struct child *keyd;                 /* or NULL */
+	struct child *workers[WORKERS_MAX]; /* or NULL */
+	uint32_t nworkers;                  /* as READY says */
+	uid_t uid;
+	gid_t gid;
+	struct protocol_link link;
+	struct loop_watch *link_watch;
+	int signals;
+	struct loop_timer *timer; /* the next start of keyd, or its last hour */
+	struct proc_backoff backoff;
+	bool ready;    /* keyd has said so once: it can be started */
+	bool starting; /* of keyd is ours: not so in parent_serve */
+	bool ending;   /* SIGTERM */
+	bool over;
+	int status;
+};
+
+static void start_keyd(struct parent *p);
+
+/* --- what keyd asks for ------------------------------------------------ */
+
+/* Ended by SIGKILL is what we do to them: nothing to say then. */
+static void
+on_worker_end(void *cookie, short revents)
+{
+	struct child *c = cookie;
+	struct parent *p = c->cookie;
+	const char *name = c->name;
+	int status;
+	size_t i;
+
+	(void)revents;
+	for (i = 0; i < WORKERS_MAX; i++)
+		if (p->workers[i] == c)
+			p->workers[i] = NULL;
+	status = child_collect(c);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		child_log_end(name, status);
+}
+
+static int
+start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
+{
+	char program[PROTOCOL_PATH];
+	const char *argv[3] = { program, NULL, NULL };
+	struct child_spec spec = { "htsign-token", argv, p->uid, p->gid,
+		on_worker_end, p };
+	int rc;
+
+	if (p->children.n >= CHILDREN_MAX)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "too many that were killed have not ended yet");
+	if (p->options->to_syslog)
+		argv[1] = "--syslog";
+	rc = proc_program("htsign-token", program, sizeof(program), e);
+	if (rc < 0)
+		return rc;
+	*at = child_start(&p->children, &spec, fd, e);
+	return *at != NULL ? 0 : e->code;
+}
+
+/* A worker that cannot be started is answered with a link that is closed. */
+static int
+closed_link(int *fd, struct ht_error *e)
+{
+	int pair[2];
+	int rc = proc_socketpair(pair, e);
+
+	if (rc < 0)
+		return rc;
+	(void)close(pair[1]);
+	*fd = pair[0];
+	return 0;
+}
+
+static int
+spawn(struct parent *p, uint32_t index, struct ht_error *e)
+{
+	struct protocol_worker body = { index };
+	int fd, rc;
+
+	child_kill(&p->workers[index]);
+	rc = start_worker(p, &p->workers[index], &fd, e);
+	if (rc < 0) {
+		log_error("htsign-token: %s", e->text);
+		rc = closed_link(&fd, e);
+	}
+	if (rc < 0)
+		return rc;
+	rc = protocol_queue(&p->link, PROTOCOL_SPAWNED, 0, &body, &fd, 1, e);
+	(void)close(fd);
+	if (rc == 0)
+		rc = msg_flush(p->link.channel, e);
+	/* Few and short: they fit, unless nobody reads them. */
+	if (rc == 0 && msg_pending(p->link.channel))
+		rc = ht_error_set(e, HT_ERR_DATA, "it does not read");
+	return rc;
+}
+
+/*
+ * No change at all is for a keyd that made none itself.  Anything else changes
+ * both, and to nothing of root's.
+ */
+static bool
+may_be(uint32_t uid, uint32_t gid)
+{
+	const uint32_t same = UINT32_MAX;
+
+	if (uid == same && gid == same)
+		return true;
+	return uid != 0 && gid != 0 && uid != same && gid != same;
+}
+
+static int
+get_ready(struct parent *p, const struct protocol_ready *ready,
+    struct ht_error *e)
+{
+	if (ready->tokens > WORKERS_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "too many tokens");
+	if (!may_be(ready->token_uid, ready->token_gid))
+		return ht_error_set(e, HT_ERR_DATA, "tokens under root");
+	p->uid = (uid_t)ready->token_uid;
+	p->gid = (gid_t)ready->token_gid;
+	p->nworkers = ready->tokens;
+	p->ready = true;
+	if (notify_ready(e) < 0)
+		log_error("%s", e->text);
+	return 0;
+}
+
+static int
+obey(struct parent *p, const struct msg *m, const union protocol_body *body,
+    struct ht_error *e)
+{
+	if (m->type == PROTOCOL_READY)
+		return get_ready(p, &body->ready, e);
+	if (body->worker.index >= p->nworkers)
+		return ht_error_set(e, HT_ERR_DATA, "no worker %u",
+		    (unsigned int)body->worker.index);
+	if (m->type == PROTOCOL_SPAWN)
+		return spawn(p, body->worker.index, e);
+	child_kill(&p->workers[body->worker.index]);
+	return 0;
+}
+
+/* keyd's side is gone, or not to be trusted: nothing of it stays. */
+static void
+drop_link(struct parent *p)
+{
+	size_t i;
+
+	loop_watch_remove(p->link_watch);
+	p->link_watch = NULL;
+	if (p->link.channel != NULL)
+		protocol_close(&p->link);
+	for (i = 0; i < WORKERS_MAX; i++)
+		child_kill(&p->workers[i]);
+	p->nworkers = 0;
+	if (!p->starting)
+		p->over = true;
+}
+
+static void
+on_link(void *cookie, short revents)
+{
+	struct parent *p = cookie;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	int i, rc = 1;
+
+	(void)revents;
+	for (i = 0; i < MESSAGES_AT_ONCE && rc == 1; i++) {
+		rc = protocol_next(&p->link, &m, &body, &e);
+		if (rc == 1 && obey(p, &m, &body, &e) < 0)
+			rc = e.code;
+	}
+	if (rc >= 0)
+		return;
+	if (rc != HT_ERR_UNAVAILABLE) {
+		log_error("htsign-keyd: %s", e.text);
+		child_signal(p->keyd, SIGKILL);
+	}
+	drop_link(p);
+}
+
+static int
+open_link(struct parent *p, int fd, struct ht_error *e)
+{
+	int rc = protocol_open(&p->link, fd, PROTOCOL_LINK_PARENT, false, e);
+
+	if (rc < 0)
+		return rc;
+	p->link_watch = loop_watch_add(p->loop, fd, POLLIN, on_link, p);
+	if (p->link_watch == NULL) {
+		protocol_close(&p->link);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	return 0;
+}
+
+/* --- keyd -------------------------------------------------------------- */
+
+static void
+on_start_time(void *cookie)
+{
+	struct parent *p = cookie;
+
+	p->timer = NULL;
+	start_keyd(p);
+}
+
+static void
+start_again(struct parent *p)
+{
+	unsigned int wait = proc_backoff_next(&p->backoff);
+
+	log_notice("htsign-keyd is started again in %u ms", wait);
+	p->timer = loop_timer_add(p->loop, wait, on_start_time, p);
+	if (p->timer == NULL) {
+		log_error("out of memory");
+		p->over = true;
+		p->status = -HT_ERR_INTERNAL;
+	}
+}
+
+/* Whether keyd's end says that it cannot be started: then with what status. */
+static bool
+is_hopeless(const struct parent *p, int status)
+{
+	return !p->ready && WIFEXITED(status) &&
+	    WEXITSTATUS(status) >= STATUS_FIRST &&
+	    WEXITSTATUS(status) <= STATUS_LAST;
+}
+
+static void
+on_keyd_end(void *cookie, short revents)
+{
+	struct child *c = cookie;
+	struct parent *p = c->cookie;
+	int status;
+
+	(void)revents;
+	p->keyd = NULL;
+	status = child_collect(c);
+	drop_link(p);
+	loop_timer_remove(p->timer);
+	p->timer = NULL;
+	if (p->ending) {
+		child_log_end("htsign-keyd", status);
+		p->over = true;
+	} else if (is_hopeless(p, status)) {
+		log_error("htsign-keyd cannot be started: exit status %d",
+		    WEXITSTATUS(status));
+		p->over = true;
+		p->status = WEXITSTATUS(status);
+	} else {
+		child_log_end("htsign-keyd", status);
+		start_again(p);
+	}
+}
+
+static int
+try_keyd(struct parent *p, struct ht_error *e)
+{
+	char program[PROTOCOL_PATH];
+	const char *argv[7] = { program, "--keyd", "-c", p->options->conf };
+	struct child_spec spec = { "htsign-keyd", argv, PROC_SAME, (gid_t)-1,
+		on_keyd_end, p };
+	size_t n = 4;
+	int fd;
+	int rc;
+
+	if (p->options->verbose)
+		argv[n++] = "-v";
+	if (p->options->to_syslog)
+		argv[n++] = "-s";
+	argv[n] = NULL;
+	rc = proc_program("htsign-keyd", program, sizeof(program), e);
+	if (rc < 0)
+		return rc;
+	proc_backoff_started(&p->backoff);
+	p->keyd = child_start(&p->children, &spec, &fd, e);
+	if (p->keyd == NULL)
+		return e->code;
+	if (open_link(p, fd, e) < 0) {
+		log_error("htsign-keyd: %s", e->text);
+		child_signal(p->keyd, SIGKILL); /* its end starts it again */
+	}
+	return 0;
+}
+
+static void
+start_keyd(struct parent *p)
+{
+	struct ht_error e;
+
+	if (try_keyd(p, &e) == 0)
+		return;
+	log_error("htsign-keyd: %s", e.text);
+	start_again(p);
+}
+
+/* --- signals ----------------------------------------------------------- */
+
+static void
+on_drained(void *cookie)
+{
+	struct parent *p = cookie;
+
+	p->timer = NULL;
+	log_error("htsign-keyd did not end in %u s", DRAIN / 1000);
+	child_kill(&p->keyd);
+	p->over = true;
+}
+
+static void
+end(struct parent *p)
+{
+	if (p->ending)
+		return;
+	p->ending = true;
+	loop_timer_remove(p->timer);
+	p->timer = NULL;
+	if (p->keyd == NULL) {
+		p->over = true;
+		return;
+	}
+	child_signal(p->keyd, SIGTERM);
+	p->timer = loop_timer_add(p->loop, DRAIN, on_drained, p);
+}
+
+static void
+on_signal(void *cookie, short revents)
+{
+	struct parent *p = cookie;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		child_signal(p->keyd, SIGHUP);
+	} else {
+		end(p);
+	}
+}
+
+static int
+watch_signals(struct parent *p, struct ht_error *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return ht_error_errno(e, "signals");
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->signals < 0)
+		return ht_error_errno(e, "signals");
+	if (loop_watch_add(p->loop, p->signals, POLLIN, on_signal, p) == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return 0;
+}
+
+/* --- the process ------------------------------------------------------- */
+
+static struct parent *
+parent_new(const struct parent_options *options, struct ht_error *e)
+{
+	struct parent *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+		p->loop = loop_new();
+	if (p == NULL || p->loop == NULL) {
+		free(p);
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return NULL;
+	}
+	p->options = options;
+	p->signals = -1;
+	children_init(&p->children, p->loop);
+	return p;
+}
+
+static void
+parent_free(struct parent *p)
+{
+	drop_link(p);
+	children_kill(&p->children);
+	loop_free(p->loop);
+	if (p->signals >= 0)
+		(void)close(p->signals);
+	free(p);
+}
+
+static int
+run(struct parent *p, struct ht_error *e)
+{
+	int rc = 0;
+
+	while (rc == 0 && !p->over)
+		rc = loop_once(p->loop, e);
+	return rc;
+}
+
+int
+parent_run(const struct parent_options *options)
+{
+	struct ht_error e;
+	struct parent *p = parent_new(options, &e);
+	int landlock, rc, status;
+
+	if (p == NULL) {
+		log_error("%s", e.text);
+		return -e.code;
+	}
+	rc = watch_signals(p, &e);
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_PARENT, NULL, 0, &landlock, &e);
+	if (rc == 0) {
+		p->starting = true;
+		start_keyd(p);
+		rc = run(p, &e);
+	}
+	if (rc < 0)
+		log_error("%s", e.text);
+	status = rc < 0 ? -rc : p->status;
+	parent_free(p);
+	return status;
+}
+
+int
+parent_serve(int fd, struct ht_error *e)
+{
+	static const struct parent_options options = { NULL, false, false };
+	struct parent *p = parent_new(&options, e);
+	int rc;
+
+	if (p == NULL) {
+		(void)close(fd);
+		return e->code;
+	}
+	rc = open_link(p, fd, e);
+	if (rc == 0)
+		rc = run(p, e);
+	parent_free(p);
+	return rc;
+}

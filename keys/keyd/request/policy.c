@@ -1,0 +1,209 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "keys/keyd/request/policy.h"
+#include "lib/log.h"
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+
+bool
+policy_clock(struct keyd *k)
+{
+	int64_t behind = journal_last_time(k->store) - journal_now();
+	struct ht_error e;
+
+	if (behind <= JOURNAL_CLOCK_SLACK) {
+		k->clock_unset = false;
+		return true;
+	}
+	if (!k->clock_unset) {
+		k->clock_unset = true;
+		log_error("the clock is %lld s behind the journal: nothing is "
+		          "signed",
+		    (long long)(behind / 1000000));
+		keyd_must(k,
+		    journal_clock(k->store, (uint64_t)behind / 1000000, &e),
+		    &e);
+	}
+	return false;
+}
+
+/* Whether the space-joined list of grants holds name. */
+static bool
+grants_hold(const char *grants, const char *name)
+{
+	size_t n = strlen(name);
+	const char *at;
+
+	for (at = grants; (at = strstr(at, name)) != NULL; at += n)
+		if ((at == grants || at[-1] == ' ') &&
+		    (at[n] == ' ' || at[n] == '\0'))
+			return true;
+	return false;
+}
+
+unsigned int
+policy_granted(struct keyd *k, const struct identity *who,
+    policy_profile_fn *fn, void *cookie)
+{
+	const struct conf *conf = k->setup->conf;
+	struct client client;
+	struct ht_error e;
+	unsigned int n = 0;
+	size_t i;
+
+	if (client_find(k->store, who->name, &client, &e) < 0)
+		return 0;
+	for (i = 0; i < conf->nprofiles; i++) {
+		if (!grants_hold(client.grants, conf->profiles[i].name))
+			continue;
+		n++;
+		if (fn != NULL)
+			fn(cookie, &conf->profiles[i]);
+	}
+	return n;
+}
+
+static void
+keep_profile(void *cookie, const struct conf_profile *profile)
+{
+	const struct conf_profile **kept = cookie;
+
+	*kept = profile;
+}
+
+/* The profile that "" stands for, or NULL. */
+static const struct conf_profile *
+default_profile(struct keyd *k, const struct identity *who)
+{
+	const struct conf_profile *profile = NULL;
+	struct client client;
+	struct ht_error e;
+
+	if (client_find(k->store, who->name, &client, &e) == 0 &&
+	    client.default_profile != NULL)
+		return conf_profile(k->setup->conf, client.default_profile);
+	if (policy_granted(k, who, keep_profile, (void *)&profile) != 1)
+		return NULL;
+	return profile;
+}
+
+const char *
+policy_default(struct keyd *k, const struct identity *who)
+{
+	const struct conf_profile *profile = default_profile(k, who);
+
+	return profile == NULL ? "" : profile->name;
+}
+
+int
+policy_profile(struct keyd *k, const struct identity *who, const char *asked,
+    const struct conf_profile **profile, struct protocol_refuse *r)
+{
+	if (asked[0] != '\0') {
+		*profile = conf_profile(k->setup->conf, asked);
+		if (*profile != NULL)
+			return 0;
+		/* Which profiles exist is nobody's business without a grant. */
+		keyd_refusal(r, HT_ERR_DENIED, "profile",
+		    "profile %s is not granted to %s", asked, who->name);
+		return HT_ERR_DENIED;
+	}
+	*profile = default_profile(k, who);
+	if (*profile != NULL)
+		return 0;
+	keyd_refusal(r, HT_ERR_USAGE, "no-default",
+	    "%s has no default profile: name one", who->name);
+	return HT_ERR_USAGE;
+}
+
+/* Why a certificate cannot sign under the profile now, or NULL. */
+static const char *
+unusable(const struct conf_profile *profile,
+    const struct setup_certificate *certificate)
+{
+	int64_t from, until, now = journal_now() / 1000000;
+
+	chain_validity(certificate->chain, &from, &until);
+	if (now < from)
+		return "is not yet valid";
+	if (now > until)
+		return "has expired";
+	return profile->allow_weak ? NULL : chain_weak(certificate->chain);
+}
+
+static const struct setup_certificate *
+certificate_of(struct keyd *k, const struct conf_certificate *conf)
+{
+	size_t i;
+
+	for (i = 0; i < k->setup->ncertificates; i++)
+		if (k->setup->certificates[i].conf == conf)
+			return &k->setup->certificates[i];
+	return NULL;
+}
+
+/*
+ * The first certificate that can sign.  A token that is away for a moment may
+ * be back when the file has come; one that is locked needs a person.
+ */
+static int
+choose_certificate(struct keyd *k, const struct conf_profile *profile,
+    const struct setup_certificate **certificate, struct protocol_refuse *r)
+{
+	const struct setup_certificate *c;
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < profile->ncertificates; i++) {
+		c = certificate_of(k, profile->certificates[i]);
+		why = unusable(profile, c);
+		if (why != NULL) {
+			keyd_refusal(r, HT_ERR_UNAVAILABLE, "certificate",
+			    "certificate %s: %s", c->conf->name, why);
+		} else if (strcmp(token_state(c->token), "locked") == 0) {
+			keyd_refusal(r, HT_ERR_UNAVAILABLE, "locked",
+			    "token %s is locked: an administrator must "
+			    "unlock it",
+			    token_name(c->token));
+		} else {
+			*certificate = c;
+			return 0;
+		}
+	}
+	return HT_ERR_UNAVAILABLE;
+}
+
+int
+policy_verdict(struct keyd *k, const struct identity *who, const char *name,
+    const struct setup_certificate **certificate, struct protocol_refuse *r)
+{
+	const struct conf_profile *profile;
+	struct ht_error e;
+	unsigned int door;
+
+	if (!policy_clock(k)) {
+		keyd_refusal(r, HT_ERR_UNAVAILABLE, "clock",
+		    "the clock of the endpoint is not set");
+		return HT_ERR_UNAVAILABLE;
+	}
+	if (identity_stands(k, who, r) < 0)
+		return -(int)r->status;
+	profile = conf_profile(k->setup->conf, name);
+	if (profile == NULL ||
+	    client_granted(k->store, who->name, name, &e) != 1) {
+		keyd_refusal(r, HT_ERR_DENIED, "profile",
+		    "profile %s is not granted to %s", name, who->name);
+		return HT_ERR_DENIED;
+	}
+	door = strcmp(who->door, PROTOCOL_DOOR_OPENSSH) == 0
+	    ? CONF_DOOR_OPENSSH
+	    : CONF_DOOR_SSHD_SIGN;
+	if ((profile->doors & door) == 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "door",
+		    "profile %s is not served at %s", name, who->door);
+		return HT_ERR_DENIED;
+	}
+	return choose_certificate(k, profile, certificate, r);
+}

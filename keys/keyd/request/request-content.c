@@ -1,0 +1,245 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "keys/keyd/request/request-private.h"
+#include "lib/log.h"
+#include "signature/content.h"
+#include "signature/spc.h"
+
+/*
+ * Milliseconds in which a shell sends the content that it announced, and takes
+ * the PKCS#7: it is a process of this machine that has both ready.
+ */
+#define TRANSFER 30000
+
+/* Seconds after which room may have been given back. */
+#define ROOM_RETRY 10
+
+_Static_assert(PROTOCOL_PAGES_MAX == SPC_PAGES_MAX,
+    "a PE of 1 GiB has so many page hashes");
+_Static_assert(PROTOCOL_PAGES_MAX <= KEYD_CONTENT / 4 &&
+        PROTOCOL_CTL_MAX <= KEYD_CONTENT / 4,
+    "a client has room for the largest content beside any other");
+
+/* --- the room for content ------------------------------------------------ */
+
+/* What requests hold: this client's, or with NULL all. */
+static size_t
+held(const struct keyd *k, const char *client)
+{
+	const struct request *r;
+	size_t n = 0;
+
+	for (r = k->requests; r != NULL; r = r->next)
+		if (client == NULL || strcmp(r->who.name, client) == 0)
+			n += r->held;
+	return n;
+}
+
+/*
+ * Room for n bytes: half of what the others leave, so that they always leave
+ * some, however many of them do nothing but hold it.  What is little need not
+ * be counted.
+ */
+static int
+take_room(struct request *r, size_t n, struct protocol_refuse *no)
+{
+	size_t own, others, most;
+
+	if (n <= PROTOCOL_CONTENT_MAX)
+		return 0;
+	own = held(r->keyd, r->who.name);
+	others = held(r->keyd, NULL) - own;
+	most = (KEYD_CONTENT - others) / 2;
+	if (n > most || own > most - n) {
+		keyd_refusal(no, HT_ERR_TEMPORARY, "room",
+		    "%s has as much large content in work as there is room for",
+		    own > 0 ? r->who.name : "the endpoint");
+		no->retry = ROOM_RETRY;
+		return HT_ERR_TEMPORARY;
+	}
+	r->held = n;
+	return 0;
+}
+
+void
+request_let_go(struct request *r)
+{
+	loop_timer_remove(r->transfer);
+	r->transfer = NULL;
+	cms_signer_free(r->signer);
+	r->signer = NULL;
+	buf_free(&r->der);
+	buf_free(&r->pkcs7);
+	r->held = 0;
+}
+
+static void
+too_slow(void *cookie)
+{
+	struct request *r = cookie;
+	struct ht_error e;
+
+	r->transfer = NULL;
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "htsign-shell did not %s",
+	    r->phase == REQUEST_OPEN ? "send all of the content in time"
+	                             : "take the signature in time");
+	request_give_up(r, "stalled", &e);
+}
+
+/* Without memory for the timer, nothing but the peer ends it. */
+static void
+start_transfer(struct request *r)
+{
+	r->transfer = loop_timer_add(r->keyd->loop, TRANSFER, too_slow, r);
+}
+
+/* --- CONTENT ------------------------------------------------------------- */
+
+/*
+ * What was announced stands: it was said before the shell saw the first byte
+ * of the file, and a parser that the file took over cannot change it.
+ */
+bool
+request_is_announced(const struct request *r, uint64_t size,
+    const uint8_t *sha256)
+{
+	if (r->announced != PROTOCOL_SIZE_UNKNOWN && r->announced != size)
+		return false;
+	return !r->has_sha256 ||
+	    memcmp(r->announced_sha256, sha256, sizeof(r->announced_sha256)) ==
+	    0;
+}
+
+int
+request_check_format(const struct request *r, const char *format,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+
+	if (profile == NULL || !conf_format_in(profile->formats, format))
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s does not sign %s files", r->profile, format);
+	return 0;
+}
+
+/*
+ * Catalogs send a CTL, of a size that the profile allows; nothing else does.
+ * That there is a profile was seen with the format.
+ */
+static uint64_t
+content_max(const struct request *r, const struct protocol_content *content)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+	bool ctl = strcmp(content->format, CONTENT_CAT) == 0;
+	uint64_t most = protocol_content_max(content->kind, content->format);
+
+	if (content->kind != (ctl ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC))
+		return 0;
+	return ctl && profile->max_ctl < most ? profile->max_ctl : most;
+}
+
+static int
+check_content(const struct request *r, const struct protocol_content *content,
+    const char **word, struct ht_error *e)
+{
+	*word = "content";
+	if (request_check_format(r, content->format, e) < 0)
+		return HT_ERR_REFUSED;
+	if (content->length == 0 || content->length > content_max(r, content) ||
+	    content->sha256.left != sizeof(r->decision.sha256))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "content of a kind or a size that is not signed");
+	*word = "cut";
+	if (!request_is_announced(r, content->size, content->sha256.p))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the file is not the one that was announced");
+	return 0;
+}
+
+void
+request_content(struct request *r, const struct protocol_content *content)
+{
+	struct protocol_refuse no;
+	struct ht_error e;
+	const char *word;
+
+	if (check_content(r, content, &word, &e) < 0) {
+		request_give_up(r, word, &e);
+		return;
+	}
+	if (take_room(r, content->length, &no) < 0) {
+		request_say_no(r, true, &no);
+		return;
+	}
+	memcpy(r->format, content->format, sizeof(r->format));
+	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
+	r->decision.size = content->size;
+	memcpy(r->decision.sha256, content->sha256.p, content->sha256.left);
+	r->decision.old_signature = content->existing != 0;
+	r->length = content->length;
+	buf_reserve(&r->der, r->length);
+	start_transfer(r);
+}
+
+void
+request_part(struct request *r, struct cursor bytes)
+{
+	struct ht_error e;
+
+	if (r->phase != REQUEST_OPEN) {
+		keyd_close(r->connection);
+		return;
+	}
+	if (bytes.left == 0 || bytes.left > r->length - r->der.len) {
+		(void)ht_error_set(&e, HT_ERR_INTERNAL,
+		    "more content than was announced");
+		request_give_up(r, "content", &e);
+		return;
+	}
+	buf_bytes(&r->der, bytes.p, bytes.left);
+	if (buf_failed(&r->der) < 0) {
+		(void)ht_error_set(&e, HT_ERR_INTERNAL, "out of memory");
+		request_give_up(r, "content", &e);
+	} else if (r->der.len == r->length) {
+		loop_timer_remove(r->transfer);
+		r->transfer = NULL;
+		request_sign(r);
+	}
+}
+
+/* --- SIGNED -------------------------------------------------------------- */
+
+void
+request_hand_out(struct request *r)
+{
+	struct protocol_signed say;
+
+	memset(&say, 0, sizeof(say));
+	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
+	say.length = (uint32_t)r->pkcs7.len;
+	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
+	r->rest = buf_cursor(&r->pkcs7);
+	start_transfer(r);
+}
+
+bool
+request_more(struct request *r)
+{
+	struct ht_error e;
+
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
+		return false;
+	if (r->rest.left == 0) {
+		request_let_go(r);
+		return false;
+	}
+	if (protocol_part(&r->connection->link, r->tag, &r->rest, &e) == 0)
+		return true;
+	log_error("%s", e.text);
+	keyd_close(r->connection);
+	return false;
+}

@@ -1,0 +1,229 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "keys/keyd/request/request-private.h"
+#include "signature/publisher.h"
+
+/* A shell that waits hears of it after 2 s, then often enough to stay. */
+#define WAIT_FIRST 2000
+#define WAIT_AGAIN 20000
+
+/* --- what is to be signed ---------------------------------------------- */
+
+/* A long wait is said to the shell, so that it knows we are there. */
+static void
+still_waiting(void *cookie)
+{
+	struct request *r = cookie;
+	struct protocol_wait wait;
+
+	memset(&wait, 0, sizeof(wait));
+	(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
+	(void)snprintf(wait.text, sizeof(wait.text), "waiting for token %s",
+	    r->token);
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
+	/* Who said FAIL waits for NOTED alone. */
+	if (r->connection != NULL && r->fail.status == 0)
+		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
+}
+
+/* Windows installs a package only if its publisher has signed it. */
+static int
+check_publisher(const struct request *r,
+    const struct setup_certificate *certificate, struct ht_error *e)
+{
+	if (r->publisher[0] != '\0')
+		return publisher_check(certificate->chain, r->publisher, e);
+	if (strncmp(r->format, "appx", 4) == 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the package does not name its publisher");
+	return 0;
+}
+
+/* Make what is to be signed, under the profile as it is now. */
+static int
+prepare(struct request *r, const struct setup_certificate *certificate,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+	struct cms_options options;
+	const struct spc_digest *file;
+	int rc;
+
+	rc = request_check_format(r, r->format, e);
+	if (rc < 0)
+		return rc;
+	rc = check_publisher(r, certificate, e);
+	if (rc < 0)
+		return rc;
+	memset(&options, 0, sizeof(options));
+	options.description =
+	    r->description[0] != '\0' ? r->description : profile->description;
+	options.url = r->url[0] != '\0' ? r->url : profile->url;
+	options.commercial = profile->statement == CONF_STATEMENT_COMMERCIAL;
+	options.signing_time =
+	    profile->signing_time ? journal_now() / 1000000 : CMS_NO_TIME;
+	options.algorithm = conf_digest_text(profile->digest);
+	rc = cms_signer_new(certificate->chain, r->format, r->der.data,
+	    r->der.len, &options, &r->signer, e);
+	buf_free(&r->der); /* the signer has its own */
+	if (rc < 0)
+		return rc;
+	if (r->decision.size > profile->max_size)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the file is larger than profile %s allows", r->profile);
+	file = cms_signer_file(r->signer);
+	if (strcmp(file->algorithm, conf_digest_text(profile->digest)) != 0)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s signs %s, not %s", r->profile,
+		    conf_digest_text(profile->digest), file->algorithm);
+	(void)snprintf(r->certificate, sizeof(r->certificate), "%s",
+	    certificate->conf->name);
+	(void)snprintf(r->token, sizeof(r->token), "%s",
+	    token_name(certificate->token));
+	r->decision.format = r->format;
+	r->decision.algorithm = file->algorithm;
+	r->decision.digest = file->value;
+	r->decision.digest_len = file->length;
+	r->decision.certificate = r->certificate;
+	r->decision.token = r->token;
+	return 0;
+}
+
+/* --- the token's side -------------------------------------------------- */
+
+/* May it be signed now, with the certificate that it was made for? */
+static int
+verdict_again(struct request *r, struct ht_error *e)
+{
+	const struct setup_certificate *certificate;
+	int rc;
+
+	rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
+	    &r->refusal);
+	if (rc == 0 &&
+	    (strcmp(certificate->conf->name, r->certificate) != 0 ||
+	        !cms_signer_is_of(r->signer, certificate->chain))) {
+		rc = HT_ERR_UNAVAILABLE;
+		keyd_refusal(&r->refusal, rc, "certificate",
+		    "certificate %s is not in use any more", r->certificate);
+	}
+	if (rc < 0)
+		return ht_error_set(e, rc, "%s", r->refusal.text);
+	return 0;
+}
+
+static int
+authorise(void *cookie, unsigned int attempt, struct ht_error *e)
+{
+	struct request *r = cookie;
+	struct keyd *k = r->keyd;
+	int rc;
+
+	rc = verdict_again(r, e);
+	if (rc < 0)
+		return rc;
+	r->decision.attempt = attempt;
+	rc = journal_decided(k->store, r->number, &r->decision, e);
+	keyd_must(k, rc, e);
+	r->phase = REQUEST_HANDED;
+	return 0;
+}
+
+static int
+confirm(void *cookie, struct ht_error *e)
+{
+	return verdict_again(cookie, e);
+}
+
+static void
+lost(void *cookie, const char *text)
+{
+	struct request *r = cookie;
+	struct ht_error e;
+
+	keyd_must(r->keyd,
+	    journal_maybe_signed(r->keyd->store, r->number, text, &e), &e);
+}
+
+/* The signature came: check it, keep it, and let go of what it is over. */
+static int
+take_signature(struct request *r, const uint8_t *signature, size_t n,
+    struct ht_error *e)
+{
+	int rc;
+
+	rc = cms_signer_signature(r->signer, signature, n, e);
+	if (rc == 0)
+		rc = cms_signer_finish(r->signer, &r->pkcs7, e);
+	if (rc < 0)
+		return rc;
+	cms_signer_free(r->signer);
+	r->signer = NULL;
+	rc = journal_signed(r->keyd->store, r->number, r->pkcs7.data,
+	    r->pkcs7.len, e);
+	keyd_must(r->keyd, rc, e);
+	r->phase = REQUEST_SIGNED;
+	return 0;
+}
+
+static void
+done(void *cookie, const uint8_t *signature, size_t n,
+    const struct ht_error *why)
+{
+	struct request *r = cookie;
+	struct ht_error e;
+
+	r->job = NULL;
+	loop_timer_remove(r->waiting);
+	r->waiting = NULL;
+	if (signature == NULL && r->refusal.status != 0)
+		request_say_no(r, true, &r->refusal);
+	else if (signature == NULL)
+		request_give_up(r, "token", why);
+	else if (take_signature(r, signature, n, &e) < 0)
+		request_give_up(r, "signature", &e);
+	else if (r->connection == NULL)
+		request_abandon(r);
+	else if (r->fail.status != 0)
+		request_note_fail(r, &r->fail);
+	else
+		request_hand_out(r);
+}
+
+static const struct token_job_ops job_ops = { authorise, confirm, lost, done };
+
+void
+request_sign(struct request *r)
+{
+	const struct setup_certificate *certificate;
+	const struct spc_digest *hash;
+	struct protocol_refuse no;
+	struct token_work work;
+	struct ht_error e;
+
+	if (policy_verdict(r->keyd, &r->who, r->profile, &certificate, &no) <
+	    0) {
+		request_say_no(r, true, &no);
+		return;
+	}
+	if (prepare(r, certificate, &e) < 0) {
+		request_give_up(r, "content", &e);
+		return;
+	}
+	hash = cms_signer_digest(r->signer);
+	work.client = r->who.name;
+	work.key = certificate->key;
+	work.digest = hash->algorithm;
+	work.hash = hash->value;
+	work.n = hash->length;
+	r->phase = REQUEST_QUEUED;
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting, r);
+	if (token_submit(certificate->token, &work, &job_ops, r, &r->job, &e) <
+	    0)
+		request_give_up(r, "token", &e);
+}

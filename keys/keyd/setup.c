@@ -1,0 +1,252 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/setup.h"
+#include "lib/log.h"
+
+/* Append the file at path, of at most max bytes, to out. */
+static int
+read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
+{
+	uint8_t *at;
+	ssize_t n = 0;
+	size_t start;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
+		    strerror(errno));
+	while (out->len <= max) {
+		start = out->len;
+		at = buf_room(out, 4096);
+		if (at == NULL) {
+			errno = ENOMEM;
+			n = -1;
+			break;
+		}
+		n = read(fd, at, 4096);
+		out->len = start + (n > 0 ? (size_t)n : 0);
+		if (n <= 0)
+			break;
+	}
+	if (n < 0)
+		(void)ht_error_errno(e, "%s", path);
+	(void)close(fd);
+	if (n < 0)
+		return HT_ERR_INTERNAL;
+	if (out->len > max)
+		return ht_error_set(e, HT_ERR_USAGE, "%s: more than %zu bytes",
+		    path, max);
+	return 0;
+}
+
+/* What went wrong with the contents of a file, with its name before it. */
+static int
+in_file(const char *path, struct ht_error *e)
+{
+	struct ht_error why = *e;
+
+	return ht_error_set(e,
+	    why.code == HT_ERR_INTERNAL ? HT_ERR_INTERNAL : HT_ERR_USAGE,
+	    "%s: %s", path, why.text);
+}
+
+static int
+load_certificate(struct setup_certificate *c, struct tokens *tokens,
+    struct ht_error *e)
+{
+	struct buf pem = BUF_INIT, spki = BUF_INIT;
+	int rc;
+
+	c->token = tokens_find(tokens, c->conf->token->name);
+	rc = read_file(c->conf->chain, CHAIN_PEM_MAX, &pem, e);
+	if (rc == 0 && chain_load(pem.data, pem.len, &c->chain, e) < 0)
+		rc = in_file(c->conf->chain, e);
+	if (rc == 0)
+		rc = chain_spki(c->chain, &spki, e);
+	if (rc == 0)
+		rc = token_key(c->token, c->conf->key, spki.data, spki.len,
+		    &c->key, e);
+	if (rc == 0 && chain_weak(c->chain) != NULL)
+		log_notice("certificate %s: %s", c->conf->name,
+		    chain_weak(c->chain));
+	buf_free(&pem);
+	buf_free(&spki);
+	return rc;
+}
+
+static int
+load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
+{
+	size_t i;
+	int rc = 0;
+
+	s->certificates =
+	    calloc(s->conf->ncertificates + 1, sizeof(*s->certificates));
+	if (s->certificates == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	for (i = 0; i < s->conf->ncertificates && rc == 0; i++) {
+		s->certificates[i].conf = &s->conf->certificates[i];
+		s->ncertificates++;
+		rc = load_certificate(&s->certificates[i], tokens, e);
+	}
+	return rc;
+}
+
+static int
+load_user_ca(struct setup *s, struct ht_error *e)
+{
+	const char *path = s->conf->ssh.user_ca;
+	struct buf file = BUF_INIT;
+	int rc = read_file(path, SSHKEY_FILE_MAX, &file, e);
+
+	if (rc == 0) {
+		s->user_ca = sshkey_private_load(buf_cursor(&file), e);
+		if (s->user_ca == NULL)
+			rc = in_file(path, e);
+	}
+	buf_free(&file);
+	return rc;
+}
+
+static int
+load_admin_ca(struct setup *s, struct ht_error *e)
+{
+	const char *path = s->conf->ssh.admin_ca;
+	struct buf file = BUF_INIT;
+	int rc;
+
+	if (path == NULL)
+		return 0;
+	rc = read_file(path, SSHKEY_LINE_MAX, &file, e);
+	if (rc == 0) {
+		s->admin_ca = sshkey_parse_line(buf_cursor(&file), e);
+		if (s->admin_ca == NULL)
+			rc = in_file(path, e);
+	}
+	buf_free(&file);
+	if (rc == 0 &&
+	    sshkey_equal(s->admin_ca, sshkey_private_public(s->user_ca)))
+		rc = ht_error_set(e, HT_ERR_USAGE,
+		    "%s: the administrators' CA must not be the clients'",
+		    path);
+	return rc;
+}
+
+static int
+load_admins(struct setup *s, struct ht_error *e)
+{
+	const struct conf_admin *conf;
+	size_t i;
+
+	s->admins = calloc(s->conf->ssh.nadmins + 1, sizeof(*s->admins));
+	if (s->admins == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	for (i = 0; i < s->conf->ssh.nadmins; i++) {
+		conf = &s->conf->ssh.admins[i];
+		s->admins[i].conf = conf;
+		s->admins[i].key = sshkey_parse_line(
+		    cursor_over(conf->key, strlen(conf->key)), e);
+		if (s->admins[i].key == NULL)
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "%s: the key of administrator %s is none",
+			    s->conf->path, conf->name);
+		s->nadmins++;
+	}
+	return 0;
+}
+
+struct setup *
+setup_new(struct conf *conf, struct tokens *tokens, struct ht_error *e)
+{
+	struct setup *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		conf_free(conf);
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return NULL;
+	}
+	s->conf = conf;
+	if (load_certificates(s, tokens, e) < 0 || load_user_ca(s, e) < 0 ||
+	    load_admin_ca(s, e) < 0 || load_admins(s, e) < 0) {
+		setup_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+setup_free(struct setup *s)
+{
+	size_t i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->ncertificates; i++)
+		chain_free(s->certificates[i].chain);
+	free(s->certificates);
+	for (i = 0; i < s->nadmins; i++)
+		sshkey_free(s->admins[i].key);
+	free(s->admins);
+	sshkey_private_free(s->user_ca);
+	sshkey_free(s->admin_ca);
+	conf_free(s->conf);
+	free(s);
+}
+
+/* Add the folder of file, once. */
+static int
+add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder;
+	size_t i;
+
+	if (*used == n || slash == NULL)
+		return 0;
+	folder = strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	if (folder == NULL)
+		return HT_ERR_INTERNAL;
+	for (i = 0; i < *used; i++)
+		if (strcmp(paths[i].path, folder) == 0) {
+			free(folder);
+			return 0;
+		}
+	paths[*used].path = folder;
+	paths[(*used)++].access = SANDBOX_READ;
+	return 0;
+}
+
+int
+setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n)
+{
+	const struct conf *conf = s->conf;
+	size_t i, used = 0;
+	int rc;
+
+	rc = add_folder(conf->path, paths, &used, n);
+	if (rc == 0)
+		rc = add_folder(conf->ssh.user_ca, paths, &used, n);
+	if (rc == 0 && conf->ssh.admin_ca != NULL)
+		rc = add_folder(conf->ssh.admin_ca, paths, &used, n);
+	for (i = 0; i < s->ncertificates && rc == 0; i++)
+		rc =
+		    add_folder(s->certificates[i].conf->chain, paths, &used, n);
+	if (rc < 0) {
+		setup_paths_free(paths, used);
+		return rc;
+	}
+	return (int)used;
+}
+
+void
+setup_paths_free(struct sandbox_path *paths, size_t n)
+{
+	while (n > 0)
+		free((void *)(uintptr_t)paths[--n].path);
+}

@@ -1,0 +1,339 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys/keyd/token/token-private.h"
+#include "lib/log.h"
+
+static struct token_job *
+job_of(struct queue_item *item)
+{
+	return (struct token_job *)(void *)item; /* its first member */
+}
+
+/* The job is in no list any more. */
+static void
+finish(struct token_job *job, const uint8_t *signature, size_t n,
+    const struct ht_error *e)
+{
+	job->token->njobs--;
+	job->ops.done(job->cookie, signature, n, e);
+	free(job);
+}
+
+/* Out of the window, whatever its phase. */
+static void
+leave_window(struct token_job *job)
+{
+	struct token *t = job->token;
+
+	TAILQ_REMOVE(&t->window, job, entry);
+	t->nwindow--;
+	if (job->phase == JOB_SENT)
+		t->nsent--;
+	job->phase = JOB_ENDING;
+}
+
+static struct token_job *
+take_next(struct token *t)
+{
+	struct token_job *job = TAILQ_FIRST(&t->again);
+	struct queue_item *item;
+
+	if (job != NULL) {
+		TAILQ_REMOVE(&t->again, job, entry);
+		return job;
+	}
+	item = queue_take(&t->queue);
+	return item != NULL ? job_of(item) : NULL;
+}
+
+void
+token_fill(struct token *t)
+{
+	struct token_job *job;
+	struct ht_error e;
+
+	while (t->phase == TOKEN_READY && t->nwindow < TOKEN_WINDOW &&
+	    (job = take_next(t)) != NULL) {
+		/* In the window before it is asked: nobody can cancel it. */
+		job->phase = JOB_WRITTEN;
+		TAILQ_INSERT_TAIL(&t->window, job, entry);
+		t->nwindow++;
+		ht_error_clear(&e);
+		if (token_check(t, job->key, &e) == 0 &&
+		    job->ops.authorise(job->cookie, job->attempt + 1, &e) ==
+		        0) {
+			job->attempt++;
+			continue;
+		}
+		leave_window(job);
+		finish(job, NULL, 0, &e);
+	}
+}
+
+static void
+on_kick(void *cookie)
+{
+	struct token *t = cookie;
+
+	t->kick = NULL;
+	token_fill(t);
+}
+
+/* --- handing over ------------------------------------------------------ */
+
+/*
+ * A job for the second time goes alone: if it is what kills the worker, it
+ * shall not take the others along again.
+ */
+static bool
+may_go(const struct token *t, const struct token_job *job)
+{
+	const struct token_job *first = TAILQ_FIRST(&t->window);
+
+	if (job->phase != JOB_COMMITTED)
+		return false;
+	return t->nsent == 0 || (job->attempt == 1 && first->attempt == 1);
+}
+
+/* The first that was not sent yet: those sent stand before it. */
+static struct token_job *
+next_to_go(const struct token *t)
+{
+	struct token_job *job;
+
+	TAILQ_FOREACH(job, &t->window, entry)
+		if (job->phase != JOB_SENT)
+			return may_go(t, job) ? job : NULL;
+	return NULL;
+}
+
+static void
+send_job(struct token *t, struct token_job *job)
+{
+	struct protocol_token_sign body;
+
+	memset(&body, 0, sizeof(body));
+	body.key = job->key;
+	memcpy(body.digest, job->digest, sizeof(body.digest));
+	body.hash = cursor_over(job->hash, job->nhash);
+	job->tag = ++t->last_tag;
+	job->phase = JOB_SENT;
+	t->nsent++;
+	if (token_say(t, PROTOCOL_TOKEN_SIGN, job->tag, &body) && t->nsent == 1)
+		token_await(t);
+}
+
+void
+token_hand_over(struct token *t)
+{
+	struct token_job *job;
+	struct ht_error e;
+
+	while (t->phase == TOKEN_READY) {
+		/* A key that was added meanwhile is looked for first. */
+		if (t->next_key < t->nkeys) {
+			if (t->nsent == 0)
+				token_next_key(t);
+			return;
+		}
+		job = next_to_go(t);
+		if (job == NULL)
+			return;
+		ht_error_clear(&e);
+		if (job->ops.confirm(job->cookie, &e) == 0) {
+			send_job(t, job);
+		} else {
+			leave_window(job);
+			finish(job, NULL, 0, &e);
+		}
+	}
+}
+
+/* --- answers ----------------------------------------------------------- */
+
+/* The job that tag answers, out of the window; or NULL and no worker. */
+static struct token_job *
+answered_job(struct token *t, uint32_t tag)
+{
+	struct token_job *job = TAILQ_FIRST(&t->window);
+
+	if (job == NULL || job->phase != JOB_SENT || job->tag != tag) {
+		token_failed(t, "the worker answered what was not asked");
+		return NULL;
+	}
+	leave_window(job);
+	if (t->nsent > 0)
+		token_await(t);
+	else
+		token_await_nothing(t);
+	return job;
+}
+
+/* There is room again; the callback may have ended the worker. */
+static void
+go_on(struct token *t)
+{
+	token_hand_over(t);
+	token_fill(t);
+}
+
+void
+token_signed(struct token *t, uint32_t tag, struct cursor signature)
+{
+	struct token_job *job = answered_job(t, tag);
+
+	if (job == NULL)
+		return;
+	finish(job, signature.p, signature.left, NULL);
+	go_on(t);
+}
+
+void
+token_not_signed(struct token *t, uint32_t tag,
+    const struct protocol_token_trouble *why)
+{
+	struct token_job *job;
+	struct ht_error e;
+
+	if (why->trouble == PROTOCOL_TROUBLE_GONE ||
+	    why->trouble == PROTOCOL_TROUBLE_LOGIN) {
+		token_failed(t, why->text);
+		return;
+	}
+	job = answered_job(t, tag);
+	if (job == NULL)
+		return;
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "token %s did not sign: %s",
+	    t->name, why->text);
+	log_error("%s", e.text);
+	finish(job, NULL, 0, &e);
+	go_on(t);
+}
+
+/* --- failing ----------------------------------------------------------- */
+
+static void
+end_list(struct job_list *list, const struct ht_error *e)
+{
+	struct token_job *job;
+
+	while ((job = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, job, entry);
+		finish(job, NULL, 0, e);
+	}
+}
+
+void
+token_take_back(struct token *t, const char *text)
+{
+	struct job_list given_up = TAILQ_HEAD_INITIALIZER(given_up);
+	struct token_job *job;
+	struct ht_error e;
+
+	while (
+	    (job = TAILQ_FIRST(&t->window)) != NULL && job->phase == JOB_SENT) {
+		leave_window(job);
+		if (job->attempt < TOKEN_ATTEMPTS) {
+			job->phase = JOB_QUEUED;
+			TAILQ_INSERT_TAIL(&t->again, job, entry);
+		} else {
+			TAILQ_INSERT_TAIL(&given_up, job, entry);
+		}
+		job->ops.lost(job->cookie, text);
+	}
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE,
+	    "token %s failed twice with this: %s", t->name, text);
+	end_list(&given_up, &e);
+}
+
+void
+token_end_all(struct token *t, const struct ht_error *e)
+{
+	struct job_list all = TAILQ_HEAD_INITIALIZER(all);
+	struct queue_item *item;
+	struct token_job *job;
+
+	/* Apart first: callbacks may submit new ones. */
+	while ((job = TAILQ_FIRST(&t->window)) != NULL) {
+		leave_window(job);
+		TAILQ_INSERT_TAIL(&all, job, entry);
+	}
+	TAILQ_CONCAT(&all, &t->again, entry);
+	while ((item = queue_take(&t->queue)) != NULL)
+		TAILQ_INSERT_TAIL(&all, job_of(item), entry);
+	TAILQ_FOREACH(job, &all, entry)
+		job->phase = JOB_ENDING;
+	end_list(&all, e);
+}
+
+/* --- the owner's side -------------------------------------------------- */
+
+/* Fill the window in the loop's next round, not within the caller. */
+static int
+kick(struct token *t)
+{
+	if (t->kick == NULL && t->phase == TOKEN_READY)
+		t->kick = loop_timer_add(t->loop, 0, on_kick, t);
+	return t->kick != NULL || t->phase != TOKEN_READY ? 0 : HT_ERR_INTERNAL;
+}
+
+static struct token_job *
+new_job(struct token *t, const struct token_work *work,
+    const struct token_job_ops *ops, void *cookie)
+{
+	struct token_job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->token = t;
+	job->ops = *ops;
+	job->cookie = cookie;
+	job->key = work->key;
+	memcpy(job->digest, work->digest, strlen(work->digest) + 1);
+	memcpy(job->hash, work->hash, work->n);
+	job->nhash = work->n;
+	return job;
+}
+
+int
+token_submit(struct token *t, const struct token_work *work,
+    const struct token_job_ops *ops, void *cookie, struct token_job **out,
+    struct ht_error *e)
+{
+	struct token_job *job;
+	int rc = token_check(t, work->key, e);
+
+	*out = NULL;
+	if (rc < 0)
+		return rc;
+	if (work->n > TOKEN_HASH_MAX || strlen(work->digest) >= PROTOCOL_WORD)
+		return ht_error_set(e, HT_ERR_INTERNAL, "not a digest");
+	rc = token_wake(t, e);
+	if (rc < 0)
+		return rc;
+	job = new_job(t, work, ops, cookie);
+	if (job == NULL || kick(t) < 0 ||
+	    queue_put(&t->queue, work->client, &job->item) < 0) {
+		free(job);
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	t->njobs++;
+	*out = job;
+	return 0;
+}
+
+bool
+token_cancel(struct token_job *job)
+{
+	struct token *t = job->token;
+
+	if (job->item.client == NULL)
+		return false;
+	queue_remove(&t->queue, &job->item);
+	t->njobs--;
+	free(job);
+	return true;
+}

@@ -1,0 +1,108 @@
+/*
+ * The ASN.1 of PKCS #7 v1.5 SignedData (RFC 2315) as libcrypto templates,
+ * inside signature/ only.  Our own, because a SignedData whose content is
+ * neither data nor an OCTET STRING, and whose key is elsewhere, is more than
+ * libcrypto's are made for.
+ */
+
+#ifndef SIGNATURE_CMS_ASN1_H
+#define SIGNATURE_CMS_ASN1_H
+
+#include <openssl/asn1t.h>
+#include <openssl/x509.h>
+
+#include <stddef.h>
+
+#include "lib/buf.h"
+#include "lib/error.h"
+#include "signature/spc.h"
+
+/* RFC 2315 section 7, inside SignedData: what is signed. */
+typedef struct {
+	ASN1_OBJECT *type;
+	ASN1_TYPE *content;
+} CONTENT_INFO;
+
+typedef struct {
+	X509_NAME *issuer;
+	ASN1_INTEGER *serial;
+} ISSUER_AND_SERIAL;
+
+/* RFC 2315 section 9.2 */
+typedef struct {
+	ASN1_INTEGER *version;
+	ISSUER_AND_SERIAL *signer;
+	X509_ALGOR *digest_algorithm;
+	STACK_OF(X509_ATTRIBUTE) * signed_attributes;
+	X509_ALGOR *signature_algorithm;
+	ASN1_OCTET_STRING *signature;
+	STACK_OF(X509_ATTRIBUTE) * unsigned_attributes;
+} SIGNER_INFO;
+
+DEFINE_STACK_OF(SIGNER_INFO)
+
+/* RFC 2315 section 9.1 */
+typedef struct {
+	ASN1_INTEGER *version;
+	STACK_OF(X509_ALGOR) * digest_algorithms;
+	CONTENT_INFO *content;
+	STACK_OF(X509) * certificates;
+	STACK_OF(X509_CRL) * crls;
+	STACK_OF(SIGNER_INFO) * signers;
+} SIGNED_DATA;
+
+/*
+ * The same around SignedData, which is a type of its own, so that the content,
+ * which may have 9 MiB, is not copied once more on its way in or out.
+ */
+typedef struct {
+	ASN1_OBJECT *type;
+	SIGNED_DATA *data;
+} SIGNED_DATA_INFO;
+
+DECLARE_ASN1_FUNCTIONS(CONTENT_INFO)
+DECLARE_ASN1_FUNCTIONS(ISSUER_AND_SERIAL)
+DECLARE_ASN1_FUNCTIONS(SIGNER_INFO)
+DECLARE_ASN1_FUNCTIONS(SIGNED_DATA)
+DECLARE_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
+
+/*
+ * Set the content, n bytes of DER that are a SEQUENCE, and its type, in dotted
+ * form.  0, or -1 without memory.
+ */
+int signed_data_set_content(SIGNED_DATA *data, const char *type,
+    const void *content, size_t n);
+
+/*
+ * Append the DER of the ContentInfo with this SignedData.  HT_ERR_INTERNAL.
+ */
+int signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e);
+
+/*
+ * The digest over the SET OF attributes (RFC 2315 9.3: with the tag of SET OF,
+ * not the [0] they are stored with), in the order they stand in; DER order is
+ * the order they are made in.
+ */
+int attributes_digest(const STACK_OF(X509_ATTRIBUTE) * attributes,
+    const char *algorithm, struct spc_digest *digest, struct ht_error *e);
+
+/*
+ * Put the attributes into the order of DER (X.690 11.6).
+ */
+int attributes_sort(STACK_OF(X509_ATTRIBUTE) * *attributes, struct ht_error *e);
+
+/*
+ * The digest over the contents octets of a DER value: its tag and length are
+ * left out (RFC 2315 9.3).  HT_ERR_DATA if der is not one whole value.
+ */
+int content_digest(const void *der, size_t n, const char *algorithm,
+    struct spc_digest *digest, struct ht_error *e);
+
+/*
+ * Verify a signature over a digest with the public key of a certificate:
+ * PKCS #1 v1.5 or ECDSA.  HT_ERR_DATA if it is not good.
+ */
+int signature_verify(X509 *certificate, const struct spc_digest *digest,
+    const void *signature, size_t n, struct ht_error *e);
+
+#endif

@@ -1,0 +1,327 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "signature/der.h"
+#include "signature/pkcs7-nest.h"
+#include "signature/pkcs7.h"
+
+/* pkcs7-signedData, and szOID_NESTED_SIGNATURE, as contents octets. */
+static const uint8_t signed_data_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+	0x01, 0x07, 0x02 };
+static const uint8_t nested_oid[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37,
+	0x02, 0x04, 0x01 };
+
+/* What encloses the unsigned attributes, from outside (RFC 2315 7, 9). */
+enum level {
+	CONTENT_INFO,
+	CONTENT, /* [0] EXPLICIT */
+	SIGNED_DATA,
+	SIGNERS, /* SET OF SignerInfo */
+	SIGNER,  /* the first of them */
+	LEVELS
+};
+
+struct opened {
+	struct der level[LEVELS];
+	struct cursor attributes; /* [1] with its header; empty, behind all
+	                             else, where the signer has none */
+	struct cursor elements;   /* what is in it: a SET OF Attribute */
+	struct cursor nested;     /* the Attribute of nested signatures, or
+	                             empty */
+	struct cursor values;     /* what is in it: a SET OF ContentInfo */
+	size_t count;             /* of those */
+};
+
+static bool
+is_object(const struct der *object, const uint8_t *oid, size_t n)
+{
+	return object->value.left == n && memcmp(object->value.p, oid, n) == 0;
+}
+
+static int
+left_over(const struct cursor *c, struct ht_error *e)
+{
+	if (cursor_end(c) == 0)
+		return 0;
+	return ht_error_set(e, HT_ERR_DATA,
+	    "PKCS#7: bytes left over where a structure ends");
+}
+
+/*
+ * Down to the SET OF SignerInfo.
+ */
+static int
+open_signed_data(struct cursor c, struct opened *o, struct ht_error *e)
+{
+	struct der skipped;
+	int rc;
+
+	if ((rc = der_expect(&c, DER_SEQUENCE, &o->level[CONTENT_INFO], e)) <
+	        0 ||
+	    (rc = left_over(&c, e)) < 0)
+		return rc;
+	c = o->level[CONTENT_INFO].value;
+	if ((rc = der_expect(&c, DER_OBJECT, &skipped, e)) < 0)
+		return rc;
+	if (!is_object(&skipped, signed_data_oid, sizeof(signed_data_oid)))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: not SignedData (RFC 2315 7)");
+	if ((rc = der_expect(&c, DER_CONTEXT(0), &o->level[CONTENT], e)) < 0 ||
+	    (rc = left_over(&c, e)) < 0)
+		return rc;
+	c = o->level[CONTENT].value;
+	if ((rc = der_expect(&c, DER_SEQUENCE, &o->level[SIGNED_DATA], e)) <
+	        0 ||
+	    (rc = left_over(&c, e)) < 0)
+		return rc;
+	c = o->level[SIGNED_DATA].value;
+	if ((rc = der_expect(&c, DER_INTEGER, &skipped, e)) < 0 ||
+	    (rc = der_expect(&c, DER_SET, &skipped, e)) < 0 ||
+	    (rc = der_expect(&c, DER_SEQUENCE, &skipped, e)) < 0)
+		return rc;
+	/* Certificates, revocation lists. */
+	if (der_is_next(&c, DER_CONTEXT(0)))
+		rc = der_next(&c, &skipped, e);
+	if (rc == 0 && der_is_next(&c, DER_CONTEXT(1)))
+		rc = der_next(&c, &skipped, e);
+	if (rc == 0)
+		rc = der_expect(&c, DER_SET, &o->level[SIGNERS], e);
+	return rc < 0 ? rc : left_over(&c, e);
+}
+
+/*
+ * Down to the unsigned attributes of the first SignerInfo.
+ */
+static int
+open_signer(struct opened *o, struct ht_error *e)
+{
+	struct cursor c = o->level[SIGNERS].value;
+	struct der skipped;
+	struct der attributes;
+	int rc;
+
+	if ((rc = der_expect(&c, DER_SEQUENCE, &o->level[SIGNER], e)) < 0)
+		return rc;
+	c = o->level[SIGNER].value;
+	if ((rc = der_expect(&c, DER_INTEGER, &skipped, e)) < 0 ||
+	    (rc = der_expect(&c, DER_SEQUENCE, &skipped, e)) < 0 ||
+	    (rc = der_expect(&c, DER_SEQUENCE, &skipped, e)) < 0)
+		return rc;
+	if (der_is_next(&c, DER_CONTEXT(0)))
+		rc = der_next(&c, &skipped, e);
+	if (rc < 0 || (rc = der_expect(&c, DER_SEQUENCE, &skipped, e)) < 0 ||
+	    (rc = der_expect(&c, DER_OCTETS, &skipped, e)) < 0)
+		return rc;
+	if (!der_is_next(&c, DER_CONTEXT(1))) {
+		o->attributes = c;
+		o->elements = c;
+		return left_over(&c, e);
+	}
+	if ((rc = der_next(&c, &attributes, e)) < 0)
+		return rc;
+	o->attributes = attributes.whole;
+	o->elements = attributes.value;
+	return left_over(&c, e);
+}
+
+static int
+count_values(struct opened *o, struct ht_error *e)
+{
+	struct cursor c = o->values;
+	struct der value;
+	int rc;
+
+	for (o->count = 0; c.left > 0; o->count++) {
+		rc = der_expect(&c, DER_SEQUENCE, &value, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * The attribute of nested signatures; of several the first.  All attributes are
+ * looked at, so that none is found to be damaged while they are put.
+ */
+static int
+find_nested(struct opened *o, struct ht_error *e)
+{
+	struct cursor c = o->elements;
+	struct cursor inside;
+	struct der attribute;
+	struct der type;
+	struct der values;
+	int rc;
+
+	while (c.left > 0) {
+		if ((rc = der_expect(&c, DER_SEQUENCE, &attribute, e)) < 0)
+			return rc;
+		inside = attribute.value;
+		if ((rc = der_expect(&inside, DER_OBJECT, &type, e)) < 0 ||
+		    (rc = der_expect(&inside, DER_SET, &values, e)) < 0 ||
+		    (rc = left_over(&inside, e)) < 0)
+			return rc;
+		if (o->nested.left == 0 &&
+		    is_object(&type, nested_oid, sizeof(nested_oid))) {
+			o->nested = attribute.whole;
+			o->values = values.value;
+		}
+	}
+	return count_values(o, e);
+}
+
+static int
+open_pkcs7(const void *der, size_t n, struct opened *o, struct ht_error *e)
+{
+	int rc;
+
+	memset(o, 0, sizeof(*o));
+	if (n > PKCS7_PAGED_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_PAGED_MAX);
+	if ((rc = open_signed_data(cursor_over(der, n), o, e)) < 0 ||
+	    (rc = open_signer(o, e)) < 0)
+		return rc;
+	return find_nested(o, e);
+}
+
+/*
+ * Append the elements of a SET OF with one more, which comes before the first
+ * that DER puts behind it and takes the place of the one that starts at old.
+ */
+static int
+put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
+    struct buf *out, struct ht_error *e)
+{
+	bool is_put = false;
+	struct der element;
+	int rc;
+
+	while (elements.left > 0) {
+		rc = der_next(&elements, &element, e);
+		if (rc < 0)
+			return rc;
+		if (element.whole.p == old)
+			continue;
+		if (!is_put && !der_in_order(element.whole, added)) {
+			buf_bytes(out, added.p, added.left);
+			is_put = true;
+		}
+		buf_bytes(out, element.whole.p, element.whole.left);
+	}
+	if (!is_put)
+		buf_bytes(out, added.p, added.left);
+	return 0;
+}
+
+/*
+ * The attribute of nested signatures with inner among them.
+ */
+static int
+put_attribute(const struct opened *o, struct cursor inner, struct buf *out,
+    struct ht_error *e)
+{
+	size_t values = o->values.left + inner.left;
+	size_t n = der_size(sizeof(nested_oid)) + der_size(values);
+
+	buf_reserve(out, der_size(n));
+	der_put_header(out, DER_SEQUENCE, n);
+	der_put_header(out, DER_OBJECT, sizeof(nested_oid));
+	buf_bytes(out, nested_oid, sizeof(nested_oid));
+	der_put_header(out, DER_SET, values);
+	return put_elements(o->values, inner, NULL, out, e);
+}
+
+/*
+ * Where the level below begins, or the attributes.
+ */
+static struct cursor
+inside(const struct opened *o, int level)
+{
+	return level + 1 < LEVELS ? o->level[level + 1].whole : o->attributes;
+}
+
+/*
+ * All of it, with the attribute in place of the one that is there.  Lengths are
+ * computed from the inside out, and then every byte is put once, as there may
+ * be many; those of the attribute, and the inner signature in it, have been put
+ * together before.
+ */
+static int
+rebuild(const struct opened *o, struct cursor attribute, struct buf *out,
+    struct ht_error *e)
+{
+	size_t n = o->elements.left - o->nested.left + attribute.left;
+	size_t size = der_size(n);
+	size_t contents[LEVELS];
+	const struct cursor *value;
+	struct cursor part;
+	int level;
+	int rc;
+
+	for (level = LEVELS - 1; level >= 0; level--) {
+		contents[level] =
+		    o->level[level].value.left - inside(o, level).left + size;
+		size = der_size(contents[level]);
+	}
+	if (size > PKCS7_PAGED_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_PAGED_MAX);
+	buf_reserve(out, size);
+	for (level = 0; level < LEVELS; level++) {
+		value = &o->level[level].value;
+		der_put_header(out, o->level[level].tag, contents[level]);
+		buf_bytes(out, value->p,
+		    (size_t)(inside(o, level).p - value->p));
+	}
+	der_put_header(out, DER_CONTEXT(1), n);
+	rc = put_elements(o->elements, attribute, o->nested.p, out, e);
+	for (level = LEVELS - 1; level >= 0; level--) {
+		value = &o->level[level].value;
+		part = inside(o, level);
+		buf_bytes(out, part.p + part.left,
+		    (size_t)(value->p + value->left - (part.p + part.left)));
+	}
+	return rc;
+}
+
+static int
+check_inner(const void *inner, size_t m, struct ht_error *e)
+{
+	struct opened o;
+	int rc;
+
+	rc = open_pkcs7(inner, m, &o, e);
+	if (rc == 0 && o.nested.left > 0)
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: a signature that nests others cannot be nested");
+	return rc;
+}
+
+int
+pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
+    struct buf *out, struct ht_error *e)
+{
+	struct opened o;
+	struct buf attribute = BUF_INIT;
+	size_t before = out->len;
+	int rc;
+
+	if ((rc = check_inner(inner, m, e)) < 0 ||
+	    (rc = open_pkcs7(outer, n, &o, e)) < 0)
+		return rc;
+	if (o.count >= PKCS7_NESTED_MAX)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: %d signatures are nested already",
+		    PKCS7_NESTED_MAX);
+	rc = put_attribute(&o, cursor_over(inner, m), &attribute, e);
+	if (rc == 0 && buf_failed(&attribute) == 0)
+		rc = rebuild(&o, buf_cursor(&attribute), out, e);
+	if (rc == 0 && (buf_failed(&attribute) < 0 || buf_failed(out) < 0))
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if (rc < 0)
+		out->len = before;
+	buf_free(&attribute);
+	return rc;
+}

@@ -1,0 +1,322 @@
+#include "config.h"
+
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "signature/der.h"
+#include "signature/pkcs7-private.h"
+
+static int
+not_signed_data(struct ht_error *e)
+{
+	return spc_crypto_error(e, HT_ERR_DATA,
+	    "PKCS#7: not a ContentInfo with SignedData (RFC 2315 7, 9.1)");
+}
+
+/*
+ * libcrypto takes a tenth of a millisecond for each certificate, and up to
+ * eighty times the memory of what is in it.
+ */
+static int
+check_certificates(struct cursor set, struct ht_error *e)
+{
+	struct der certificate;
+	size_t n = 0;
+	int rc;
+
+	if (set.left > PKCS7_CERTIFICATES_SIZE)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: certificates of more than %zu bytes",
+		    PKCS7_CERTIFICATES_SIZE);
+	for (; set.left > 0; n++) {
+		if (n == PKCS7_CERTIFICATES_MAX)
+			return ht_error_set(e, HT_ERR_DATA,
+			    "PKCS#7: more than %d certificates",
+			    PKCS7_CERTIFICATES_MAX);
+		rc = der_next(&set, &certificate, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * Of n bytes of ContentInfo what is going to be taken apart: all but the
+ * content.
+ */
+static int
+check_sizes(const void *der, size_t n, struct ht_error *e)
+{
+	struct cursor c = cursor_over(der, n);
+	struct der part;
+	size_t values = 0;
+	int rc = 0;
+
+	if (der_expect(&c, DER_SEQUENCE, &part, NULL) < 0)
+		return not_signed_data(e);
+	c = part.value;
+	if (der_expect(&c, DER_OBJECT, &part, NULL) < 0 ||
+	    der_expect(&c, DER_CONTEXT(0), &part, NULL) < 0)
+		return not_signed_data(e);
+	c = part.value;
+	if (der_expect(&c, DER_SEQUENCE, &part, NULL) < 0)
+		return not_signed_data(e);
+	for (c = part.value; rc == 0 && c.left > 0;) {
+		rc = der_next(&c, &part, e);
+		if (rc == 0 && part.tag != DER_INTEGER &&
+		    (part.tag & DER_CONSTRUCTED) == 0)
+			return not_signed_data(e);
+		if (rc == 0 && part.tag == DER_CONTEXT(0))
+			rc = check_certificates(part.value, e);
+		if (rc == 0 && part.tag != DER_SEQUENCE)
+			rc =
+			    der_count(part.whole, PKCS7_VALUES_MAX, &values, e);
+	}
+	return rc;
+}
+
+static int
+unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
+{
+	const unsigned char *p = der;
+	SIGNED_DATA_INFO *info;
+	int rc = check_sizes(der, n, e);
+
+	if (rc < 0)
+		return rc;
+	info = d2i_SIGNED_DATA_INFO(NULL, &p, (long)n);
+	if (info == NULL)
+		return not_signed_data(e);
+	if (p != (const unsigned char *)der + n)
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: bytes left over behind the ContentInfo");
+	else if (OBJ_obj2nid(info->type) != NID_pkcs7_signed ||
+	    info->data == NULL)
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: not SignedData (RFC 2315 7)");
+	if (rc == 0) {
+		*data = info->data;
+		info->data = NULL;
+	}
+	SIGNED_DATA_INFO_free(info);
+	return rc;
+}
+
+/*
+ * Which of the two types that are signed the content is of, or NULL.
+ */
+static const char *
+type_of(const CONTENT_INFO *content)
+{
+	if (content->content == NULL ||
+	    content->content->type != V_ASN1_SEQUENCE)
+		return NULL;
+	if (spc_is_object(content->type, OID_SPC_INDIRECT_DATA))
+		return OID_SPC_INDIRECT_DATA;
+	return spc_is_object(content->type, OID_CTL) ? OID_CTL : NULL;
+}
+
+static struct cursor
+content_of(const SIGNED_DATA *data)
+{
+	const ASN1_STRING *octets = data->content->content->value.sequence;
+
+	return cursor_over(ASN1_STRING_get0_data(octets),
+	    (size_t)ASN1_STRING_length(octets));
+}
+
+int
+pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
+    struct ht_error *e)
+{
+	SIGNED_DATA *data = NULL;
+	struct cursor content;
+	const char *type;
+	int rc;
+
+	*is_signed = false;
+	rc = unpack(der, n, &data, e);
+	if (rc < 0)
+		return rc;
+	type = type_of(data->content);
+	if (type == NULL || strcmp(type, OID_CTL) != 0) {
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the content is not a CTL: no catalog");
+	} else {
+		content = content_of(data);
+		buf_bytes(ctl, content.p, content.left);
+		*is_signed = sk_SIGNER_INFO_num(data->signers) > 0;
+		if (buf_failed(ctl) < 0)
+			rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	}
+	SIGNED_DATA_free(data);
+	return rc;
+}
+
+static X509 *
+find_signer(const SIGNED_DATA *data, const ISSUER_AND_SERIAL *wanted)
+{
+	X509 *certificate;
+	int i;
+
+	for (i = 0; i < sk_X509_num(data->certificates); i++) {
+		certificate = sk_X509_value(data->certificates, i);
+		if (X509_NAME_cmp(X509_get_issuer_name(certificate),
+		        wanted->issuer) == 0 &&
+		    ASN1_INTEGER_cmp(X509_get0_serialNumber(certificate),
+		        wanted->serial) == 0)
+			return certificate;
+	}
+	return NULL;
+}
+
+/*
+ * Whether the signature algorithm is that of the signer's key, alone (RFC 2315,
+ * signtool) or joined with the digest algorithm (RFC 5652, osslsigncode).
+ */
+static bool
+is_signature_algorithm(const struct pkcs7 *p7)
+{
+	EVP_PKEY *key = X509_get0_pubkey(p7->signer);
+	const ASN1_OBJECT *object;
+	int digest;
+	int algorithm;
+	int parameter;
+
+	X509_ALGOR_get0(&object, &parameter, NULL,
+	    p7->info->signature_algorithm);
+	if (parameter != V_ASN1_NULL && parameter != V_ASN1_UNDEF)
+		return false;
+	algorithm = OBJ_obj2nid(object);
+	if (OBJ_find_sigid_algs(algorithm, &digest, &algorithm) == 1 &&
+	    digest != EVP_MD_get_type(spc_md(p7->algorithm)))
+		return false;
+	if (algorithm != EVP_PKEY_RSA && algorithm != EVP_PKEY_EC)
+		return false;
+	return key != NULL && EVP_PKEY_get_base_id(key) == algorithm;
+}
+
+static int
+check_versions(const struct pkcs7 *p7, struct ht_error *e)
+{
+	const SIGNED_DATA *data = p7->data;
+	const char *algorithm = NULL;
+
+	if (ASN1_INTEGER_get(data->version) != 1 ||
+	    ASN1_INTEGER_get(p7->info->version) != 1)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: not version 1 (RFC 2315 9.1)");
+	if (sk_X509_ALGOR_num(data->digest_algorithms) == 1)
+		algorithm = spc_algorithm_of(
+		    sk_X509_ALGOR_value(data->digest_algorithms, 0));
+	if (algorithm == NULL || strcmp(algorithm, p7->algorithm) != 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: digestAlgorithms are not the signer's (RFC 2315 "
+		    "9.1)");
+	return 0;
+}
+
+static int
+check_structure(struct pkcs7 *p7, struct ht_error *e)
+{
+	p7->type = type_of(p7->data->content);
+	if (p7->type == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the content is neither SpcIndirectData nor a CTL");
+	if (sk_SIGNER_INFO_num(p7->data->signers) != 1)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: %d signers instead of one",
+		    sk_SIGNER_INFO_num(p7->data->signers));
+	p7->info = sk_SIGNER_INFO_value(p7->data->signers, 0);
+	p7->algorithm = spc_algorithm_of(p7->info->digest_algorithm);
+	if (p7->algorithm == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the digest algorithm is not SHA-256, SHA-384 or "
+		    "SHA-512");
+	p7->signer = find_signer(p7->data, p7->info->signer);
+	if (p7->signer == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the signer's certificate is not in it");
+	if (!is_signature_algorithm(p7))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "PKCS#7: the signature algorithm is not that of the "
+		    "signer's key (RFC 2315 9.2)");
+	return check_versions(p7, e);
+}
+
+int
+pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
+{
+	struct pkcs7 *parsed;
+	int rc;
+
+	*p7 = NULL;
+	if (n > PKCS7_PAGED_MAX)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
+		    PKCS7_PAGED_MAX);
+	parsed = calloc(1, sizeof(*parsed));
+	if (parsed == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	if ((rc = unpack(der, n, &parsed->data, e)) < 0 ||
+	    (rc = check_structure(parsed, e)) < 0 ||
+	    (rc = pkcs7_read_texts(parsed, e)) < 0 ||
+	    (rc = pkcs7_read_unsigned(parsed, e)) < 0)
+		goto out;
+	*p7 = parsed;
+	parsed = NULL;
+out:
+	pkcs7_free(parsed);
+	return rc;
+}
+
+void
+pkcs7_free(struct pkcs7 *p7)
+{
+	if (p7 == NULL)
+		return;
+	SIGNED_DATA_free(p7->data);
+	free(p7->subject);
+	free(p7->description);
+	free(p7->url);
+	free(p7->attributes);
+	free(p7);
+}
+
+struct cursor
+pkcs7_content(const struct pkcs7 *p7)
+{
+	return content_of(p7->data);
+}
+
+const char *
+pkcs7_type(const struct pkcs7 *p7)
+{
+	return p7->type;
+}
+
+const char *
+pkcs7_algorithm(const struct pkcs7 *p7)
+{
+	return p7->algorithm;
+}
+
+const char *
+pkcs7_subject(const struct pkcs7 *p7)
+{
+	return p7->subject;
+}
+
+const char *
+pkcs7_description(const struct pkcs7 *p7)
+{
+	return p7->description;
+}
+
+const char *
+pkcs7_url(const struct pkcs7 *p7)
+{
+	return p7->url;
+}

@@ -1,0 +1,98 @@
+#include "config.h"
+
+#include <openssl/err.h>
+#include <openssl/objects.h>
+
+#include <string.h>
+
+#include "signature/spc-asn1.h"
+
+/* clang-format off */
+ASN1_CHOICE(SPC_STRING) = {
+	ASN1_IMP(SPC_STRING, value.unicode, ASN1_BMPSTRING, 0),
+	ASN1_IMP(SPC_STRING, value.ascii, ASN1_IA5STRING, 1)
+} ASN1_CHOICE_END(SPC_STRING)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_STRING)
+
+/* A moniker is never made, and never looked into. */
+ASN1_CHOICE(SPC_LINK) = {
+	ASN1_IMP(SPC_LINK, value.url, ASN1_IA5STRING, 0),
+	ASN1_IMP(SPC_LINK, value.moniker, ASN1_SEQUENCE, 1),
+	ASN1_EXP(SPC_LINK, value.file, SPC_STRING, 2)
+} ASN1_CHOICE_END(SPC_LINK)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_LINK)
+
+ASN1_SEQUENCE(SPC_PE_IMAGE_DATA) = {
+	ASN1_SIMPLE(SPC_PE_IMAGE_DATA, flags, ASN1_BIT_STRING),
+	ASN1_EXP_OPT(SPC_PE_IMAGE_DATA, file, SPC_LINK, 0)
+} ASN1_SEQUENCE_END(SPC_PE_IMAGE_DATA)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_PE_IMAGE_DATA)
+
+ASN1_SEQUENCE(SPC_SIP_INFO) = {
+	ASN1_SIMPLE(SPC_SIP_INFO, version, ASN1_INTEGER),
+	ASN1_SIMPLE(SPC_SIP_INFO, guid, ASN1_OCTET_STRING),
+	ASN1_SIMPLE(SPC_SIP_INFO, reserved[0], ASN1_INTEGER),
+	ASN1_SIMPLE(SPC_SIP_INFO, reserved[1], ASN1_INTEGER),
+	ASN1_SIMPLE(SPC_SIP_INFO, reserved[2], ASN1_INTEGER),
+	ASN1_SIMPLE(SPC_SIP_INFO, reserved[3], ASN1_INTEGER),
+	ASN1_SIMPLE(SPC_SIP_INFO, reserved[4], ASN1_INTEGER)
+} ASN1_SEQUENCE_END(SPC_SIP_INFO)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_SIP_INFO)
+
+ASN1_SEQUENCE(SPC_ATTRIBUTE) = {
+	ASN1_SIMPLE(SPC_ATTRIBUTE, type, ASN1_OBJECT),
+	ASN1_OPT(SPC_ATTRIBUTE, value, ASN1_ANY)
+} ASN1_SEQUENCE_END(SPC_ATTRIBUTE)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_ATTRIBUTE)
+
+ASN1_SEQUENCE(SPC_DIGEST_INFO) = {
+	ASN1_SIMPLE(SPC_DIGEST_INFO, algorithm, X509_ALGOR),
+	ASN1_SIMPLE(SPC_DIGEST_INFO, digest, ASN1_OCTET_STRING)
+} ASN1_SEQUENCE_END(SPC_DIGEST_INFO)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_DIGEST_INFO)
+
+ASN1_SEQUENCE(SPC_INDIRECT_DATA) = {
+	ASN1_SIMPLE(SPC_INDIRECT_DATA, data, SPC_ATTRIBUTE),
+	ASN1_SIMPLE(SPC_INDIRECT_DATA, message_digest, SPC_DIGEST_INFO)
+} ASN1_SEQUENCE_END(SPC_INDIRECT_DATA)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_INDIRECT_DATA)
+
+ASN1_SEQUENCE(SPC_SP_OPUS_INFO) = {
+	ASN1_EXP_OPT(SPC_SP_OPUS_INFO, program_name, SPC_STRING, 0),
+	ASN1_EXP_OPT(SPC_SP_OPUS_INFO, more_info, SPC_LINK, 1)
+} ASN1_SEQUENCE_END(SPC_SP_OPUS_INFO)
+IMPLEMENT_ASN1_FUNCTIONS(SPC_SP_OPUS_INFO)
+
+ASN1_ITEM_TEMPLATE(SPC_STATEMENT_TYPE) =
+	ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, purposes, ASN1_OBJECT)
+static_ASN1_ITEM_TEMPLATE_END(SPC_STATEMENT_TYPE)
+    /* clang-format on */
+
+    int i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes,
+        unsigned char **der)
+{
+	return ASN1_item_i2d((const ASN1_VALUE *)purposes, der,
+	    ASN1_ITEM_rptr(SPC_STATEMENT_TYPE));
+}
+
+bool
+spc_is_object(const ASN1_OBJECT *object, const char *dotted)
+{
+	char text[128];
+
+	if (object == NULL || OBJ_obj2txt(text, sizeof(text), object, 1) <= 0)
+		return false;
+	return strcmp(text, dotted) == 0;
+}
+
+int
+spc_crypto_error(struct ht_error *e, int code, const char *what)
+{
+	unsigned long reason = ERR_peek_last_error();
+	const char *text = ERR_reason_error_string(reason);
+
+	ERR_clear_error();
+	if (text == NULL)
+		return ht_error_set(e, code, "%s", what);
+	return ht_error_set(e, code, "%s: %s", what, text);
+}

@@ -1,0 +1,240 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "protocol/names.h"
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+/* Times beyond it (year 36812) are no use to anybody and overflow. */
+#define LATEST ((int64_t)1 << 40)
+
+/* The current row of a CERTIFICATE_ROW statement. */
+static void
+fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
+{
+	certificate->serial = (uint64_t)sqlite3_column_int64(st, 0);
+	certificate->principal = store_column(st, 1);
+	certificate->name = store_column(st, 2);
+	certificate->key_id = store_column(st, 3);
+	certificate->fingerprint = store_column(st, 4);
+	certificate->valid_after = sqlite3_column_int64(st, 5);
+	certificate->valid_before = sqlite3_column_int64(st, 6);
+	certificate->issued_by = store_column(st, 7);
+	certificate->issued = sqlite3_column_int64(st, 8);
+	certificate->revoked = sqlite3_column_int64(st, 9);
+	certificate->json = store_column(st, 10);
+}
+
+/* Whether a client may have a certificate that long. */
+static int
+check_client(struct store *s, const struct user_certificate *what,
+    struct ht_error *e)
+{
+	struct client client;
+	int ret;
+
+	if ((ret = client_find(s, what->name, &client, e)) < 0)
+		return ret;
+	if (client.disabled)
+		return ht_error_set(e, HT_ERR_USAGE, "client %s is disabled",
+		    what->name);
+	if ((uint64_t)(what->valid_before - what->valid_after) > client.max_ttl)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a certificate of client %s is valid for %ju seconds at "
+		    "most",
+		    what->name, (uintmax_t)client.max_ttl);
+	return 0;
+}
+
+static int
+check_certificate(struct store *s, const struct user_certificate *what,
+    struct ht_error *e)
+{
+	struct names_principal principal;
+
+	if (names_principal_parse(what->principal, &principal, e) < 0)
+		return ht_error_set(e, HT_ERR_USAGE, "\"%s\" is no principal",
+		    what->principal);
+	if (!names_valid(what->name) ||
+	    (principal.role == NAMES_CLIENT &&
+	        strcmp(principal.client, what->name) != 0))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "\"%s\" is no name for a holder of %s", what->name,
+		    what->principal);
+	if (what->valid_after < 0 || what->valid_before > LATEST ||
+	    what->valid_after >= what->valid_before)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a certificate must begin before it ends");
+	return principal.role == NAMES_CLIENT ? check_client(s, what, e) : 0;
+}
+
+/* Insert it, which gives it its serial. */
+static int
+add_certificate(struct store *s, const struct user_certificate *what,
+    uint64_t *serial, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int64_t row[2];
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_CERTIFICATE_ADD);
+	store_bind_text(s, st, 1, what->principal);
+	store_bind_text(s, st, 2, what->name);
+	store_bind_text(s, st, 3, what->fingerprint);
+	store_bind_time(s, st, 4, what->valid_after);
+	store_bind_time(s, st, 5, what->valid_before);
+	store_bind_text(s, st, 6,
+	    what->issued_by != NULL ? what->issued_by : "");
+	store_bind_time(s, st, 7, journal_now());
+	if ((ret = store_write_returning(s, st, row, e)) < 0)
+		return ret;
+	*serial = (uint64_t)row[0];
+	return 0;
+}
+
+int
+user_certificate_issue(struct store *s, const struct store_actor *actor,
+    const struct user_certificate *what, uint64_t *serial, struct ht_error *e)
+{
+	struct store_note note = {
+		.kind = "certificate-issued",
+		.actor = actor,
+		.principal = what->principal,
+		.name = what->name,
+		.fingerprint = what->fingerprint,
+		.valid_after = what->valid_after,
+		.valid_before = what->valid_before,
+		.offset = HT_NO_OFFSET,
+	};
+	int ret;
+
+	*serial = 0;
+	if ((ret = check_certificate(s, what, e)) < 0 ||
+	    (ret = add_certificate(s, what, &note.serial, e)) < 0 ||
+	    (ret = store_note(s, &note, NULL, e)) < 0)
+		return ret;
+	*serial = note.serial;
+	return 0;
+}
+
+/* Revoke a serial that was issued and is not revoked. */
+static int
+revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
+    const char *name, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "certificate-revoked",
+		.actor = actor,
+		.serial = serial,
+		.name = name,
+		.offset = HT_NO_OFFSET,
+	};
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = store_note(s, &note, NULL, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_CERTIFICATE_REVOKE);
+	store_bind_number(s, st, 1, serial);
+	store_bind_time(s, st, 2, journal_now());
+	return store_write(s, st, e);
+}
+
+int
+user_certificate_revoke(struct store *s, const struct store_actor *actor,
+    uint64_t serial, struct ht_error *e)
+{
+	struct user_certificate certificate;
+	char name[NAMES_SIZE];
+	int ret;
+
+	if ((ret = user_certificate_find(s, serial, &certificate, e)) < 0)
+		return ret;
+	if (certificate.revoked != 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "certificate %ju is revoked already", (uintmax_t)serial);
+	(void)snprintf(name, sizeof(name), "%s", certificate.name);
+	return revoke(s, actor, serial, name, e);
+}
+
+/* The first serial of a name that is still good: 1, or 0 if there is none. */
+static int
+next_valid(struct store *s, const char *name, uint64_t *serial,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_VALID);
+	int ret;
+
+	store_bind_text(s, st, 1, name);
+	store_bind_time(s, st, 2, journal_now() / 1000000);
+	ret = store_step(s, st, e);
+	if (ret > 0)
+		*serial = (uint64_t)sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+user_certificate_revoke_name(struct store *s, const struct store_actor *actor,
+    const char *name, uint64_t *count, struct ht_error *e)
+{
+	uint64_t serial, revoked = 0;
+	int ret;
+
+	if (count != NULL)
+		*count = 0;
+	if (!names_valid(name))
+		return ht_error_set(e, HT_ERR_USAGE, "\"%s\" is no name",
+		    name != NULL ? name : "");
+	while ((ret = next_valid(s, name, &serial, e)) > 0) {
+		if ((ret = revoke(s, actor, serial, name, e)) < 0)
+			break;
+		revoked++;
+	}
+	if (ret == 0 && count != NULL)
+		*count = revoked;
+	return ret;
+}
+
+int
+user_certificate_find(struct store *s, uint64_t serial,
+    struct user_certificate *certificate, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_FIND);
+	int ret;
+
+	memset(certificate, 0, sizeof(*certificate));
+	store_bind_number(s, st, 1, serial);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "certificate %ju was never issued", (uintmax_t)serial);
+	fill_certificate(certificate, st);
+	s->held = st;
+	return 0;
+}
+
+int
+user_certificate_each(struct store *s, const char *name,
+    user_certificate_fn *fn, void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_EACH);
+	struct user_certificate certificate;
+	int ret;
+
+	store_bind_text(s, st, 1, name);
+	while ((ret = store_step(s, st, e)) > 0) {
+		fill_certificate(&certificate, st);
+		if ((ret = fn(cookie, &certificate)) < 0) {
+			(void)ht_error_set(e, ret, "the reader ended");
+			break;
+		}
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}

@@ -1,0 +1,133 @@
+/*
+ * The journal's events that belong to no request.
+ */
+
+#include "config.h"
+
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+int
+journal_auth_failed(struct store *s, const char *door, const char *reason,
+    const char *prefix, uint64_t count, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "auth-failed",
+		.door = door,
+		.reason = reason,
+		.peer = prefix,
+		.count = count,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_refused_login(struct store *s, const struct journal_request *who,
+    const struct journal_end *why, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "refused-login",
+		.client = who->client,
+		.door = who->door,
+		.peer = who->peer,
+		.serial = who->serial,
+		.exit = (uint64_t)why->status,
+		.code = why->code,
+		.text = why->text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_refused_command(struct store *s, const struct store_actor *actor,
+    const char *text, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "refused-command",
+		.actor = actor,
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_started(struct store *s, const char *version, bool test,
+    struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "started",
+		.version = version,
+		.test = test,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_stopped(struct store *s, const char *text, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "stopped",
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_configured(struct store *s, const struct store_actor *actor,
+    const char *text, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "configured",
+		.actor = actor,
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_clock(struct store *s, uint64_t behind, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "clock",
+		.seconds = behind,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_token(struct store *s, const struct store_actor *actor,
+    enum journal_token_change change, const char *token, const char *text,
+    struct ht_error *e)
+{
+	static const char *const words[] = {
+		[JOURNAL_TOKEN_UNLOCKED] = "token-unlocked",
+		[JOURNAL_TOKEN_LOCKED] = "token-locked",
+		[JOURNAL_TOKEN_PIN_REFUSED] = "pin-refused",
+		[JOURNAL_TOKEN_PIN_HELD] = "pin-held",
+		[JOURNAL_TOKEN_PIN_CLEARED] = "pin-cleared",
+		[JOURNAL_TOKEN_RESTARTED] = "token-restarted",
+	};
+	const struct store_note note = {
+		.kind = words[change],
+		.actor = actor,
+		.token = token,
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}

@@ -1,0 +1,422 @@
+#include "config.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+/* States of a request that may still change, as bits. */
+#define ASKED (1U << 0)
+#define DECIDED (1U << 1)
+#define MAYBE_SIGNED (1U << 2)
+#define SIGNED (1U << 3)
+#define FINISHED (1U << 4)
+#define KEPT (1U << 5)
+
+static const struct {
+	const char *status;
+	unsigned int bit;
+} states[] = {
+	{ "asked", ASKED },
+	{ "decided", DECIDED },
+	{ "maybe-signed", MAYBE_SIGNED },
+	{ "signed", SIGNED },
+	{ "finished", FINISHED },
+	{ "kept", KEPT },
+};
+
+/* What an event does to its request. */
+static const struct {
+	const char *kind;
+	enum store_sql project;
+	unsigned int after; /* the states that it is allowed in */
+} kinds[] = {
+	{ "asked", SQL_PROJECT_ASKED, 0 },
+	{ "decided", SQL_PROJECT_DECIDED, ASKED | MAYBE_SIGNED },
+	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
+	{ "signed", SQL_PROJECT_SIGNED, DECIDED },
+	{ "finished", SQL_PROJECT_FINISHED, SIGNED },
+	{ "kept", SQL_PROJECT_KEPT, ASKED },
+	{ "delivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
+	{ "undelivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
+	{ "refused", SQL_PROJECT_ENDED,
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
+	{ "failed", SQL_PROJECT_ENDED,
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | FINISHED | KEPT },
+	{ "aborted", SQL_PROJECT_ENDED,
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+int64_t
+journal_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+journal_last_time(const struct store *s)
+{
+	return s->last_time;
+}
+
+/* The time to record an event with. */
+static int64_t
+stamp(struct store *s)
+{
+	int64_t now = journal_now();
+
+	if (now > s->last_time)
+		s->last_time = now;
+	return now;
+}
+
+static size_t
+find_kind(const char *kind)
+{
+	size_t i;
+
+	for (i = 0; i < KINDS; i++)
+		if (strcmp(kinds[i].kind, kind) == 0)
+			break;
+	return i;
+}
+
+/* The state of a request that has not ended, or 0. */
+static int
+find_state(struct store *s, uint64_t number, unsigned int *state,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_REQUEST_STATE);
+	size_t i;
+	int ret;
+
+	*state = 0;
+	store_bind_number(s, st, 1, number);
+	if ((ret = store_step(s, st, e)) <= 0)
+		return ret;
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (sqlite3_column_int(st, 1) == 0 &&
+		    strcmp(states[i].status, store_column(st, 0)) == 0)
+			*state = states[i].bit;
+	(void)sqlite3_reset(st);
+	return 0;
+}
+
+/* Whether the event may happen to the request now; opens the transaction. */
+static int
+check_state(struct store *s, uint64_t number, const char *kind,
+    struct ht_error *e)
+{
+	unsigned int state;
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	if ((ret = find_state(s, number, &state, e)) < 0)
+		return ret;
+	if ((kinds[find_kind(kind)].after & state) == 0)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "request %ju cannot be %s now", (uintmax_t)number, kind);
+	return 0;
+}
+
+int
+journal_project(struct store *s, const char *kind, int64_t seq,
+    struct ht_error *e)
+{
+	size_t i = find_kind(kind);
+	sqlite3_stmt *st;
+
+	if (i == KINDS)
+		return 0;
+	st = store_statement(s, kinds[i].project);
+	store_bind_time(s, st, 1, seq);
+	return store_write(s, st, e);
+}
+
+/* Run a statement that inserts an event, and project that. */
+static int
+insert_event(struct store *s, sqlite3_stmt *st, const char *kind,
+    uint64_t *number, int64_t *seq, struct ht_error *e)
+{
+	int64_t row[2];
+	int ret;
+
+	if ((ret = store_write_returning(s, st, row, e)) < 0)
+		return ret;
+	if (number != NULL)
+		*number = (uint64_t)row[1];
+	if (seq != NULL)
+		*seq = row[0];
+	return row[1] != 0 ? journal_project(s, kind, row[0], e) : 0;
+}
+
+/* --- requests -------------------------------------------------------- */
+
+int
+journal_asked(struct store *s, const struct journal_request *request,
+    uint64_t *number, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	*number = 0;
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_ASKED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_text(s, st, 2, request->client);
+	store_bind_text(s, st, 3, request->door);
+	store_bind_text(s, st, 4, request->peer);
+	store_bind_text(s, st, 5, request->banner);
+	store_bind_number(s, st, 6, request->serial);
+	store_bind_text(s, st, 7, request->profile);
+	store_bind_text(s, st, 8, request->reply);
+	store_bind_text(s, st, 9, request->description);
+	store_bind_text(s, st, 10, request->url);
+	store_bind_text(s, st, 11, request->name);
+	store_bind_text(s, st, 12, request->options);
+	return insert_event(s, st, "asked", number, NULL, e);
+}
+
+int
+journal_decided(struct store *s, uint64_t number,
+    const struct journal_decision *decision, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "decided", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_DECIDED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, decision->format);
+	store_bind_number(s, st, 4, decision->size);
+	store_bind_hex(s, st, 5, decision->sha256, JOURNAL_SHA256);
+	store_bind_number(s, st, 6, decision->old_signature);
+	store_bind_text(s, st, 7, decision->algorithm);
+	store_bind_hex(s, st, 8, decision->digest, decision->digest_len);
+	store_bind_text(s, st, 9, decision->certificate);
+	store_bind_text(s, st, 10, decision->token);
+	store_bind_number(s, st, 11, decision->attempt);
+	return insert_event(s, st, "decided", NULL, NULL, e);
+}
+
+static int
+keep_pkcs7(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_PKCS7_ADD);
+
+	store_bind_number(s, st, 1, number);
+	store_bind_blob(s, st, 2, pkcs7, n);
+	return store_write(s, st, e);
+}
+
+int
+journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
+    struct ht_error *e)
+{
+	uint8_t sha256[JOURNAL_SHA256];
+	sqlite3_stmt *st;
+	int ret;
+
+	if (n == 0)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "a signature of no bytes");
+	if (EVP_Q_digest(NULL, "SHA256", NULL, pkcs7, n, sha256, NULL) != 1)
+		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
+	if ((ret = check_state(s, number, "signed", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_SIGNED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_number(s, st, 3, n);
+	store_bind_hex(s, st, 4, sha256, sizeof(sha256));
+	store_bind_number(s, st, 5, n <= JOURNAL_PKCS7_MAX);
+	if ((ret = insert_event(s, st, "signed", NULL, NULL, e)) < 0)
+		return ret;
+	if (n > JOURNAL_PKCS7_MAX)
+		return 0;
+	return keep_pkcs7(s, number, pkcs7, n, e);
+}
+
+int
+journal_finished(struct store *s, uint64_t number, uint64_t size,
+    const uint8_t sha256[JOURNAL_SHA256], struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "finished", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_FINISHED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_number(s, st, 3, size);
+	store_bind_hex(s, st, 4, sha256, JOURNAL_SHA256);
+	return insert_event(s, st, "finished", NULL, NULL, e);
+}
+
+int
+journal_kept(struct store *s, uint64_t number, const struct journal_kept *kept,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "kept", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_KEPT);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, kept->format);
+	store_bind_number(s, st, 4, kept->size);
+	store_bind_hex(s, st, 5, kept->sha256, JOURNAL_SHA256);
+	store_bind_number(s, st, 6, kept->output_size);
+	store_bind_hex(s, st, 7, kept->output_sha256, JOURNAL_SHA256);
+	return insert_event(s, st, "kept", NULL, NULL, e);
+}
+
+/* --- all other events ------------------------------------------------ */
+
+static void
+bind_note(struct store *s, sqlite3_stmt *st, const struct store_note *note)
+{
+	static const struct store_actor nobody;
+	const struct store_actor *actor = note->actor;
+	/* In the order of the statement's parameters, from ?7 on. */
+	const char *const texts[] = { note->client, note->profile, note->token,
+		note->door, note->peer, note->reason, note->code, note->text,
+		note->principal, note->fingerprint, note->version, note->name };
+	size_t i;
+
+	if (actor == NULL)
+		actor = &nobody;
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, note->request);
+	store_bind_text(s, st, 3, note->kind);
+	store_bind_text(s, st, 4, actor->name);
+	store_bind_text(s, st, 5, actor->role);
+	store_bind_text(s, st, 6, actor->peer);
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		store_bind_text(s, st, 7 + (int)i, texts[i]);
+	store_bind_number(s, st, 19, note->serial);
+	store_bind_number(s, st, 20, note->count);
+	store_bind_number(s, st, 21, note->seconds);
+	store_bind_number(s, st, 22, note->exit);
+	if (note->offset != HT_NO_OFFSET)
+		store_bind_number(s, st, 23, note->offset);
+	if (strcmp(note->kind, "delivered") == 0)
+		store_bind_number(s, st, 24, note->bytes);
+	store_bind_time(s, st, 25, note->valid_after);
+	store_bind_time(s, st, 26, note->valid_before);
+	store_bind_number(s, st, 27, note->test);
+}
+
+int
+store_note(struct store *s, const struct store_note *note, int64_t *seq,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if (note->request != 0)
+		ret = check_state(s, note->request, note->kind, e);
+	else
+		ret = store_begin(s, e);
+	if (ret < 0)
+		return ret;
+	st = store_statement(s, SQL_NOTE);
+	bind_note(s, st, note);
+	return insert_event(s, st, note->kind, NULL, seq, e);
+}
+
+static int
+end_request(struct store *s, uint64_t number, const char *kind,
+    const struct journal_end *why, struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = kind,
+		.request = number,
+		.exit = (uint64_t)why->status,
+		.code = why->code,
+		.offset = why->offset,
+		.text = why->text,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_refused(struct store *s, uint64_t number, const struct journal_end *why,
+    struct ht_error *e)
+{
+	return end_request(s, number, "refused", why, e);
+}
+
+int
+journal_failed(struct store *s, uint64_t number, const struct journal_end *why,
+    struct ht_error *e)
+{
+	return end_request(s, number, "failed", why, e);
+}
+
+/* An event of a request that has only words to add. */
+static int
+say(struct store *s, uint64_t number, const char *kind, const char *text,
+    struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = kind,
+		.request = number,
+		.text = text,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}
+
+int
+journal_maybe_signed(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
+{
+	return say(s, number, "maybe-signed", text, e);
+}
+
+int
+journal_aborted(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
+{
+	return say(s, number, "aborted", text, e);
+}
+
+int
+journal_undelivered(struct store *s, uint64_t number, const char *text,
+    struct ht_error *e)
+{
+	return say(s, number, "undelivered", text, e);
+}
+
+int
+journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
+    struct ht_error *e)
+{
+	const struct store_note note = {
+		.kind = "delivered",
+		.request = number,
+		.bytes = bytes,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return store_note(s, &note, NULL, e);
+}

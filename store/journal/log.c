@@ -1,0 +1,152 @@
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+static void
+fill_row(struct journal_row *row, sqlite3_stmt *st)
+{
+	row->request = (uint64_t)sqlite3_column_int64(st, 0);
+	row->asked = store_column(st, 1);
+	row->client = store_column(st, 2);
+	row->profile = store_column(st, 3);
+	row->status = store_column(st, 4);
+	row->name = store_column(st, 5);
+	row->description = store_column(st, 6);
+	row->certificate = store_column(st, 7);
+	row->error = store_column(st, 8);
+	row->json = store_column(st, 9);
+}
+
+static void
+fill_event(struct journal_event *event, sqlite3_stmt *st)
+{
+	event->sequence = (uint64_t)sqlite3_column_int64(st, 0);
+	event->request = (uint64_t)sqlite3_column_int64(st, 1);
+	event->at = store_column(st, 2);
+	event->kind = store_column(st, 3);
+	event->actor = store_column(st, 4);
+	event->detail = store_column(st, 5);
+	event->json = store_column(st, 6);
+}
+
+/* Hand every row to fn; *rows (may be NULL) is how many there were. */
+static int
+each_row(struct store *s, sqlite3_stmt *st, journal_row_fn *fn, void *cookie,
+    size_t *rows, struct ht_error *e)
+{
+	struct journal_row row;
+	int ret;
+
+	while ((ret = store_step(s, st, e)) > 0) {
+		if (rows != NULL)
+			++*rows;
+		fill_row(&row, st);
+		if (fn != NULL && (ret = fn(cookie, &row)) < 0) {
+			(void)ht_error_set(e, ret, "the reader ended");
+			break;
+		}
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+static int
+each_event(struct store *s, sqlite3_stmt *st, journal_event_fn *fn,
+    void *cookie, struct ht_error *e)
+{
+	struct journal_event event;
+	int ret;
+
+	while ((ret = store_step(s, st, e)) > 0) {
+		fill_event(&event, st);
+		if ((ret = fn(cookie, &event)) < 0) {
+			(void)ht_error_set(e, ret, "the reader ended");
+			break;
+		}
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+/* SQL's own word for no limit is a negative one. */
+static void
+bind_limit(struct store *s, sqlite3_stmt *st, int i, unsigned int limit)
+{
+	store_bind_time(s, st, i, limit == 0 ? -1 : (int64_t)limit);
+}
+
+int
+journal_log(struct store *s, const struct journal_filter *filter,
+    journal_row_fn *fn, void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_LOG);
+
+	store_bind_text(s, st, 1, filter->client);
+	store_bind_text(s, st, 2, filter->profile);
+	store_bind_text(s, st, 3, filter->status);
+	bind_limit(s, st, 4, filter->limit);
+	return each_row(s, st, fn, cookie, NULL, e);
+}
+
+int
+journal_show(struct store *s, uint64_t number, journal_row_fn *row,
+    journal_event_fn *event, void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_SHOW);
+	size_t rows = 0;
+	int ret;
+
+	store_bind_number(s, st, 1, number);
+	if ((ret = each_row(s, st, row, cookie, &rows, e)) < 0)
+		return ret;
+	if (rows == 0)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no request %ju",
+		    (uintmax_t)number);
+	if (event == NULL)
+		return 0;
+	st = store_statement(s, SQL_SHOW_EVENTS);
+	store_bind_number(s, st, 1, number);
+	return each_event(s, st, event, cookie, e);
+}
+
+int
+journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
+    void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_EVENTS);
+
+	bind_limit(s, st, 1, limit);
+	return each_event(s, st, fn, cookie, e);
+}
+
+int
+journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_PKCS7);
+	int ret;
+
+	*der = NULL;
+	*n = 0;
+	store_bind_number(s, st, 1, number);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "no signature of request %ju is kept", (uintmax_t)number);
+	ret = 0;
+	*n = (size_t)sqlite3_column_bytes(st, 0);
+	*der = malloc(*n);
+	if (*der != NULL) {
+		memcpy(*der, sqlite3_column_blob(st, 0), *n);
+	} else {
+		*n = 0;
+		ret = ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}

@@ -1,0 +1,85 @@
+#include "config.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+int
+pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_PIN_SALT);
+	int ret;
+
+	store_bind_text(s, st, 1, token);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret > 0 && sqlite3_column_bytes(st, 0) == PIN_SALT) {
+		memcpy(salt, sqlite3_column_blob(st, 0), PIN_SALT);
+		ret = 0;
+	} else if (ret > 0) {
+		ret = ht_error_set(e, HT_ERR_DATA,
+		    "the journal is damaged: a salt of %d bytes",
+		    sqlite3_column_bytes(st, 0));
+	} else if (getrandom(salt, PIN_SALT, 0) != PIN_SALT) {
+		ret = ht_error_errno(e, "getrandom");
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+pin_attempt_stands(struct store *s, const char *token,
+    const uint8_t hash[PIN_HASH], struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_PIN_STANDS);
+	int ret;
+
+	store_bind_text(s, st, 1, token);
+	store_bind_blob(s, st, 2, hash, PIN_HASH);
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+pin_attempt_add(struct store *s, const char *token,
+    const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PIN_ADD);
+	store_bind_text(s, st, 1, token);
+	store_bind_blob(s, st, 2, salt, PIN_SALT);
+	store_bind_blob(s, st, 3, hash, PIN_HASH);
+	store_bind_time(s, st, 4, journal_now());
+	return store_write(s, st, e);
+}
+
+int
+pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if (count != NULL)
+		*count = 0;
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PIN_CLEAR);
+	store_bind_text(s, st, 1, token);
+	if ((ret = store_write(s, st, e)) < 0)
+		return ret;
+	if (count != NULL)
+		*count = (uint64_t)sqlite3_changes64(s->db);
+	s->wipe_log = true;
+	return 0;
+}

@@ -1,0 +1,90 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "store/journal/journal.h"
+#include "store/store-private.h"
+
+#define RESTARTED "endpoint restarted"
+
+/* --- the table of requests from the events --------------------------- */
+
+int
+store_rebuild(struct store *s, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	char kind[32];
+	int64_t seq;
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	ret = store_write(s, store_statement(s, SQL_SIGNING_CLEAR), e);
+	if (ret < 0)
+		return ret;
+	st = store_statement(s, SQL_REQUEST_EVENTS);
+	while ((ret = store_step(s, st, e)) > 0) {
+		seq = sqlite3_column_int64(st, 0);
+		(void)snprintf(kind, sizeof(kind), "%s", store_column(st, 1));
+		if ((ret = journal_project(s, kind, seq, e)) < 0)
+			break;
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+/* --- after a crash --------------------------------------------------- */
+
+/* The next request that is open: 1, or 0 if there is none. */
+static int
+next_open(struct store *s, uint64_t *number, char *status, size_t size,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_REQUEST_OPEN);
+	int ret = store_step(s, st, e);
+
+	if (ret > 0) {
+		*number = (uint64_t)sqlite3_column_int64(st, 0);
+		(void)snprintf(status, size, "%s", store_column(st, 1));
+		(void)sqlite3_reset(st);
+	}
+	return ret;
+}
+
+/*
+ * What was handed to a token may have been signed: that is recorded first, and
+ * stays the status of a request that ends without a signature.
+ */
+static int
+close_request(struct store *s, uint64_t number, const char *status,
+    struct ht_error *e)
+{
+	int ret = 0;
+
+	if (strcmp(status, "finished") == 0 || strcmp(status, "kept") == 0)
+		return journal_undelivered(s, number, RESTARTED, e);
+	if (strcmp(status, "decided") == 0)
+		ret = journal_maybe_signed(s, number, RESTARTED, e);
+	return ret < 0 ? ret : journal_aborted(s, number, RESTARTED, e);
+}
+
+int
+journal_recover(struct store *s, uint64_t *closed, struct ht_error *e)
+{
+	uint64_t number, count = 0;
+	char status[32];
+	int ret;
+
+	if (closed != NULL)
+		*closed = 0;
+	while ((ret = next_open(s, &number, status, sizeof(status), e)) > 0) {
+		if ((ret = close_request(s, number, status, e)) < 0)
+			break;
+		count++;
+	}
+	if (ret == 0)
+		ret = store_commit(s, e);
+	if (ret == 0 && closed != NULL)
+		*closed = count;
+	return ret;
+}

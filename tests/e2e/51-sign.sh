@@ -1,0 +1,88 @@
+#!/bin/bash
+# What a signed file is: to osslsigncode, to sbverify and to htsign; whole or
+# as PKCS#7 alone; with its description however that was given.
+
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
+needs ssh softhsm2-util osslsigncode sbverify
+endpoint 2402
+sample app.exe
+
+request test-signing My App --url=https://example.org/ <"$work/app.exe"
+signed "a program"
+cp "$work/out" "$work/full.exe"
+check "osslsigncode verifies it" verify_osslsigncode "$work/full.exe"
+check "sbverify does" verify_sbverify "$work/full.exe"
+check "htsign does" "$htsign" verify "$work/full.exe" --ca "$dir/ca.pem"
+check "it carries its description" describes "$work/full.exe" "My App"
+check "and its URL" describes "$work/full.exe" https://example.org/
+journal_says "the journal has it" '"status":"delivered"' \
+    '"description":"My App"' '"client":"ci"' '"profile":"test-signing"'
+
+request test-signing --pkcs7 My App --url=https://example.org/ <"$work/app.exe"
+signed "its PKCS#7 alone"
+cp "$work/out" "$work/app.p7"
+htsign_attach()
+{
+	"$htsign" attach "$work/app.exe" "$work/app.p7" >"$work/ours.exe"
+}
+check "is SignedData" openssl pkcs7 -inform DER -in "$work/app.p7" -noout
+# From 2.14 on it does not look at the certificate.
+root=()
+! osslsigncode attach-signature --help 2>&1 | grep -q -e -CAfile ||
+    root=(-CAfile "$dir/ca.pem")
+check "attached by osslsigncode" osslsigncode attach-signature \
+    -sigin "$work/app.p7" "${root[@]}" \
+    -in "$work/app.exe" -out "$work/theirs.exe"
+check "attached by htsign" htsign_attach
+check "both are the same bytes" cmp "$work/theirs.exe" "$work/ours.exe"
+check "and those of the whole reply" cmp "$work/full.exe" "$work/ours.exe"
+
+request test-signing Again <"$work/full.exe"
+signed "a signed program again"
+check "has one signature" describes "$work/out" "Again"
+check "of its own" not describes "$work/out" "My App"
+check "sbverify" verify_sbverify "$work/out"
+
+# described TEXT EXPECTED WORD ...: the words make that description.
+described()
+{
+	local what=$1 expected=$2
+	shift 2
+	request "$@" <"$work/app.exe"
+	signed "$what"
+	check "$what: $expected" describes "$work/out" "$expected"
+}
+described "words" "One Two" test-signing One Two
+described "quotes" "two  spaces" test-signing "'two  spaces'"
+described "a backslash" "two  more" test-signing 'two\ \ more'
+described "double quotes" 'say "so"' test-signing "'say \"so\"'"
+described "beyond ASCII" "Größe" test-signing "Größe"
+described "default" "My App" default My App
+described "the variable" "From SetEnv" \
+    -o SetEnv='HTSIGN_DESCRIPTION="From SetEnv"' test-signing
+described "options anywhere" "Some App" test-signing Some --name=a.exe App
+described "--" "Some App" -- test-signing Some App
+
+size=$(stat -c %s "$work/app.exe")
+sum=$(sha256sum <"$work/app.exe" | cut -d ' ' -f 1)
+request test-signing --size="$size" --sha256="$sum" <"$work/app.exe"
+signed "announced truly"
+request test-signing --size="$((size + 1))" <"$work/app.exe"
+refused "announced too long" 65
+request test-signing --sha256="${sum//[0-9]/0}" <"$work/app.exe"
+refused "announced otherwise" 65
+
+request profiles </dev/null
+signed "profiles"
+check "are those granted" grep -q test-signing "$work/out"
+request help </dev/null
+signed "help"
+request </dev/null
+check "no command and no input is usage" test "$status" -eq 64
+check "with a greeting" grep -q test-signing "$work/err"
+check "and no output" test ! -s "$work/out"
+request nothing-like-it <"$work/app.exe"
+refused "no such profile" 77
+request test-signing --no-such-option <"$work/app.exe"
+refused "no such option" 64
+done_testing

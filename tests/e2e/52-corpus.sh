@@ -1,0 +1,49 @@
+#!/bin/bash
+# Real programs, libraries, EFI applications and .NET assemblies, from mingw
+# and out of Debian's packages: each is signed through every door that is open
+# here, whole and as PKCS#7, and verified by others.
+
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
+needs ssh softhsm2-util osslsigncode sbverify apt-get \
+    x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc makensis
+. "$srcdir/tests/support/programs.sh"
+corpus=$builddir/corpus
+check "the corpus" "$srcdir/tests/support/corpus.sh" "$corpus"
+if [ "$(id -u)" -eq 0 ]; then
+	. "$srcdir/tests/support/installed.sh"
+	installed_endpoint 2404 2405
+	doors="sign openssh"
+else
+	endpoint 2404
+	doors=sign
+fi
+replace_signatures
+
+check "programs of ours" make_programs "$corpus"
+
+# good FILE: through $door, by every verifier that knows such files.
+good()
+{
+	request test-signing "${1##*/}" <"$1"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	mv "$work/out" "$work/signed"
+	verify_osslsigncode "$work/signed" || return
+	case $1 in
+	*.efi*) verify_sbverify "$work/signed" || return ;;
+	esac
+	"$htsign" verify "$work/signed" --ca "$dir/ca.pem" || return
+	request test-signing --pkcs7 "${1##*/}" <"$1"
+	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
+	"$htsign" attach "$1" "$work/out" >"$work/attached" || return
+	cmp "$work/attached" "$work/signed" && same_content "$1" "$work/out"
+}
+
+for door in $doors; do
+	count=0
+	for file in "$corpus"/*,*; do
+		check "$door ${file##*/}" good "$file"
+		count=$((count + 1))
+	done
+	check "$door: at least 30 files ($count)" test "$count" -ge 30
+done
+done_testing

@@ -1,0 +1,204 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/agent.h"
+#include "lib/proc.h"
+#include "store/authority/clients.h"
+#include "tests/support/core_client.h"
+#include "tests/support/scratch.h"
+
+const char core_client_configuration[] =
+    "tokens = ( { name = \"near\"; file = \"$/user_key\"; } );\n"
+    "certificates = ( { name = \"good\"; token = \"near\";\n"
+    "  chain = \"$/good.pem\"; } );\n"
+    "profiles = (\n"
+    "  { name = \"plain\"; certificates = [ \"good\" ]; max_size = 1000;\n"
+    "    max_queue = 2; description = \"Ours\"; },\n"
+    "  { name = \"keep\"; certificates = [ \"good\" ]; max_size = 1000;\n"
+    "    existing = \"keep\"; formats = [ \"pe\" ]; },\n"
+    "  { name = \"lists\"; certificates = [ \"good\" ]; max_ctl = 1000;\n"
+    "    formats = [ \"cat\" ]; existing = \"refuse\"; },\n"
+    "  { name = \"other\"; certificates = [ \"good\" ];\n"
+    "    max_size = \"1M\"; },\n"
+    "  { name = \"rich\"; certificates = [ \"good\" ]; signing_time = true;\n"
+    "    statement = \"commercial\"; url = \"https://example.org/\";\n"
+    "    digest = \"sha384\"; },\n"
+    "  { name = \"secret\"; certificates = [ \"good\" ]; } );\n";
+
+struct signing core_client_key;
+struct identity core_client_who;
+
+int
+core_client_enter(void **state)
+{
+	const struct signing_how how = { "P-256", SSH_CA_NOW - 1000,
+		SSH_CA_NOW + 1000, "codeSigning", false };
+	struct ht_error e;
+
+	if (core_enter(state) != 0 ||
+	    signing_make_how(&how, &core_client_key, &e) < 0)
+		return 1;
+	scratch_write("good.pem", core_client_key.pem.data,
+	    core_client_key.pem.len - 1);
+	scratch_write("user_key", "", 0);
+	return 0;
+}
+
+int
+core_client_leave(void **state)
+{
+	signing_clear(&core_client_key);
+	return core_leave(state);
+}
+
+int
+core_client_set_up(void **state)
+{
+	static const char *const granted[] = { "plain", "keep", "lists",
+		"other", "rich" };
+	static const struct identity ci = { .role = NAMES_CLIENT,
+		.name = "ci",
+		.serial = 7,
+		.until = UINT64_MAX,
+		.door = PROTOCOL_DOOR_SSHD_SIGN,
+		.peer = "192.0.2.7" };
+	struct ht_error e;
+	size_t i;
+
+	if (core_set_up(state) != 0)
+		return 1;
+	core_client_who = ci;
+	core_configure("", core_client_configuration);
+	core.spool = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
+	for (i = 0; i < sizeof(granted) / sizeof(granted[0]); i++)
+		assert_int_equal(
+		    client_grant(core.store, &core_actor, "ci", granted[i], &e),
+		    0);
+	return core.spool < 0;
+}
+
+int
+core_client_tear_down(void **state)
+{
+	(void)close(core.spool);
+	return core_tear_down(state);
+}
+
+void
+core_client_open(struct agent *a)
+{
+	struct protocol_hello hello;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	int pair[2];
+
+	assert_int_equal(proc_socketpair(pair, &e), 0);
+	assert_int_equal(agent_accept(&core, pair[0], &core_client_who, &e), 0);
+	assert_int_equal(agent_bound(a, pair[1], PROTOCOL_LINK_SIGN, &e), 0);
+	memset(&hello, 0, sizeof(hello));
+	hello.version = PROTOCOL_VERSION;
+	core_client_say(a, PROTOCOL_HELLO, &hello);
+	core_client_hear(a, PROTOCOL_WELCOME, &m, &body);
+}
+
+void
+core_client_close(struct agent *a)
+{
+	agent_close(a);
+	core_wait(0);
+}
+
+void
+core_client_say(struct agent *a, enum protocol_type type, const void *body)
+{
+	struct ht_error e;
+
+	if (protocol_send(&a->link, type, 9, body, NULL, 0, &e) != 0)
+		fail_msg("%s", e.text);
+	core_turn();
+}
+
+void
+core_client_hear(struct agent *a, enum protocol_type type, struct msg *m,
+    union protocol_body *body)
+{
+	struct ht_error e;
+
+	if (protocol_wait(&a->link, m, body, 0, &e) != 1)
+		fail_msg("%s", e.text);
+	if (m->type == PROTOCOL_REFUSE && type != PROTOCOL_REFUSE)
+		fail_msg("%s", body->refuse.text);
+	assert_int_equal(m->type, type);
+	assert_int_equal(m->tag, 9);
+}
+
+void
+core_client_hear_nothing(struct agent *a)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	assert_int_equal(protocol_next(&a->link, &m, &body, &e), 0);
+}
+
+void
+core_client_hear_end(struct agent *a)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	assert_int_equal(protocol_next(&a->link, &m, &body, &e),
+	    HT_ERR_UNAVAILABLE);
+	agent_close(a);
+}
+
+void
+core_client_hear_no(struct agent *a, int code, const char *word,
+    const char *text)
+{
+	union protocol_body body;
+	struct msg m;
+
+	core_client_hear(a, PROTOCOL_REFUSE, &m, &body);
+	assert_int_equal(body.refuse.status, -code);
+	assert_string_equal(body.refuse.code, word);
+	assert_string_equal(body.refuse.text, text);
+	core_client_hear_end(a);
+}
+
+struct protocol_begin
+core_client_request(const char *profile)
+{
+	struct protocol_begin begin;
+
+	memset(&begin, 0, sizeof(begin));
+	begin.size = PROTOCOL_SIZE_UNKNOWN;
+	(void)snprintf(begin.profile, sizeof(begin.profile), "%s", profile);
+	return begin;
+}
+
+void
+core_client_begin(struct agent *a, const struct protocol_begin *begin)
+{
+	union protocol_body body;
+	struct msg m;
+
+	core_client_open(a);
+	core_client_say(a, PROTOCOL_BEGIN, begin);
+	core_client_hear(a, PROTOCOL_GO, &m, &body);
+	(void)close(m.fd[0]);
+}

@@ -1,0 +1,465 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/buf.h"
+#include "protocol/names.h"
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+#include "tests/support/scratch.h"
+#include "tests/support/store_scratch.h"
+
+static const struct store_actor ann = { "ann", "admin", "127.0.0.1" };
+
+static void
+refused(int ret, const struct ht_error *e, const char *expected)
+{
+	assert_int_equal(ret, HT_ERR_USAGE);
+	assert_string_equal(e->text, expected);
+	/* It spoils nothing. */
+	assert_int_equal(store_commit(store, NULL), 0);
+}
+
+static int
+append_event(void *cookie, const struct journal_event *event)
+{
+	buf_format(cookie, "%s %s %s\n", event->kind, event->actor,
+	    event->detail);
+	return 0;
+}
+
+/* The events so far are exactly these lines. */
+static void
+expect_events(const char *expected)
+{
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(journal_events(store, 0, append_event, &b, NULL), 0);
+	buf_u8(&b, 0);
+	assert_int_equal(buf_failed(&b), 0);
+	assert_string_equal((const char *)b.data, expected);
+	buf_free(&b);
+}
+
+/* --- clients --------------------------------------------------------- */
+
+static void
+test_client(void **state)
+{
+	struct client c;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", "prod", 3600, &e), 0);
+	assert_int_equal(client_find(store, "ci", &c, &e), 0);
+	assert_string_equal(c.name, "ci");
+	assert_string_equal(c.default_profile, "prod");
+	assert_int_equal(c.max_ttl, 3600);
+	assert_false(c.disabled);
+	assert_true(c.created > 0 && c.created <= journal_now());
+	assert_string_equal(c.grants, "");
+	assert_non_null(strstr(c.json,
+	    "{\"client\":\"ci\",\"default_profile\":"
+	    "\"prod\",\"max_ttl\":3600,"
+	    "\"disabled\":false,"));
+	assert_non_null(strstr(c.json, ",\"grants\":[]}"));
+	assert_int_equal(client_change(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(client_set_disabled(store, &ann, "ci", true, &e), 0);
+	assert_int_equal(client_find(store, "ci", &c, &e), 0);
+	assert_null(c.default_profile);
+	assert_int_equal(c.max_ttl, 60);
+	assert_true(c.disabled);
+	assert_non_null(strstr(c.json, "\"disabled\":true"));
+	assert_int_equal(client_set_disabled(store, &ann, "ci", false, &e), 0);
+#define BY_ANN "\"role\":\"admin\",\"from\":\"127.0.0.1\",\"client\":\"ci\""
+	expect_events("client-added ann {" BY_ANN
+	              ",\"profile\":\"prod\",\"seconds\":3600}\n"
+	              "client-changed ann {" BY_ANN ",\"seconds\":60}\n"
+	              "client-disabled ann {" BY_ANN "}\n"
+	              "client-enabled ann {" BY_ANN "}\n");
+}
+
+static void
+test_client_mistakes(void **state)
+{
+	struct client c;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(client_add(store, NULL, "ci", NULL, 60, &e), 0);
+	refused(client_add(store, NULL, "ci", NULL, 60, &e), &e,
+	    "client ci exists already");
+	refused(client_add(store, NULL, "CI", NULL, 60, &e), &e,
+	    "\"CI\" is no name for a client");
+	refused(client_add(store, NULL, "ci2", "A", 60, &e), &e,
+	    "\"A\" is no name for a profile");
+	refused(client_add(store, NULL, "ci2", NULL, 0, &e), &e,
+	    "the longest certificate must be 1 second to 3653 days");
+	refused(
+	    client_add(store, NULL, "ci2", NULL, CLIENT_MAX_TTL_LIMIT + 1, &e),
+	    &e, "the longest certificate must be 1 second to 3653 days");
+	refused(client_change(store, NULL, "no", NULL, 60, &e), &e,
+	    "there is no client no");
+	refused(client_set_disabled(store, NULL, "no", true, &e), &e,
+	    "there is no client no");
+	refused(client_find(store, "no", &c, &e), &e, "there is no client no");
+	refused(client_find(store, NULL, &c, &e), &e,
+	    "\"\" is no name for a client");
+	expect_events("client-added  {\"client\":\"ci\",\"seconds\":60}\n");
+}
+
+static void
+test_grants(void **state)
+{
+	struct client c;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(client_granted(store, "ci", "prod", &e), 0);
+	assert_int_equal(client_grant(store, &ann, "ci", "prod", &e), 0);
+	assert_int_equal(client_grant(store, &ann, "ci", "beta", &e), 0);
+	assert_int_equal(client_granted(store, "ci", "prod", &e), 1);
+	assert_int_equal(client_granted(store, "c", "prod", &e), 0);
+	assert_int_equal(client_granted(store, "ci", "pro", &e), 0);
+	assert_int_equal(client_find(store, "ci", &c, &e), 0);
+	assert_string_equal(c.grants, "beta prod");
+	assert_non_null(strstr(c.json, "\"grants\":[\"beta\",\"prod\"]"));
+	refused(client_grant(store, &ann, "ci", "prod", &e), &e,
+	    "client ci has already the profile prod");
+	refused(client_grant(store, &ann, "no", "prod", &e), &e,
+	    "there is no client no");
+	refused(client_grant(store, &ann, "ci", "", &e), &e,
+	    "\"\" is no name for a profile");
+	assert_int_equal(client_set_disabled(store, &ann, "ci", true, &e), 0);
+	assert_int_equal(client_granted(store, "ci", "prod", &e), 0);
+	assert_int_equal(client_set_disabled(store, &ann, "ci", false, &e), 0);
+	assert_int_equal(client_revoke_grant(store, &ann, "ci", "prod", &e), 0);
+	assert_int_equal(client_granted(store, "ci", "prod", &e), 0);
+	refused(client_revoke_grant(store, &ann, "ci", "prod", &e), &e,
+	    "client ci does not have the profile prod");
+}
+
+static int
+append_client(void *cookie, const struct client *c)
+{
+	buf_format(cookie, "%s ", c->name);
+	return 0;
+}
+
+static int
+stop_client(void *cookie, const struct client *c)
+{
+	(void)c;
+	++*(int *)cookie;
+	return HT_ERR_UNAVAILABLE;
+}
+
+static void
+test_client_each(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct ht_error e;
+	int calls = 0;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "zoo", NULL, 60, &e), 0);
+	assert_int_equal(client_add(store, &ann, "ant", NULL, 60, &e), 0);
+	assert_int_equal(client_each(store, append_client, &b, &e), 0);
+	assert_int_equal(b.len, 8);
+	assert_memory_equal(b.data, "ant zoo ", 8);
+	buf_free(&b);
+	assert_int_equal(client_each(store, stop_client, &calls, &e),
+	    HT_ERR_UNAVAILABLE);
+	assert_int_equal(calls, 1);
+}
+
+/* --- user certificates ----------------------------------------------- */
+
+static struct user_certificate
+certificate_of(const char *name)
+{
+	struct user_certificate c = {
+		.principal = "client:ci",
+		.name = name,
+		.fingerprint = "SHA256:abc",
+		.valid_after = journal_now() / 1000000,
+		.issued_by = "ann",
+	};
+
+	c.valid_before = c.valid_after + 60;
+	return c;
+}
+
+static void
+test_certificates(void **state)
+{
+	struct user_certificate what = certificate_of("ci"), c;
+	struct ht_error e;
+	uint64_t first, second;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(user_certificate_issue(store, &ann, &what, &first, &e),
+	    0);
+	assert_int_equal(
+	    user_certificate_issue(store, &ann, &what, &second, &e), 0);
+	assert_int_equal(first, 1);
+	assert_int_equal(second, 2);
+	assert_int_equal(user_certificate_find(store, second, &c, &e), 0);
+	assert_int_equal(c.serial, second);
+	assert_string_equal(c.principal, "client:ci");
+	assert_string_equal(c.name, "ci");
+	assert_string_equal(c.key_id, "ci/2");
+	assert_string_equal(c.fingerprint, "SHA256:abc");
+	assert_int_equal(c.valid_after, what.valid_after);
+	assert_int_equal(c.valid_before, what.valid_before);
+	assert_string_equal(c.issued_by, "ann");
+	assert_true(c.issued > 0);
+	assert_int_equal(c.revoked, 0);
+	assert_non_null(strstr(c.json,
+	    "{\"serial\":2,\"principal\":"
+	    "\"client:ci\",\"name\":\"ci\","
+	    "\"key_id\":\"ci/2\","));
+	assert_int_equal(user_certificate_revoke(store, &ann, second, &e), 0);
+	assert_int_equal(user_certificate_find(store, second, &c, &e), 0);
+	assert_true(c.revoked > 0);
+	assert_int_equal(user_certificate_find(store, first, &c, &e), 0);
+	assert_int_equal(c.revoked, 0);
+	refused(user_certificate_revoke(store, &ann, second, &e), &e,
+	    "certificate 2 is revoked already");
+	refused(user_certificate_revoke(store, &ann, 3, &e), &e,
+	    "certificate 3 was never issued");
+	refused(user_certificate_find(store, UINT64_MAX, &c, &e), &e,
+	    "certificate 18446744073709551615 was never issued");
+}
+
+/* A serial that was given out once is not given out again. */
+static void
+test_serials(void **state)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t serial, last = 0;
+	int i;
+
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(
+		    user_certificate_issue(store, &ann, &what, &serial, &e), 0);
+		assert_true(serial > last);
+		last = serial;
+		assert_int_equal(store_commit(store, &e), 0);
+		store_close(store);
+		assert_int_equal(store_set_up(state), 0);
+	}
+}
+
+static void
+test_certificate_mistakes(void **state)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t serial;
+
+	(void)state;
+#define ISSUE user_certificate_issue(store, &ann, &what, &serial, &e)
+	refused(ISSUE, &e, "there is no client ci");
+	assert_int_equal(serial, 0);
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	what.valid_before++;
+	refused(ISSUE, &e,
+	    "a certificate of client ci is valid for 60 seconds at most");
+	what.valid_before = what.valid_after;
+	refused(ISSUE, &e, "a certificate must begin before it ends");
+	what.valid_before = INT64_MAX;
+	refused(ISSUE, &e, "a certificate must begin before it ends");
+	what = certificate_of("other");
+	refused(ISSUE, &e, "\"other\" is no name for a holder of client:ci");
+	what.principal = "ci";
+	refused(ISSUE, &e, "\"ci\" is no principal");
+	what = certificate_of("ci");
+	assert_int_equal(client_set_disabled(store, &ann, "ci", true, &e), 0);
+	refused(ISSUE, &e, "client ci is disabled");
+	/* Administrators are no clients. */
+	what = certificate_of("bob");
+	what.principal = "role:auditor";
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(serial, 1);
+}
+
+static int
+count_certificate(void *cookie, const struct user_certificate *c)
+{
+	(void)c;
+	++*(int *)cookie;
+	return 0;
+}
+
+static void
+test_revoke_name(void **state)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t serial, count;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, 1, &e), 0);
+	what.valid_after -= 1000;
+	what.valid_before -= 1000;
+	assert_int_equal(ISSUE, 0);
+	what = certificate_of("bob");
+	what.principal = "role:admin";
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(
+	    user_certificate_revoke_name(store, &ann, "ci", &count, &e), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(
+	    user_certificate_revoke_name(store, &ann, "ci", &count, &e), 0);
+	assert_int_equal(count, 0);
+	refused(user_certificate_revoke_name(store, &ann, "c i", NULL, &e), &e,
+	    "\"c i\" is no name");
+	assert_int_equal(
+	    user_certificate_each(store, "ci", count_certificate, &n, &e), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(
+	    user_certificate_each(store, NULL, count_certificate, &n, &e), 0);
+	assert_int_equal(n, 7);
+}
+
+/* --- the PIN guard --------------------------------------------------- */
+
+/* Whether the n bytes at p stand in the file, or in its WAL. */
+static bool
+on_disk(const char *suffix, const uint8_t *p, size_t n)
+{
+	static uint8_t text[1 << 20];
+	char name[160];
+	ssize_t got;
+	int fd;
+
+	(void)snprintf(name, sizeof(name), STORE_PATH "%s", suffix);
+	fd = open(name, O_RDONLY);
+	assert_true(fd >= 0);
+	got = read(fd, text, sizeof(text));
+	assert_true(got >= 0 && (size_t)got < sizeof(text));
+	(void)close(fd);
+	return memmem(text, (size_t)got, p, n) != NULL;
+}
+
+static void
+test_pins(void **state)
+{
+	uint8_t salt[PIN_SALT], again[PIN_SALT], one[PIN_HASH], two[PIN_HASH];
+	struct ht_error e;
+	uint64_t count;
+
+	memset(one, 0xa5, sizeof(one));
+	memset(two, 0x5a, sizeof(two));
+	assert_int_equal(pin_salt(store, "t1", salt, &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &e), 0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &e), 0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, two, &e), 0);
+	assert_int_equal(store_commit(store, &e), 0);
+	store_close(store);
+	assert_int_equal(store_set_up(state), 0);
+
+	assert_int_equal(pin_salt(store, "t1", again, &e), 0);
+	assert_memory_equal(salt, again, PIN_SALT);
+	assert_int_equal(pin_salt(store, "t2", again, &e), 0);
+	assert_memory_not_equal(salt, again, PIN_SALT);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 1);
+	assert_int_equal(pin_attempt_stands(store, "t1", two, &e), 1);
+	assert_int_equal(pin_attempt_stands(store, "t2", one, &e), 0);
+	assert_true(on_disk("", one, sizeof(one)));
+
+	assert_int_equal(pin_attempt_clear(store, "t2", &count, &e), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(pin_attempt_clear(store, "t1", &count, &e), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 0);
+	assert_int_equal(store_commit(store, &e), 0);
+	assert_false(on_disk("", one, sizeof(one)));
+	assert_false(on_disk("-wal", one, sizeof(one)));
+	assert_false(on_disk("", two, sizeof(two)));
+}
+
+/* --- names ----------------------------------------------------------- */
+
+static void
+test_names(void **state)
+{
+	static const char *const good[] = { "a", "0", "a.b_c-d", "0." };
+	static const char *const bad[] = { "", ".a", "-a", "_a", "A", "a b",
+		"a/b", "a\n", "\xc3\xa4", "a:" };
+	char name[NAMES_SIZE + 1];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(names_valid(good[i]));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(names_valid(bad[i]));
+	assert_false(names_valid(NULL));
+	memset(name, 'a', sizeof(name));
+	name[NAMES_SIZE] = '\0';
+	assert_false(names_valid(name));
+	name[NAMES_MAX] = '\0';
+	assert_true(names_valid(name));
+}
+
+static void
+test_principals(void **state)
+{
+	static const char *const good[] = { "client:ci", "role:admin",
+		"role:approver", "role:auditor" };
+	static const char *const bad[] = { "", "ci", "client:", "client:A",
+		"client", "role:", "role:client", "role:root", "role:admin ",
+		"Role:admin", "client:ci,role:admin" };
+	struct names_principal p;
+	char text[NAMES_PRINCIPAL_SIZE];
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(names_principal_parse(good[i], &p, &e), 0);
+		names_principal_format(&p, text);
+		assert_string_equal(text, good[i]);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(names_principal_parse(bad[i], &p, &e),
+		    HT_ERR_DENIED);
+}
+
+int
+main(void)
+{
+#define CASE(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, store_set_up, store_tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(test_client),
+		CASE(test_client_mistakes),
+		CASE(test_grants),
+		CASE(test_client_each),
+		CASE(test_certificates),
+		CASE(test_serials),
+		CASE(test_certificate_mistakes),
+		CASE(test_revoke_name),
+		CASE(test_pins),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_principals),
+	};
+
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}

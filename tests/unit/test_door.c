@@ -1,0 +1,459 @@
+/*
+ * The front doors as keyd holds them: who may speak there, who is let in, and
+ * what is on record of the others.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/door.h"
+#include "lib/proc.h"
+#include "protocol/agent.h"
+#include "store/authority/clients.h"
+#include "tests/support/core_scratch.h"
+
+#define ADMIN_CA "admin_ca = \"$/ca-p256.pub\"; "
+#define ED25519 (&ssh_ca_users[0])
+#define STRANGER ((uid_t)12345)
+
+/* Our end of the door that is being tried. */
+static struct agent door;
+
+typedef int accept_fn(struct keyd *k, int fd, struct ht_error *e);
+
+static int
+set_up(void **state)
+{
+	struct ht_error e;
+
+	if (core_set_up(state) != 0)
+		return 1;
+	core_configure(ADMIN_CA, "");
+	return conf_resolve(core.setup->conf, &e) < 0 ||
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e) < 0;
+}
+
+static int
+tear_down(void **state)
+{
+	agent_close(&door);
+	return core_tear_down(state);
+}
+
+/* Knock: what accept returns; on success door is the other end. */
+static int
+try_open(accept_fn *accept, enum protocol_kind kind)
+{
+	struct ht_error e, why;
+	int pair[2];
+	int rc;
+
+	assert_int_equal(proc_socketpair(pair, &e), 0);
+	rc = accept(&core, pair[0], &why);
+	assert_int_equal(agent_bound(&door, pair[1], kind, &e), 0);
+	if (rc < 0) {
+		assert_int_equal(why.code, rc);
+		assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	}
+	return rc;
+}
+
+static void
+open_sshd(void)
+{
+	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
+}
+
+static void
+say(enum protocol_type type, const void *body)
+{
+	struct ht_error e;
+
+	assert_int_equal(protocol_send(&door.link, type, 9, body, NULL, 0, &e),
+	    0);
+	core_turn();
+}
+
+/* The answer, which is there; *body points into *m. */
+static void
+expect_answer(enum protocol_type type, struct msg *m, union protocol_body *body)
+{
+	struct ht_error e;
+
+	if (protocol_wait(&door.link, m, body, 0, &e) != 1)
+		fail_msg("%s", e.text);
+	if (m->type == PROTOCOL_REFUSE && type != PROTOCOL_REFUSE)
+		fail_msg("%s", body->refuse.text);
+	assert_int_equal(m->type, type);
+	assert_int_equal(m->tag, 9);
+}
+
+static void
+expect_refusal(int code, const char *word, const char *text, uint32_t retry)
+{
+	union protocol_body body;
+	struct msg m;
+
+	expect_answer(PROTOCOL_REFUSE, &m, &body);
+	assert_int_equal(body.refuse.status, -code);
+	assert_string_equal(body.refuse.code, word);
+	assert_string_equal(body.refuse.text, text);
+	assert_int_equal(body.refuse.retry, retry);
+}
+
+/* What the listener says of who has proved key, and is called user. */
+static void
+relay(enum protocol_type type, const char *user, const struct buf *key)
+{
+	struct protocol_session_blob blob = { "", buf_cursor(key),
+		{ NULL, 0 } };
+	struct protocol_relayed relayed;
+	struct buf bytes = BUF_INIT;
+
+	memset(&relayed, 0, sizeof(relayed));
+	(void)snprintf(blob.user, sizeof(blob.user), "%s", user);
+	(void)snprintf(relayed.peer, sizeof(relayed.peer), "127.0.0.1");
+	protocol_session_put(&bytes, &blob);
+	relayed.blob = buf_cursor(&bytes);
+	say(type, &relayed);
+	buf_free(&bytes);
+}
+
+/* --- sshd-sign ----------------------------------------------------------- */
+
+/* The connection that came with START is of that kind, and of that person. */
+static void
+expect_bound(int fd, enum protocol_kind kind, const char *role,
+    const char *name)
+{
+	struct buf profiles = BUF_INIT;
+	struct protocol_hello hello;
+	union protocol_body body;
+	struct agent shell;
+	struct ht_error e;
+	struct msg m;
+
+	memset(&hello, 0, sizeof(hello));
+	hello.version = PROTOCOL_VERSION;
+	assert_int_equal(agent_bound(&shell, fd, kind, &e), 0);
+	assert_int_equal(
+	    protocol_send(&shell.link, PROTOCOL_HELLO, 1, &hello, NULL, 0, &e),
+	    0);
+	core_turn();
+	assert_int_equal(protocol_wait(&shell.link, &m, &body, 0, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_WELCOME);
+	assert_string_equal(body.welcome.role, role);
+	assert_string_equal(body.welcome.name, name);
+	agent_close(&shell);
+	core_turn();
+	buf_free(&profiles);
+}
+
+static void
+a_session_is_bound_to_who_has_proved_a_certificate(void **state)
+{
+	union protocol_body body;
+	struct buf key = BUF_INIT;
+	struct msg m;
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_answer(PROTOCOL_START, &m, &body);
+	assert_int_equal(body.start.admin, 0);
+	expect_bound(m.fd[0], PROTOCOL_LINK_SIGN, "client", "ci");
+	core_issue_role(CORE_ADMINS_CA, NAMES_AUDITOR, &key);
+	relay(PROTOCOL_SESSION, "admin", &key);
+	expect_answer(PROTOCOL_START, &m, &body);
+	assert_int_equal(body.start.admin, 1);
+	expect_bound(m.fd[0], PROTOCOL_LINK_ADMIN, "auditor", "ann");
+	assert_int_equal(core_events("auth-failed", ""), 0);
+	buf_free(&key);
+}
+
+static void
+a_login_is_only_admitted(void **state)
+{
+	union protocol_body body;
+	struct buf key = BUF_INIT;
+	struct msg m;
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	relay(PROTOCOL_LOGIN, "sign", &key);
+	expect_answer(PROTOCOL_ADMIT, &m, &body);
+	assert_int_equal(m.nfds, 0);
+	relay(PROTOCOL_LOGIN, "admin", &key);
+	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
+	    0);
+	buf_free(&key);
+}
+
+static void
+who_is_nobody_is_counted(void **state)
+{
+	struct protocol_relayed relayed;
+	struct buf key = BUF_INIT;
+
+	(void)state;
+	open_sshd();
+	memset(&relayed, 0, sizeof(relayed));
+	(void)snprintf(relayed.peer, sizeof(relayed.peer), "192.0.2.7");
+	relayed.blob = cursor_over("x", 1);
+	say(PROTOCOL_SESSION, &relayed);
+	expect_refusal(HT_ERR_DENIED, "malformed", "not logged in: malformed",
+	    0);
+	assert_int_equal(core_events("auth-failed", "\"malformed\""), 1);
+	assert_int_equal(core_events("auth-failed", "192.0.2.0/24"), 1);
+	assert_int_equal(core_events("auth-failed", "\"sshd-sign\""), 1);
+	core_now += INT64_C(60) * 1000000;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "expired", "not logged in: expired", 0);
+	assert_int_equal(core_events("auth-failed", "\"expired\""), 1);
+	assert_int_equal(core_events("auth-failed", "127.0.0.0/24"), 1);
+	assert_int_equal(core_events("refused-login", ""), 0);
+	buf_free(&key);
+}
+
+/* What ssh offers before a certificate is no failure, unless it is all. */
+static void
+a_stranger_is_counted_when_he_leaves(void **state)
+{
+	struct protocol_stranger stranger;
+	struct cursor plain = sshkey_blob(ED25519->key);
+	struct buf key = BUF_INIT;
+
+	(void)state;
+	open_sshd();
+	buf_bytes(&key, plain.p, plain.left);
+	relay(PROTOCOL_LOGIN, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "unknown-key",
+	    "not logged in: unknown-key", 0);
+	assert_int_equal(core_events("auth-failed", ""), 0);
+	memset(&stranger, 0, sizeof(stranger));
+	(void)snprintf(stranger.peer, sizeof(stranger.peer), "192.0.2.7");
+	say(PROTOCOL_STRANGER, &stranger);
+	assert_int_equal(core_events("auth-failed", "\"unknown-key\""), 1);
+	assert_int_equal(core_events("auth-failed", "192.0.2.0/24"), 1);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "unknown-key",
+	    "not logged in: unknown-key", 0);
+	assert_int_equal(core_events("auth-failed", "127.0.0.0/24"), 1);
+	buf_free(&key);
+}
+
+static void
+who_does_not_stand_is_on_record(void **state)
+{
+	struct buf key = BUF_INIT;
+	struct ht_error e;
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_DENIED, "disabled", "client ci is disabled", 0);
+	assert_int_equal(core_events("refused-login", "\"disabled\""), 1);
+	assert_int_equal(core_events("auth-failed", ""), 0);
+	buf_free(&key);
+}
+
+static void
+a_session_too_many_is_on_record(void **state)
+{
+	struct buf key = BUF_INIT;
+	size_t *n = &core.nconnections[PROTOCOL_LINK_SIGN];
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	*n = KEYD_SIGNING;
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_TEMPORARY, "connections", "too many connections",
+	    5);
+	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
+	*n = 0;
+	buf_free(&key);
+}
+
+/* --- htsign-principals --------------------------------------------------- */
+
+static void
+ask(const char *user, const struct buf *key)
+{
+	struct protocol_ask ask;
+
+	assert_int_equal(
+	    try_open(door_accept_principals, PROTOCOL_LINK_PRINCIPALS), 0);
+	memset(&ask, 0, sizeof(ask));
+	(void)snprintf(ask.user, sizeof(ask.user), "%s", user);
+	ask.certificate = buf_cursor(key);
+	say(PROTOCOL_ASK, &ask);
+}
+
+/* One question is all: then the connection is closed. */
+static void
+expect_closed(void)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	assert_int_equal(protocol_wait(&door.link, &m, &body, 0, &e),
+	    HT_ERR_UNAVAILABLE);
+	assert_null(core.connections);
+	agent_close(&door);
+}
+
+static void
+expect_ticket(const struct buf *key, const char *principal)
+{
+	union protocol_body body;
+	const char *reason;
+	struct ticket ticket;
+	struct sshcert *cert;
+	struct ht_error e;
+	struct msg m;
+
+	expect_answer(PROTOCOL_TICKET_FOR, &m, &body);
+	assert_string_equal(body.ticket_for.principal, principal);
+	assert_int_equal(ticket_open(core.ticket_key, body.ticket_for.ticket,
+	                     SSH_CA_NOW, &ticket, &reason, &e),
+	    0);
+	assert_int_equal(ticket.expires, SSH_CA_NOW + TICKET_LIFETIME);
+	cert = sshcert_parse(buf_cursor(key), &reason, &e);
+	assert_true(ticket_matches(&ticket, cert));
+	sshcert_free(cert);
+	expect_closed();
+}
+
+static void
+a_ticket_is_made_for_a_certificate(void **state)
+{
+	struct buf key = BUF_INIT;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	ask("sign", &key);
+	expect_ticket(&key, "client:ci");
+	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &key);
+	ask("admin", &key);
+	expect_ticket(&key, "role:admin");
+	assert_int_equal(core_events("auth-failed", ""), 0);
+	buf_free(&key);
+}
+
+static void
+no_ticket_is_made_for_anything_else(void **state)
+{
+	struct buf key = BUF_INIT, line = BUF_INIT, text = BUF_INIT;
+	struct cursor plain = sshkey_blob(ED25519->key);
+	struct ht_error e;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	ask("admin", &key);
+	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
+	    0);
+	expect_closed();
+	assert_int_equal(core_events("auth-failed", "\"user-name\""), 1);
+	assert_int_equal(core_events("auth-failed", "\"openssh\""), 1);
+	/* A configured key is an administrator's, but no certificate. */
+	assert_int_equal(sshkey_line(ED25519->key, NULL, &line, &e), 0);
+	buf_format(&text,
+	    "admins = ( { name = \"ann\"; role = \"admin\"; key = \"%.*s\"; "
+	    "} );",
+	    (int)line.len, (char *)line.data);
+	buf_u8(&text, 0);
+	core_configure((const char *)text.data, "");
+	assert_int_equal(conf_resolve(core.setup->conf, &e), 0);
+	buf_reset(&key);
+	buf_bytes(&key, plain.p, plain.left);
+	ask("admin", &key);
+	expect_refusal(HT_ERR_DENIED, "malformed", "not logged in: malformed",
+	    0);
+	expect_closed();
+	assert_int_equal(core_events("auth-failed", "\"malformed\""), 1);
+	buf_free(&key);
+	buf_free(&line);
+	buf_free(&text);
+}
+
+/* --- who may speak ------------------------------------------------------- */
+
+static void
+each_door_is_for_its_own_uid(void **state)
+{
+	struct conf *conf = core.setup->conf;
+	uid_t *uid = &conf->users[CONF_USER_AUTH].uid;
+
+	(void)state;
+	*uid = STRANGER;
+	assert_int_equal(
+	    try_open(door_accept_principals, PROTOCOL_LINK_PRINCIPALS),
+	    HT_ERR_DENIED);
+	agent_close(&door);
+	if (geteuid() != 0)
+		return;
+	/* Connections of who is not root. */
+	assert_int_equal(seteuid(STRANGER), 0);
+	assert_int_equal(
+	    try_open(door_accept_principals, PROTOCOL_LINK_PRINCIPALS), 0);
+	agent_close(&door);
+	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
+	agent_close(&door);
+	conf->single_user = false;
+	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD),
+	    HT_ERR_DENIED);
+	agent_close(&door);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
+	conf->single_user = true;
+}
+
+static void
+a_door_has_so_many_connections(void **state)
+{
+	size_t *n = &core.nconnections[PROTOCOL_LINK_SSHD];
+
+	(void)state;
+	*n = KEYD_SSHD;
+	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD),
+	    HT_ERR_TEMPORARY);
+	*n = 0;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_session_is_bound_to_who_has_proved_a_certificate),
+		TEST(a_login_is_only_admitted),
+		TEST(who_is_nobody_is_counted),
+		TEST(a_stranger_is_counted_when_he_leaves),
+		TEST(who_does_not_stand_is_on_record),
+		TEST(a_session_too_many_is_on_record),
+		TEST(a_ticket_is_made_for_a_certificate),
+		TEST(no_ticket_is_made_for_anything_else),
+		TEST(each_door_is_for_its_own_uid),
+		TEST(a_door_has_so_many_connections),
+	};
+
+	return cmocka_run_group_tests(tests, core_enter, core_leave);
+}

@@ -1,0 +1,705 @@
+/*
+ * Who is let in as whom, and who is not; and who still stands.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "keys/keyd/identity.h"
+#include "keys/sshcert/sshkey-format.h"
+#include "store/authority/clients.h"
+#include "tests/support/core_scratch.h"
+#include "tests/support/scratch.h"
+
+#define SECOND ((int64_t)1000000)
+#define NOW ((int64_t)SSH_CA_NOW)
+#define SSHD PROTOCOL_DOOR_SSHD_SIGN
+#define OPENSSH PROTOCOL_DOOR_OPENSSH
+
+#define ADMIN_CA "admin_ca = \"$/ca-p256.pub\"; "
+
+/* Users of ssh_ca.h. */
+#define ED25519 (&ssh_ca_users[0])
+#define P256 (&ssh_ca_users[1])
+#define SK (&ssh_ca_users[SSH_CA_USERS - 1])
+
+/* One that ssh-keygen signs with the clients' CA, for it says what ours never
+   do. */
+static void
+sign_claims(const char *const *claims, struct buf *blob)
+{
+	const char *argv[16] = { "ssh-keygen", "-q", "-s",
+		CORE_CLIENTS_CA->file, "-z", "7", "-V", SSH_CA_VALIDITY };
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+	size_t n = 8;
+
+	while (*claims != NULL)
+		argv[n++] = *claims++;
+	argv[n] = "ed25519.pub";
+	assert_int_equal(scratch_run(argv), 0);
+	scratch_read("ed25519-cert.pub", &line);
+	buf_reset(blob);
+	assert_int_equal(sshkey_line_blob(buf_cursor(&line), blob, &e), 0);
+	buf_free(&line);
+}
+
+static void
+take_key(const struct ssh_ca_user *user, struct buf *blob)
+{
+	struct cursor bytes = sshkey_blob(user->key);
+
+	buf_reset(blob);
+	buf_bytes(blob, bytes.p, bytes.left);
+}
+
+/* Configure administrators with keys: of ann, and of bob. */
+static void
+configure_keys(const char *ssh, const char *ann, const char *role,
+    const struct ssh_ca_user *user)
+{
+	struct buf text = BUF_INIT, one = BUF_INIT, two = BUF_INIT;
+	struct ht_error e;
+
+	assert_int_equal(sshkey_line(user->key, NULL, &one, &e), 0);
+	assert_int_equal(sshkey_line(P256->key, NULL, &two, &e), 0);
+	buf_u8(&one, 0);
+	buf_u8(&two, 0);
+	buf_format(&text,
+	    "%s admins = ( { name = \"bob\"; role = \"auditor\"; "
+	    "key = \"%s\"; }, "
+	    "{ name = \"%s\"; role = \"%s\"; key = \"%s\"; } );",
+	    ssh, (char *)two.data, ann, role, (char *)one.data);
+	buf_u8(&text, 0);
+	core_configure((const char *)text.data, "");
+	buf_free(&text);
+	buf_free(&one);
+	buf_free(&two);
+}
+
+static int
+set_up(void **state)
+{
+	if (core_set_up(state) != 0)
+		return 1;
+	core_configure(ADMIN_CA, "");
+	return 0;
+}
+
+/* --- proving ------------------------------------------------------------- */
+
+static void
+expect_proved(const struct buf *key, const char *user, const char *door,
+    const char *peer, struct identity *who)
+{
+	const char *reason = "";
+	struct ht_error e;
+
+	memset(who, 0x55, sizeof(*who));
+	if (identity_prove(&core, buf_cursor(key), user, door, peer, who,
+	        &reason, &e) != 0)
+		fail_msg("%s: %s", reason, e.text);
+	assert_string_equal(who->door, door);
+	assert_string_equal(who->peer, peer == NULL ? "" : peer);
+	assert_string_equal(who->banner, "");
+}
+
+static void
+expect_denied(const struct buf *key, const char *user, const char *door,
+    const char *peer, const char *word, const char *text)
+{
+	const char *reason = "";
+	struct identity who;
+	struct ht_error e;
+
+	assert_int_equal(identity_prove(&core, buf_cursor(key), user, door,
+	                     peer, &who, &reason, &e),
+	    HT_ERR_DENIED);
+	assert_int_equal(e.code, HT_ERR_DENIED);
+	assert_string_equal(reason, word);
+	if (strstr(e.text, text) == NULL)
+		fail_msg("%s, not: %s", e.text, text);
+}
+
+static void
+a_client_comes_in_at_both_doors(void **state)
+{
+	static const uint8_t zeros[SSHCERT_SHA256];
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
+	assert_int_equal(who.role, NAMES_CLIENT);
+	assert_string_equal(who.name, "ci");
+	assert_int_equal(who.serial, 7);
+	assert_int_equal(who.until, SSH_CA_NOW + 60);
+	assert_string_equal(who.key, "");
+	assert_memory_not_equal(who.certificate, zeros, sizeof(zeros));
+	expect_proved(&blob, "sign", OPENSSH, NULL, &who);
+	expect_proved(&blob, NULL, OPENSSH, "192.0.2.7", &who);
+	buf_free(&blob);
+}
+
+static void
+an_administrator_has_the_role_of_the_certificate(void **state)
+{
+	static const enum names_role roles[] = { NAMES_ADMIN, NAMES_APPROVER,
+		NAMES_AUDITOR };
+	struct buf blob = BUF_INIT;
+	struct identity who;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		core_issue_role(CORE_ADMINS_CA, roles[i], &blob);
+		expect_proved(&blob, "admin", SSHD, "127.0.0.1", &who);
+		assert_int_equal(who.role, roles[i]);
+		assert_string_equal(who.name, "ann");
+		expect_proved(&blob, NULL, OPENSSH, "192.0.2.7", &who);
+		assert_int_equal(who.role, roles[i]);
+	}
+	buf_free(&blob);
+}
+
+static void
+the_longest_name_and_address_fit(void **state)
+{
+	char name[NAMES_SIZE], peer[PROTOCOL_ADDRESS + 8];
+	struct sshcert_request request = core_request;
+	const char *reason;
+	struct buf blob = BUF_INIT;
+	struct identity who;
+	struct ht_error e;
+
+	(void)state;
+	memset(name, 'n', NAMES_MAX);
+	name[NAMES_MAX] = '\0';
+	memcpy(request.principal.client, name, sizeof(name));
+	core_issue(CORE_CLIENTS_CA, ED25519, request, &blob);
+	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
+	assert_string_equal(who.name, name);
+	/* What is no address stays inside its field. */
+	memset(peer, '1', sizeof(peer));
+	peer[sizeof(peer) - 1] = '\0';
+	assert_int_equal(identity_prove(&core, buf_cursor(&blob), "sign", SSHD,
+	                     peer, &who, &reason, &e),
+	    0);
+	assert_int_equal(strlen(who.peer), PROTOCOL_ADDRESS - 1);
+	buf_free(&blob);
+}
+
+static void
+what_says_too_little_or_too_much_is_denied(void **state)
+{
+	static const struct {
+		const char *claims[8];
+		const char *reason;
+	} cases[] = {
+		{ { "-I", "ci/7", "-n", "client:ci,client:cd", NULL },
+		    SSHCERT_PRINCIPAL },
+		{ { "-I", "ci/7", "-n", "client:ci,role:admin", NULL },
+		    SSHCERT_PRINCIPAL },
+		{ { "-I", "ci/7", "-n", "client:cd", NULL },
+		    SSHCERT_PRINCIPAL },
+		{ { "-I", "ci/7", "-n", "role:root", NULL },
+		    SSHCERT_PRINCIPAL },
+		{ { "-I", "ci/7", NULL }, SSHCERT_PRINCIPAL },
+		{ { "-I", "ci/8", "-n", "client:ci", NULL }, SSHCERT_KEY_ID },
+		{ { "-I", "ci/7", "-n", "client:ci", "-h", NULL },
+		    SSHCERT_NOT_USER },
+		{ { "-I", "ci/7", "-n", "client:ci", "-O", "force-command=true",
+		      NULL },
+		    SSHCERT_OPTION },
+	};
+	struct buf blob = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sign_claims(cases[i].claims, &blob);
+		expect_denied(&blob, "sign", SSHD, "192.0.2.7", cases[i].reason,
+		    "not one of our certificates");
+	}
+	buf_free(&blob);
+}
+
+static void
+what_is_no_key_is_denied(void **state)
+{
+	struct buf blob = BUF_INIT;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	blob.len--;
+	expect_denied(&blob, "sign", SSHD, "192.0.2.7", SSHCERT_MALFORMED,
+	    "neither a certificate nor a key");
+	blob.len = 0;
+	expect_denied(&blob, "sign", SSHD, "192.0.2.7", SSHCERT_MALFORMED,
+	    "neither a certificate nor a key");
+	buf_free(&blob);
+}
+
+static void
+each_ca_vouches_for_its_own_kind(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	core_issue_role(CORE_CLIENTS_CA, NAMES_ADMIN, &blob);
+	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
+	    "does not vouch for administrators");
+	core_issue(CORE_ADMINS_CA, ED25519, core_request, &blob);
+	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
+	    "does not vouch for clients");
+	core_issue(&ssh_cas[2], ED25519, core_request, &blob);
+	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
+	    "does not vouch for clients");
+	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &blob);
+	expect_proved(&blob, "admin", SSHD, "::1", &who);
+	core_configure("", "");
+	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
+	    "does not vouch for administrators");
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	expect_proved(&blob, "sign", SSHD, "::1", &who);
+	buf_free(&blob);
+}
+
+static void
+the_signature_has_to_be_right(void **state)
+{
+	struct buf blob = BUF_INIT;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	blob.data[blob.len - 1] ^= 1;
+	expect_denied(&blob, "sign", SSHD, "192.0.2.7", SSHCERT_SIGNATURE, "");
+	buf_free(&blob);
+}
+
+static void
+a_certificate_is_good_from_its_first_second_to_before_its_last(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	core_now = (NOW - 60) * SECOND - 1;
+	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_NOT_YET,
+	    "the certificate becomes valid in 1 s");
+	core_now = (NOW - 60) * SECOND;
+	expect_proved(&blob, "sign", SSHD, "::1", &who);
+	core_now = (NOW + 60) * SECOND - 1;
+	expect_proved(&blob, "sign", SSHD, "::1", &who);
+	core_now = (NOW + 60) * SECOND;
+	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_EXPIRED,
+	    "the certificate expired 0 s ago");
+	buf_free(&blob);
+}
+
+static void
+a_source_address_is_asked_for_where_it_is_known(void **state)
+{
+	struct sshcert_request request = core_request;
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	request.source_address = "192.0.2.0/24";
+	core_issue(CORE_CLIENTS_CA, ED25519, request, &blob);
+	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
+	expect_proved(&blob, "sign", OPENSSH, NULL, &who);
+	expect_denied(&blob, "sign", SSHD, "192.0.3.7", SSHCERT_ADDRESS,
+	    "the certificate is not for use from 192.0.3.7");
+	expect_denied(&blob, "sign", OPENSSH, "192.0.3.7", SSHCERT_ADDRESS,
+	    "the certificate is not for use from 192.0.3.7");
+	expect_denied(&blob, "sign", SSHD, "", SSHCERT_ADDRESS, "");
+	buf_free(&blob);
+}
+
+static void
+sshd_sign_takes_security_keys_only_if_told_so(void **state)
+{
+	static const char text[] =
+	    "sshd-sign cannot see whether a security key was touched";
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, SK, core_request, &blob);
+	expect_denied(&blob, "sign", SSHD, "192.0.2.7", "sk-key", text);
+	expect_proved(&blob, "sign", OPENSSH, "192.0.2.7", &who);
+	core_configure("allow_sk = true;", "");
+	expect_proved(&blob, "sign", SSHD, "192.0.2.7", &who);
+	/* An administrator's key in the configuration is no better. */
+	configure_keys("", "ann", "admin", SK);
+	take_key(SK, &blob);
+	expect_denied(&blob, "admin", SSHD, "::1", "sk-key", text);
+	configure_keys("allow_sk = true;", "ann", "admin", SK);
+	expect_proved(&blob, "admin", SSHD, "::1", &who);
+	buf_free(&blob);
+}
+
+/* --- plain keys ---------------------------------------------------------- */
+
+static void
+a_configured_key_is_an_administrators(void **state)
+{
+	char fingerprint[SSHKEY_FINGERPRINT_SIZE];
+	struct buf blob = BUF_INIT;
+	struct identity who;
+	struct ht_error e;
+
+	(void)state;
+	configure_keys("", "ann", "approver", ED25519);
+	take_key(ED25519, &blob);
+	expect_proved(&blob, "admin", SSHD, "127.0.0.1", &who);
+	assert_int_equal(who.role, NAMES_APPROVER);
+	assert_string_equal(who.name, "ann");
+	assert_int_equal(who.serial, 0);
+	assert_int_equal(who.until, UINT64_MAX);
+	assert_int_equal(sshkey_fingerprint(ED25519->key, fingerprint, &e), 0);
+	assert_string_equal(who.key, fingerprint);
+	take_key(P256, &blob);
+	expect_proved(&blob, "admin", SSHD, "127.0.0.1", &who);
+	assert_int_equal(who.role, NAMES_AUDITOR);
+	assert_string_equal(who.name, "bob");
+	buf_free(&blob);
+}
+
+static void
+any_other_key_is_nobodys(void **state)
+{
+	struct buf blob = BUF_INIT;
+
+	(void)state;
+	take_key(ED25519, &blob);
+	expect_denied(&blob, "admin", SSHD, "127.0.0.1", "unknown-key",
+	    "a key without a certificate");
+	configure_keys("", "ann", "admin", &ssh_ca_users[2]);
+	expect_denied(&blob, "admin", SSHD, "127.0.0.1", "unknown-key",
+	    "a key without a certificate");
+	buf_free(&blob);
+}
+
+static void
+the_longest_administrators_name_fits(void **state)
+{
+	char name[NAMES_SIZE];
+	struct buf blob = BUF_INIT;
+	struct identity who;
+
+	(void)state;
+	memset(name, 'n', NAMES_MAX);
+	name[NAMES_MAX] = '\0';
+	configure_keys("", name, "admin", ED25519);
+	take_key(ED25519, &blob);
+	expect_proved(&blob, "admin", SSHD, "127.0.0.1", &who);
+	assert_string_equal(who.name, name);
+	buf_free(&blob);
+}
+
+/* --- the manner ---------------------------------------------------------- */
+
+static void
+the_login_name_goes_with_the_role(void **state)
+{
+	static const char text[] = "the login name does not go with the role";
+	static const char *const wrong[] = { "", "root", "sig", "signs",
+		"admin" };
+	struct buf client = BUF_INIT, admin = BUF_INIT;
+	struct identity who;
+	size_t i;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &client);
+	for (i = 0; i < 5; i++)
+		expect_denied(&client, wrong[i], SSHD, "::1", "user-name",
+		    text);
+	core_issue_role(CORE_ADMINS_CA, NAMES_AUDITOR, &admin);
+	expect_denied(&admin, "sign", SSHD, "::1", "user-name", text);
+	expect_denied(&admin, "sign", OPENSSH, "::1", "user-name", text);
+	expect_proved(&admin, "admin", OPENSSH, "::1", &who);
+	buf_free(&client);
+	buf_free(&admin);
+}
+
+static void
+administrators_come_over_loopback_at_sshd_sign(void **state)
+{
+	static const char *const near[] = { "127.0.0.1", "127.255.255.254",
+		"127.0.0.0", "::1", "::ffff:127.0.0.1", "::ffff:127.8.9.10" };
+	static const char *const far[] = { "126.255.255.255", "128.0.0.0",
+		"192.0.2.127", "::2", "::", "::ffff:126.0.0.127",
+		"::ffff:128.0.0.1", "2001:db8::1", "::127.0.0.1", "localhost",
+		"" };
+	struct buf admin = BUF_INIT, client = BUF_INIT;
+	struct identity who;
+	size_t i;
+
+	(void)state;
+	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &admin);
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &client);
+	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++)
+		expect_proved(&admin, "admin", SSHD, near[i], &who);
+	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		expect_denied(&admin, "admin", SSHD, far[i], "admin-address",
+		    "administrators come over loopback here");
+		expect_proved(&admin, "admin", OPENSSH, far[i], &who);
+		expect_proved(&client, "sign", SSHD, far[i], &who);
+	}
+	expect_denied(&admin, "admin", SSHD, NULL, "admin-address", "");
+	core_configure(ADMIN_CA "admin = true;", "");
+	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+		expect_proved(&admin, "admin", SSHD, far[i], &who);
+	buf_free(&admin);
+	buf_free(&client);
+}
+
+/* --- afterwards ---------------------------------------------------------- */
+
+static const struct identity ci = { .role = NAMES_CLIENT,
+	.name = "ci",
+	.serial = 7,
+	.until = UINT64_MAX,
+	.door = OPENSSH,
+	.peer = "192.0.2.7" };
+
+typedef int check_fn(struct keyd *k, const struct identity *who,
+    struct protocol_refuse *r);
+
+static void
+expect_not(check_fn *check, const struct identity *who, int code,
+    const char *word, const char *text)
+{
+	struct protocol_refuse r;
+
+	memset(&r, 0, sizeof(r));
+	assert_int_equal(check(&core, who, &r), code);
+	assert_int_equal(r.status, -code);
+	assert_string_equal(r.code, word);
+	assert_string_equal(r.text, text);
+}
+
+static void
+expect_yes(check_fn *check, const struct identity *who)
+{
+	struct protocol_refuse r;
+
+	if (check(&core, who, &r) != 0)
+		fail_msg("%s", r.text);
+}
+
+static void
+a_client_stands_while_it_is_there_and_enabled(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	expect_not(identity_stands, &ci, HT_ERR_DENIED, "no-client",
+	    "there is no client ci");
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
+	expect_yes(identity_stands, &ci);
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
+	expect_not(identity_stands, &ci, HT_ERR_DENIED, "disabled",
+	    "client ci is disabled");
+}
+
+static void
+a_client_stands_until_its_certificate_is_revoked(void **state)
+{
+	struct user_certificate what = { .principal = "client:ci",
+		.name = "ci",
+		.fingerprint = "SHA256:x",
+		.valid_after = NOW,
+		.valid_before = NOW + 60 };
+	struct identity one = ci, two = ci;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
+	assert_int_equal(user_certificate_issue(core.store, &core_actor, &what,
+	                     &one.serial, &e),
+	    0);
+	assert_int_equal(user_certificate_issue(core.store, &core_actor, &what,
+	                     &two.serial, &e),
+	    0);
+	expect_yes(identity_stands, &one);
+	assert_int_equal(
+	    user_certificate_revoke(core.store, &core_actor, one.serial, &e),
+	    0);
+	expect_not(identity_stands, &one, HT_ERR_DENIED, "revoked",
+	    "certificate ci/1 is revoked");
+	expect_yes(identity_stands, &two);
+	expect_yes(identity_stands, &ci);
+}
+
+static void
+administrators_are_not_in_the_store(void **state)
+{
+	struct identity who = ci;
+
+	(void)state;
+	for (who.role = NAMES_ADMIN; who.role <= NAMES_AUDITOR; who.role++)
+		expect_yes(identity_stands, &who);
+}
+
+/* A store that cannot be read does not let anybody in. */
+static bool broken;
+int __real_user_certificate_find(struct store *s, uint64_t serial,
+    struct user_certificate *certificate, struct ht_error *e);
+int __wrap_user_certificate_find(struct store *s, uint64_t serial,
+    struct user_certificate *certificate, struct ht_error *e);
+
+int
+__wrap_user_certificate_find(struct store *s, uint64_t serial,
+    struct user_certificate *certificate, struct ht_error *e)
+{
+	if (broken)
+		return ht_error_set(e, HT_ERR_INTERNAL, "disk I/O error");
+	return __real_user_certificate_find(s, serial, certificate, e);
+}
+
+static void
+a_store_that_fails_lets_nobody_in(void **state)
+{
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
+	broken = true;
+	expect_not(identity_stands, &ci, HT_ERR_INTERNAL, "journal",
+	    "disk I/O error");
+	broken = false;
+	expect_yes(identity_stands, &ci);
+}
+
+static void
+a_certificate_is_current_until_it_expires(void **state)
+{
+	struct identity who = ci;
+
+	(void)state;
+	who.until = SSH_CA_NOW + 1;
+	expect_yes(identity_current, &who);
+	core_now = (NOW + 1) * SECOND - 1;
+	expect_yes(identity_current, &who);
+	core_now = (NOW + 1) * SECOND;
+	expect_not(identity_current, &who, HT_ERR_DENIED, "expired",
+	    "certificate ci/7 has expired");
+	expect_yes(identity_current, &ci);
+}
+
+static void
+a_key_is_current_while_it_is_configured_so(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct identity ann;
+	size_t i;
+	static const struct {
+		const char *name;
+		const char *role;
+		int user;
+	} others[] = { { "ann", "auditor", 0 }, { "anna", "admin", 0 },
+		{ "an", "admin", 0 }, { "ann", "admin", 2 } };
+
+	(void)state;
+	configure_keys("", "ann", "admin", ED25519);
+	take_key(ED25519, &blob);
+	expect_proved(&blob, "admin", SSHD, "::1", &ann);
+	expect_yes(identity_current, &ann);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		configure_keys("", others[i].name, others[i].role,
+		    &ssh_ca_users[others[i].user]);
+		expect_not(identity_current, &ann, HT_ERR_DENIED, "unknown-key",
+		    "ann is no administrator any more");
+	}
+	core_configure("", "");
+	expect_not(identity_current, &ann, HT_ERR_DENIED, "unknown-key",
+	    "ann is no administrator any more");
+	buf_free(&blob);
+}
+
+static void
+who_was_refused_is_on_record(void **state)
+{
+	struct protocol_refuse r;
+
+	(void)state;
+	keyd_refusal(&r, HT_ERR_DENIED, "disabled", "client ci is disabled");
+	identity_refused(&core, &ci, &r);
+	assert_int_equal(core_events("refused-login", ""), 1);
+	assert_int_equal(core_events("refused-login", "\"ci\""), 1);
+	assert_int_equal(core_events("refused-login", "\"openssh\""), 1);
+	assert_int_equal(core_events("refused-login", "\"192.0.2.7\""), 1);
+	assert_int_equal(core_events("refused-login", "\"serial\":7"), 1);
+	assert_int_equal(core_events("refused-login", "\"exit\":77"), 1);
+	assert_int_equal(core_events("refused-login", "\"disabled\""), 1);
+	assert_int_equal(
+	    core_events("refused-login", "\"client ci is disabled\""), 1);
+}
+
+static void
+an_actor_is_local_or_of_a_role(void **state)
+{
+	struct identity who = ci;
+	struct store_actor actor;
+
+	(void)state;
+	who.role = NAMES_AUDITOR;
+	actor = identity_actor(&who);
+	assert_string_equal(actor.name, "ci");
+	assert_string_equal(actor.role, "auditor");
+	assert_string_equal(actor.peer, "192.0.2.7");
+	who.door = PROTOCOL_DOOR_LOCAL;
+	actor = identity_actor(&who);
+	assert_string_equal(actor.role, "local");
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, core_tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_client_comes_in_at_both_doors),
+		TEST(an_administrator_has_the_role_of_the_certificate),
+		TEST(the_longest_name_and_address_fit),
+		TEST(what_says_too_little_or_too_much_is_denied),
+		TEST(what_is_no_key_is_denied),
+		TEST(each_ca_vouches_for_its_own_kind),
+		TEST(the_signature_has_to_be_right),
+		TEST(
+		    a_certificate_is_good_from_its_first_second_to_before_its_last),
+		TEST(a_source_address_is_asked_for_where_it_is_known),
+		TEST(sshd_sign_takes_security_keys_only_if_told_so),
+		TEST(a_configured_key_is_an_administrators),
+		TEST(any_other_key_is_nobodys),
+		TEST(the_longest_administrators_name_fits),
+		TEST(the_login_name_goes_with_the_role),
+		TEST(administrators_come_over_loopback_at_sshd_sign),
+		TEST(a_client_stands_while_it_is_there_and_enabled),
+		TEST(a_client_stands_until_its_certificate_is_revoked),
+		TEST(administrators_are_not_in_the_store),
+		TEST(a_store_that_fails_lets_nobody_in),
+		TEST(a_certificate_is_current_until_it_expires),
+		TEST(a_key_is_current_while_it_is_configured_so),
+		TEST(who_was_refused_is_on_record),
+		TEST(an_actor_is_local_or_of_a_role),
+	};
+
+	return cmocka_run_group_tests(tests, core_enter, core_leave);
+}

@@ -1,0 +1,397 @@
+/*
+ * Certificates that we issue; and those, and such as were put together by hand,
+ * with a mistake in their bytes.
+ */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "keys/sshcert/sshkey-format.h"
+#include "lib/error.h"
+#include "tests/support/mutate.h"
+#include "tests/support/scratch.h"
+#include "tests/support/ssh_ca.h"
+
+static struct sshcert_request
+request_for(size_t user)
+{
+	struct sshcert_request request = {
+		.key = ssh_ca_users[user].key,
+		.principal = { NAMES_CLIENT, "ci" },
+		.serial = UINT64_MAX,
+		.valid_after = SSH_CA_AFTER,
+		.valid_before = SSH_CA_BEFORE,
+	};
+
+	return request;
+}
+
+static void
+expect_listing(size_t user, size_t ca)
+{
+	static const char *const words[] = {
+		"user certificate",
+		"Key ID: \"ci/18446744073709551615\"",
+		"Serial: 18446744073709551615",
+		"client:ci\n",
+		"source-address 10.0.0.0/8\n",
+		"Extensions: (none)",
+	};
+	char fingerprint[SSHKEY_FINGERPRINT_SIZE];
+	struct ht_error e;
+	size_t i;
+
+	assert_int_equal(RUN("ssh-keygen", "-L", "-f", "issued"), 0);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		assert_true(scratch_output_holds(words[i]));
+	assert_int_equal(
+	    sshkey_fingerprint(ssh_ca_users[user].key, fingerprint, &e), 0);
+	assert_true(scratch_output_holds(fingerprint));
+	assert_int_equal(sshkey_fingerprint(ssh_cas[ca].key, fingerprint, &e),
+	    0);
+	assert_true(scratch_output_holds(fingerprint));
+}
+
+static void
+ssh_keygen_takes_what_is_issued(void **state)
+{
+	struct sshcert_request request;
+	struct buf line = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < SSH_CA_SIGNING; i++) {
+		for (j = 0; j < SSH_CA_USERS; j++) {
+			request = request_for(j);
+			request.source_address = "10.0.0.0/8";
+			if (sshcert_issue(ssh_cas[i].private, &request, &line,
+			        &e) != 0)
+				fail_msg("%s", e.text);
+			scratch_write("issued", line.data, line.len);
+			expect_listing(j, i);
+			cert =
+			    sshcert_parse_line(buf_cursor(&line), &reason, &e);
+			assert_non_null(cert);
+			ssh_ca_expect_good(cert, &ssh_cas[i], "10.0.0.1");
+			sshcert_free(cert);
+			buf_reset(&line);
+		}
+	}
+	buf_free(&line);
+}
+
+static void
+refuse_to_issue(const struct sshcert_request *request)
+{
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+
+	assert_int_equal(sshcert_issue(ssh_cas[0].private, request, &line, &e),
+	    HT_ERR_USAGE);
+	assert_int_equal(line.len, 0);
+	buf_free(&line);
+}
+
+static void
+nonsense_is_not_issued(void **state)
+{
+	struct sshcert_request request;
+
+	(void)state;
+	request = request_for(0);
+	request.valid_after = request.valid_before;
+	refuse_to_issue(&request);
+	request = request_for(0);
+	request.source_address = "10.0.0.1/8";
+	refuse_to_issue(&request);
+	request = request_for(0);
+	request.source_address = "";
+	refuse_to_issue(&request);
+	request = request_for(0);
+	request.person = "somebody";
+	refuse_to_issue(&request);
+	request = request_for(0);
+	request.principal.role = NAMES_ADMIN;
+	request.principal.client[0] = '\0';
+	refuse_to_issue(&request); /* whose? */
+}
+
+/* An issued certificate as a blob; of which CA and user. */
+static void
+issue_blob(size_t ca, size_t user, struct buf *blob)
+{
+	struct sshcert_request request = request_for(user);
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+
+	request.source_address = "10.0.0.0/8";
+	assert_int_equal(
+	    sshcert_issue(ssh_cas[ca].private, &request, &line, &e), 0);
+	assert_int_equal(sshkey_line_blob(buf_cursor(&line), blob, &e), 0);
+	buf_free(&line);
+}
+
+static void
+every_truncation_refused(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < SSH_CA_USERS; i++) {
+		issue_blob(0, i, &blob);
+		for (n = 0; n < blob.len; n += mutate_step()) {
+			assert_null(sshcert_parse(cursor_over(blob.data, n),
+			    &reason, &e));
+			assert_int_equal(e.code, HT_ERR_DATA);
+			assert_non_null(reason);
+		}
+		buf_u8(&blob, 0);
+		assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+		assert_string_equal(reason, SSHCERT_MALFORMED);
+		buf_reset(&blob);
+	}
+	buf_free(&blob);
+}
+
+static void
+every_flipped_bit_refused(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	size_t i, bit;
+
+	(void)state;
+	for (i = 0; i < SSH_CA_SIGNING; i++) {
+		issue_blob(i, i, &blob);
+		/* P-384 and P-521 verify slowly: a sample of those. */
+		for (bit = 0; bit < blob.len * 8;
+		     bit += (i < 2 ? 1 : 7) * mutate_step()) {
+			blob.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+			if (cert != NULL &&
+			    ssh_ca_check(cert, &ssh_cas[i], SSH_CA_NOW,
+			        "10.0.0.1", &reason) == 0)
+				fail_msg("CA %zu, bit %zu", i, bit);
+			sshcert_free(cert);
+			blob.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+		buf_reset(&blob);
+	}
+	buf_free(&blob);
+}
+
+static void
+too_long_refused(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	buf_text(&blob, "ssh-ed25519-cert-v01@openssh.com");
+	buf_zeros(&blob, SSHCERT_MAX);
+	assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+	assert_string_equal(reason, SSHCERT_MALFORMED);
+	assert_null(sshcert_parse(cursor_over(NULL, 0), &reason, &e));
+	assert_string_equal(reason, SSHCERT_MALFORMED);
+	buf_free(&blob);
+}
+
+/* A certificate put together by hand, to be wrong where ssh-keygen is not. */
+struct parts {
+	const char *nonce;
+	const char *principals;
+	size_t principals_len;
+	const char *options;
+	size_t options_len;
+	const char *extensions;
+	size_t extensions_len;
+	const char *reserved;
+	const char *key_id;
+	size_t key_id_len;
+	const char *reason;
+};
+
+#define BYTES(literal) literal, sizeof(literal) - 1
+#define CI                                                                     \
+	BYTES("\0\0\0\x09"                                                     \
+	      "client:ci")
+#define NOTHING "", 0
+#define FLAG(letter) "\0\0\0\x01" letter "\0\0\0\0"
+#define ID BYTES("ci/7")
+
+static const struct parts by_hand[] = {
+	{ "n", CI, NOTHING, NOTHING, "", ID, NULL },
+	{ "n", CI, NOTHING, BYTES(FLAG("a") FLAG("b")), "", ID, NULL },
+	{ "", CI, NOTHING, NOTHING, "", ID, SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING, NOTHING, "r", ID, SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING, BYTES(FLAG("b") FLAG("a")), "", ID,
+	    SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING, BYTES(FLAG("a") FLAG("a")), "", ID,
+	    SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING, BYTES(FLAG("\0")), "", ID, SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING,
+	    BYTES("\0\0\0\0"
+	          "\0\0\0\0"),
+	    "", ID, SSHCERT_MALFORMED },
+	/* a value that is no string, and one with a byte behind it */
+	{ "n", CI, NOTHING,
+	    BYTES("\0\0\0\x01"
+	          "a"
+	          "\0\0\0\x01"
+	          "v"),
+	    "", ID, SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING,
+	    BYTES("\0\0\0\x01"
+	          "a"
+	          "\0\0\0\x06"
+	          "\0\0\0\x01"
+	          "vw"),
+	    "", ID, SSHCERT_MALFORMED },
+	{ "n", CI,
+	    BYTES("\0\0\0\x0e"
+	          "source-address"
+	          "\0\0\0\0"),
+	    NOTHING, "", ID, SSHCERT_OPTION },
+	{ "n", CI,
+	    BYTES("\0\0\0\x0e"
+	          "source-address"
+	          "\0\0\0\x0d"
+	          "\0\0\0\x09"
+	          "1.2.3.4\0z"),
+	    NOTHING, "", ID, SSHCERT_OPTION },
+	{ "n", CI,
+	    BYTES("\0\0\0\x0e"
+	          "source-address"
+	          "\0\0\0\x0b"
+	          "\0\0\0\x07"
+	          "1.2.3.4"),
+	    NOTHING, "", ID, NULL },
+	{ "n",
+	    BYTES("\0\0\0\x0b"
+	          "client:ci\0z"),
+	    NOTHING, NOTHING, "", ID, SSHCERT_PRINCIPAL },
+	{ "n",
+	    BYTES("\0\0\0\x09"
+	          "client:ci"
+	          "z"),
+	    NOTHING, NOTHING, "", ID, SSHCERT_PRINCIPAL },
+	{ "n", NOTHING, NOTHING, NOTHING, "", ID, SSHCERT_PRINCIPAL },
+	{ "n", BYTES("\0\0\0\0"), NOTHING, NOTHING, "", ID, SSHCERT_PRINCIPAL },
+	{ "n", CI, NOTHING, NOTHING, "", BYTES("ci/7\0"), SSHCERT_KEY_ID },
+	{ "n", CI, NOTHING, NOTHING, "", NOTHING, SSHCERT_KEY_ID },
+};
+
+static void
+put_parts(const struct parts *parts, struct buf *blob)
+{
+	const struct sshkey *user = ssh_ca_users[0].key;
+	struct buf signature = BUF_INIT;
+	struct ht_error e;
+
+	buf_text(blob, user->format->cert_name);
+	buf_text(blob, parts->nonce);
+	buf_bytes(blob, user->blob + user->body, user->blob_len - user->body);
+	buf_u64be(blob, 7);
+	buf_u32be(blob, 1);
+	buf_string(blob, parts->key_id, parts->key_id_len);
+	buf_string(blob, parts->principals, parts->principals_len);
+	buf_u64be(blob, SSH_CA_AFTER);
+	buf_u64be(blob, SSH_CA_BEFORE);
+	buf_string(blob, parts->options, parts->options_len);
+	buf_string(blob, parts->extensions, parts->extensions_len);
+	buf_text(blob, parts->reserved);
+	buf_string(blob, ssh_cas[0].key->blob, ssh_cas[0].key->blob_len);
+	assert_int_equal(sshkey_private_sign(ssh_cas[0].private,
+	                     buf_cursor(blob), &signature, &e),
+	    0);
+	buf_string(blob, signature.data, signature.len);
+	assert_int_equal(buf_failed(blob), 0);
+	buf_free(&signature);
+}
+
+static void
+certificates_by_hand(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(by_hand) / sizeof(by_hand[0]); i++) {
+		put_parts(&by_hand[i], &blob);
+		cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+		if ((cert == NULL) != (by_hand[i].reason != NULL))
+			fail_msg("case %zu: %s", i, e.text);
+		if (cert == NULL)
+			assert_string_equal(reason, by_hand[i].reason);
+		else
+			ssh_ca_expect_good(cert, &ssh_cas[0], "1.2.3.4");
+		sshcert_free(cert);
+		buf_reset(&blob);
+	}
+	buf_free(&blob);
+}
+
+/* Not a test of speed: a figure to look at. */
+static void
+time_of_a_check(void **state)
+{
+	struct timespec start, end;
+	struct sshcert *cert;
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+	double elapsed;
+	size_t i, ca;
+
+	(void)state;
+	for (ca = 0; ca < 2; ca++) {
+		issue_blob(ca, ca, &blob);
+		assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &start), 0);
+		for (i = 0; i < 100; i++) {
+			cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+			ssh_ca_expect_good(cert, &ssh_cas[ca], "10.0.0.1");
+			sshcert_free(cert);
+		}
+		assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &end), 0);
+		elapsed = (double)(end.tv_sec - start.tv_sec) * 1e6 +
+		    (double)(end.tv_nsec - start.tv_nsec) / 1e3;
+		print_message("%s: %.0f us to parse and check\n",
+		    ssh_cas[ca].file, elapsed / 100);
+		buf_reset(&blob);
+	}
+	buf_free(&blob);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ssh_keygen_takes_what_is_issued),
+		cmocka_unit_test(nonsense_is_not_issued),
+		cmocka_unit_test(every_truncation_refused),
+		cmocka_unit_test(every_flipped_bit_refused),
+		cmocka_unit_test(too_long_refused),
+		cmocka_unit_test(certificates_by_hand),
+		cmocka_unit_test(time_of_a_check),
+	};
+
+	return cmocka_run_group_tests(tests, ssh_ca_enter_signing,
+	    ssh_ca_leave);
+}

@@ -1,0 +1,469 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "store/authority/clients.h"
+#include "store/journal/journal.h"
+#include "tests/support/scratch.h"
+#include "tests/support/store_scratch.h"
+
+static const struct journal_request ask = { .client = "ci",
+	.door = "sshd-sign",
+	.profile = "p" };
+
+static struct store *
+open_store(void)
+{
+	struct ht_error e = { .text = "" };
+	struct store *s = store_open(STORE_PATH, &e);
+
+	assert_string_equal(e.text, "");
+	assert_non_null(s);
+	return s;
+}
+
+/* Run SQL on the closed store, as somebody who is not the store would. */
+static int
+run_sql(const char *sql, char *message, size_t size)
+{
+	sqlite3 *db = NULL;
+	int rc;
+
+	assert_int_equal(sqlite3_open(STORE_PATH, &db), SQLITE_OK);
+	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if (message != NULL)
+		(void)snprintf(message, size, "%s", sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return rc;
+}
+
+static int64_t
+ask_sql(const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	int64_t value;
+
+	assert_int_equal(sqlite3_open(STORE_PATH, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	value = sqlite3_column_int64(st, 0);
+	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return value;
+}
+
+static void
+check_integrity(void)
+{
+	assert_int_equal(
+	    ask_sql("SELECT count(*) = 1 AND max(integrity_check) = 'ok' "
+	            "FROM pragma_integrity_check"),
+	    1);
+	assert_int_equal(
+	    ask_sql("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+}
+
+static uint64_t
+ask_once(struct store *s)
+{
+	struct ht_error e;
+	uint64_t number;
+
+	assert_int_equal(journal_asked(s, &ask, &number, &e), 0);
+	return number;
+}
+
+static void
+test_new_file(void **state)
+{
+	mode_t before = umask(0);
+	struct store *s = open_store();
+	struct stat sb;
+
+	(void)state;
+	(void)umask(before);
+	assert_int_equal(stat(STORE_PATH, &sb), 0);
+	assert_int_equal(sb.st_mode & 07777, 0600);
+	assert_false(store_dirty(s));
+	assert_int_equal(store_commit(s, NULL), 0);
+	assert_int_equal(journal_last_time(s), 0);
+	store_close(s);
+	store_close(NULL);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 1);
+	assert_int_equal(
+	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+}
+
+static void
+test_commit_and_close(void **state)
+{
+	struct store *s = open_store();
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(ask_once(s), 1);
+	assert_true(store_dirty(s));
+	assert_int_equal(store_commit(s, &e), 0);
+	assert_false(store_dirty(s));
+	assert_int_equal(ask_once(s), 2);
+	store_close(s);
+
+	s = open_store();
+	assert_int_equal(journal_show(s, 1, NULL, NULL, NULL, &e), 0);
+	assert_int_equal(journal_show(s, 2, NULL, NULL, NULL, &e),
+	    HT_ERR_USAGE);
+	assert_string_equal(e.text, "there is no request 2");
+	store_close(s);
+}
+
+static void
+test_rollback(void **state)
+{
+	struct store *s = open_store();
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(ask_once(s), 1);
+	store_rollback(s);
+	assert_false(store_dirty(s));
+	assert_int_equal(journal_last_time(s), 0);
+	assert_int_equal(journal_show(s, 1, NULL, NULL, NULL, &e),
+	    HT_ERR_USAGE);
+	store_rollback(s);
+	assert_int_equal(ask_once(s), 1);
+	assert_int_equal(store_commit(s, &e), 0);
+	store_close(s);
+}
+
+static void
+test_second_opener(void **state)
+{
+	struct store *s = open_store();
+	static const char expected[] =
+	    STORE_PATH ": the journal is in use by another process";
+	struct ht_error e;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_null(store_open(STORE_PATH, &e));
+	assert_int_equal(e.code, HT_ERR_UNAVAILABLE);
+	assert_string_equal(e.text, expected);
+	if ((pid = fork()) == 0) {
+		if (store_open(STORE_PATH, &e) != NULL ||
+		    e.code != HT_ERR_UNAVAILABLE ||
+		    strcmp(e.text, expected) != 0)
+			_exit(1);
+		/* What it has of its parent's is not for it to free. */
+		(void)raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	/* The first is none the worse for it. */
+	(void)ask_once(s);
+	assert_int_equal(store_commit(s, &e), 0);
+	store_close(s);
+	store_close(open_store());
+}
+
+static void
+refuse_open(int code, const char *text)
+{
+	char expected[256];
+	struct ht_error e;
+
+	(void)snprintf(expected, sizeof(expected), "%s: %s", STORE_PATH, text);
+	assert_null(store_open(STORE_PATH, &e));
+	assert_string_equal(e.text, expected);
+	assert_int_equal(e.code, code);
+}
+
+static void
+test_newer_schema(void **state)
+{
+	(void)state;
+	store_close(open_store());
+	assert_int_equal(run_sql("PRAGMA user_version = 7", NULL, 0), 0);
+	refuse_open(HT_ERR_USAGE,
+	    "the store has version 7 of its tables; this htsign knows up to 1");
+}
+
+static void
+test_foreign_files(void **state)
+{
+	static const char garbage[] = "not a database at all, just some text\n";
+	struct ht_error e;
+	int fd;
+
+	(void)state;
+	assert_int_equal(run_sql("CREATE TABLE t (a)", NULL, 0), 0);
+	refuse_open(HT_ERR_DATA,
+	    "the file is a database, but no store of htsign");
+	(void)store_remove(state);
+	fd = open(STORE_PATH, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, garbage, sizeof(garbage)), sizeof(garbage));
+	(void)close(fd);
+	refuse_open(HT_ERR_DATA,
+	    "the journal is damaged: file is not a database");
+	assert_null(store_open("/nonexistent/store.db", &e));
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_string_equal(e.text,
+	    "/nonexistent/store.db: No such file or directory");
+}
+
+/* An upgrade that was cut leaves nothing, and is done again. */
+static void
+test_interrupted_upgrade(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    run_sql("BEGIN EXCLUSIVE; CREATE TABLE event (a);", NULL, 0), 0);
+	store_close(open_store());
+	check_integrity();
+}
+
+static void
+refuse_sql(const char *sql, const char *expected)
+{
+	char message[128];
+
+	assert_int_not_equal(run_sql(sql, message, sizeof(message)), 0);
+	assert_string_equal(message, expected);
+}
+
+static void
+test_append_only(void **state)
+{
+	const struct journal_decision decision = { .format = "pe" };
+	const uint8_t der[4] = { 1 };
+	struct store *s = open_store();
+	uint64_t number = ask_once(s);
+
+	(void)state;
+	assert_int_equal(journal_decided(s, number, &decision, NULL), 0);
+	assert_int_equal(journal_signed(s, number, der, sizeof(der), NULL), 0);
+	assert_int_equal(store_commit(s, NULL), 0);
+	store_close(s);
+#define APPEND_ONLY "the journal is append-only"
+#define NEVER_CHANGES "a kept signature never changes"
+	refuse_sql("UPDATE event SET at = 0", APPEND_ONLY);
+	refuse_sql("DELETE FROM event WHERE seq = 1", APPEND_ONLY);
+	refuse_sql("PRAGMA recursive_triggers = ON; INSERT OR REPLACE INTO "
+	           "event VALUES (1, 0, NULL, 'x', '', '{}')",
+	    APPEND_ONLY);
+	refuse_sql("UPDATE pkcs7 SET der = x'00'", NEVER_CHANGES);
+	refuse_sql("DELETE FROM pkcs7", NEVER_CHANGES);
+	assert_int_equal(ask_sql("SELECT count(*) FROM event"), 3);
+}
+
+/* --- crashes --------------------------------------------------------- */
+
+/*
+ * A process that signs on its own: one request a transaction, and its number
+ * to fd once that is committed; every other time it goes on to write what it
+ * never commits.
+ */
+static void
+run_signer(int fd)
+{
+	const struct journal_decision decision = { .format = "pe",
+		.attempt = 1 };
+	struct store *s = store_open(STORE_PATH, NULL);
+	uint64_t number, other;
+
+	for (;;) {
+		if (s == NULL || journal_asked(s, &ask, &number, NULL) < 0 ||
+		    journal_decided(s, number, &decision, NULL) < 0 ||
+		    store_commit(s, NULL) < 0 ||
+		    write(fd, &number, sizeof(number)) != sizeof(number))
+			_exit(1);
+		if (number % 2 == 0 && journal_asked(s, &ask, &other, NULL) < 0)
+			_exit(1);
+		if (number % 2 == 0)
+			store_rollback(s);
+	}
+}
+
+/* Let a signer run, kill it after so many microseconds; the last it claimed. */
+static uint64_t
+kill_signer(useconds_t after)
+{
+	uint64_t number, last = 0;
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(pair), 0);
+	if ((pid = fork()) == 0) {
+		(void)close(pair[0]);
+		run_signer(pair[1]);
+	}
+	(void)close(pair[1]);
+	assert_int_equal(read(pair[0], &last, sizeof(last)), sizeof(last));
+	(void)usleep(after);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	while (read(pair[0], &number, sizeof(number)) == sizeof(number))
+		last = number;
+	(void)close(pair[0]);
+	return last;
+}
+
+static void
+test_killed(void **state)
+{
+	uint64_t claimed, closed;
+	struct store *s;
+	struct ht_error e;
+	useconds_t round;
+
+	(void)state;
+	for (round = 0; round < 8; round++) {
+		claimed = kill_signer(round * 1700);
+		check_integrity();
+		assert_true((uint64_t)ask_sql("SELECT max(request) "
+		                              "FROM signing") >= claimed);
+		/* Every transaction is there whole or not at all. */
+		assert_int_equal(ask_sql(
+		                     "SELECT count(*) FROM signing AS s WHERE "
+		                     "(SELECT count(*) FROM event AS e "
+		                     "WHERE e.request = s.request) < 2"),
+		    0);
+		s = open_store();
+		assert_int_equal(journal_recover(s, &closed, &e), 0);
+		assert_true(closed >= 1);
+		store_close(s);
+		assert_int_equal(ask_sql("SELECT count(*) FROM signing "
+		                         "WHERE status <> 'maybe-signed' "
+		                         "OR ended IS NULL"),
+		    0);
+	}
+}
+
+/* --- no room --------------------------------------------------------- */
+
+/* What a full disk does: 0 if all that follows the failure fails too. */
+static int
+fill_up(struct store *s, int fd)
+{
+	struct ht_error e, again;
+	uint64_t number;
+	int ret;
+
+	do {
+		ret = journal_asked(s, &ask, &number, &e);
+		if (ret == 0)
+			ret = store_commit(s, &e);
+		if (ret == 0 &&
+		    write(fd, &number, sizeof(number)) != sizeof(number))
+			return 1;
+	} while (ret == 0 && number < 100000);
+	if (ret != HT_ERR_UNAVAILABLE && ret != HT_ERR_INTERNAL)
+		return 2;
+	if (journal_asked(s, &ask, &number, &again) != ret || number != 0 ||
+	    strcmp(e.text, again.text) != 0)
+		return 3;
+	if (store_commit(s, &again) != ret || strcmp(e.text, again.text) != 0)
+		return 4;
+	return 0;
+}
+
+static int
+run_without_room(int fd)
+{
+	struct rlimit limit = { 1 << 20, 1 << 20 };
+	struct store *s = store_open(STORE_PATH, NULL);
+	int result = 5;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (s != NULL && setrlimit(RLIMIT_FSIZE, &limit) == 0)
+		result = fill_up(s, fd);
+	store_close(s);
+	return result;
+}
+
+static void
+test_no_room(void **state)
+{
+	uint64_t number, claimed = 0;
+	int pair[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(pair), 0);
+	if ((pid = fork()) == 0)
+		_exit(run_without_room(pair[1]));
+	(void)close(pair[1]);
+	while (read(pair[0], &number, sizeof(number)) == sizeof(number))
+		claimed = number;
+	(void)close(pair[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(claimed > 10);
+	store_close(open_store());
+	check_integrity();
+	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), claimed);
+}
+
+/* After a rollback the same process could go on: the failure is forgotten. */
+static void
+test_rollback_after_failure(void **state)
+{
+	struct rlimit before, limit;
+	struct store *s = open_store();
+	struct ht_error e;
+	uint64_t number = 0;
+	int ret;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 160 * 1024;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	do {
+		ret = journal_asked(s, &ask, &number, &e);
+		if (ret == 0)
+			ret = store_commit(s, &e);
+	} while (ret == 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(store_commit(s, NULL), ret);
+	store_rollback(s);
+	(void)ask_once(s);
+	assert_int_equal(store_commit(s, &e), 0);
+	store_close(s);
+	check_integrity();
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_teardown(name, store_remove)
+	const struct CMUnitTest tests[] = {
+		CASE(test_new_file),
+		CASE(test_commit_and_close),
+		CASE(test_rollback),
+		CASE(test_second_opener),
+		CASE(test_newer_schema),
+		CASE(test_foreign_files),
+		CASE(test_interrupted_upgrade),
+		CASE(test_append_only),
+		CASE(test_killed),
+		CASE(test_no_room),
+		CASE(test_rollback_after_failure),
+	};
+
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}

@@ -1,0 +1,328 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+
+#include "keys/sshcert/ticket.h"
+#include "lib/base64.h"
+#include "lib/error.h"
+
+#define NOW UINT64_C(1780000000)
+
+static const uint8_t key[TICKET_KEY_SIZE] = { 1, 2, 3 };
+
+static struct sshkey_private *ca;
+static struct sshcert *cert;  /* client:ci, serial 7 */
+static struct sshcert *other; /* the same but for its nonce */
+static struct sshcert *admin; /* role:admin */
+
+static struct sshcert *
+issue(enum names_role role, const char *name)
+{
+	struct sshcert_request request = {
+		.key = sshkey_private_public(ca),
+		.principal = { role, "" },
+		.person = "ci",
+		.serial = 7,
+		.valid_after = NOW,
+		.valid_before = NOW + 3600,
+	};
+	struct buf line = BUF_INIT;
+	struct sshcert *issued = NULL;
+	struct ht_error e;
+	const char *reason;
+
+	(void)snprintf(request.principal.client, NAMES_SIZE, "%s", name);
+	if (sshcert_issue(ca, &request, &line, &e) == 0)
+		issued = sshcert_parse_line(buf_cursor(&line), &reason, &e);
+	buf_free(&line);
+	return issued;
+}
+
+/* A key that OpenSSL makes, through its PEM form. */
+static struct sshkey_private *
+make_ca(void)
+{
+	struct sshkey_private *made = NULL;
+	struct ht_error e;
+	EVP_PKEY *evp;
+	BIO *bio;
+	char *pem;
+	long n;
+
+	evp = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	bio = BIO_new(BIO_s_mem());
+	if (evp != NULL && bio != NULL &&
+	    PEM_write_bio_PrivateKey(bio, evp, NULL, NULL, 0, NULL, NULL)) {
+		n = BIO_get_mem_data(bio, &pem);
+		made = sshkey_private_load(cursor_over(pem, (size_t)n), &e);
+	}
+	BIO_free(bio);
+	EVP_PKEY_free(evp);
+	return made;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	ca = make_ca();
+	if (ca == NULL)
+		return 1;
+	cert = issue(NAMES_CLIENT, "ci");
+	other = issue(NAMES_CLIENT, "ci");
+	admin = issue(NAMES_ADMIN, "");
+	return cert == NULL || other == NULL || admin == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	sshcert_free(cert);
+	sshcert_free(other);
+	sshcert_free(admin);
+	sshkey_private_free(ca);
+	return 0;
+}
+
+static void
+make(const struct sshcert *of, char text[TICKET_TEXT_SIZE])
+{
+	struct ht_error e;
+
+	assert_int_equal(ticket_make(key, of, NOW, text, &e), 0);
+}
+
+static void
+expect_refused(const uint8_t with[TICKET_KEY_SIZE], const char *text,
+    uint64_t now, const char *word)
+{
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+
+	memset(&t, 0x55, sizeof(t));
+	assert_int_equal(ticket_open(with, text, now, &t, &reason, &e),
+	    HT_ERR_DENIED);
+	assert_int_equal(e.code, HT_ERR_DENIED);
+	assert_string_equal(reason, word);
+	assert_int_equal(t.serial, UINT64_C(0x5555555555555555));
+}
+
+static void
+claims_come_back(void **state)
+{
+	char text[TICKET_TEXT_SIZE];
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	make(cert, text);
+	assert_int_equal(strspn(text,
+	                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                     "abcdefghijklmnopqrstuvwxyz"
+	                     "0123456789-_"),
+	    strlen(text));
+	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_null(reason);
+	assert_int_equal(t.principal.role, NAMES_CLIENT);
+	assert_string_equal(t.principal.client, "ci");
+	assert_int_equal(t.serial, 7);
+	assert_int_equal(t.expires, NOW + TICKET_LIFETIME);
+	assert_true(ticket_matches(&t, cert));
+	assert_false(ticket_matches(&t, other));
+
+	make(admin, text);
+	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_int_equal(t.principal.role, NAMES_ADMIN);
+	assert_string_equal(t.principal.client, "");
+}
+
+static void
+longest_name_fits(void **state)
+{
+	char text[TICKET_TEXT_SIZE], name[NAMES_SIZE];
+	struct sshcert *longest;
+	struct sshcert_request request = {
+		.key = sshkey_private_public(ca),
+		.serial = UINT64_MAX,
+		.valid_before = SSHCERT_FOREVER,
+	};
+	struct buf line = BUF_INIT;
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	memset(name, 'n', NAMES_MAX);
+	name[NAMES_MAX] = '\0';
+	memcpy(request.principal.client, name, sizeof(name));
+	assert_int_equal(sshcert_issue(ca, &request, &line, &e), 0);
+	longest = sshcert_parse_line(buf_cursor(&line), &reason, &e);
+	assert_non_null(longest);
+	make(longest, text);
+	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_string_equal(t.principal.client, name);
+	assert_int_equal(t.serial, UINT64_MAX);
+	sshcert_free(longest);
+	buf_free(&line);
+}
+
+static void
+stale_after_a_minute(void **state)
+{
+	char text[TICKET_TEXT_SIZE];
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	make(cert, text);
+	assert_int_equal(
+	    ticket_open(key, text, NOW + TICKET_LIFETIME - 1, &t, &reason, &e),
+	    0);
+	expect_refused(key, text, NOW + TICKET_LIFETIME, TICKET_STALE);
+	expect_refused(key, text, UINT64_MAX, TICKET_STALE);
+	/* A clock set back does not make a ticket last. */
+	expect_refused(key, text, NOW - 1, TICKET_STALE);
+	expect_refused(key, text, 0, TICKET_STALE);
+}
+
+static void
+another_start_another_key(void **state)
+{
+	uint8_t next[TICKET_KEY_SIZE];
+	char text[TICKET_TEXT_SIZE];
+	size_t bit;
+
+	(void)state;
+	make(cert, text);
+	for (bit = 0; bit < sizeof(next) * 8; bit++) {
+		memcpy(next, key, sizeof(next));
+		next[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		expect_refused(next, text, NOW, TICKET_FORGED);
+	}
+}
+
+static void
+every_flipped_bit_is_forged(void **state)
+{
+	struct buf bytes = BUF_INIT, changed = BUF_INIT;
+	char text[TICKET_TEXT_SIZE];
+	size_t bit;
+
+	(void)state;
+	make(cert, text);
+	assert_int_equal(
+	    base64_decode(cursor_over(text, strlen(text)), BASE64_URL, &bytes),
+	    0);
+	for (bit = 0; bit < bytes.len * 8; bit++) {
+		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		base64_encode(bytes.data, bytes.len, BASE64_URL, &changed);
+		buf_u8(&changed, '\0');
+		expect_refused(key, (const char *)changed.data, NOW,
+		    TICKET_FORGED);
+		buf_reset(&changed);
+		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	buf_free(&bytes);
+	buf_free(&changed);
+}
+
+static void
+cut_or_no_ticket_at_all(void **state)
+{
+	char text[TICKET_TEXT_SIZE], cut[TICKET_TEXT_SIZE];
+	char endless[TICKET_TEXT_SIZE + 1];
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+	size_t n;
+
+	(void)state;
+	make(cert, text);
+	for (n = 0; n < strlen(text); n++) {
+		memcpy(cut, text, n);
+		cut[n] = '\0';
+		assert_int_equal(ticket_open(key, cut, NOW, &t, &reason, &e),
+		    HT_ERR_DENIED);
+		assert_true(strcmp(reason, TICKET_MALFORMED) == 0 ||
+		    strcmp(reason, TICKET_FORGED) == 0);
+	}
+	expect_refused(key, "", NOW, TICKET_MALFORMED);
+	expect_refused(key, "a ticket", NOW, TICKET_MALFORMED);
+	expect_refused(key, "AAAA", NOW, TICKET_MALFORMED);
+	memset(endless, 'A', sizeof(endless) - 1);
+	endless[sizeof(endless) - 1] = '\0';
+	expect_refused(key, endless, NOW, TICKET_MALFORMED);
+}
+
+/* With a MAC that is right: what another version of keyd might have made. */
+static void
+expect_unknown(struct buf *claims)
+{
+	struct buf text = BUF_INIT;
+	uint8_t mac[32];
+
+	assert_non_null(HMAC(EVP_sha256(), key, sizeof(key), claims->data,
+	    claims->len, mac, NULL));
+	buf_bytes(claims, mac, sizeof(mac));
+	base64_encode(claims->data, claims->len, BASE64_URL, &text);
+	buf_u8(&text, '\0');
+	expect_refused(key, (const char *)text.data, NOW, TICKET_MALFORMED);
+	buf_free(&text);
+	buf_reset(claims);
+}
+
+static void
+put_claims(struct buf *b, uint8_t version, const char *principal)
+{
+	buf_u8(b, version);
+	buf_text(b, principal);
+	buf_u64be(b, 7);
+	buf_zeros(b, SSHCERT_SHA256);
+	buf_u64be(b, NOW + 1);
+}
+
+static void
+other_versions_refused(void **state)
+{
+	struct buf claims = BUF_INIT;
+
+	(void)state;
+	put_claims(&claims, 2, "client:ci");
+	expect_unknown(&claims);
+	put_claims(&claims, 1, "ci");
+	expect_unknown(&claims);
+	put_claims(&claims, 1, "client:ci");
+	buf_u8(&claims, 0);
+	expect_unknown(&claims);
+	put_claims(&claims, 1, "client:ci");
+	claims.len--;
+	expect_unknown(&claims);
+	buf_free(&claims);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(claims_come_back),
+		cmocka_unit_test(longest_name_fits),
+		cmocka_unit_test(stale_after_a_minute),
+		cmocka_unit_test(another_start_another_key),
+		cmocka_unit_test(every_flipped_bit_is_forged),
+		cmocka_unit_test(cut_or_no_ticket_at_all),
+		cmocka_unit_test(other_versions_refused),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

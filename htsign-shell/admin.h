@@ -7,7 +7,7 @@
 #define HTSIGN_SHELL_ADMIN_H
 
 #include "lib/error.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 
 /* The most that a command takes from stdin, in bytes: a public key. */
 #define ADMIN_INPUT_MAX ((size_t)16 << 10)

@@ -4,7 +4,7 @@
 
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/report.h"
-#include "htsign-shell/request.h"
+#include "htsign-shell/request-line.h"
 
 static void
 put_text(struct buf *out, const char *text)

@@ -7,19 +7,19 @@
 #include <unistd.h>
 
 #include "htsign-shell/admin.h"
+#include "htsign-shell/environment.h"
+#include "htsign-shell/forkserver.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/invocation.h"
-#include "htsign-shell/nursery.h"
 #include "htsign-shell/report.h"
-#include "htsign-shell/request.h"
-#include "htsign-shell/session.h"
+#include "htsign-shell/request-line.h"
 #include "htsign-shell/shell.h"
 #include "htsign-shell/sign.h"
 #include "htsign-shell/tap.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 #include "signature/init.h"
 
 /*

@@ -5,9 +5,9 @@
 #ifndef HTSIGN_SHELL_SIGN_H
 #define HTSIGN_SHELL_SIGN_H
 
-#include "htsign-shell/request.h"
+#include "htsign-shell/request-line.h"
 #include "lib/error.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 
 /*
  * Carry out request over an agent that has been greeted.  Nothing is written

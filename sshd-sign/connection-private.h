@@ -9,7 +9,7 @@
 #include "sshd-sign/connection.h"
 #include "sshd-sign/network.h"
 #include "sshd-sign/relay.h"
-#include "sshd-sign/session.h"
+#include "sshd-sign/shell-process.h"
 
 struct run;
 

@@ -12,9 +12,9 @@
 
 #include "config/conf.h"
 #include "lib/loop.h"
+#include "sshd-sign/forkserver-link.h"
 #include "sshd-sign/jail.h"
-#include "sshd-sign/keyd.h"
-#include "sshd-sign/nursery.h"
+#include "sshd-sign/keyd-link.h"
 
 /* Shells that may run at a time, of all connections together. */
 #define CONNECTION_SHELLS_MAX 1024

@@ -18,7 +18,7 @@
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "sshd-sign/connection.h"
-#include "sshd-sign/keyd.h"
+#include "sshd-sign/keyd-link.h"
 #include "sshd-sign/listener.h"
 #include "sshd-sign/startups.h"
 #include "sshd-sign/transport.h"

@@ -14,7 +14,7 @@
 #include "lib/base64.h"
 #include "lib/loop.h"
 #include "lib/proc.h"
-#include "sshd-sign/command.h"
+#include "sshd-sign/channel.h"
 #include "sshd-sign/jail.h"
 #include "sshd-sign/network.h"
 #include "sshd-sign/relay.h"

@@ -7,11 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "keys/keyd/admin/admin.h"
-#include "keys/keyd/agent.h"
+#include "keys/keyd/admin/admin-link.h"
 #include "keys/keyd/door.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/identity.h"
+#include "keys/keyd/sign-link.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 

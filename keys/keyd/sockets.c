@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/keyd/admin/admin.h"
-#include "keys/keyd/agent.h"
+#include "keys/keyd/admin/admin-link.h"
 #include "keys/keyd/door.h"
+#include "keys/keyd/sign-link.h"
 #include "keys/keyd/sockets.h"
 #include "lib/log.h"
 

@@ -16,7 +16,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 #include "protocol/names.h"
 
 #define RUNDIR "/run/htsign"

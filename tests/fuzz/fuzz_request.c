@@ -5,8 +5,8 @@
 
 #include "config.h"
 
-#include "htsign-shell/request.h"
-#include "htsign-shell/session.h"
+#include "htsign-shell/environment.h"
+#include "htsign-shell/request-line.h"
 #include "htsign-shell/words.h"
 #include "protocol/names.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/keyd/agent.h"
+#include "keys/keyd/sign-link.h"
 #include "lib/proc.h"
 #include "store/authority/clients.h"
 #include "tests/support/core_client.h"

@@ -7,7 +7,7 @@
 #define TESTS_SUPPORT_CORE_CLIENT_H
 
 #include "keys/keyd/identity.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 #include "tests/support/core_scratch.h"
 #include "tests/support/signing.h"
 

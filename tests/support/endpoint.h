@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 
 /*
  * Make keys and configuration; once for a folder.

@@ -18,7 +18,7 @@
 
 #include "keys/keyd/door.h"
 #include "lib/proc.h"
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 #include "store/authority/clients.h"
 #include "tests/support/core_scratch.h"
 

@@ -22,7 +22,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
-#include "sshd-sign/command-private.h"
+#include "sshd-sign/channel-private.h"
 #include "sshd-sign/transport.h"
 #include "tests/support/scratch.h"
 

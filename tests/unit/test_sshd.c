@@ -18,9 +18,9 @@
 
 #include "lib/fds.h"
 #include "lib/proc.h"
-#include "sshd-sign/keyd.h"
+#include "sshd-sign/keyd-link.h"
 #include "sshd-sign/relay.h"
-#include "sshd-sign/session.h"
+#include "sshd-sign/shell-process.h"
 #include "sshd-sign/startups.h"
 #include "tests/support/builddir.h"
 

@@ -5,7 +5,7 @@
 #ifndef KEYS_KEYD_ADMIN_VERBS_H
 #define KEYS_KEYD_ADMIN_VERBS_H
 
-#include "keys/keyd/admin/admin.h"
+#include "keys/keyd/admin/admin-link.h"
 
 /*
  * Run the command: check the words against the table, the role against the

@@ -7,8 +7,8 @@
  * not take stays in the shell's pipe.
  */
 
-#ifndef SSHD_SIGN_COMMAND_H
-#define SSHD_SIGN_COMMAND_H
+#ifndef SSHD_SIGN_CHANNEL_H
+#define SSHD_SIGN_CHANNEL_H
 
 #include <poll.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "htsign-shell/request.h"
+#include "htsign-shell/request-line.h"
 #include "htsign-shell/words.h"
 #include "lib/utf8.h"
 #include "protocol/names.h"

@@ -13,8 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "htsign-shell/environment.h"
 #include "htsign-shell/invocation.h"
-#include "htsign-shell/session.h"
 
 #define SELF "/usr/libexec/htsign/htsign-shell"
 #define ARGUMENTS 8

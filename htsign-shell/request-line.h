@@ -10,8 +10,8 @@
  * description.
  */
 
-#ifndef HTSIGN_SHELL_REQUEST_H
-#define HTSIGN_SHELL_REQUEST_H
+#ifndef HTSIGN_SHELL_REQUEST_LINE_H
+#define HTSIGN_SHELL_REQUEST_LINE_H
 
 #include <stdbool.h>
 #include <stdint.h>

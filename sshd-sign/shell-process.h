@@ -3,8 +3,8 @@
  * its client is gone, and sure to see an end of file only when there was one.
  */
 
-#ifndef SSHD_SIGN_SESSION_H
-#define SSHD_SIGN_SESSION_H
+#ifndef SSHD_SIGN_SHELL_PROCESS_H
+#define SSHD_SIGN_SHELL_PROCESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/loop.h"
-#include "sshd-sign/nursery.h"
+#include "sshd-sign/forkserver-link.h"
 #include "sshd-sign/relay.h"
 
 struct session;

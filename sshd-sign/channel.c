@@ -11,7 +11,7 @@
 
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "sshd-sign/command-private.h"
+#include "sshd-sign/channel-private.h"
 
 /* What the client may set, besides its command. */
 static const char *const variables[] = { "HTSIGN_DESCRIPTION", "HTSIGN_NAME",

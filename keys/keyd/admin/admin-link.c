@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/keyd/admin/admin.h"
+#include "keys/keyd/admin/admin-link.h"
 #include "keys/keyd/admin/verbs.h"
 #include "keys/keyd/greet.h"
 #include "store/journal/journal.h"

@@ -3,8 +3,8 @@
  * the states of PROTOCOL.md.
  */
 
-#ifndef KEYS_KEYD_AGENT_H
-#define KEYS_KEYD_AGENT_H
+#ifndef KEYS_KEYD_SIGN_LINK_H
+#define KEYS_KEYD_SIGN_LINK_H
 
 #include "keys/keyd/identity.h"
 

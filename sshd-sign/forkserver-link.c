@@ -14,7 +14,7 @@
 #include "lib/fds.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "sshd-sign/nursery.h"
+#include "sshd-sign/forkserver-link.h"
 
 _Static_assert(NURSERY_FDS <= FDS_MAX, "they go in one message");
 

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/keyd/agent.h"
 #include "keys/keyd/greet.h"
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
+#include "keys/keyd/sign-link.h"
 #include "lib/log.h"
 
 /* The most that the profiles of a WELCOME take, in bytes. */

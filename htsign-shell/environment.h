@@ -7,8 +7,8 @@
  * client's.
  */
 
-#ifndef HTSIGN_SHELL_SESSION_H
-#define HTSIGN_SHELL_SESSION_H
+#ifndef HTSIGN_SHELL_ENVIRONMENT_H
+#define HTSIGN_SHELL_ENVIRONMENT_H
 
 #include "lib/buf.h"
 #include "lib/error.h"

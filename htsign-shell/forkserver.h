@@ -8,8 +8,8 @@
  * things lie in memory: the listener takes a new one every so often.
  */
 
-#ifndef HTSIGN_SHELL_NURSERY_H
-#define HTSIGN_SHELL_NURSERY_H
+#ifndef HTSIGN_SHELL_FORKSERVER_H
+#define HTSIGN_SHELL_FORKSERVER_H
 
 #include "lib/error.h"
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/proc.h"
-#include "sshd-sign/session.h"
+#include "sshd-sign/shell-process.h"
 
 /*
  * Room in stdin and stdout: the shell works on a large piece while the network

@@ -3,8 +3,8 @@
  * their answers in whatever order.  It reconnects by itself.
  */
 
-#ifndef SSHD_SIGN_KEYD_H
-#define SSHD_SIGN_KEYD_H
+#ifndef SSHD_SIGN_KEYD_LINK_H
+#define SSHD_SIGN_KEYD_LINK_H
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "htsign-shell/session.h"
+#include "htsign-shell/environment.h"
 #include "lib/base64.h"
 
 /* The only variables that are looked at. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "protocol/agent.h"
+#include "protocol/keyd-client.h"
 
 /* One request is open at a time, so one tag is enough. */
 #define TAG 1

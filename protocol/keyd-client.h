@@ -10,8 +10,8 @@
  * is open, and agent_close may follow.
  */
 
-#ifndef PROTOCOL_AGENT_H
-#define PROTOCOL_AGENT_H
+#ifndef PROTOCOL_KEYD_CLIENT_H
+#define PROTOCOL_KEYD_CLIENT_H
 
 #include "protocol/messages.h"
 

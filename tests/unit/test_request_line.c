@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "htsign-shell/request.h"
+#include "htsign-shell/request-line.h"
 #include "htsign-shell/words.h"
 
 #define HASH "00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100"

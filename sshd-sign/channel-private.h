@@ -3,12 +3,12 @@
  * share.  Nobody else includes this.
  */
 
-#ifndef SSHD_SIGN_COMMAND_PRIVATE_H
-#define SSHD_SIGN_COMMAND_PRIVATE_H
+#ifndef SSHD_SIGN_CHANNEL_PRIVATE_H
+#define SSHD_SIGN_CHANNEL_PRIVATE_H
 
 #include <libssh/callbacks.h>
 
-#include "sshd-sign/command.h"
+#include "sshd-sign/channel.h"
 
 enum state {
 	OPENED,  /* may get an environment, and a command */

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "htsign-shell/nursery.h"
+#include "htsign-shell/forkserver.h"
 #include "lib/fds.h"
 
 /* What ps(1) shows, at most 15 characters. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lib/loop.h"
-#include "sshd-sign/command-private.h"
+#include "sshd-sign/channel-private.h"
 
 /* Moved at a time, in bytes. */
 #define PIECE ((size_t)64 << 10)

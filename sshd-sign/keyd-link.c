@@ -10,7 +10,7 @@
 
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "sshd-sign/keyd.h"
+#include "sshd-sign/keyd-link.h"
 
 /* keyd silent for so long is away, in milliseconds. */
 #define ANSWER_TIMEOUT 60000

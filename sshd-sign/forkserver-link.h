@@ -1,10 +1,10 @@
 /*
  * Where the listener gets its clients' shells from: a process of htsign-shell's
- * that has no client and forks one for each (htsign-shell/nursery.h).
+ * that has no client and forks one for each (htsign-shell/forkserver.h).
  */
 
-#ifndef SSHD_SIGN_NURSERY_H
-#define SSHD_SIGN_NURSERY_H
+#ifndef SSHD_SIGN_FORKSERVER_LINK_H
+#define SSHD_SIGN_FORKSERVER_LINK_H
 
 #include <sys/types.h>
 

@@ -4,8 +4,8 @@
  * What the commands are is the table in verbs.c.
  */
 
-#ifndef KEYS_KEYD_ADMIN_ADMIN_H
-#define KEYS_KEYD_ADMIN_ADMIN_H
+#ifndef KEYS_KEYD_ADMIN_ADMIN_LINK_H
+#define KEYS_KEYD_ADMIN_ADMIN_LINK_H
 
 #include "keys/keyd/identity.h"
 

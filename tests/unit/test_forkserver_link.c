@@ -28,7 +28,7 @@
 #include "lib/error.h"
 #include "lib/loop.h"
 #include "lib/proc.h"
-#include "sshd-sign/nursery.h"
+#include "sshd-sign/forkserver-link.h"
 #include "tests/support/builddir.h"
 
 #define SHELL HT_BUILDDIR "/htsign-shell/htsign-shell"

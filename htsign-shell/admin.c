@@ -162,8 +162,8 @@ code_of(uint32_t status)
 
 /* Have keyd run words; what it prints goes to fd. */
 static int
-run(struct agent *agent, const struct words *words, const struct buf *input,
-    int fd, struct ht_error *e)
+run(struct keyd_client *keyd, const struct words *words,
+    const struct buf *input, int fd, struct ht_error *e)
 {
 	struct buf encoded = BUF_INIT;
 	struct protocol_done done;
@@ -175,8 +175,8 @@ run(struct agent *agent, const struct words *words, const struct buf *input,
 	if (buf_failed(&encoded) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	else
-		rc = agent_command(agent, &encoded, buf_cursor(input), print,
-		    &fd, &done, e);
+		rc = keyd_client_command(keyd, &encoded, buf_cursor(input),
+		    print, &fd, &done, e);
 	buf_free(&encoded);
 	if (rc < 0)
 		return rc;
@@ -189,7 +189,7 @@ run(struct agent *agent, const struct words *words, const struct buf *input,
 
 /* No command: what there is, for people. */
 static int
-show_help(struct agent *agent, struct ht_error *e)
+show_help(struct keyd_client *keyd, struct ht_error *e)
 {
 	const struct buf nothing = BUF_INIT;
 	struct words help;
@@ -197,13 +197,13 @@ show_help(struct agent *agent, struct ht_error *e)
 
 	rc = words_split("help", &help, e);
 	if (rc == 0)
-		rc = run(agent, &help, &nothing, STDERR_FILENO, e);
+		rc = run(keyd, &help, &nothing, STDERR_FILENO, e);
 	words_free(&help);
 	return rc < 0 ? rc : ht_error_set(e, HT_ERR_USAGE, "no command");
 }
 
 int
-admin_command(struct agent *agent, const char *line, struct ht_error *e)
+admin_command(struct keyd_client *keyd, const char *line, struct ht_error *e)
 {
 	struct buf input = BUF_INIT;
 	struct words words;
@@ -214,7 +214,7 @@ admin_command(struct agent *agent, const char *line, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	if (words.n == 0) {
-		rc = show_help(agent, e);
+		rc = show_help(keyd, e);
 		goto out;
 	}
 	want = want_of(words.word[0]);
@@ -223,7 +223,7 @@ admin_command(struct agent *agent, const char *line, struct ht_error *e)
 	else if (want == WANT_SECRET)
 		rc = read_secret(&input, e);
 	if (rc == 0)
-		rc = run(agent, &words, &input, STDOUT_FILENO, e);
+		rc = run(keyd, &words, &input, STDOUT_FILENO, e);
 out:
 	buf_free(&input);
 	words_free(&words);

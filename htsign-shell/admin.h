@@ -14,9 +14,10 @@
 
 /*
  * Run the command line (NULL or empty: there is none, which shows keyd's help
- * on stderr) over an agent that has been greeted.  0, or HT_ERR_* with the
+ * on stderr) over a connection that has been greeted.  0, or HT_ERR_* with the
  * text that keyd or we have for it.
  */
-int admin_command(struct agent *agent, const char *line, struct ht_error *e);
+int admin_command(struct keyd_client *keyd, const char *line,
+    struct ht_error *e);
 
 #endif

@@ -24,6 +24,6 @@ int nursery_serve(int fd, struct ht_error *e);
 /* stdin, stdout, stderr, the session, the connection to keyd. */
 #define NURSERY_FDS 5
 #define NURSERY_SESSION 3
-#define NURSERY_AGENT 4
+#define NURSERY_KEYD 4
 
 #endif

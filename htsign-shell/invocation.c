@@ -32,8 +32,8 @@ read_option(struct invocation *v, const char *option, const char *value,
 		    "%.32s: unknown, or its value is missing", option);
 	if (strcmp(option, "--session") == 0)
 		return set_descriptor(value, &v->session, e);
-	if (strcmp(option, "--agent") == 0)
-		return set_descriptor(value, &v->agent, e);
+	if (strcmp(option, "--keyd") == 0)
+		return set_descriptor(value, &v->keyd, e);
 	if (strcmp(option, "--nursery") == 0)
 		return set_descriptor(value, &v->nursery, e);
 	if (strcmp(option, "--ticket") == 0)
@@ -122,17 +122,17 @@ check(struct invocation *v, struct ht_error *e)
 
 	if (v->nursery >= 0) {
 		v->door = PROTOCOL_DOOR_SSHD_SIGN;
-		if (bare && !v->admin && v->session < 0 && v->agent < 0)
+		if (bare && !v->admin && v->session < 0 && v->keyd < 0)
 			return 0;
 		return ht_error_set(e, HT_ERR_USAGE, "--nursery goes alone");
 	}
-	if (v->session >= 0 && v->agent >= 0 && bare) {
+	if (v->session >= 0 && v->keyd >= 0 && bare) {
 		v->door = PROTOCOL_DOOR_SSHD_SIGN;
 		return 0;
 	}
-	if (v->session >= 0 || v->agent >= 0)
+	if (v->session >= 0 || v->keyd >= 0)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "--session and --agent go together, and alone");
+		    "--session and --keyd go together, and alone");
 	if (v->ticket != NULL && v->command == NULL) {
 		v->door = PROTOCOL_DOOR_OPENSSH;
 		return 0;
@@ -152,7 +152,7 @@ invocation_parse(int argc, char *const *argv, const char *self,
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	v->session = v->agent = v->nursery = -1;
+	v->session = v->keyd = v->nursery = -1;
 	v->rundir = INVOCATION_RUNDIR;
 	if (argc > 0 && is_called(argv[0], "htsign-admin")) {
 		rc = read_admin(v, argv + 1, n, e);

@@ -3,7 +3,7 @@
  *
  *	htsign-shell --nursery FD
  *		by sshd-sign, to make of itself shells as if started so:
- *	htsign-shell --session FD --agent FD [--admin]
+ *	htsign-shell --session FD --keyd FD [--admin]
  *		by sshd-sign: a session blob, and a connection that keyd has
  *		bound
  *	htsign-shell [--admin] [-r RUNDIR] --ticket T
@@ -34,7 +34,7 @@ struct invocation {
 	const char *door; /* PROTOCOL_DOOR_* */
 	bool admin;
 	int session; /* PROTOCOL_DOOR_SSHD_SIGN; otherwise -1 */
-	int agent;
+	int keyd;
 	int nursery;        /* or -1; then there is no client yet */
 	const char *ticket; /* PROTOCOL_DOOR_OPENSSH; otherwise NULL */
 	const char *rundir;

@@ -32,7 +32,7 @@
 struct shell {
 	struct invocation invocation;
 	struct session_source source;
-	struct agent agent;
+	struct keyd_client keyd;
 	struct session session;
 	struct protocol_welcome welcome;
 	struct buf profiles; /* of welcome */
@@ -41,18 +41,18 @@ struct shell {
 /* --- with all rights ----------------------------------------------------- */
 
 static int
-connect_agent(struct shell *sh, struct ht_error *e)
+connect_keyd(struct shell *sh, struct ht_error *e)
 {
 	const struct invocation *v = &sh->invocation;
 	enum protocol_kind kind =
 	    v->admin ? PROTOCOL_LINK_ADMIN : PROTOCOL_LINK_SIGN;
 	char path[PATH_MAX];
 
-	if (v->agent >= 0)
-		return agent_bound(&sh->agent, v->agent, kind, e);
+	if (v->keyd >= 0)
+		return keyd_client_bound(&sh->keyd, v->keyd, kind, e);
 	(void)snprintf(path, sizeof(path), "%s/%s", v->rundir,
 	    v->admin ? PROTOCOL_SOCKET_ADMIN : PROTOCOL_SOCKET_SIGN);
-	return agent_connect(&sh->agent, path, kind, e);
+	return keyd_client_connect(&sh->keyd, path, kind, e);
 }
 
 /* Everything that needs opening, and no byte of the client's. */
@@ -94,14 +94,14 @@ be_forked(struct shell *sh, struct ht_error *e)
 	if (rc != 1)
 		return rc;
 	v->session = sh->source.blob = NURSERY_SESSION;
-	v->agent = NURSERY_AGENT;
+	v->keyd = NURSERY_KEYD;
 	return 1;
 }
 
 /* --- in the sandbox ------------------------------------------------------ */
 
 static int
-greet_agent(struct shell *sh, struct ht_error *e)
+greet_keyd(struct shell *sh, struct ht_error *e)
 {
 	const struct invocation *v = &sh->invocation;
 	struct protocol_hello hello;
@@ -116,7 +116,8 @@ greet_agent(struct shell *sh, struct ht_error *e)
 		memcpy(hello.ticket, v->ticket, strlen(v->ticket) + 1);
 	}
 	session_hello(&sh->session, &hello);
-	return agent_greet(&sh->agent, &hello, &sh->welcome, &sh->profiles, e);
+	return keyd_client_greet(&sh->keyd, &hello, &sh->welcome, &sh->profiles,
+	    e);
 }
 
 /* What a verb prints is the result, on stdout. */
@@ -154,11 +155,11 @@ serve_client(struct shell *sh, struct ht_error *e)
 
 	rc = request_parse(s->command, &defaults, &request, e);
 	if (rc < 0) {
-		(void)agent_fail(&sh->agent, e, "usage", &ignored);
+		(void)keyd_client_fail(&sh->keyd, e, "usage", &ignored);
 		return rc;
 	}
 	if (request.verb == REQUEST_SIGN)
-		return sign_run(&sh->agent, &sh->welcome, &request, e);
+		return sign_run(&sh->keyd, &sh->welcome, &request, e);
 	return answer(sh, request.verb, e);
 }
 
@@ -173,12 +174,12 @@ begin(struct shell *sh, struct ht_error *e)
 	int rc;
 
 	if (strcmp(sh->invocation.door, PROTOCOL_DOOR_LOCAL) == 0)
-		return greet_agent(sh, e);
+		return greet_keyd(sh, e);
 	rc = session_read(&sh->source, &sh->session, e);
 	if (rc == 0)
-		return greet_agent(sh, e);
-	if (!sh->invocation.admin && greet_agent(sh, &ignored) == 0)
-		(void)agent_fail(&sh->agent, e, "usage", &ignored);
+		return greet_keyd(sh, e);
+	if (!sh->invocation.admin && greet_keyd(sh, &ignored) == 0)
+		(void)keyd_client_fail(&sh->keyd, e, "usage", &ignored);
 	return rc;
 }
 
@@ -190,7 +191,7 @@ serve(struct shell *sh, struct ht_error *e)
 	int landlock;
 	int rc;
 
-	rc = connect_agent(sh, e);
+	rc = connect_keyd(sh, e);
 	if (rc == 0 && !v->admin)
 		rc = sandbox_files(SANDBOX_SHELL, NULL, 0, &landlock, e);
 	if (rc == 0 && !v->admin)
@@ -204,7 +205,7 @@ serve(struct shell *sh, struct ht_error *e)
 	if (!v->admin)
 		return serve_client(sh, e);
 	command = v->command != NULL ? v->command : sh->session.command;
-	return admin_command(&sh->agent, command, e);
+	return admin_command(&sh->keyd, command, e);
 }
 
 /* --- all of it ----------------------------------------------------------- */
@@ -212,7 +213,7 @@ serve(struct shell *sh, struct ht_error *e)
 static void
 shell_free(struct shell *sh)
 {
-	agent_close(&sh->agent);
+	keyd_client_close(&sh->keyd);
 	session_free(&sh->session);
 	buf_free(&sh->profiles);
 	invocation_free(&sh->invocation);
@@ -237,7 +238,7 @@ shell_main(int argc, char *const *argv)
 		rc = serve(&sh, &e);
 	if (rc < 0)
 		status =
-		    report_failure(sh.agent.number, &e, sh.agent.refusal.retry);
+		    report_failure(sh.keyd.number, &e, sh.keyd.refusal.retry);
 	shell_free(&sh);
 	return status;
 }

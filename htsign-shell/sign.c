@@ -42,7 +42,7 @@
 #define WHY_INTERNAL "internal"
 
 struct signing {
-	struct agent *agent;
+	struct keyd_client *keyd;
 	const struct protocol_welcome *welcome;
 	struct request *request;
 	struct protocol_go go;
@@ -66,7 +66,7 @@ static int
 watch_keyd(void *cookie, struct ht_error *e)
 {
 	struct signing *s = cookie;
-	int rc = agent_check(s->agent, e);
+	int rc = keyd_client_check(s->keyd, e);
 
 	if (rc < 0)
 		s->why = NULL;
@@ -136,7 +136,7 @@ open_input(struct signing *s, struct ht_error *e)
 		.spool = again ? s->spool : -1,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
-		.watch_fd = agent_fd(s->agent),
+		.watch_fd = keyd_client_fd(s->keyd),
 		.watch = watch_keyd,
 		.watch_cookie = s,
 	};
@@ -308,7 +308,7 @@ show_waiting(void *cookie, const struct protocol_wait *wait)
 	if (strcmp(s->waiting, wait->reason) == 0)
 		return;
 	memcpy(s->waiting, wait->reason, sizeof(s->waiting));
-	log_notice("request %" PRIu64 ": waiting: %s", s->agent->number,
+	log_notice("request %" PRIu64 ": waiting: %s", s->keyd->number,
 	    wait->text[0] != '\0' ? wait->text : wait->reason);
 }
 
@@ -331,7 +331,7 @@ get_signature(struct signing *s, struct ht_error *e)
 	content.sha256 = cursor_over(s->sha256, sizeof(s->sha256));
 	content.existing = s->file->was_signed;
 	s->why = NULL;
-	rc = agent_content(s->agent, &content, s->over, show_waiting, s,
+	rc = keyd_client_content(s->keyd, &content, s->over, show_waiting, s,
 	    &s->pkcs7, certificate, e);
 	if (rc < 0)
 		return rc;
@@ -389,7 +389,7 @@ release_output(struct signing *s, struct ht_error *e)
 	s->why = NULL;
 	output.size = output_size(s->out);
 	output.sha256 = cursor_over(sha256, sizeof(sha256));
-	return agent_output(s->agent, &output, e);
+	return keyd_client_output(s->keyd, &output, e);
 }
 
 static int
@@ -415,13 +415,13 @@ keep(struct signing *s, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	s->why = NULL;
-	rc = agent_kept(s->agent, &kept, e);
+	rc = keyd_client_kept(s->keyd, &kept, e);
 	if (rc < 0)
 		return rc;
 	existing_signer(s->file, signer, sizeof(signer));
 	log_notice("request %" PRIu64 ": nothing was signed: the file goes "
 	           "back with the signature that it has, by %s",
-	    s->agent->number, signer);
+	    s->keyd->number, signer);
 	return 0;
 }
 
@@ -438,7 +438,7 @@ deliver(struct signing *s, struct ht_error *e)
 
 	rc = output_write(s->out, STDOUT_FILENO, IDLE, &written, e);
 	if (rc == 0)
-		(void)agent_delivered(s->agent, written, &ignored);
+		(void)keyd_client_delivered(s->keyd, written, &ignored);
 	return rc;
 }
 
@@ -449,7 +449,8 @@ sign_steps(struct signing *s, struct ht_error *e)
 {
 	int rc;
 
-	rc = agent_begin(s->agent, &s->request->begin, &s->go, &s->spool, e);
+	rc = keyd_client_begin(s->keyd, &s->request->begin, &s->go, &s->spool,
+	    e);
 	if (rc < 0)
 		return rc;
 	s->why = WHY_INTERNAL;
@@ -472,7 +473,7 @@ sign_steps(struct signing *s, struct ht_error *e)
 }
 
 int
-sign_run(struct agent *agent, const struct protocol_welcome *welcome,
+sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
     struct request *request, struct ht_error *e)
 {
 	struct signing s;
@@ -480,14 +481,14 @@ sign_run(struct agent *agent, const struct protocol_welcome *welcome,
 	int rc;
 
 	memset(&s, 0, sizeof(s));
-	s.agent = agent;
+	s.keyd = keyd;
 	s.welcome = welcome;
 	s.request = request;
 	s.spool = -1;
 	rc = sign_steps(&s, e);
 	if (rc < 0 && s.why != NULL)
-		(void)agent_fail(agent, e, s.why, &ignored);
-	if (rc == HT_ERR_USAGE && request->bare && agent->refused)
+		(void)keyd_client_fail(keyd, e, s.why, &ignored);
+	if (rc == HT_ERR_USAGE && request->bare && keyd->refused)
 		greet(&s);
 	output_free(s.out);
 	format_file_free(s.file);

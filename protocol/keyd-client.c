@@ -14,21 +14,21 @@
 #define TAG 1
 
 int
-agent_bound(struct agent *a, int fd, enum protocol_kind kind,
+keyd_client_bound(struct keyd_client *k, int fd, enum protocol_kind kind,
     struct ht_error *e)
 {
-	memset(a, 0, sizeof(*a));
-	return protocol_open(&a->link, fd, kind, true, e);
+	memset(k, 0, sizeof(*k));
+	return protocol_open(&k->link, fd, kind, true, e);
 }
 
 int
-agent_connect(struct agent *a, const char *path, enum protocol_kind kind,
-    struct ht_error *e)
+keyd_client_connect(struct keyd_client *k, const char *path,
+    enum protocol_kind kind, struct ht_error *e)
 {
 	struct sockaddr_un un;
 	int fd;
 
-	memset(a, 0, sizeof(*a));
+	memset(k, 0, sizeof(*k));
 	memset(&un, 0, sizeof(un));
 	un.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(un.sun_path))
@@ -44,21 +44,21 @@ agent_connect(struct agent *a, const char *path, enum protocol_kind kind,
 		(void)close(fd);
 		return HT_ERR_UNAVAILABLE;
 	}
-	return agent_bound(a, fd, kind, e);
+	return keyd_client_bound(k, fd, kind, e);
 }
 
 void
-agent_close(struct agent *a)
+keyd_client_close(struct keyd_client *k)
 {
-	if (a->link.channel != NULL)
-		protocol_close(&a->link);
-	buf_free(&a->own);
+	if (k->link.channel != NULL)
+		protocol_close(&k->link);
+	buf_free(&k->own);
 }
 
 int
-agent_fd(const struct agent *a)
+keyd_client_fd(const struct keyd_client *k)
 {
-	return msg_channel_fd(a->link.channel);
+	return msg_channel_fd(k->link.channel);
 }
 
 /* The connection failed: whatever the reason, the file is not to blame. */
@@ -74,16 +74,17 @@ lost(int rc, struct ht_error *e)
 
 /* keyd has refused: make its word the error. */
 static int
-refused(struct agent *a, const struct protocol_refuse *r, struct ht_error *e)
+refused(struct keyd_client *k, const struct protocol_refuse *r,
+    struct ht_error *e)
 {
 	int code = HT_ERR_INTERNAL;
 
 	if (r->status >= 64 && r->status <= 78)
 		code = -(int)r->status;
-	a->refused = true;
-	a->refusal = *r;
+	k->refused = true;
+	k->refusal = *r;
 	if (r->number != 0)
-		a->number = r->number;
+		k->number = r->number;
 	return ht_error_set(e, code, "%s", r->text);
 }
 
@@ -92,9 +93,9 @@ refused(struct agent *a, const struct protocol_refuse *r, struct ht_error *e)
  * it closed.
  */
 static int
-drain(struct agent *a, struct ht_error *e)
+drain(struct keyd_client *k, struct ht_error *e)
 {
-	int rc = msg_drain(a->link.channel, AGENT_TIMEOUT, e);
+	int rc = msg_drain(k->link.channel, KEYD_CLIENT_TIMEOUT, e);
 	struct ht_error why;
 	union protocol_body body;
 	struct msg m;
@@ -102,9 +103,9 @@ drain(struct agent *a, struct ht_error *e)
 	if (rc == 0)
 		return 0;
 	why = *e;
-	while (protocol_next(&a->link, &m, &body, e) == 1) {
+	while (protocol_next(&k->link, &m, &body, e) == 1) {
 		if (m.type == PROTOCOL_REFUSE)
-			return refused(a, &body.refuse, e);
+			return refused(k, &body.refuse, e);
 		msg_close_fds(&m);
 	}
 	*e = why;
@@ -112,12 +113,12 @@ drain(struct agent *a, struct ht_error *e)
 }
 
 static int
-send_message(struct agent *a, enum protocol_type type, const void *body,
+send_message(struct keyd_client *k, enum protocol_type type, const void *body,
     struct ht_error *e)
 {
-	int rc = protocol_queue(&a->link, type, TAG, body, NULL, 0, e);
+	int rc = protocol_queue(&k->link, type, TAG, body, NULL, 0, e);
 
-	return rc < 0 ? lost(rc, e) : drain(a, e);
+	return rc < 0 ? lost(rc, e) : drain(k, e);
 }
 
 /*
@@ -125,29 +126,29 @@ send_message(struct agent *a, enum protocol_type type, const void *body,
  * see to the rest), or a refusal.
  */
 static int
-await(struct agent *a, struct msg *m, union protocol_body *body,
+await(struct keyd_client *k, struct msg *m, union protocol_body *body,
     struct ht_error *e)
 {
-	int rc = protocol_wait(&a->link, m, body, AGENT_TIMEOUT, e);
+	int rc = protocol_wait(&k->link, m, body, KEYD_CLIENT_TIMEOUT, e);
 
 	if (rc < 0)
 		return lost(rc, e);
 	if (m->type == PROTOCOL_REFUSE)
-		return refused(a, &body->refuse, e);
+		return refused(k, &body->refuse, e);
 	return 0;
 }
 
 int
-agent_greet(struct agent *a, const struct protocol_hello *hello,
+keyd_client_greet(struct keyd_client *k, const struct protocol_hello *hello,
     struct protocol_welcome *welcome, struct buf *profiles, struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(a, PROTOCOL_HELLO, hello, e);
+	rc = send_message(k, PROTOCOL_HELLO, hello, e);
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	if (rc < 0)
 		return rc;
 	*welcome = body.welcome;
@@ -159,16 +160,16 @@ agent_greet(struct agent *a, const struct protocol_hello *hello,
 }
 
 int
-agent_ticket(struct agent *a, const struct protocol_ask *ask,
+keyd_client_ticket(struct keyd_client *k, const struct protocol_ask *ask,
     struct protocol_ticket_for *ticket, struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(a, PROTOCOL_ASK, ask, e);
+	rc = send_message(k, PROTOCOL_ASK, ask, e);
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	if (rc == 0)
 		*ticket = body.ticket_for;
 	return rc;
@@ -176,22 +177,22 @@ agent_ticket(struct agent *a, const struct protocol_ask *ask,
 
 /* The frame is gone with the next one, the fingerprints are needed later. */
 static int
-keep_own(struct agent *a, struct protocol_go *go, struct ht_error *e)
+keep_own(struct keyd_client *k, struct protocol_go *go, struct ht_error *e)
 {
 	if (go->own.left > PROTOCOL_OWN_MAX ||
 	    go->own.left % PROTOCOL_FINGERPRINT != 0)
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "fingerprints of %zu bytes", go->own.left);
-	buf_reset(&a->own);
-	buf_bytes(&a->own, go->own.p, go->own.left);
-	if (buf_failed(&a->own) < 0)
+	buf_reset(&k->own);
+	buf_bytes(&k->own, go->own.p, go->own.left);
+	if (buf_failed(&k->own) < 0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
-	go->own = buf_cursor(&a->own);
+	go->own = buf_cursor(&k->own);
 	return 0;
 }
 
 int
-agent_begin(struct agent *a, const struct protocol_begin *begin,
+keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e)
 {
 	union protocol_body body;
@@ -199,14 +200,14 @@ agent_begin(struct agent *a, const struct protocol_begin *begin,
 	int rc;
 
 	*spool = -1;
-	rc = send_message(a, PROTOCOL_BEGIN, begin, e);
+	rc = send_message(k, PROTOCOL_BEGIN, begin, e);
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	if (rc < 0)
 		return rc;
 	*go = body.go;
-	a->number = go->number;
-	rc = keep_own(a, go, e);
+	k->number = go->number;
+	rc = keep_own(k, go, e);
 	if (rc == 0)
 		*spool = m.fd[0];
 	else
@@ -215,18 +216,18 @@ agent_begin(struct agent *a, const struct protocol_begin *begin,
 }
 
 int
-agent_check(struct agent *a, struct ht_error *e)
+keyd_client_check(struct keyd_client *k, struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
-	int rc = protocol_next(&a->link, &m, &body, e);
+	int rc = protocol_next(&k->link, &m, &body, e);
 
 	if (rc == 0)
 		return 0;
 	if (rc < 0)
 		return lost(rc, e);
 	if (m.type == PROTOCOL_REFUSE)
-		return refused(a, &body.refuse, e);
+		return refused(k, &body.refuse, e);
 	msg_close_fds(&m);
 	return ht_error_set(e, HT_ERR_INTERNAL, "%s came out of turn",
 	    protocol_name(m.type));
@@ -234,7 +235,8 @@ agent_check(struct agent *a, struct ht_error *e)
 
 /* Take PARTs until length bytes are there. */
 static int
-collect(struct agent *a, uint32_t length, struct buf *out, struct ht_error *e)
+collect(struct keyd_client *k, uint32_t length, struct buf *out,
+    struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
@@ -246,7 +248,7 @@ collect(struct agent *a, uint32_t length, struct buf *out, struct ht_error *e)
 		    "a signature of %u bytes", (unsigned int)length);
 	buf_reserve(out, length);
 	while (have < length) {
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 		if (rc < 0)
 			return rc;
 		if (body.part.bytes.left == 0 ||
@@ -261,32 +263,32 @@ collect(struct agent *a, uint32_t length, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-/* Whether nothing has come from keyd for AGENT_PATIENCE. */
+/* Whether nothing has come from keyd for KEYD_CLIENT_PATIENCE. */
 static bool
-is_slow(const struct agent *a)
+is_slow(const struct keyd_client *k)
 {
-	struct pollfd in = { agent_fd(a), POLLIN, 0 };
+	struct pollfd in = { keyd_client_fd(k), POLLIN, 0 };
 
-	return poll(&in, 1, AGENT_PATIENCE) == 0;
+	return poll(&in, 1, KEYD_CLIENT_PATIENCE) == 0;
 }
 
 /* One part after the other: a copy of all of it would be large. */
 static int
-send_content(struct agent *a, const struct protocol_content *content,
+send_content(struct keyd_client *k, const struct protocol_content *content,
     struct cursor der, struct ht_error *e)
 {
-	int rc = send_message(a, PROTOCOL_CONTENT, content, e);
+	int rc = send_message(k, PROTOCOL_CONTENT, content, e);
 
 	while (rc == 0 && der.left > 0) {
-		rc = protocol_part(&a->link, TAG, &der, e);
-		rc = rc < 0 ? lost(rc, e) : drain(a, e);
+		rc = protocol_part(&k->link, TAG, &der, e);
+		rc = rc < 0 ? lost(rc, e) : drain(k, e);
 	}
 	return rc;
 }
 
 int
-agent_content(struct agent *a, struct protocol_content *content,
-    struct cursor der, agent_waiting_fn *waiting, void *cookie,
+keyd_client_content(struct keyd_client *k, struct protocol_content *content,
+    struct cursor der, keyd_client_waiting_fn *waiting, void *cookie,
     struct buf *pkcs7, char *certificate, struct ht_error *e)
 {
 	union protocol_body body;
@@ -299,94 +301,94 @@ agent_content(struct agent *a, struct protocol_content *content,
 		    "%zu bytes of content are more than can be signed",
 		    der.left);
 	content->length = (uint32_t)der.left;
-	rc = send_content(a, content, der, e);
+	rc = send_content(k, content, der, e);
 	while (rc == 0) {
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_SIGNED)
 			break;
-		if (waiting != NULL && is_slow(a))
+		if (waiting != NULL && is_slow(k))
 			waiting(cookie, &body.wait);
 	}
 	if (rc < 0)
 		return rc;
 	memcpy(certificate, body.signed_.certificate, PROTOCOL_NAME);
-	return collect(a, body.signed_.length, pkcs7, e);
+	return collect(k, body.signed_.length, pkcs7, e);
 }
 
 int
-agent_output(struct agent *a, const struct protocol_output *output,
+keyd_client_output(struct keyd_client *k, const struct protocol_output *output,
     struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(a, PROTOCOL_OUTPUT, output, e);
+	rc = send_message(k, PROTOCOL_OUTPUT, output, e);
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	return rc;
 }
 
 int
-agent_kept(struct agent *a, const struct protocol_kept *kept,
+keyd_client_kept(struct keyd_client *k, const struct protocol_kept *kept,
     struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(a, PROTOCOL_KEPT, kept, e);
+	rc = send_message(k, PROTOCOL_KEPT, kept, e);
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	return rc;
 }
 
 int
-agent_delivered(struct agent *a, uint64_t bytes, struct ht_error *e)
+keyd_client_delivered(struct keyd_client *k, uint64_t bytes, struct ht_error *e)
 {
 	struct protocol_delivered delivered = { bytes };
 
-	return send_message(a, PROTOCOL_DELIVERED, &delivered, e);
+	return send_message(k, PROTOCOL_DELIVERED, &delivered, e);
 }
 
 int
-agent_fail(struct agent *a, const struct ht_error *why, const char *word,
-    struct ht_error *e)
+keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
+    const char *word, struct ht_error *e)
 {
 	struct protocol_fail fail;
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	if (a->refused || a->link.channel == NULL)
+	if (k->refused || k->link.channel == NULL)
 		return 0;
 	memset(&fail, 0, sizeof(fail));
 	fail.status = (uint32_t)-why->code;
 	fail.offset = why->offset;
 	memcpy(fail.code, word, strnlen(word, sizeof(fail.code) - 1));
 	memcpy(fail.text, why->text, strnlen(why->text, sizeof(fail.text) - 1));
-	rc = send_message(a, PROTOCOL_FAIL, &fail, e);
+	rc = send_message(k, PROTOCOL_FAIL, &fail, e);
 	/* A SIGNED that crossed our FAIL breaks the rules: the link ends. */
 	if (rc == 0)
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 	if (rc == 0)
-		a->number = body.number.number;
+		k->number = body.number.number;
 	return rc;
 }
 
 int
-agent_command(struct agent *a, const struct buf *words, struct cursor input,
-    agent_print_fn *print, void *cookie, struct protocol_done *done,
-    struct ht_error *e)
+keyd_client_command(struct keyd_client *k, const struct buf *words,
+    struct cursor input, keyd_client_print_fn *print, void *cookie,
+    struct protocol_done *done, struct ht_error *e)
 {
 	struct protocol_command command = { buf_cursor(words), input };
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(a, PROTOCOL_COMMAND, &command, e);
+	rc = send_message(k, PROTOCOL_COMMAND, &command, e);
 	while (rc == 0) {
-		rc = await(a, &m, &body, e);
+		rc = await(k, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_DONE)
 			break;
 		rc = print(cookie, body.print.bytes, e);

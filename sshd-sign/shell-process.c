@@ -84,7 +84,7 @@ static int
 start_shell(struct session *s, const struct session_spec *spec,
     const struct pipes *p, struct ht_error *e)
 {
-	const char *argv[] = { spec->shell, "--session", "3", "--agent", "4",
+	const char *argv[] = { spec->shell, "--session", "3", "--keyd", "4",
 		"--admin", NULL };
 	int fds[] = { p->theirs[0], p->theirs[1], p->theirs[2],
 		blob_file(spec->blob, e), spec->bound };

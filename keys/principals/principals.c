@@ -66,7 +66,8 @@ read_arguments(int argc, char **argv, struct question *q)
 }
 
 static int
-connect_keyd(const struct question *q, struct agent *agent, struct ht_error *e)
+connect_keyd(const struct question *q, struct keyd_client *keyd,
+    struct ht_error *e)
 {
 	char path[PROTOCOL_PATH];
 	int n;
@@ -76,11 +77,11 @@ connect_keyd(const struct question *q, struct agent *agent, struct ht_error *e)
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the run folder's name is too long");
-	return agent_connect(agent, path, PROTOCOL_LINK_PRINCIPALS, e);
+	return keyd_client_connect(keyd, path, PROTOCOL_LINK_PRINCIPALS, e);
 }
 
 static int
-ask(const struct question *q, struct agent *agent,
+ask(const struct question *q, struct keyd_client *keyd,
     struct protocol_ticket_for *ticket, struct ht_error *e)
 {
 	struct protocol_ask words;
@@ -96,7 +97,7 @@ ask(const struct question *q, struct agent *agent,
 	} else {
 		memcpy(words.user, q->user, strlen(q->user));
 		words.certificate = buf_cursor(&blob);
-		rc = agent_ticket(agent, &words, ticket, e);
+		rc = keyd_client_ticket(keyd, &words, ticket, e);
 	}
 	buf_free(&blob);
 	return rc;
@@ -165,26 +166,26 @@ print_line(const struct buf *line, struct ht_error *e)
 static int
 answer(const struct question *q, struct ht_error *e)
 {
-	struct agent agent;
+	struct keyd_client keyd;
 	struct protocol_ticket_for ticket;
 	struct buf line = BUF_INIT;
 	char shell[PROTOCOL_PATH];
 	int landlock, rc;
 
-	memset(&agent, 0, sizeof(agent));
+	memset(&keyd, 0, sizeof(keyd));
 	rc = proc_program("htsign-shell", shell, sizeof(shell), e);
 	if (rc == 0)
-		rc = connect_keyd(q, &agent, e);
+		rc = connect_keyd(q, &keyd, e);
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_SHELL, NULL, 0, &landlock, e);
 	if (rc == 0)
-		rc = ask(q, &agent, &ticket, e);
+		rc = ask(q, &keyd, &ticket, e);
 	if (rc == 0)
 		rc = put_line(q, shell, &ticket, &line, e);
 	if (rc == 0)
 		rc = print_line(&line, e);
 	buf_free(&line);
-	agent_close(&agent);
+	keyd_client_close(&keyd);
 	return rc;
 }
 

@@ -96,7 +96,7 @@ core_client_tear_down(void **state)
 }
 
 void
-core_client_open(struct agent *a)
+core_client_open(struct keyd_client *a)
 {
 	struct protocol_hello hello;
 	union protocol_body body;
@@ -106,7 +106,8 @@ core_client_open(struct agent *a)
 
 	assert_int_equal(proc_socketpair(pair, &e), 0);
 	assert_int_equal(agent_accept(&core, pair[0], &core_client_who, &e), 0);
-	assert_int_equal(agent_bound(a, pair[1], PROTOCOL_LINK_SIGN, &e), 0);
+	assert_int_equal(keyd_client_bound(a, pair[1], PROTOCOL_LINK_SIGN, &e),
+	    0);
 	memset(&hello, 0, sizeof(hello));
 	hello.version = PROTOCOL_VERSION;
 	core_client_say(a, PROTOCOL_HELLO, &hello);
@@ -114,14 +115,15 @@ core_client_open(struct agent *a)
 }
 
 void
-core_client_close(struct agent *a)
+core_client_close(struct keyd_client *a)
 {
-	agent_close(a);
+	keyd_client_close(a);
 	core_wait(0);
 }
 
 void
-core_client_say(struct agent *a, enum protocol_type type, const void *body)
+core_client_say(struct keyd_client *a, enum protocol_type type,
+    const void *body)
 {
 	struct ht_error e;
 
@@ -131,7 +133,7 @@ core_client_say(struct agent *a, enum protocol_type type, const void *body)
 }
 
 void
-core_client_hear(struct agent *a, enum protocol_type type, struct msg *m,
+core_client_hear(struct keyd_client *a, enum protocol_type type, struct msg *m,
     union protocol_body *body)
 {
 	struct ht_error e;
@@ -145,7 +147,7 @@ core_client_hear(struct agent *a, enum protocol_type type, struct msg *m,
 }
 
 void
-core_client_hear_nothing(struct agent *a)
+core_client_hear_nothing(struct keyd_client *a)
 {
 	union protocol_body body;
 	struct ht_error e;
@@ -155,7 +157,7 @@ core_client_hear_nothing(struct agent *a)
 }
 
 void
-core_client_hear_end(struct agent *a)
+core_client_hear_end(struct keyd_client *a)
 {
 	union protocol_body body;
 	struct ht_error e;
@@ -163,11 +165,11 @@ core_client_hear_end(struct agent *a)
 
 	assert_int_equal(protocol_next(&a->link, &m, &body, &e),
 	    HT_ERR_UNAVAILABLE);
-	agent_close(a);
+	keyd_client_close(a);
 }
 
 void
-core_client_hear_no(struct agent *a, int code, const char *word,
+core_client_hear_no(struct keyd_client *a, int code, const char *word,
     const char *text)
 {
 	union protocol_body body;
@@ -192,7 +194,7 @@ core_client_request(const char *profile)
 }
 
 void
-core_client_begin(struct agent *a, const struct protocol_begin *begin)
+core_client_begin(struct keyd_client *a, const struct protocol_begin *begin)
 {
 	union protocol_body body;
 	struct msg m;

@@ -37,31 +37,32 @@ int core_client_tear_down(void **state);
 /*
  * Connect and be welcomed; let go.  Failing fails the test, here and below.
  */
-void core_client_open(struct agent *a);
-void core_client_close(struct agent *a);
+void core_client_open(struct keyd_client *a);
+void core_client_close(struct keyd_client *a);
 
 /*
  * Say something, and let keyd take a turn.
  */
-void core_client_say(struct agent *a, enum protocol_type type,
+void core_client_say(struct keyd_client *a, enum protocol_type type,
     const void *body);
 
 /*
  * What keyd has said, is this; *body points into *m.  It has said nothing.  It
  * has refused so, and closed the connection; it has closed it without a word.
  */
-void core_client_hear(struct agent *a, enum protocol_type type, struct msg *m,
-    union protocol_body *body);
-void core_client_hear_nothing(struct agent *a);
-void core_client_hear_no(struct agent *a, int code, const char *word,
+void core_client_hear(struct keyd_client *a, enum protocol_type type,
+    struct msg *m, union protocol_body *body);
+void core_client_hear_nothing(struct keyd_client *a);
+void core_client_hear_no(struct keyd_client *a, int code, const char *word,
     const char *text);
-void core_client_hear_end(struct agent *a);
+void core_client_hear_end(struct keyd_client *a);
 
 /*
  * What a BEGIN says if nothing is special about it; open a connection, say
  * BEGIN and hear GO.
  */
 struct protocol_begin core_client_request(const char *profile);
-void core_client_begin(struct agent *a, const struct protocol_begin *begin);
+void core_client_begin(struct keyd_client *a,
+    const struct protocol_begin *begin);
 
 #endif

@@ -85,7 +85,7 @@ endpoint_pause(unsigned int ms)
 }
 
 static int
-try_admin(struct agent *a, struct ht_error *e)
+try_admin(struct keyd_client *a, struct ht_error *e)
 {
 	char path[PATH_MAX + 32];
 	struct protocol_welcome welcome;
@@ -98,18 +98,18 @@ try_admin(struct agent *a, struct ht_error *e)
 	(void)snprintf(hello.door, sizeof(hello.door), "%s",
 	    PROTOCOL_DOOR_LOCAL);
 	(void)snprintf(path, sizeof(path), "%s/run/admin.sock", folder);
-	rc = agent_connect(a, path, PROTOCOL_LINK_ADMIN, e);
+	rc = keyd_client_connect(a, path, PROTOCOL_LINK_ADMIN, e);
 	if (rc < 0)
 		return rc;
-	rc = agent_greet(a, &hello, &welcome, &profiles, e);
+	rc = keyd_client_greet(a, &hello, &welcome, &profiles, e);
 	buf_free(&profiles);
 	if (rc < 0)
-		agent_close(a);
+		keyd_client_close(a);
 	return rc;
 }
 
 void
-endpoint_connect_local(struct agent *a)
+endpoint_connect_local(struct keyd_client *a)
 {
 	struct ht_error e;
 	int tries;
@@ -145,13 +145,13 @@ expect_ready(int manager)
 	struct pollfd p = { manager, POLLIN, 0 };
 	char text[16] = "";
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_int_equal(recv(manager, text, sizeof(text) - 1, 0), 7);
 	assert_string_equal(text, "READY=1");
 	assert_int_equal(try_admin(&a, &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 void
@@ -292,7 +292,7 @@ endpoint_admin(const char *command, const char *input, struct buf *out)
 	struct protocol_done done;
 	char word[256];
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int used;
 
 	while (sscanf(command, "%255s%n", word, &used) == 1) {
@@ -300,11 +300,11 @@ endpoint_admin(const char *command, const char *input, struct buf *out)
 		command += used;
 	}
 	endpoint_connect_local(&a);
-	if (agent_command(&a, &words,
+	if (keyd_client_command(&a, &words,
 	        cursor_over(input, input == NULL ? 0 : strlen(input)), collect,
 	        out, &done, &e) < 0)
 		fail_msg("%s", e.text);
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&words);
 	return (int)done.status;
 }
@@ -359,7 +359,7 @@ ticket_for(const char *user, const struct buf *blob,
 	union protocol_body body;
 	struct protocol_ask ask;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 	char path[PATH_MAX + 32];
 
@@ -367,14 +367,14 @@ ticket_for(const char *user, const struct buf *blob,
 	(void)snprintf(ask.user, sizeof(ask.user), "%s", user);
 	ask.certificate = buf_cursor(blob);
 	(void)snprintf(path, sizeof(path), "%s/run/principals.sock", folder);
-	assert_int_equal(agent_connect(&a, path, PROTOCOL_LINK_PRINCIPALS, &e),
-	    0);
+	assert_int_equal(
+	    keyd_client_connect(&a, path, PROTOCOL_LINK_PRINCIPALS, &e), 0);
 	assert_int_equal(
 	    protocol_send(&a.link, PROTOCOL_ASK, 1, &ask, NULL, 0, &e), 0);
 	assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e), 1);
 	if (m.type == PROTOCOL_TICKET_FOR)
 		memcpy(ticket, body.ticket_for.ticket, PROTOCOL_TICKET);
-	agent_close(&a);
+	keyd_client_close(&a);
 	return m.type == PROTOCOL_TICKET_FOR ? 0 : -1;
 }
 
@@ -385,7 +385,7 @@ endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET])
 }
 
 static int
-greet(struct agent *a, enum protocol_kind kind, const struct buf *blob,
+greet(struct keyd_client *a, enum protocol_kind kind, const struct buf *blob,
     const char *ticket, struct ht_error *e)
 {
 	struct protocol_welcome welcome;
@@ -404,21 +404,21 @@ greet(struct agent *a, enum protocol_kind kind, const struct buf *blob,
 	(void)snprintf(path, sizeof(path), "%s/run/%s", folder,
 	    kind == PROTOCOL_LINK_ADMIN ? PROTOCOL_SOCKET_ADMIN
 	                                : PROTOCOL_SOCKET_SIGN);
-	assert_int_equal(agent_connect(a, path, kind, e), 0);
-	rc = agent_greet(a, &hello, &welcome, &profiles, e);
+	assert_int_equal(keyd_client_connect(a, path, kind, e), 0);
+	rc = keyd_client_greet(a, &hello, &welcome, &profiles, e);
 	buf_free(&profiles);
 	return rc;
 }
 
 int
-endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
-    struct ht_error *e)
+endpoint_greet(struct keyd_client *a, const struct buf *blob,
+    const char *ticket, struct ht_error *e)
 {
 	return greet(a, PROTOCOL_LINK_SIGN, blob, ticket, e);
 }
 
 void
-endpoint_connect(struct agent *a)
+endpoint_connect(struct keyd_client *a)
 {
 	struct buf blob = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
@@ -440,7 +440,7 @@ endpoint_content(struct buf *der)
 }
 
 int
-endpoint_begin(struct agent *a, const char *profile, struct ht_error *e)
+endpoint_begin(struct keyd_client *a, const char *profile, struct ht_error *e)
 {
 	struct protocol_begin begin;
 	struct protocol_go go;
@@ -450,7 +450,7 @@ endpoint_begin(struct agent *a, const char *profile, struct ht_error *e)
 	begin.size = PROTOCOL_SIZE_UNKNOWN;
 	(void)snprintf(begin.profile, sizeof(begin.profile), "%s", profile);
 	(void)snprintf(begin.description, sizeof(begin.description), "My App");
-	rc = agent_begin(a, &begin, &go, &spool, e);
+	rc = keyd_client_begin(a, &begin, &go, &spool, e);
 	if (rc == 0) {
 		assert_true(spool >= 0);
 		assert_int_equal(write(spool, "x", 1), 1);
@@ -460,7 +460,7 @@ endpoint_begin(struct agent *a, const char *profile, struct ht_error *e)
 }
 
 int
-endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
+endpoint_sign(struct keyd_client *a, struct cursor der, struct buf *pkcs7,
     struct ht_error *e)
 {
 	static const uint8_t sha256[32];
@@ -472,12 +472,12 @@ endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
 	(void)snprintf(content.format, sizeof(content.format), "pe");
 	content.size = 1024;
 	content.sha256 = cursor_over(sha256, sizeof(sha256));
-	return agent_content(a, &content, der, NULL, NULL, pkcs7, certificate,
-	    e);
+	return keyd_client_content(a, &content, der, NULL, NULL, pkcs7,
+	    certificate, e);
 }
 
 void
-endpoint_say(struct agent *a, enum protocol_type type, const void *body)
+endpoint_say(struct keyd_client *a, enum protocol_type type, const void *body)
 {
 	struct ht_error e;
 
@@ -486,7 +486,7 @@ endpoint_say(struct agent *a, enum protocol_type type, const void *body)
 }
 
 void
-endpoint_await_end(struct agent *a)
+endpoint_await_end(struct keyd_client *a)
 {
 	struct ht_error e;
 	struct msg m;
@@ -496,7 +496,7 @@ endpoint_await_end(struct agent *a)
 		msg_close_fds(&m);
 	assert_int_equal(rc, HT_ERR_UNAVAILABLE);
 	assert_null(strstr(e.text, "in time"));
-	agent_close(a);
+	keyd_client_close(a);
 }
 
 void
@@ -517,7 +517,7 @@ endpoint_role_certificate(const char *role, struct buf *blob)
 }
 
 void
-endpoint_connect_role(struct agent *a, const char *role)
+endpoint_connect_role(struct keyd_client *a, const char *role)
 {
 	struct buf blob = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];

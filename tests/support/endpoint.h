@@ -68,25 +68,25 @@ void endpoint_certificate(const char *client, const char *options,
 int endpoint_ticket(const struct buf *blob, char ticket[PROTOCOL_TICKET]);
 
 /*
- * Connect to the signing socket and say HELLO with these; what agent_greet
- * returns.
+ * Connect to the signing socket and say HELLO with these; what
+ * keyd_client_greet returns.
  */
-int endpoint_greet(struct agent *a, const struct buf *blob, const char *ticket,
-    struct ht_error *e);
+int endpoint_greet(struct keyd_client *a, const struct buf *blob,
+    const char *ticket, struct ht_error *e);
 
 /*
  * The same with everything as it should be; failing fails the test.
  */
-void endpoint_connect(struct agent *a);
+void endpoint_connect(struct keyd_client *a);
 
 /*
  * Connect to the administrators' socket: as one who is local, waiting until
  * keyd takes connections; or with a certificate for "admin" or "auditor",
  * which endpoint_role_certificate makes.
  */
-void endpoint_connect_local(struct agent *a);
+void endpoint_connect_local(struct keyd_client *a);
 void endpoint_role_certificate(const char *role, struct buf *blob);
-void endpoint_connect_role(struct agent *a, const char *role);
+void endpoint_connect_role(struct keyd_client *a, const char *role);
 
 /*
  * Content that keyd signs: of a PE file with an invented digest.
@@ -95,22 +95,25 @@ void endpoint_content(struct buf *der);
 
 /*
  * BEGIN under this profile, with a description; the spool is tried and closed.
- * CONTENT with this DER.  What agent_begin and agent_content return.
+ * CONTENT with this DER.  What keyd_client_begin and keyd_client_content
+ * return.
  */
-int endpoint_begin(struct agent *a, const char *profile, struct ht_error *e);
-int endpoint_sign(struct agent *a, struct cursor der, struct buf *pkcs7,
+int endpoint_begin(struct keyd_client *a, const char *profile,
+    struct ht_error *e);
+int endpoint_sign(struct keyd_client *a, struct cursor der, struct buf *pkcs7,
     struct ht_error *e);
 
 /*
  * Send one message, of the first request; failing fails the test.
  */
-void endpoint_say(struct agent *a, enum protocol_type type, const void *body);
+void endpoint_say(struct keyd_client *a, enum protocol_type type,
+    const void *body);
 
 /*
  * Wait until keyd has closed the connection, whatever it says before, and close
  * it, too.
  */
-void endpoint_await_end(struct agent *a);
+void endpoint_await_end(struct keyd_client *a);
 
 /*
  * Whether what an administrator's command prints holds text; it must succeed.

@@ -27,7 +27,7 @@
 #define STRANGER ((uid_t)12345)
 
 /* Our end of the door that is being tried. */
-static struct agent door;
+static struct keyd_client door;
 
 typedef int accept_fn(struct keyd *k, int fd, struct ht_error *e);
 
@@ -46,7 +46,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	agent_close(&door);
+	keyd_client_close(&door);
 	return core_tear_down(state);
 }
 
@@ -60,7 +60,7 @@ try_open(accept_fn *accept, enum protocol_kind kind)
 
 	assert_int_equal(proc_socketpair(pair, &e), 0);
 	rc = accept(&core, pair[0], &why);
-	assert_int_equal(agent_bound(&door, pair[1], kind, &e), 0);
+	assert_int_equal(keyd_client_bound(&door, pair[1], kind, &e), 0);
 	if (rc < 0) {
 		assert_int_equal(why.code, rc);
 		assert_int_equal(fcntl(pair[0], F_GETFD), -1);
@@ -139,13 +139,13 @@ expect_bound(int fd, enum protocol_kind kind, const char *role,
 	struct buf profiles = BUF_INIT;
 	struct protocol_hello hello;
 	union protocol_body body;
-	struct agent shell;
+	struct keyd_client shell;
 	struct ht_error e;
 	struct msg m;
 
 	memset(&hello, 0, sizeof(hello));
 	hello.version = PROTOCOL_VERSION;
-	assert_int_equal(agent_bound(&shell, fd, kind, &e), 0);
+	assert_int_equal(keyd_client_bound(&shell, fd, kind, &e), 0);
 	assert_int_equal(
 	    protocol_send(&shell.link, PROTOCOL_HELLO, 1, &hello, NULL, 0, &e),
 	    0);
@@ -154,7 +154,7 @@ expect_bound(int fd, enum protocol_kind kind, const char *role,
 	assert_int_equal(m.type, PROTOCOL_WELCOME);
 	assert_string_equal(body.welcome.role, role);
 	assert_string_equal(body.welcome.name, name);
-	agent_close(&shell);
+	keyd_client_close(&shell);
 	core_turn();
 	buf_free(&profiles);
 }
@@ -317,7 +317,7 @@ expect_closed(void)
 	assert_int_equal(protocol_wait(&door.link, &m, &body, 0, &e),
 	    HT_ERR_UNAVAILABLE);
 	assert_null(core.connections);
-	agent_close(&door);
+	keyd_client_close(&door);
 }
 
 static void
@@ -407,20 +407,20 @@ each_door_is_for_its_own_uid(void **state)
 	assert_int_equal(
 	    try_open(door_accept_principals, PROTOCOL_LINK_PRINCIPALS),
 	    HT_ERR_DENIED);
-	agent_close(&door);
+	keyd_client_close(&door);
 	if (geteuid() != 0)
 		return;
 	/* Connections of who is not root. */
 	assert_int_equal(seteuid(STRANGER), 0);
 	assert_int_equal(
 	    try_open(door_accept_principals, PROTOCOL_LINK_PRINCIPALS), 0);
-	agent_close(&door);
+	keyd_client_close(&door);
 	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
-	agent_close(&door);
+	keyd_client_close(&door);
 	conf->single_user = false;
 	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD),
 	    HT_ERR_DENIED);
-	agent_close(&door);
+	keyd_client_close(&door);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
 	conf->single_user = true;

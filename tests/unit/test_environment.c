@@ -43,13 +43,13 @@ from_sshd_sign(void **state)
 	struct invocation v;
 
 	(void)state;
-	assert_int_equal(invoke(ARGS("--session", "3", "--agent", "4"), &v), 0);
+	assert_int_equal(invoke(ARGS("--session", "3", "--keyd", "4"), &v), 0);
 	assert_string_equal(v.door, "sshd-sign");
 	assert_int_equal(v.session, 3);
-	assert_int_equal(v.agent, 4);
+	assert_int_equal(v.keyd, 4);
 	assert_false(v.admin);
 	assert_int_equal(
-	    invoke(ARGS("--session", "3", "--agent", "4", "--admin"), &v), 0);
+	    invoke(ARGS("--session", "3", "--keyd", "4", "--admin"), &v), 0);
 	assert_true(v.admin);
 }
 
@@ -110,8 +110,8 @@ login_shell_refuses(void **state)
 		SELF " --ticket abc && id",
 		SELF " --ticket abc -c id",
 		SELF " --ticket abc id",
-		SELF " --ticket abc --session 3 --agent 4",
-		SELF " --session 3 --agent 4",
+		SELF " --ticket abc --session 3 --keyd 4",
+		SELF " --session 3 --keyd 4",
 		SELF " --ticket 'abc",
 		"-c " SELF " --ticket abc",
 	};
@@ -135,15 +135,15 @@ wrong_arguments(void **state)
 
 	(void)state;
 	assert_int_equal(invoke(ARGS("--session", "3"), &v), HT_ERR_USAGE);
-	assert_int_equal(invoke(ARGS("--agent", "4"), &v), HT_ERR_USAGE);
+	assert_int_equal(invoke(ARGS("--keyd", "4"), &v), HT_ERR_USAGE);
 	assert_int_equal(
-	    invoke(ARGS("--session", "3", "--agent", "4", "--ticket", "x"), &v),
+	    invoke(ARGS("--session", "3", "--keyd", "4", "--ticket", "x"), &v),
 	    HT_ERR_USAGE);
-	assert_int_equal(invoke(ARGS("--session", "0", "--agent", "4"), &v),
+	assert_int_equal(invoke(ARGS("--session", "0", "--keyd", "4"), &v),
 	    HT_ERR_USAGE);
-	assert_int_equal(invoke(ARGS("--session", "3x", "--agent", "4"), &v),
+	assert_int_equal(invoke(ARGS("--session", "3x", "--keyd", "4"), &v),
 	    HT_ERR_USAGE);
-	assert_int_equal(invoke(ARGS("--session", "", "--agent", "4"), &v),
+	assert_int_equal(invoke(ARGS("--session", "", "--keyd", "4"), &v),
 	    HT_ERR_USAGE);
 	assert_int_equal(invoke(ARGS("--nosuch", "x"), &v), HT_ERR_USAGE);
 	assert_int_equal(invoke(ARGS("--ticket"), &v), HT_ERR_USAGE);

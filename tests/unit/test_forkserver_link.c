@@ -39,8 +39,8 @@
 struct shell {
 	pid_t pid;
 	int pidfd;
-	int agent; /* keyd's end */
-	int err;   /* its stderr */
+	int keyd; /* keyd's end */
+	int err;  /* its stderr */
 };
 
 static struct loop *loop;
@@ -61,18 +61,18 @@ set_up(void **state)
 static int
 ask(struct shell *s)
 {
-	int agent[2], err[2], fds[NURSERY_FDS], i, rc;
+	int keyd[2], err[2], fds[NURSERY_FDS], i, rc;
 	struct ht_error e;
 
 	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, agent), 0);
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, keyd), 0);
 	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
 	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fds[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	fds[2] = err[1];
 	fds[3] = memfd_create("session", MFD_CLOEXEC);
-	fds[4] = agent[1];
-	s->agent = agent[0];
+	fds[4] = keyd[1];
+	s->keyd = keyd[0];
 	s->err = err[0];
 	rc = nursery_shell(nursery, fds, &s->pid, &s->pidfd, &e);
 	for (i = 0; i < NURSERY_FDS; i++)
@@ -88,7 +88,7 @@ finish(struct shell *s, char *text, size_t size)
 	ssize_t n;
 	int status;
 
-	(void)close(s->agent);
+	(void)close(s->keyd);
 	while ((n = read(s->err, text + len, size - 1 - len)) > 0)
 		len += (size_t)n;
 	text[len] = '\0';
@@ -134,7 +134,7 @@ place_of(pid_t pid, char *line, size_t size)
 static void
 wait_until_up(const struct shell *s)
 {
-	struct pollfd p[2] = { { s->agent, POLLIN, 0 }, { s->err, POLLIN, 0 } };
+	struct pollfd p[2] = { { s->keyd, POLLIN, 0 }, { s->err, POLLIN, 0 } };
 
 	assert_true(poll(p, 2, 10000) > 0);
 }
@@ -292,7 +292,7 @@ test_only_children_are_taken(void **state)
 	assert_int_equal(ask(&s), HT_ERR_INTERNAL);
 	/* We would have killed ourselves otherwise. */
 	assert_int_equal(s.pidfd, -1);
-	(void)close(s.agent);
+	(void)close(s.keyd);
 	(void)close(s.err);
 	nursery = honest;
 }

@@ -52,7 +52,7 @@ a_request_goes_through_and_is_on_record(void **state)
 	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int again;
 
 	(void)state;
@@ -68,11 +68,11 @@ a_request_goes_through_and_is_on_record(void **state)
 		                     der.data, der.len, &e),
 		    0);
 		assert_true(endpoint_last_row_holds("\"signed\""));
-		assert_int_equal(agent_output(&a, &output, &e), 0);
+		assert_int_equal(keyd_client_output(&a, &output, &e), 0);
 		assert_true(endpoint_last_row_holds("\"finished\""));
-		assert_int_equal(agent_delivered(&a, 2048, &e), 0);
+		assert_int_equal(keyd_client_delivered(&a, 2048, &e), 0);
 	}
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"delivered\""));
 	assert_true(endpoint_last_row_holds("My App"));
 	buf_free(&der);
@@ -84,7 +84,7 @@ content_that_is_not_spc_is_never_signed(void **state)
 {
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_content(&der);
@@ -95,7 +95,7 @@ content_that_is_not_spc_is_never_signed(void **state)
 	    HT_ERR_DATA);
 	assert_true(a.refused);
 	assert_int_equal(pkcs7.len, 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"failed\""));
 	buf_free(&der);
 	buf_free(&pkcs7);
@@ -106,7 +106,7 @@ what_is_not_granted_is_refused_with_a_row(void **state)
 {
 	static const char *const profiles[] = { "other", "nothing", "away" };
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
@@ -115,7 +115,7 @@ what_is_not_granted_is_refused_with_a_row(void **state)
 		assert_int_equal(endpoint_begin(&a, profiles[i], &e),
 		    HT_ERR_DENIED);
 		assert_true(a.refusal.number > 0);
-		agent_close(&a);
+		keyd_client_close(&a);
 		assert_true(endpoint_last_row_holds("\"refused\""));
 		assert_true(endpoint_last_row_holds(profiles[i]));
 	}
@@ -126,18 +126,18 @@ a_cut_is_on_record(void **state)
 {
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_content(&der);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 	buf_free(&der);
 	buf_free(&pkcs7);
@@ -147,18 +147,18 @@ static void
 a_failure_of_the_shell_is_on_record(void **state)
 {
 	struct ht_error why, e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	(void)ht_error_at(&why, HT_ERR_DATA, 17, "no MZ");
 	endpoint_connect(&a);
-	assert_int_equal(agent_fail(&a, &why, "format", &e), 0);
+	assert_int_equal(keyd_client_fail(&a, &why, "format", &e), 0);
 	assert_true(a.number > 0);
 	assert_true(endpoint_last_row_holds("no MZ"));
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-	assert_int_equal(agent_fail(&a, &why, "format", &e), 0);
+	assert_int_equal(keyd_client_fail(&a, &why, "format", &e), 0);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
 
@@ -168,20 +168,20 @@ tickets_must_be_genuine_fresh_and_the_certificates_own(void **state)
 	struct buf one = BUF_INIT, two = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_certificate("ci", "", &one);
 	endpoint_certificate("ci", "", &two);
 	assert_int_equal(endpoint_ticket(&one, ticket), 0);
 	assert_int_equal(endpoint_greet(&a, &one, "", &e), HT_ERR_DENIED);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_int_equal(endpoint_greet(&a, &two, ticket, &e), HT_ERR_DENIED);
 	assert_non_null(strstr(e.text, "foreign"));
-	agent_close(&a);
+	keyd_client_close(&a);
 	ticket[10] = ticket[10] == 'A' ? 'B' : 'A';
 	assert_int_equal(endpoint_greet(&a, &one, ticket, &e), HT_ERR_DENIED);
-	agent_close(&a);
+	keyd_client_close(&a);
 	one.data[40] ^= 1; /* and no ticket for a certificate not ours */
 	assert_int_equal(endpoint_ticket(&one, ticket), -1);
 	buf_free(&one);
@@ -194,7 +194,7 @@ a_revoked_certificate_gets_nothing(void **state)
 	struct buf blob = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
-	struct agent a, open;
+	struct keyd_client a, open;
 
 	(void)state;
 	endpoint_certificate("ci", "", &blob);
@@ -202,10 +202,10 @@ a_revoked_certificate_gets_nothing(void **state)
 	assert_int_equal(endpoint_greet(&open, &blob, ticket, &e), 0);
 	assert_int_equal(endpoint_admin("revoke ci", NULL, NULL), 0);
 	assert_int_equal(endpoint_begin(&open, "test", &e), HT_ERR_DENIED);
-	agent_close(&open);
+	keyd_client_close(&open);
 	assert_int_equal(endpoint_greet(&a, &blob, ticket, &e), HT_ERR_DENIED);
 	assert_non_null(strstr(e.text, "revoked"));
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&blob);
 }
 
@@ -216,7 +216,7 @@ revoked_between_signature_and_release_nothing_is_released(void **state)
 	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_content(&der);
@@ -224,8 +224,8 @@ revoked_between_signature_and_release_nothing_is_released(void **state)
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
 	assert_int_equal(endpoint_admin("revoke ci", NULL, NULL), 0);
-	assert_int_equal(agent_output(&a, &output, &e), HT_ERR_DENIED);
-	agent_close(&a);
+	assert_int_equal(keyd_client_output(&a, &output, &e), HT_ERR_DENIED);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"failed\""));
 	buf_free(&der);
 	buf_free(&pkcs7);
@@ -235,7 +235,7 @@ static void
 too_many_open_requests_are_told_to_come_back(void **state)
 {
 	struct ht_error e;
-	struct agent a[4];
+	struct keyd_client a[4];
 	size_t i;
 
 	(void)state;
@@ -246,7 +246,7 @@ too_many_open_requests_are_told_to_come_back(void **state)
 	assert_int_equal(endpoint_begin(&a[3], "test", &e), HT_ERR_TEMPORARY);
 	assert_true(a[3].refusal.retry > 0);
 	for (i = 0; i < 4; i++)
-		agent_close(&a[i]);
+		keyd_client_close(&a[i]);
 }
 
 static void
@@ -255,7 +255,7 @@ a_size_over_the_limit_is_refused_before_the_upload(void **state)
 	struct protocol_begin begin;
 	struct protocol_go go;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int spool;
 
 	(void)state;
@@ -263,9 +263,9 @@ a_size_over_the_limit_is_refused_before_the_upload(void **state)
 	(void)snprintf(begin.profile, sizeof(begin.profile), "test");
 	begin.size = 1000001;
 	endpoint_connect(&a);
-	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
+	assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e),
 	    HT_ERR_REFUSED);
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 static void
@@ -274,7 +274,7 @@ messages_out_of_turn_close_the_connection(void **state)
 	struct protocol_output output = { 1, { (const uint8_t *)"", 0 } };
 	struct buf bytes = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -286,7 +286,7 @@ messages_out_of_turn_close_the_connection(void **state)
 	assert_int_equal(msg_drain(a.link.channel, -1, &e), 0);
 	assert_int_equal(msg_wait(a.link.channel, &m, 5000, &e),
 	    HT_ERR_UNAVAILABLE);
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&bytes);
 }
 
@@ -334,15 +334,15 @@ static void
 a_restart_ends_what_was_open_on_record(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	(void)endpoint_stop(SIGKILL);
 	endpoint_start();
-	assert_int_equal(agent_check(&a, &e), HT_ERR_UNAVAILABLE);
-	agent_close(&a);
+	assert_int_equal(keyd_client_check(&a, &e), HT_ERR_UNAVAILABLE);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"aborted\""));
 }
 
@@ -351,7 +351,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 {
 	struct buf old = BUF_INIT, text = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	scratch_read("htsign.conf", &old);
@@ -360,7 +360,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	endpoint_reload(&text);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 64);
 	buf_reset(&text);
 	buf_bytes(&text, old.data, old.len - strlen(");\n"));
@@ -370,7 +370,7 @@ a_reload_takes_effect_and_a_bad_one_does_not(void **state)
 	assert_int_equal(endpoint_admin("grant ci late", NULL, NULL), 0);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "late", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&old);
 	buf_free(&text);
 }
@@ -395,7 +395,7 @@ static void
 with_the_clock_set_back_nothing_is_signed(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	assert_int_equal(endpoint_stop(SIGTERM), 0);
@@ -404,7 +404,7 @@ with_the_clock_set_back_nothing_is_signed(void **state)
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), HT_ERR_UNAVAILABLE);
 	assert_non_null(strstr(e.text, "clock"));
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"refused\""));
 }
 

@@ -52,7 +52,7 @@ leave(void **state)
 /* --- numbers ----------------------------------------------------------- */
 
 static void
-sign(struct agent *a)
+sign(struct keyd_client *a)
 {
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
@@ -75,7 +75,7 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 	struct protocol_content content;
 	char certificate[PROTOCOL_NAME];
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
@@ -87,10 +87,11 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 		content.sha256 = cursor_over(sha256, sizeof(sha256));
 		endpoint_connect(&a);
 		assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-		assert_int_equal(agent_content(&a, &content, buf_cursor(&der),
-		                     NULL, NULL, &pkcs7, certificate, &e),
+		assert_int_equal(keyd_client_content(&a, &content,
+		                     buf_cursor(&der), NULL, NULL, &pkcs7,
+		                     certificate, &e),
 		    HT_ERR_REFUSED);
-		agent_close(&a);
+		keyd_client_close(&a);
 		assert_true(endpoint_last_row_holds("\"failed\""));
 	}
 	buf_free(&der);
@@ -114,7 +115,7 @@ content_is_of_the_file_that_was_announced(void **state)
 	struct protocol_begin begin;
 	struct protocol_go go;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int spool;
 	size_t i;
 
@@ -126,7 +127,7 @@ content_is_of_the_file_that_was_announced(void **state)
 		begin.size = cases[i].size;
 		begin.sha256 = cases[i].sha256;
 		endpoint_connect(&a);
-		assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
+		assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e),
 		    cases[i].begun);
 		if (cases[i].begun == 0) {
 			(void)close(spool);
@@ -134,7 +135,7 @@ content_is_of_the_file_that_was_announced(void **state)
 			    endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e),
 			    cases[i].signed_);
 		}
-		agent_close(&a);
+		keyd_client_close(&a);
 	}
 	buf_free(&der);
 	buf_free(&pkcs7);
@@ -146,7 +147,7 @@ an_output_beyond_all_sizes_ends_the_connection(void **state)
 	static const uint8_t sha256[32];
 	struct protocol_output output = { UINT64_C(1) << 63,
 		{ sha256, sizeof(sha256) } };
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	sign(&a);
@@ -164,13 +165,13 @@ delivered_is_all_of_it(void **state)
 	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct protocol_delivered delivered;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		sign(&a);
-		assert_int_equal(agent_output(&a, &output, &e), 0);
+		assert_int_equal(keyd_client_output(&a, &output, &e), 0);
 		delivered.bytes = bytes[i];
 		endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
 		endpoint_await_end(&a);
@@ -184,7 +185,7 @@ an_offset_beyond_all_sizes_is_none(void **state)
 	struct protocol_fail fail;
 	union protocol_body body;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 	int again;
 
@@ -203,7 +204,7 @@ an_offset_beyond_all_sizes_is_none(void **state)
 		assert_true(endpoint_last_row_holds("\"failed\""));
 		assert_true(endpoint_last_row_holds("\"exit\":70"));
 	}
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 /* --- KEPT -------------------------------------------------------------- */
@@ -228,19 +229,19 @@ a_file_that_is_kept_is_on_record(void **state)
 {
 	struct protocol_kept kept = kept_file();
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	assert_int_equal(endpoint_admin("grant ci keeper", NULL, NULL), 0);
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
-	assert_int_equal(agent_kept(&a, &kept, &e), 0);
+	assert_int_equal(keyd_client_kept(&a, &kept, &e), 0);
 	assert_true(endpoint_last_row_holds("\"status\":\"kept\""));
 	assert_false(endpoint_last_row_holds("\"ended\""));
-	assert_int_equal(agent_delivered(&a, 1000, &e), 0);
+	assert_int_equal(keyd_client_delivered(&a, 1000, &e), 0);
 	/* The next request is answered behind that. */
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_prints("log --json",
 	    "\"status\":\"kept\",\"client\":\"ci\",\"profile\":\"keeper\""));
 	assert_true(endpoint_prints("log --json --status=kept",
@@ -257,7 +258,7 @@ static void
 kept_is_not_taken(const char *profile, const struct protocol_kept *kept)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, profile, &e), 0);
@@ -295,7 +296,7 @@ what_is_kept_goes_back_as_it_came(void **state)
 		.size = PROTOCOL_SIZE_UNKNOWN };
 	struct protocol_go go;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int spool;
 
 	(void)state;
@@ -306,13 +307,13 @@ what_is_kept_goes_back_as_it_came(void **state)
 	kept_is_not_taken("keeper", &kept);
 	/* A signature is another thing than the file, and not longer. */
 	endpoint_connect(&a);
-	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e), 0);
+	assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e), 0);
 	(void)close(spool);
 	kept.output_size = 200;
-	assert_int_equal(agent_kept(&a, &kept, &e), 0);
-	agent_close(&a);
+	assert_int_equal(keyd_client_kept(&a, &kept, &e), 0);
+	keyd_client_close(&a);
 	endpoint_connect(&a);
-	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e), 0);
+	assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e), 0);
 	(void)close(spool);
 	kept.output_size = 1001;
 	endpoint_say(&a, PROTOCOL_KEPT, &kept);
@@ -325,7 +326,7 @@ a_kept_file_is_one_that_the_profile_takes(void **state)
 {
 	struct protocol_kept kept = kept_file();
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
@@ -337,8 +338,9 @@ a_kept_file_is_one_that_the_profile_takes(void **state)
 			(void)snprintf(kept.format, sizeof(kept.format), "cat");
 		endpoint_connect(&a);
 		assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
-		assert_int_equal(agent_kept(&a, &kept, &e), HT_ERR_REFUSED);
-		agent_close(&a);
+		assert_int_equal(keyd_client_kept(&a, &kept, &e),
+		    HT_ERR_REFUSED);
+		keyd_client_close(&a);
 		assert_true(endpoint_last_row_holds("\"failed\""));
 	}
 }
@@ -349,12 +351,12 @@ what_is_kept_can_go_undelivered(void **state)
 	struct protocol_kept kept = kept_file();
 	struct protocol_delivered delivered = { 1001 };
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "keeper", &e), 0);
-	assert_int_equal(agent_kept(&a, &kept, &e), 0);
+	assert_int_equal(keyd_client_kept(&a, &kept, &e), 0);
 	endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
 	endpoint_await_end(&a);
 	assert_true(endpoint_last_row_holds("\"undelivered\""));
@@ -367,7 +369,7 @@ keep_signs_what_is_not_signed(void **state)
 	struct protocol_kept kept = kept_file();
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT, frame = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_content(&der);
@@ -416,7 +418,7 @@ what_a_client_wrote_is_escaped_in_lists(void **state)
 	struct buf out = BUF_INIT;
 	struct protocol_go go;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int spool;
 	size_t i;
 
@@ -429,9 +431,9 @@ what_a_client_wrote_is_escaped_in_lists(void **state)
 	memcpy(begin.name, EVIL, sizeof(EVIL));
 	memcpy(begin.options, EVIL, sizeof(EVIL));
 	endpoint_connect(&a);
-	assert_int_equal(agent_begin(&a, &begin, &go, &spool, &e),
+	assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e),
 	    HT_ERR_DENIED);
-	agent_close(&a);
+	keyd_client_close(&a);
 	for (i = 0; i < 4; i++) {
 		buf_reset(&out);
 		assert_int_equal(endpoint_admin(lists[i], NULL, &out), 0);
@@ -454,7 +456,7 @@ fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
 	struct protocol_fail fail;
 	union protocol_body body;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -481,13 +483,13 @@ fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
 	assert_true(endpoint_last_row_holds("\"failed\""));
 	assert_true(endpoint_last_row_holds("\"pkcs7_size\""));
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&der);
 }
 
 /* Begin and send the content, and do not wait for the signature. */
 static void
-start_signing(struct agent *a, const struct buf *certificate)
+start_signing(struct keyd_client *a, const struct buf *certificate)
 {
 	static const uint8_t sha256[32];
 	struct protocol_content content;
@@ -528,7 +530,7 @@ what_waits_is_not_signed_with_a_replaced_certificate(void **state)
 {
 	struct buf one = BUF_INIT, two = BUF_INIT;
 	union protocol_body body;
-	struct agent a[6];
+	struct keyd_client a[6];
 	struct ht_error e;
 	struct msg m;
 	size_t i;
@@ -554,7 +556,7 @@ what_waits_is_not_signed_with_a_replaced_certificate(void **state)
 		    i < 4 ? PROTOCOL_SIGNED : PROTOCOL_REFUSE);
 		if (i >= 4)
 			assert_string_equal(body.refuse.code, "certificate");
-		agent_close(&a[i]);
+		keyd_client_close(&a[i]);
 	}
 	buf_free(&one);
 	buf_free(&two);
@@ -597,10 +599,10 @@ a_crowd_of_shells_does_not_lock_out_administrators(void **state)
 
 /* Send commands without an end and without reading; true once keyd is deaf. */
 static bool
-is_deaf(struct agent *a)
+is_deaf(struct keyd_client *a)
 {
 	static uint8_t filling[50000];
-	struct pollfd out = { agent_fd(a), POLLOUT, 0 };
+	struct pollfd out = { keyd_client_fd(a), POLLOUT, 0 };
 	struct protocol_command command;
 	struct buf words = BUF_INIT, bytes = BUF_INIT;
 	struct ht_error e;
@@ -630,13 +632,13 @@ is_deaf(struct agent *a)
 static void
 who_does_not_read_is_not_heard(void **state)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_connect_local(&a);
 	assert_true(is_deaf(&a));
 	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 int

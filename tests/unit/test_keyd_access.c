@@ -47,7 +47,7 @@ an_expired_certificate_begins_nothing_while_connected(void **state)
 	struct buf blob = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_certificate("ci", "--ttl=3s", &blob);
@@ -56,7 +56,7 @@ an_expired_certificate_begins_nothing_while_connected(void **state)
 	endpoint_pause(3200);
 	assert_int_equal(endpoint_begin(&a, "test", &e), HT_ERR_DENIED);
 	assert_string_equal(a.refusal.code, "expired");
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"refused\""));
 	buf_free(&blob);
 }
@@ -67,14 +67,14 @@ a_foreign_ticket_is_counted(void **state)
 	struct buf one = BUF_INIT, two = BUF_INIT;
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_certificate("ci", "", &one);
 	endpoint_certificate("ci", "", &two);
 	assert_int_equal(endpoint_ticket(&one, ticket), 0);
 	assert_int_equal(endpoint_greet(&a, &two, ticket, &e), HT_ERR_DENIED);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_prints("events --limit=1", "ticket-foreign"));
 	assert_true(endpoint_prints("events --limit=1", "192.0.2.0/24"));
 	buf_free(&one);
@@ -87,17 +87,17 @@ what_an_auditor_may_not_is_on_record(void **state)
 	struct protocol_done done;
 	struct buf words = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	endpoint_connect_role(&a, "auditor");
 	buf_text(&words, "revoke");
 	buf_text(&words, "ci");
-	assert_int_equal(agent_command(&a, &words, cursor_over(NULL, 0), NULL,
-	                     NULL, &done, &e),
+	assert_int_equal(keyd_client_command(&a, &words, cursor_over(NULL, 0),
+	                     NULL, NULL, &done, &e),
 	    0);
 	assert_int_equal(done.status, 77);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_prints("events --limit=1", "refused-command"));
 	assert_true(endpoint_prints("events --limit=1", "auditor"));
 	buf_free(&words);
@@ -124,7 +124,7 @@ configure_ann(const struct buf *old, const char *line)
 
 /* Log in as sshd-sign lets somebody in who has proved this key. */
 static void
-connect_through_sshd(struct agent *a, struct cursor key)
+connect_through_sshd(struct keyd_client *a, struct cursor key)
 {
 	struct protocol_session_blob blob = { "admin", key, { NULL, 0 } };
 	struct buf bytes = BUF_INIT, profiles = BUF_INIT;
@@ -132,7 +132,7 @@ connect_through_sshd(struct agent *a, struct cursor key)
 	struct protocol_welcome welcome;
 	struct protocol_hello hello;
 	union protocol_body body;
-	struct agent listener;
+	struct keyd_client listener;
 	struct ht_error e;
 	struct msg m;
 
@@ -140,8 +140,8 @@ connect_through_sshd(struct agent *a, struct cursor key)
 	memset(&session, 0, sizeof(session));
 	(void)snprintf(session.peer, sizeof(session.peer), "127.0.0.1");
 	session.blob = buf_cursor(&bytes);
-	assert_int_equal(
-	    agent_connect(&listener, "run/sshd.sock", PROTOCOL_LINK_SSHD, &e),
+	assert_int_equal(keyd_client_connect(&listener, "run/sshd.sock",
+	                     PROTOCOL_LINK_SSHD, &e),
 	    0);
 	assert_int_equal(protocol_send(&listener.link, PROTOCOL_SESSION, 1,
 	                     &session, NULL, 0, &e),
@@ -149,12 +149,14 @@ connect_through_sshd(struct agent *a, struct cursor key)
 	assert_int_equal(protocol_wait(&listener.link, &m, &body, 5000, &e), 1);
 	assert_int_equal(m.type, PROTOCOL_START);
 	assert_int_equal(body.start.admin, 1);
-	assert_int_equal(agent_bound(a, m.fd[0], PROTOCOL_LINK_ADMIN, &e), 0);
+	assert_int_equal(keyd_client_bound(a, m.fd[0], PROTOCOL_LINK_ADMIN, &e),
+	    0);
 	memset(&hello, 0, sizeof(hello));
 	hello.version = PROTOCOL_VERSION;
-	assert_int_equal(agent_greet(a, &hello, &welcome, &profiles, &e), 0);
+	assert_int_equal(keyd_client_greet(a, &hello, &welcome, &profiles, &e),
+	    0);
 	assert_string_equal(welcome.name, "ann");
-	agent_close(&listener);
+	keyd_client_close(&listener);
 	buf_free(&bytes);
 	buf_free(&profiles);
 }
@@ -175,7 +177,7 @@ an_administrator_who_was_taken_out_commands_nothing(void **state)
 	struct buf words = BUF_INIT;
 	struct protocol_done done;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	const char *at;
 
 	(void)state;
@@ -193,17 +195,17 @@ an_administrator_who_was_taken_out_commands_nothing(void **state)
 	configure_ann(&old, (const char *)line.data);
 	connect_through_sshd(&a, buf_cursor(&key));
 	buf_text(&words, "tokens");
-	assert_int_equal(agent_command(&a, &words, cursor_over(NULL, 0),
+	assert_int_equal(keyd_client_command(&a, &words, cursor_over(NULL, 0),
 	                     swallow, NULL, &done, &e),
 	    0);
 	assert_int_equal(done.status, 0);
 	scratch_write("htsign.conf", old.data, old.len - 1);
 	endpoint_signal(SIGHUP);
-	assert_int_equal(agent_command(&a, &words, cursor_over(NULL, 0),
+	assert_int_equal(keyd_client_command(&a, &words, cursor_over(NULL, 0),
 	                     swallow, NULL, &done, &e),
 	    0);
 	assert_int_equal(done.status, 77);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_prints("events --limit=1", "refused-command"));
 	buf_free(&old);
 	buf_free(&line);

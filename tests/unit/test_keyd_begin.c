@@ -31,7 +31,7 @@ refuse(const struct protocol_begin *begin, int code, const char *word,
     const char *text)
 {
 	unsigned int before = core_events("refused", "");
-	struct agent a;
+	struct keyd_client a;
 
 	core_client_open(&a);
 	core_client_say(&a, PROTOCOL_BEGIN, begin);
@@ -47,7 +47,7 @@ go_says_what_the_profile_says(void **state)
 	struct protocol_begin begin = core_client_request("other");
 	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct stat st;
 	struct msg m;
 
@@ -89,7 +89,7 @@ go_says_no_certificates_where_none_is_asked_for(void **state)
 {
 	struct protocol_begin begin = core_client_request("lists");
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -133,7 +133,7 @@ the_default_is_recorded_by_its_name(void **state)
 {
 	struct protocol_begin begin = core_client_request("");
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	assert_int_equal(
@@ -147,7 +147,7 @@ static void
 a_size_is_refused_from_the_first_byte_too_many(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	begin.size = 1000;
@@ -162,7 +162,7 @@ static void
 a_sha256_has_32_bytes(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	begin.sha256 = SHA256;
@@ -179,7 +179,7 @@ an_endpoint_that_ends_begins_nothing(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -201,7 +201,7 @@ a_client_has_as_many_open_requests_as_the_profile_says(void **state)
 	const struct protocol_fail fail = { 65, "format", HT_NO_OFFSET, "" };
 	struct ht_error e;
 	union protocol_body body;
-	struct agent a, b, c;
+	struct keyd_client a, b, c;
 	struct msg m;
 
 	(void)state;
@@ -238,7 +238,7 @@ static void
 without_a_spool_there_is_no_go(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	(void)close(core.spool);
@@ -253,7 +253,8 @@ without_a_spool_there_is_no_go(void **state)
 /* --- FAIL ---------------------------------------------------------------- */
 
 static void
-fail_with(struct agent *a, uint32_t status, uint64_t offset, uint64_t number)
+fail_with(struct keyd_client *a, uint32_t status, uint64_t offset,
+    uint64_t number)
 {
 	const struct protocol_fail fail = { status, "format", offset, "no MZ" };
 	union protocol_body body;
@@ -268,7 +269,7 @@ static void
 a_request_that_made_no_sense_has_a_number(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	core_client_open(&a);
@@ -291,7 +292,7 @@ a_request_that_made_no_sense_has_a_number(void **state)
 static void
 a_status_that_is_none_counts_as_ours(void **state)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	core_client_open(&a);
@@ -314,7 +315,7 @@ static void
 a_cut_is_on_record_once(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
-	struct agent a, b;
+	struct keyd_client a, b;
 
 	(void)state;
 	core_client_begin(&a, &begin);
@@ -336,7 +337,7 @@ static const struct protocol_kept signed_file = { "pe", 100,
 static void
 expect_cut(const struct protocol_begin *begin, const struct protocol_kept *kept)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	core_client_begin(&a, begin);
 	core_client_say(&a, PROTOCOL_KEPT, kept);
@@ -348,7 +349,7 @@ static void
 expect_not_kept(const struct protocol_begin *begin,
     const struct protocol_kept *kept, int code, const char *text)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	core_client_begin(&a, begin);
 	core_client_say(&a, PROTOCOL_KEPT, kept);
@@ -364,7 +365,7 @@ expect_kept(const struct protocol_begin *begin,
 	const struct protocol_delivered delivered = { kept->output_size };
 	unsigned int before = core_events("delivered", "");
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	core_client_begin(&a, begin);
@@ -436,7 +437,7 @@ what_the_profile_would_not_take_is_not_kept(void **state)
 	static const char no[] = "profile keep does not take such a file";
 	struct protocol_begin begin = core_client_request("keep");
 	struct protocol_kept file = signed_file;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	memcpy(file.format, "cab", sizeof("cab"));
@@ -464,7 +465,7 @@ what_is_kept_leaves_only_if_the_client_still_may(void **state)
 {
 	struct protocol_begin begin = core_client_request("keep");
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	core_client_begin(&a, &begin);
@@ -482,7 +483,7 @@ what_did_not_arrive_is_undelivered(void **state)
 	struct protocol_begin begin = core_client_request("keep");
 	const struct protocol_delivered less = { 99 };
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;

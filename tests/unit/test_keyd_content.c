@@ -94,7 +94,7 @@ leave(void **state)
 /* --- steps --------------------------------------------------------------- */
 
 static void
-begin_under(struct agent *a, size_t client, const char *profile)
+begin_under(struct keyd_client *a, size_t client, const char *profile)
 {
 	char ticket[PROTOCOL_TICKET];
 	struct ht_error e;
@@ -106,7 +106,7 @@ begin_under(struct agent *a, size_t client, const char *profile)
 }
 
 static void
-begin(struct agent *a, size_t client)
+begin(struct keyd_client *a, size_t client)
 {
 	begin_under(a, client, "other");
 }
@@ -128,7 +128,7 @@ content_of(size_t length)
 
 /* Begin, and announce so many bytes of content; none of them follows. */
 static void
-announce_bytes(struct agent *a, size_t client, size_t n)
+announce_bytes(struct keyd_client *a, size_t client, size_t n)
 {
 	struct protocol_content content = content_of(n);
 
@@ -140,7 +140,7 @@ announce_bytes(struct agent *a, size_t client, size_t n)
 
 /* The same with the largest content. */
 static void
-announce(struct agent *a, size_t client)
+announce(struct keyd_client *a, size_t client)
 {
 	announce_bytes(a, client, large.len);
 }
@@ -151,7 +151,7 @@ sign(size_t client, const struct buf *der, struct protocol_refuse *refusal)
 {
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	int rc;
 
 	begin(&a, client);
@@ -166,13 +166,13 @@ sign(size_t client, const struct buf *der, struct protocol_refuse *refusal)
 	if (refusal != NULL)
 		*refusal = a.refusal;
 	buf_free(&pkcs7);
-	agent_close(&a);
+	keyd_client_close(&a);
 	return rc;
 }
 
 /* What keyd says next is this. */
 static void
-hears(struct agent *a, unsigned int type)
+hears(struct keyd_client *a, unsigned int type)
 {
 	union protocol_body body;
 	struct ht_error e;
@@ -183,12 +183,12 @@ hears(struct agent *a, unsigned int type)
 }
 
 static void
-close_all(struct agent *a, size_t n)
+close_all(struct keyd_client *a, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		agent_close(&a[i]);
+		keyd_client_close(&a[i]);
 	assert_int_equal(endpoint_admin("tokens", NULL, NULL), 0);
 }
 
@@ -201,17 +201,17 @@ the_largest_content_is_signed(void **state)
 	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	begin(&a, 0);
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&large), &pkcs7, &e), 0);
 	assert_true(pkcs7.len > large.len);
 	assert_true(pkcs7.len <= PROTOCOL_PKCS7_MAX);
-	assert_int_equal(agent_output(&a, &output, &e), 0);
-	assert_int_equal(agent_delivered(&a, 2048, &e), 0);
+	assert_int_equal(keyd_client_output(&a, &output, &e), 0);
+	assert_int_equal(keyd_client_delivered(&a, 2048, &e), 0);
 	assert_int_equal(endpoint_begin(&a, "other", &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	assert_true(endpoint_prints("log --json --status=delivered",
 	    "\"pkcs7_size\":94"));
 	buf_free(&pkcs7);
@@ -234,7 +234,7 @@ one_byte_more_is_not_content(void **state)
 	struct protocol_content content;
 	union protocol_body body;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 	size_t i;
 
@@ -250,7 +250,7 @@ one_byte_more_is_not_content(void **state)
 		    1);
 		assert_int_equal(m.type, PROTOCOL_REFUSE);
 		assert_int_equal(body.refuse.status, 70);
-		agent_close(&a);
+		keyd_client_close(&a);
 		if (cases[i].most == 0)
 			continue;
 		content.length--;
@@ -264,7 +264,7 @@ one_byte_more_is_not_content(void **state)
 
 /* keyd refuses the format, by that name, with what the shell said last. */
 static void
-hears_of_the_format(struct agent *a, const char *format)
+hears_of_the_format(struct keyd_client *a, const char *format)
 {
 	union protocol_body body;
 	struct ht_error e;
@@ -287,7 +287,7 @@ static void
 what_the_profile_does_not_sign_gets_no_room(void **state)
 {
 	struct protocol_content content = content_of(large.len);
-	struct agent a[SHARE], refused[SHARE];
+	struct keyd_client a[SHARE], refused[SHARE];
 	size_t i;
 
 	(void)state;
@@ -313,7 +313,7 @@ a_format_that_a_reload_takes_away_is_not_signed(void **state)
 	struct protocol_part part = { { large.data, 1 } };
 	struct protocol_content content = content_of(1);
 	struct buf text = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 	char *cab;
 
 	(void)state;
@@ -352,7 +352,7 @@ the_asking_half_knows_the_limits(void **state)
 	char certificate[PROTOCOL_NAME];
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
@@ -363,13 +363,13 @@ the_asking_half_knows_the_limits(void **state)
 		(void)snprintf(content.format, sizeof(content.format), "%s",
 		    cases[i].format);
 		der.left = cases[i].most + 1;
-		assert_int_equal(agent_content(&a, &content, der, NULL, NULL,
-		                     &pkcs7, certificate, &e),
+		assert_int_equal(keyd_client_content(&a, &content, der, NULL,
+		                     NULL, &pkcs7, certificate, &e),
 		    HT_ERR_REFUSED);
 		assert_non_null(strstr(e.text, "more than can be signed"));
 	}
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&large), &pkcs7, &e), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 	buf_free(&pkcs7);
 }
 
@@ -378,7 +378,7 @@ a_client_has_a_share_of_the_room(void **state)
 {
 	struct protocol_refuse refusal;
 	struct buf little = BUF_INIT;
-	struct agent a[SHARE];
+	struct keyd_client a[SHARE];
 	size_t i;
 
 	(void)state;
@@ -407,7 +407,7 @@ finds_no_room(size_t client, size_t n, const char *who)
 {
 	union protocol_body body;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	announce_bytes(&a, client, n);
@@ -418,12 +418,12 @@ finds_no_room(size_t client, size_t n, const char *who)
 	assert_ptr_equal(strstr(body.refuse.text, who), body.refuse.text);
 	assert_string_equal(body.refuse.text + strlen(who),
 	    " has as much large content in work as there is room for");
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 /* Announce the largest, and one that makes n bytes of them, for client. */
 static size_t
-fill(struct agent *a, size_t client, size_t n)
+fill(struct keyd_client *a, size_t client, size_t n)
 {
 	size_t used = 0;
 
@@ -438,7 +438,7 @@ static void
 each_client_leaves_half_to_the_others(void **state)
 {
 	struct buf little = BUF_INIT;
-	struct agent a[4 + 2 + 1];
+	struct keyd_client a[4 + 2 + 1];
 	size_t i, used = 0;
 
 	(void)state;
@@ -467,7 +467,7 @@ each_client_leaves_half_to_the_others(void **state)
 static void
 others_count_whoever_came_first(void **state)
 {
-	struct agent a[2 + 2 + 1];
+	struct keyd_client a[2 + 2 + 1];
 
 	(void)state;
 	announce(&a[0], 0);
@@ -489,7 +489,7 @@ static void
 ends_with_a_fail(void)
 {
 	struct protocol_fail fail;
-	struct agent a;
+	struct keyd_client a;
 
 	memset(&fail, 0, sizeof(fail));
 	fail.status = 65;
@@ -498,7 +498,7 @@ ends_with_a_fail(void)
 	hears(&a, PROTOCOL_NOTED);
 	/* Connection and request stay, and hold nothing. */
 	assert_int_equal(sign(0, &large, NULL), 0);
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 static void
@@ -517,21 +517,21 @@ ends_with_too_much(void)
 {
 	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
 	struct protocol_content content = content_of(PROTOCOL_PART_MAX + 1);
-	struct agent a;
+	struct keyd_client a;
 
 	begin(&a, 0);
 	endpoint_say(&a, PROTOCOL_CONTENT, &content);
 	endpoint_say(&a, PROTOCOL_PART, &part);
 	endpoint_say(&a, PROTOCOL_PART, &part);
 	hears(&a, PROTOCOL_REFUSE);
-	agent_close(&a);
+	keyd_client_close(&a);
 }
 
 static void
 ends_within_the_content(void)
 {
 	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
-	struct agent a;
+	struct keyd_client a;
 
 	announce(&a, 0);
 	endpoint_say(&a, PROTOCOL_PART, &part);
@@ -539,7 +539,7 @@ ends_within_the_content(void)
 }
 
 static void
-send_all(struct agent *a)
+send_all(struct keyd_client *a)
 {
 	struct cursor rest = buf_cursor(&large);
 	struct ht_error e;
@@ -553,7 +553,7 @@ send_all(struct agent *a)
 static void
 ends_within_the_signature(void)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	announce(&a, 0);
 	send_all(&a);
@@ -567,7 +567,7 @@ ends_within_the_signature(void)
 static void
 ends_within_the_token(void)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	assert_true(endpoint_signal_worker(SIGSTOP));
 	announce(&a, 0);
@@ -587,7 +587,7 @@ room_is_given_back_however_a_request_ends(void **state)
 		ends_with_bad_content, ends_with_too_much,
 		ends_within_the_content, ends_within_the_signature,
 		ends_within_the_token };
-	struct agent a[SHARE - 1];
+	struct keyd_client a[SHARE - 1];
 	size_t i;
 
 	(void)state;
@@ -606,7 +606,7 @@ static void
 who_does_not_go_on_loses_the_room(void **state)
 {
 	struct protocol_part part = { { large.data, PROTOCOL_PART_MAX } };
-	struct agent stalled, deaf, third;
+	struct keyd_client stalled, deaf, third;
 	time_t start = time(NULL);
 
 	(void)state;

@@ -140,7 +140,7 @@ content_of(const struct buf *der)
 }
 
 static void
-say_part(struct agent *a, const void *p, size_t n)
+say_part(struct keyd_client *a, const void *p, size_t n)
 {
 	const struct protocol_part part = { cursor_over(p, n) };
 
@@ -148,7 +148,7 @@ say_part(struct agent *a, const void *p, size_t n)
 }
 
 static void
-say_content(struct agent *a, const struct protocol_content *content,
+say_content(struct keyd_client *a, const struct protocol_content *content,
     const struct buf *der)
 {
 	core_client_say(a, PROTOCOL_CONTENT, content);
@@ -158,7 +158,7 @@ say_content(struct agent *a, const struct protocol_content *content,
 
 /* BEGIN and all of the content: the token has a job. */
 static void
-queue(struct agent *a, const char *profile)
+queue(struct keyd_client *a, const char *profile)
 {
 	struct protocol_begin begin = core_client_request(profile);
 	struct protocol_content content;
@@ -175,7 +175,7 @@ queue(struct agent *a, const char *profile)
 
 /* SIGNED and its PART. */
 static void
-hear_signature(struct agent *a, struct buf *pkcs7)
+hear_signature(struct keyd_client *a, struct buf *pkcs7)
 {
 	union protocol_body body;
 	uint32_t length;
@@ -197,7 +197,7 @@ refuse(const struct protocol_begin *begin,
     const struct protocol_content *content, int code, const char *word,
     const char *text)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	core_client_begin(&a, begin);
 	core_client_say(&a, PROTOCOL_CONTENT, content);
@@ -206,7 +206,7 @@ refuse(const struct protocol_begin *begin,
 }
 
 static void
-wait_for(struct agent *a, const struct protocol_begin *begin,
+wait_for(struct keyd_client *a, const struct protocol_begin *begin,
     const struct protocol_content *content)
 {
 	core_client_begin(a, begin);
@@ -237,7 +237,7 @@ content_is_of_a_format_that_the_profile_signs(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content = content_of(NULL);
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	memcpy(content.format, "cat", 4);
@@ -270,7 +270,7 @@ content_has_its_kind_and_its_size(void **state)
 	};
 	struct protocol_begin begin;
 	struct protocol_content content = content_of(NULL);
-	struct agent a;
+	struct keyd_client a;
 	size_t i;
 
 	(void)state;
@@ -301,7 +301,7 @@ what_was_announced_stands(void **state)
 	static const char no[] = "the file is not the one that was announced";
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content = content_of(NULL);
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	begin.size = 999;
@@ -321,7 +321,7 @@ content_comes_in_parts_and_not_beyond(void **state)
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content;
 	struct buf der = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	signing_content("sha256", &der);
@@ -352,7 +352,7 @@ content_comes_within_half_a_minute(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content = content_of(NULL);
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	wait_for(&a, &begin, &content);
@@ -371,7 +371,7 @@ what_is_no_content_is_not_signed(void **state)
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content;
 	struct buf der = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	signing_content("sha256", &der);
@@ -393,7 +393,7 @@ what_is_no_content_is_not_signed(void **state)
 
 /* A request that holds room for so much content. */
 static void
-hold(struct agent *a, uint32_t length)
+hold(struct keyd_client *a, uint32_t length)
 {
 	struct protocol_begin begin = core_client_request("other");
 	struct protocol_content content = content_of(NULL);
@@ -408,7 +408,7 @@ expect_no_room(uint32_t length, const char *text)
 	struct protocol_begin begin = core_client_request("other");
 	struct protocol_content content = content_of(NULL);
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	content.length = length;
@@ -441,7 +441,7 @@ a_client_has_half_of_what_the_others_leave(void **state)
 	static const char no[] =
 	    "ci has as much large content in work as there is room for";
 	const uint32_t rest = KEYD_CONTENT / 2 - 3 * MOST;
-	struct agent a[8];
+	struct keyd_client a[8];
 	size_t i;
 
 	(void)state;
@@ -482,7 +482,7 @@ a_request_is_signed_and_delivered(void **state)
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	union protocol_body body;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -533,7 +533,7 @@ sign_as(const char *profile, const char *algorithm, const char *description,
 	struct protocol_begin begin = core_client_request(profile);
 	struct protocol_content content;
 	struct buf der = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)snprintf(begin.description, sizeof(begin.description), "%s",
 	    description);
@@ -593,7 +593,7 @@ expect_not_queued(const struct protocol_begin *begin,
     const struct protocol_content *content, const struct buf *der, int code,
     const char *word, const char *text)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	core_client_begin(&a, begin);
 	say_content(&a, content, der);
@@ -634,7 +634,7 @@ the_verdict_is_asked_for_again_when_the_content_has_come(void **state)
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content;
 	struct buf der = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	signing_content("sha256", &der);
@@ -670,7 +670,7 @@ a_package_is_signed_by_its_publisher(void **state)
 	struct protocol_begin begin = core_client_request("other");
 	struct protocol_content content;
 	struct buf der = BUF_INIT;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	signing_content("sha256", &der);
@@ -700,7 +700,7 @@ static void
 the_verdict_is_asked_for_again_at_the_token(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue(&a, "plain");
@@ -718,7 +718,7 @@ static void
 the_verdict_is_asked_for_again_after_the_commit(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue(&a, "plain");
@@ -755,7 +755,7 @@ a_certificate_that_was_replaced_does_not_sign(void **state)
 		SSH_CA_NOW + 1000, "codeSigning", false };
 	struct signing another;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	assert_int_equal(signing_make_how(&how, &another, &e), 0);
@@ -781,7 +781,7 @@ what_a_token_lost_is_on_record_and_handed_over_again(void **state)
 {
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue(&a, "plain");
@@ -801,7 +801,7 @@ static void
 a_token_that_fails_is_a_failure(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue(&a, "plain");
@@ -817,7 +817,7 @@ static void
 a_bad_signature_is_a_failure(void **state)
 {
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -837,7 +837,7 @@ static void
 who_waits_is_told(void **state)
 {
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -864,7 +864,7 @@ who_waits_is_told(void **state)
 static void
 a_cut_ends_what_the_token_does_not_have(void **state)
 {
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	token.cancels = true;
@@ -879,7 +879,7 @@ static void
 a_cut_waits_for_the_token_that_has_it(void **state)
 {
 	struct ht_error e;
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue(&a, "plain");
@@ -902,7 +902,7 @@ a_cut_waits_for_the_token_that_has_it(void **state)
 }
 
 static void
-fail_with(struct agent *a, uint32_t status)
+fail_with(struct keyd_client *a, uint32_t status)
 {
 	const struct protocol_fail fail = { status, "stdin", HT_NO_OFFSET,
 		"cut off" };
@@ -914,7 +914,7 @@ static void
 a_failure_ends_what_the_token_does_not_have(void **state)
 {
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -934,7 +934,7 @@ static void
 a_failure_waits_for_the_token_that_has_it(void **state)
 {
 	union protocol_body body;
-	struct agent a;
+	struct keyd_client a;
 	struct msg m;
 
 	(void)state;
@@ -964,7 +964,7 @@ a_failure_waits_for_the_token_that_has_it(void **state)
 /* --- the output ---------------------------------------------------------- */
 
 static void
-queue_and_sign(struct agent *a)
+queue_and_sign(struct keyd_client *a)
 {
 	struct buf pkcs7 = BUF_INIT;
 
@@ -979,7 +979,7 @@ static void
 output_that_makes_no_sense_is_cut_off(void **state)
 {
 	struct protocol_output output = { 1, SHA256 };
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	output.sha256.left--;
@@ -999,7 +999,7 @@ static void
 what_is_finished_leaves_only_if_the_client_still_may(void **state)
 {
 	struct protocol_output output = { 1, SHA256 };
-	struct agent a;
+	struct keyd_client a;
 
 	(void)state;
 	queue_and_sign(&a);

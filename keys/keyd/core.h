@@ -2,7 +2,7 @@
  * What the parts of htsign-keyd's own process share: its state, and the
  * connections to it.
  *
- * One thread, one loop.  Connections of shells (agent.c, admin.c), of
+ * One thread, one loop.  Connections of shells (sign-link.c, admin-link.c), of
  * sshd-sign and htsign-principals (door.c), and the token workers (token.c)
  * are descriptors in it; every change goes through the store, and nothing
  * leaves on the strength of a change before commit.h has settled it.
@@ -47,7 +47,7 @@ struct request;
 
 /*
  * One end of a connection, whoever is at the other.  Embedded first in what
- * agent.c, admin.c and door.c keep for theirs.
+ * sign-link.c, admin-link.c and door.c keep for theirs.
  */
 struct keyd_connection {
 	struct keyd *keyd;

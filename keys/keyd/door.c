@@ -70,9 +70,9 @@ bind_shell(struct keyd *k, const struct identity *who, int *shell,
 	if (rc < 0)
 		return rc;
 	if (who->role == NAMES_CLIENT)
-		rc = agent_accept(k, pair[0], who, e);
+		rc = sign_link_accept(k, pair[0], who, e);
 	else
-		rc = admin_accept(k, pair[0], who, e);
+		rc = admin_link_accept(k, pair[0], who, e);
 	if (rc < 0)
 		(void)close(pair[1]);
 	else

@@ -19,7 +19,7 @@ struct welcomed {
 };
 
 /* One connection; its requests come one at a time. */
-struct agent {
+struct sign_link {
 	struct keyd_connection c; /* first: the callbacks get this */
 	bool bound;
 	struct identity who;
@@ -41,39 +41,41 @@ list_profile(void *cookie, const struct conf_profile *profile)
 }
 
 static void
-hello(struct agent *a, const struct msg *m, const struct protocol_hello *hello)
+hello(struct sign_link *s, const struct msg *m,
+    const struct protocol_hello *hello)
 {
-	struct keyd *k = a->c.keyd;
+	struct keyd *k = s->c.keyd;
 	struct welcomed listed = { BUF_INIT, 0 };
 	struct protocol_welcome w;
 
-	if (greet_shell(&a->c, m->tag, hello, a->bound, &a->who, &w) < 0)
+	if (greet_shell(&s->c, m->tag, hello, s->bound, &s->who, &w) < 0)
 		return;
 	(void)snprintf(w.profile, sizeof(w.profile), "%s",
-	    policy_default(k, &a->who));
-	(void)policy_granted(k, &a->who, list_profile, &listed);
+	    policy_default(k, &s->who));
+	(void)policy_granted(k, &s->who, list_profile, &listed);
 	w.profiles = buf_cursor(&listed.list);
-	keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
+	keyd_say(&s->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
 	buf_free(&listed.list);
 }
 
 static void
-begin(struct agent *a, const struct msg *m, const struct protocol_begin *begin)
+begin(struct sign_link *s, const struct msg *m,
+    const struct protocol_begin *begin)
 {
-	struct request_peer peer = { &a->c, &a->who, m->tag };
+	struct request_peer peer = { &s->c, &s->who, m->tag };
 
-	if (a->request != NULL)
-		request_abandon(a->request); /* the last one, which has ended */
-	a->request = request_begin(&peer, begin);
+	if (s->request != NULL)
+		request_abandon(s->request); /* the last one, which has ended */
+	s->request = request_begin(&peer, begin);
 }
 
 static void
-fail(struct agent *a, const struct msg *m, const struct protocol_fail *fail)
+fail(struct sign_link *s, const struct msg *m, const struct protocol_fail *fail)
 {
-	struct request_peer peer = { &a->c, &a->who, m->tag };
+	struct request_peer peer = { &s->c, &s->who, m->tag };
 
-	if (a->request != NULL && !request_ended(a->request))
-		request_fail(a->request, fail);
+	if (s->request != NULL && !request_ended(s->request))
+		request_fail(s->request, fail);
 	else
 		request_failed_early(&peer, fail);
 }
@@ -81,32 +83,32 @@ fail(struct agent *a, const struct msg *m, const struct protocol_fail *fail)
 static void
 receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 {
-	struct agent *a = (struct agent *)c;
+	struct sign_link *s = (struct sign_link *)c;
 
 	switch (m->type) {
 	case PROTOCOL_HELLO:
-		hello(a, m, &body->hello);
+		hello(s, m, &body->hello);
 		break;
 	case PROTOCOL_BEGIN:
-		begin(a, m, &body->begin);
+		begin(s, m, &body->begin);
 		break;
 	case PROTOCOL_CONTENT:
-		request_content(a->request, &body->content);
+		request_content(s->request, &body->content);
 		break;
 	case PROTOCOL_PART:
-		request_part(a->request, body->part.bytes);
+		request_part(s->request, body->part.bytes);
 		break;
 	case PROTOCOL_OUTPUT:
-		request_output(a->request, &body->output);
+		request_output(s->request, &body->output);
 		break;
 	case PROTOCOL_KEPT:
-		request_kept(a->request, &body->kept);
+		request_kept(s->request, &body->kept);
 		break;
 	case PROTOCOL_DELIVERED:
-		request_delivered(a->request, body->delivered.bytes);
+		request_delivered(s->request, body->delivered.bytes);
 		break;
 	case PROTOCOL_FAIL:
-		fail(a, m, &body->fail);
+		fail(s, m, &body->fail);
 		break;
 	default: /* the link's rules let nothing else through */
 		keyd_close(c);
@@ -117,41 +119,41 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 static bool
 more(struct keyd_connection *c)
 {
-	struct agent *a = (struct agent *)c;
+	struct sign_link *s = (struct sign_link *)c;
 
-	return a->request != NULL && request_more(a->request);
+	return s->request != NULL && request_more(s->request);
 }
 
 static void
 gone(struct keyd_connection *c)
 {
-	struct agent *a = (struct agent *)c;
+	struct sign_link *s = (struct sign_link *)c;
 
-	if (a->request != NULL)
-		request_abandon(a->request);
-	free(a);
+	if (s->request != NULL)
+		request_abandon(s->request);
+	free(s);
 }
 
 int
-agent_accept(struct keyd *k, int fd, const struct identity *who,
+sign_link_accept(struct keyd *k, int fd, const struct identity *who,
     struct ht_error *e)
 {
-	struct agent *a = calloc(1, sizeof(*a));
+	struct sign_link *s = calloc(1, sizeof(*s));
 	int rc;
 
-	if (a == NULL) {
+	if (s == NULL) {
 		(void)close(fd);
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	}
-	a->c.receive = receive;
-	a->c.more = more;
-	a->c.gone = gone;
+	s->c.receive = receive;
+	s->c.more = more;
+	s->c.gone = gone;
 	if (who != NULL) {
-		a->bound = true;
-		a->who = *who;
+		s->bound = true;
+		s->who = *who;
 	}
-	rc = keyd_connection_add(k, &a->c, fd, PROTOCOL_LINK_SIGN, e);
+	rc = keyd_connection_add(k, &s->c, fd, PROTOCOL_LINK_SIGN, e);
 	if (rc < 0)
-		free(a);
+		free(s);
 	return rc;
 }

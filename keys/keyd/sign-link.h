@@ -13,7 +13,7 @@
  * with NULL from the socket, where HELLO must bring a ticket.  0, or as
  * keyd_connection_add.
  */
-int agent_accept(struct keyd *k, int fd, const struct identity *who,
+int sign_link_accept(struct keyd *k, int fd, const struct identity *who,
     struct ht_error *e);
 
 #endif

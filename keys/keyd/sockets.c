@@ -23,15 +23,15 @@
 #define BURST 16
 
 static int
-accept_agent(struct keyd *k, int fd, struct ht_error *e)
+accept_sign(struct keyd *k, int fd, struct ht_error *e)
 {
-	return agent_accept(k, fd, NULL, e);
+	return sign_link_accept(k, fd, NULL, e);
 }
 
 static int
 accept_admin(struct keyd *k, int fd, struct ht_error *e)
 {
-	return admin_accept(k, fd, NULL, e);
+	return admin_link_accept(k, fd, NULL, e);
 }
 
 static const struct {
@@ -39,7 +39,7 @@ static const struct {
 	int group; /* of the socket: whose group; -1 keeps root's */
 	int (*accept)(struct keyd *k, int fd, struct ht_error *e);
 } kinds[] = {
-	{ PROTOCOL_SOCKET_SIGN, CONF_USER_SIGN, accept_agent },
+	{ PROTOCOL_SOCKET_SIGN, CONF_USER_SIGN, accept_sign },
 	{ PROTOCOL_SOCKET_ADMIN, CONF_USER_ADMIN, accept_admin },
 	{ PROTOCOL_SOCKET_PRINCIPALS, CONF_USER_AUTH, door_accept_principals },
 	{ PROTOCOL_SOCKET_SSHD, -1, door_accept_sshd },

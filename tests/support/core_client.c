@@ -105,7 +105,8 @@ core_client_open(struct keyd_client *a)
 	int pair[2];
 
 	assert_int_equal(proc_socketpair(pair, &e), 0);
-	assert_int_equal(agent_accept(&core, pair[0], &core_client_who, &e), 0);
+	assert_int_equal(sign_link_accept(&core, pair[0], &core_client_who, &e),
+	    0);
 	assert_int_equal(keyd_client_bound(a, pair[1], PROTOCOL_LINK_SIGN, &e),
 	    0);
 	memset(&hello, 0, sizeof(hello));

@@ -10,17 +10,18 @@
 #include "keys/keyd/greet.h"
 #include "store/journal/journal.h"
 
-struct admin {
+struct admin_link {
 	struct keyd_connection c; /* first: the callbacks get this */
 	bool bound;
 	struct identity who;
 	uint32_t tag;
-	struct admin_command command; /* while one runs */
+	struct verbs_command command; /* while one runs */
 	char line[MSG_MAX];           /* its words */
 };
 
 static void
-hello(struct admin *a, const struct msg *m, const struct protocol_hello *hello)
+hello(struct admin_link *a, const struct msg *m,
+    const struct protocol_hello *hello)
 {
 	struct protocol_welcome w;
 
@@ -30,16 +31,16 @@ hello(struct admin *a, const struct msg *m, const struct protocol_hello *hello)
 
 /* The words as C strings in a->line; those that start with -- are options. */
 static int
-split(struct admin *a, struct cursor words, struct ht_error *e)
+split(struct admin_link *a, struct cursor words, struct ht_error *e)
 {
-	struct admin_command *command = &a->command;
+	struct verbs_command *command = &a->command;
 	char *at = a->line;
 	size_t left = sizeof(a->line);
 
 	while (words.left > 0) {
 		if (cursor_text(&words, at, left) < 0 ||
-		    command->nwords == ADMIN_WORDS ||
-		    command->noptions == ADMIN_WORDS)
+		    command->nwords == VERBS_WORDS ||
+		    command->noptions == VERBS_WORDS)
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "too many words, or too long ones");
 		if (strncmp(at, "--", 2) == 0)
@@ -54,7 +55,7 @@ split(struct admin *a, struct cursor words, struct ht_error *e)
 
 /* Send what a command printed, and how it ended. */
 static void
-finish(struct admin *a, int rc, const struct ht_error *e)
+finish(struct admin_link *a, int rc, const struct ht_error *e)
 {
 	struct cursor out = buf_cursor(&a->command.out);
 	struct protocol_print print;
@@ -79,7 +80,7 @@ finish(struct admin *a, int rc, const struct ht_error *e)
 
 /* Whether a may still command anything; a connection can be open for long. */
 static int
-check_current(struct admin *a, struct ht_error *e)
+check_current(struct admin_link *a, struct ht_error *e)
 {
 	struct protocol_refuse no;
 
@@ -89,7 +90,7 @@ check_current(struct admin *a, struct ht_error *e)
 }
 
 static void
-record_refusal(struct admin *a, const struct ht_error *why)
+record_refusal(struct admin_link *a, const struct ht_error *why)
 {
 	struct store_actor actor = identity_actor(&a->who);
 	struct keyd *k = a->c.keyd;
@@ -100,14 +101,15 @@ record_refusal(struct admin *a, const struct ht_error *why)
 }
 
 static void
-command(struct admin *a, struct msg *m, const struct protocol_command *said)
+command(struct admin_link *a, struct msg *m,
+    const struct protocol_command *said)
 {
-	struct admin_command *command = &a->command;
+	struct verbs_command *command = &a->command;
 	struct ht_error e;
 	int rc;
 
 	memset(command, 0, sizeof(*command));
-	command->out.limit = ADMIN_OUTPUT;
+	command->out.limit = VERBS_OUTPUT;
 	ht_error_clear(&e);
 	a->tag = m->tag;
 	command->keyd = a->c.keyd;
@@ -123,12 +125,12 @@ command(struct admin *a, struct msg *m, const struct protocol_command *said)
 	if (rc == HT_ERR_DENIED)
 		record_refusal(a, &e);
 	command->input = cursor_over(NULL, 0);
-	if (rc != ADMIN_LATER)
+	if (rc != VERBS_LATER)
 		finish(a, rc, &e);
 }
 
 void
-admin_later(void *cookie, int rc, const struct ht_error *e)
+admin_link_later(void *cookie, int rc, const struct ht_error *e)
 {
 	finish(cookie, rc, e);
 }
@@ -136,7 +138,7 @@ admin_later(void *cookie, int rc, const struct ht_error *e)
 static void
 receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 {
-	struct admin *a = (struct admin *)c;
+	struct admin_link *a = (struct admin_link *)c;
 
 	if (m->type == PROTOCOL_HELLO)
 		hello(a, m, &body->hello);
@@ -147,7 +149,7 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 static void
 gone(struct keyd_connection *c)
 {
-	struct admin *a = (struct admin *)c;
+	struct admin_link *a = (struct admin_link *)c;
 
 	verbs_forget(c->keyd, a);
 	buf_free(&a->command.out);
@@ -156,10 +158,10 @@ gone(struct keyd_connection *c)
 }
 
 int
-admin_accept(struct keyd *k, int fd, const struct identity *who,
+admin_link_accept(struct keyd *k, int fd, const struct identity *who,
     struct ht_error *e)
 {
-	struct admin *a = calloc(1, sizeof(*a));
+	struct admin_link *a = calloc(1, sizeof(*a));
 	int rc;
 
 	if (a == NULL) {

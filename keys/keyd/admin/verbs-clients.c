@@ -16,7 +16,7 @@
 /* --- clients and grants ------------------------------------------------ */
 
 int
-verbs_client_add(struct admin_command *c, struct ht_error *e)
+verbs_client_add(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	const char *profile = verbs_option(c, "default");
@@ -35,7 +35,7 @@ verbs_client_add(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_client_change(struct admin_command *c, struct ht_error *e)
+verbs_client_change(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	const char *profile = verbs_option(c, "default");
@@ -63,7 +63,7 @@ verbs_client_change(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_client_disable(struct admin_command *c, struct ht_error *e)
+verbs_client_disable(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 
@@ -74,7 +74,7 @@ verbs_client_disable(struct admin_command *c, struct ht_error *e)
 static int
 put_client(void *cookie, const struct client *client)
 {
-	struct admin_command *c = cookie;
+	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL)
 		verbs_put_json(&c->out, client->json);
@@ -86,13 +86,13 @@ put_client(void *cookie, const struct client *client)
 }
 
 int
-verbs_client_list(struct admin_command *c, struct ht_error *e)
+verbs_client_list(struct verbs_command *c, struct ht_error *e)
 {
 	return client_each(c->keyd->store, put_client, c, e);
 }
 
 int
-verbs_grant(struct admin_command *c, struct ht_error *e)
+verbs_grant(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	int rc;
@@ -105,7 +105,7 @@ verbs_grant(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_ungrant(struct admin_command *c, struct ht_error *e)
+verbs_ungrant(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 
@@ -117,7 +117,7 @@ verbs_ungrant(struct admin_command *c, struct ht_error *e)
 
 /* Give out a serial and sign; the store has the row before the text leaves. */
 static int
-issue_for(struct admin_command *c, const struct sshkey *key, uint64_t ttl,
+issue_for(struct verbs_command *c, const struct sshkey *key, uint64_t ttl,
     struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
@@ -158,7 +158,7 @@ issue_for(struct admin_command *c, const struct sshkey *key, uint64_t ttl,
 }
 
 int
-verbs_issue(struct admin_command *c, struct ht_error *e)
+verbs_issue(struct verbs_command *c, struct ht_error *e)
 {
 	const char *source = verbs_option(c, "source");
 	const char *ttl = verbs_option(c, "ttl");
@@ -187,7 +187,7 @@ verbs_issue(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_revoke(struct admin_command *c, struct ht_error *e)
+verbs_revoke(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	uint64_t serial, count = 1;
@@ -220,7 +220,7 @@ put_time(struct buf *out, int64_t seconds)
 static int
 put_certificate(void *cookie, const struct user_certificate *certificate)
 {
-	struct admin_command *c = cookie;
+	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL) {
 		verbs_put_json(&c->out, certificate->json);
@@ -235,7 +235,7 @@ put_certificate(void *cookie, const struct user_certificate *certificate)
 }
 
 int
-verbs_certificates(struct admin_command *c, struct ht_error *e)
+verbs_certificates(struct verbs_command *c, struct ht_error *e)
 {
 	return user_certificate_each(c->keyd->store,
 	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);

@@ -10,7 +10,7 @@
 static int
 put_row(void *cookie, const struct journal_row *row)
 {
-	struct admin_command *c = cookie;
+	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL) {
 		verbs_put_json(&c->out, row->json);
@@ -31,7 +31,7 @@ put_row(void *cookie, const struct journal_row *row)
 static int
 put_event(void *cookie, const struct journal_event *event)
 {
-	struct admin_command *c = cookie;
+	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL) {
 		verbs_put_json(&c->out, event->json);
@@ -46,7 +46,7 @@ put_event(void *cookie, const struct journal_event *event)
 }
 
 int
-verbs_log(struct admin_command *c, struct ht_error *e)
+verbs_log(struct verbs_command *c, struct ht_error *e)
 {
 	struct journal_filter filter = { verbs_option(c, "client"),
 		verbs_option(c, "profile"), verbs_option(c, "status"), 0 };
@@ -58,7 +58,7 @@ verbs_log(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_show(struct admin_command *c, struct ht_error *e)
+verbs_show(struct verbs_command *c, struct ht_error *e)
 {
 	uint64_t request;
 
@@ -69,7 +69,7 @@ verbs_show(struct admin_command *c, struct ht_error *e)
 }
 
 int
-verbs_events(struct admin_command *c, struct ht_error *e)
+verbs_events(struct verbs_command *c, struct ht_error *e)
 {
 	unsigned int rows;
 	int rc = verbs_limit(c, &rows, e);

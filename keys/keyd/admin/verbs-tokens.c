@@ -7,11 +7,11 @@
 static void
 unlocked(void *cookie, const struct ht_error *e)
 {
-	admin_later(cookie, e == NULL ? 0 : e->code, e);
+	admin_link_later(cookie, e == NULL ? 0 : e->code, e);
 }
 
 int
-verbs_unlock(struct admin_command *c, struct ht_error *e)
+verbs_unlock(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	struct token *token = tokens_find(c->keyd->tokens, c->words[1]);
@@ -25,11 +25,11 @@ verbs_unlock(struct admin_command *c, struct ht_error *e)
 		    "a PIN is taken through OpenSSH or locally, not here");
 	rc = token_unlock(token, &actor, c->input.p, c->input.left, unlocked,
 	    c->cookie, e);
-	return rc == 0 ? ADMIN_LATER : rc;
+	return rc == 0 ? VERBS_LATER : rc;
 }
 
 int
-verbs_tokens(struct admin_command *c, struct ht_error *e)
+verbs_tokens(struct verbs_command *c, struct ht_error *e)
 {
 	const struct token *t;
 	size_t i;

@@ -14,7 +14,7 @@
 
 /* The value of --name=VALUE, "" for --name, or NULL. */
 const char *
-verbs_option(const struct admin_command *c, const char *name)
+verbs_option(const struct verbs_command *c, const char *name)
 {
 	size_t i, n = strlen(name);
 
@@ -75,7 +75,7 @@ bad:
 }
 
 int
-verbs_limit(const struct admin_command *c, unsigned int *rows,
+verbs_limit(const struct verbs_command *c, unsigned int *rows,
     struct ht_error *e)
 {
 	const char *text = verbs_option(c, "limit");
@@ -117,7 +117,7 @@ verbs_put_json(struct buf *out, const char *json)
 }
 
 int
-verbs_check_profile(const struct admin_command *c, const char *profile,
+verbs_check_profile(const struct verbs_command *c, const char *profile,
     struct ht_error *e)
 {
 	if (conf_profile(c->keyd->setup->conf, profile) != NULL)

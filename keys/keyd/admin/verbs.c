@@ -8,7 +8,7 @@
 #define READERS (1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
 #define ADMINS (1u << NAMES_ADMIN)
 
-static int verbs_help(struct admin_command *c, struct ht_error *e);
+static int verbs_help(struct verbs_command *c, struct ht_error *e);
 
 struct verb {
 	const char *words;   /* "client add" */
@@ -16,7 +16,7 @@ struct verb {
 	const char *options; /* names, each followed by a space */
 	size_t min, max;     /* words, the verb's included */
 	unsigned int roles;
-	int (*run)(struct admin_command *c, struct ht_error *e);
+	int (*run)(struct verbs_command *c, struct ht_error *e);
 	const char *text;
 };
 
@@ -63,7 +63,7 @@ static const struct verb verbs[] = {
 #define NVERBS (sizeof(verbs) / sizeof(*verbs))
 
 static int
-verbs_help(struct admin_command *c, struct ht_error *e)
+verbs_help(struct verbs_command *c, struct ht_error *e)
 {
 	size_t i;
 
@@ -77,7 +77,7 @@ verbs_help(struct admin_command *c, struct ht_error *e)
 
 /* Whether the command starts with the verb's one or two words. */
 static bool
-named(const struct verb *v, const struct admin_command *c)
+named(const struct verb *v, const struct verbs_command *c)
 {
 	const char *space = strchr(v->words, ' ');
 	size_t n =
@@ -91,7 +91,7 @@ named(const struct verb *v, const struct admin_command *c)
 }
 
 static int
-check_options(const struct verb *v, const struct admin_command *c,
+check_options(const struct verb *v, const struct verbs_command *c,
     struct ht_error *e)
 {
 	const char *at;
@@ -111,7 +111,7 @@ check_options(const struct verb *v, const struct admin_command *c,
 }
 
 int
-verbs_run(struct admin_command *c, struct ht_error *e)
+verbs_run(struct verbs_command *c, struct ht_error *e)
 {
 	const struct verb *v;
 	int rc;
@@ -133,7 +133,7 @@ verbs_run(struct admin_command *c, struct ht_error *e)
 	rc = check_options(v, c, e);
 	if (rc == 0)
 		rc = v->run(c, e);
-	if (rc != ADMIN_LATER && buf_failed(&c->out) < 0)
+	if (rc != VERBS_LATER && buf_failed(&c->out) < 0)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "that is more than can be shown: ask for less, as with "
 		    "--limit");

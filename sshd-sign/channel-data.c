@@ -12,7 +12,7 @@
 #define PIECE ((size_t)64 << 10)
 
 void
-command_close_stream(struct stream *s)
+channel_close_stream(struct stream *s)
 {
 	if (s->fd >= 0)
 		(void)close(s->fd);
@@ -20,13 +20,13 @@ command_close_stream(struct stream *s)
 }
 
 bool
-command_stream_empty(const struct stream *s)
+channel_stream_empty(const struct stream *s)
 {
 	return s->at == s->end;
 }
 
 int
-command_make_streams(struct command *c)
+channel_make_streams(struct channel *c)
 {
 	c->in.fd = c->out.fd = c->err.fd = -1;
 	c->out.data = malloc(PIECE);
@@ -36,11 +36,11 @@ command_make_streams(struct command *c)
 }
 
 void
-command_free_streams(struct command *c)
+channel_free_streams(struct channel *c)
 {
-	command_close_stream(&c->in);
-	command_close_stream(&c->out);
-	command_close_stream(&c->err);
+	channel_close_stream(&c->in);
+	channel_close_stream(&c->out);
+	channel_close_stream(&c->err);
 	free(c->in.data);
 	free(c->out.data);
 	free(c->err.data);
@@ -50,7 +50,7 @@ command_free_streams(struct command *c)
 
 /* What the pipe takes now; the shell may have closed it, which is no error. */
 static size_t
-write_input(struct command *c, const uint8_t *p, size_t n)
+write_input(struct channel *c, const uint8_t *p, size_t n)
 {
 	ssize_t done;
 
@@ -60,26 +60,26 @@ write_input(struct command *c, const uint8_t *p, size_t n)
 	if (done >= 0)
 		return (size_t)done;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
-		command_close_stream(&c->in);
+		channel_close_stream(&c->in);
 	return 0;
 }
 
 /* All of it has come and gone: the shell may see the end. */
 static void
-end_input(struct command *c)
+end_input(struct channel *c)
 {
-	command_close_stream(&c->in);
-	command_say(c, RELAY_END, cursor_over(NULL, 0));
+	channel_close_stream(&c->in);
+	channel_say(c, RELAY_END, cursor_over(NULL, 0));
 }
 
 /*
  * Take all that libssh kept.  Never a part of it: before 0.11 each read opens
  * the client's window again, whatever is left.  Since 0.11 a read handles
- * packets first, so that command_on_data() is entered from here and waiting
+ * packets first, so that channel_on_data() is entered from here and waiting
  * changes; therefore there is room for all that can be there.
  */
 static int
-take_waiting(struct command *c)
+take_waiting(struct channel *c)
 {
 	struct stream *in = &c->in;
 	int n;
@@ -87,18 +87,18 @@ take_waiting(struct command *c)
 	if (in->data == NULL)
 		in->data = malloc(BACKLOG_MAX);
 	if (in->data == NULL) {
-		command_host_end(c->host, HT_ERR_INTERNAL, "out of memory");
+		channel_host_end(c->host, HT_ERR_INTERNAL, "out of memory");
 		return HT_ERR_INTERNAL;
 	}
 	n = ssh_channel_read_nonblocking(c->ssh, in->data, BACKLOG_MAX, 0);
 	if (n == SSH_EOF)
 		n = 0;
 	if (n < 0) {
-		command_cannot(c, "read from a channel");
+		channel_cannot(c, "read from a channel");
 		return HT_ERR_INTERNAL;
 	}
 	if ((size_t)n != c->waiting) {
-		command_host_end(c->host, HT_ERR_INTERNAL,
+		channel_host_end(c->host, HT_ERR_INTERNAL,
 		    "libssh gave %d of %zu bytes", n, c->waiting);
 		return HT_ERR_INTERNAL;
 	}
@@ -110,15 +110,15 @@ take_waiting(struct command *c)
 
 /* What came while the pipe was full. */
 void
-command_push_input(struct command *c)
+channel_push_input(struct channel *c)
 {
 	struct stream *in = &c->in;
 
-	while (in->fd >= 0 && (!command_stream_empty(in) || c->waiting > 0)) {
-		if (command_stream_empty(in) && take_waiting(c) < 0)
+	while (in->fd >= 0 && (!channel_stream_empty(in) || c->waiting > 0)) {
+		if (channel_stream_empty(in) && take_waiting(c) < 0)
 			return;
 		in->at += write_input(c, in->data + in->at, in->end - in->at);
-		if (!command_stream_empty(in))
+		if (!channel_stream_empty(in))
 			return;
 	}
 	if (in->fd >= 0 && c->client_eof)
@@ -130,10 +130,10 @@ command_push_input(struct command *c)
  * the rest counts against the client's window.
  */
 int
-command_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
+channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
     int is_stderr, void *cookie)
 {
-	struct command *c = cookie;
+	struct channel *c = cookie;
 	size_t done = 0;
 
 	(void)session;
@@ -141,9 +141,9 @@ command_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 	if (is_stderr)
 		return (int)len;
 	if (len > BACKLOG_MAX)
-		command_host_end(c->host, HT_ERR_DATA,
+		channel_host_end(c->host, HT_ERR_DATA,
 		    "the client sends more than its window allows");
-	else if (c->in.fd >= 0 && command_stream_empty(&c->in))
+	else if (c->in.fd >= 0 && channel_stream_empty(&c->in))
 		done = write_input(c, data, len);
 	c->waiting = len - done;
 	return (int)done;
@@ -153,7 +153,7 @@ command_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 
 /* A short write is no error: the window, or a key exchange under way. */
 void
-command_drain(struct command *c, struct stream *s)
+channel_drain(struct channel *c, struct stream *s)
 {
 	int (*const send)(ssh_channel, const void *, uint32_t) =
 	    s == &c->err ? ssh_channel_write_stderr : ssh_channel_write;
@@ -167,7 +167,7 @@ command_drain(struct command *c, struct stream *s)
 		return;
 	done = send(c->ssh, s->data + s->at, (uint32_t)n);
 	if (done < 0)
-		command_cannot(c, "write to a channel");
+		channel_cannot(c, "write to a channel");
 	else
 		s->at += (size_t)done;
 	if (done > 0)
@@ -179,17 +179,17 @@ command_drain(struct command *c, struct stream *s)
  * that takes none.
  */
 bool
-command_takes_output(const struct command *c)
+channel_takes_output(const struct channel *c)
 {
 	return ssh_channel_window_size(c->ssh) > 0 &&
 	    (ssh_get_status(c->host->session) & SSH_WRITE_PENDING) == 0;
 }
 
 bool
-command_may_fill(const struct command *c, const struct stream *s)
+channel_may_fill(const struct channel *c, const struct stream *s)
 {
-	return s->fd >= 0 && command_stream_empty(s) && c->state == RUNNING &&
-	    command_takes_output(c);
+	return s->fd >= 0 && channel_stream_empty(s) && c->state == RUNNING &&
+	    channel_takes_output(c);
 }
 
 static void
@@ -201,22 +201,22 @@ fill(struct stream *s)
 		s->at = 0;
 		s->end = (size_t)n;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		command_close_stream(s);
+		channel_close_stream(s);
 	}
 }
 
 void
-command_serve_output(struct command *c, struct stream *s)
+channel_serve_output(struct channel *c, struct stream *s)
 {
-	command_drain(c, s);
-	if (command_may_fill(c, s)) {
+	channel_drain(c, s);
+	if (channel_may_fill(c, s)) {
 		fill(s);
-		command_drain(c, s);
+		channel_drain(c, s);
 	}
 }
 
 void
-command_put_line(struct command *c, const char *text)
+channel_put_line(struct channel *c, const char *text)
 {
 	int n =
 	    snprintf((char *)c->err.data, c->err.size, "sshd-sign: %s\n", text);

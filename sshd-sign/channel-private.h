@@ -1,5 +1,5 @@
 /*
- * What command.c (a channel's life) and command-data.c (its bytes, both ways)
+ * What channel.c (a channel's life) and channel-data.c (its bytes, both ways)
  * share.  Nobody else includes this.
  */
 
@@ -33,8 +33,8 @@ struct stream {
 	size_t end;
 };
 
-struct command {
-	struct command_host *host;
+struct channel {
+	struct channel_host *host;
 	uint32_t number;
 	ssh_channel ssh;
 	struct ssh_channel_callbacks_struct callbacks;
@@ -52,57 +52,57 @@ struct command {
 	int status; /* exit status, valid if exited */
 };
 
-/* --- command.c --------------------------------------------------------- */
+/* --- channel.c --------------------------------------------------------- */
 
 /*
  * Say something of this channel to the listener.
  */
-void command_say(struct command *c, enum relay_type type,
+void channel_say(struct channel *c, enum relay_type type,
     struct cursor payload);
 
 /*
  * libssh could not do what for this channel.  That ends the connection, unless
  * the client has closed the channel, which libssh may learn in any call.
  */
-void command_cannot(struct command *c, const char *what);
+void channel_cannot(struct channel *c, const char *what);
 
-/* --- command-data.c ---------------------------------------------------- */
+/* --- channel-data.c ---------------------------------------------------- */
 
 /*
  * Make room for output: 0, or HT_ERR_INTERNAL.  Close a stream; all, and free
  * what they hold.
  */
-int command_make_streams(struct command *c);
-void command_close_stream(struct stream *s);
-void command_free_streams(struct command *c);
-bool command_stream_empty(const struct stream *s);
+int channel_make_streams(struct channel *c);
+void channel_close_stream(struct stream *s);
+void channel_free_streams(struct channel *c);
+bool channel_stream_empty(const struct stream *s);
 
 /*
  * libssh's callback for what the client sends.
  */
-int command_on_data(ssh_session session, ssh_channel ssh, void *data,
+int channel_on_data(ssh_session session, ssh_channel ssh, void *data,
     uint32_t len, int is_stderr, void *cookie);
 
 /*
  * Move on what came while the pipe was full, and the end of it.
  */
-void command_push_input(struct command *c);
+void channel_push_input(struct channel *c);
 
 /*
  * Whether the client takes more; whether more may be read for it.
  */
-bool command_takes_output(const struct command *c);
-bool command_may_fill(const struct command *c, const struct stream *s);
+bool channel_takes_output(const struct channel *c);
+bool channel_may_fill(const struct channel *c, const struct stream *s);
 
 /*
  * Move output; what is read already, or also what there is.
  */
-void command_drain(struct command *c, struct stream *s);
-void command_serve_output(struct command *c, struct stream *s);
+void channel_drain(struct channel *c, struct stream *s);
+void channel_serve_output(struct channel *c, struct stream *s);
 
 /*
  * A line of ours for stderr, behind whatever the shell wrote there.
  */
-void command_put_line(struct command *c, const char *text);
+void channel_put_line(struct channel *c, const char *text);
 
 #endif

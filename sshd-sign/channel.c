@@ -19,7 +19,7 @@ static const char *const variables[] = { "HTSIGN_DESCRIPTION", "HTSIGN_NAME",
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
 void
-command_host_end(struct command_host *host, int code, const char *fmt, ...)
+channel_host_end(struct channel_host *host, int code, const char *fmt, ...)
 {
 	char text[sizeof(host->end.text)];
 	va_list ap;
@@ -33,7 +33,7 @@ command_host_end(struct command_host *host, int code, const char *fmt, ...)
 }
 
 bool
-command_host_connected(const struct command_host *host)
+channel_host_connected(const struct channel_host *host)
 {
 	return ssh_is_connected(host->session) &&
 	    (ssh_get_status(host->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) ==
@@ -41,30 +41,30 @@ command_host_connected(const struct command_host *host)
 }
 
 void
-command_cannot(struct command *c, const char *what)
+channel_cannot(struct channel *c, const char *what)
 {
-	struct command_host *host = c->host;
+	struct channel_host *host = c->host;
 
 	if (c->client_closed)
 		return;
-	command_host_end(host,
-	    command_host_connected(host) ? HT_ERR_INTERNAL : HT_ERR_UNAVAILABLE,
+	channel_host_end(host,
+	    channel_host_connected(host) ? HT_ERR_INTERNAL : HT_ERR_UNAVAILABLE,
 	    "cannot %s: %s", what, ssh_get_error(host->session));
 }
 
 void
-command_say(struct command *c, enum relay_type type, struct cursor payload)
+channel_say(struct channel *c, enum relay_type type, struct cursor payload)
 {
 	struct ht_error e;
 
 	if (relay_send(c->host->relay, type, c->number, payload, NULL, &e) < 0)
-		command_host_end(c->host, e.code, "%s", e.text);
+		channel_host_end(c->host, e.code, "%s", e.text);
 }
 
 static void
 on_eof(ssh_session session, ssh_channel ssh, void *cookie)
 {
-	struct command *c = cookie;
+	struct channel *c = cookie;
 
 	(void)session;
 	(void)ssh;
@@ -74,7 +74,7 @@ on_eof(ssh_session session, ssh_channel ssh, void *cookie)
 static void
 on_close(ssh_session session, ssh_channel ssh, void *cookie)
 {
-	struct command *c = cookie;
+	struct channel *c = cookie;
 
 	(void)session;
 	(void)ssh;
@@ -87,21 +87,21 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
  * goes first.
  */
 static void
-finish(struct command *c)
+finish(struct channel *c)
 {
 	if (ssh_channel_request_send_exit_status(c->ssh, c->status) ==
 	        SSH_ERROR ||
 	    ssh_channel_send_eof(c->ssh) == SSH_ERROR ||
 	    ssh_channel_close(c->ssh) == SSH_ERROR)
-		command_cannot(c, "end a channel");
-	command_close_stream(&c->in);
+		channel_cannot(c, "end a channel");
+	channel_close_stream(&c->in);
 	c->state = FINISHED;
 }
 
 /* --- requests ---------------------------------------------------------- */
 
 static bool
-set_variable(struct command *c, const char *name, const char *value)
+set_variable(struct channel *c, const char *name, const char *value)
 {
 	struct buf text = BUF_INIT;
 	bool done;
@@ -118,7 +118,7 @@ static int
 on_env(ssh_session session, ssh_channel ssh, const char *name,
     const char *value, void *cookie)
 {
-	struct command *c = cookie;
+	struct channel *c = cookie;
 	size_t i;
 
 	(void)session;
@@ -134,7 +134,7 @@ on_env(ssh_session session, ssh_channel ssh, const char *name,
 
 /* A command for htsign-shell; "" for none. */
 static int
-on_command(struct command *c, const char *command)
+on_command(struct channel *c, const char *command)
 {
 	struct protocol_session_blob blob;
 	struct buf out = BUF_INIT;
@@ -151,7 +151,7 @@ on_command(struct command *c, const char *command)
 	protocol_session_put(&out, &blob);
 	if (buf_failed(&c->environment) == 0 && buf_failed(&out) == 0 &&
 	    out.len <= PROTOCOL_SESSION_MAX) {
-		command_say(c, RELAY_SESSION, buf_cursor(&out));
+		channel_say(c, RELAY_SESSION, buf_cursor(&out));
 		c->state = ASKED;
 		refused = 0;
 	}
@@ -177,24 +177,24 @@ on_shell(ssh_session session, ssh_channel ssh, void *cookie)
 
 /* --- life -------------------------------------------------------------- */
 
-struct command *
-command_new(struct command_host *host, uint32_t number)
+struct channel *
+channel_open(struct channel_host *host, uint32_t number)
 {
-	struct command *c = calloc(1, sizeof(*c));
+	struct channel *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
 	c->host = host;
 	c->number = number;
 	c->environment.limit = PROTOCOL_SESSION_MAX;
-	if (command_make_streams(c) < 0)
+	if (channel_make_streams(c) < 0)
 		goto fail;
 	c->ssh = ssh_channel_new(host->session);
 	if (c->ssh == NULL)
 		goto fail;
 	ssh_callbacks_init(&c->callbacks);
 	c->callbacks.userdata = c;
-	c->callbacks.channel_data_function = command_on_data;
+	c->callbacks.channel_data_function = channel_on_data;
 	c->callbacks.channel_eof_function = on_eof;
 	c->callbacks.channel_close_function = on_close;
 	c->callbacks.channel_env_request_function = on_env;
@@ -203,36 +203,36 @@ command_new(struct command_host *host, uint32_t number)
 	if (ssh_set_channel_callbacks(c->ssh, &c->callbacks) == SSH_OK)
 		return c;
 fail:
-	command_free(c);
+	channel_drop(c);
 	return NULL;
 }
 
 void
-command_free(struct command *c)
+channel_drop(struct channel *c)
 {
 	if (c->ssh != NULL) {
 		(void)ssh_remove_channel_callbacks(c->ssh, &c->callbacks);
 		ssh_channel_free(c->ssh);
 	}
-	command_free_streams(c);
+	channel_free_streams(c);
 	buf_free(&c->environment);
 	free(c);
 }
 
 ssh_channel
-command_ssh(const struct command *c)
+channel_ssh(const struct channel *c)
 {
 	return c->ssh;
 }
 
 uint32_t
-command_number(const struct command *c)
+channel_number(const struct channel *c)
 {
 	return c->number;
 }
 
 void
-command_started(struct command *c, const int fds[RELAY_FDS])
+channel_started(struct channel *c, const int fds[RELAY_FDS])
 {
 	c->taken = loop_now();
 	c->in.fd = fds[0];
@@ -242,13 +242,13 @@ command_started(struct command *c, const int fds[RELAY_FDS])
 		c->state = RUNNING;
 		return;
 	}
-	command_close_stream(&c->in);
-	command_close_stream(&c->out);
-	command_close_stream(&c->err);
+	channel_close_stream(&c->in);
+	channel_close_stream(&c->out);
+	channel_close_stream(&c->err);
 }
 
 void
-command_refused(struct command *c, const struct protocol_refuse *refusal)
+channel_refused(struct channel *c, const struct protocol_refuse *refusal)
 {
 	char text[4 * PROTOCOL_TEXT];
 	struct buf line = BUF_INIT;
@@ -263,7 +263,7 @@ command_refused(struct command *c, const struct protocol_refuse *refusal)
 		buf_format(&line, " (request %llu)",
 		    (unsigned long long)refusal->number);
 	buf_u8(&line, '\0');
-	command_put_line(c,
+	channel_put_line(c,
 	    buf_failed(&line) == 0 ? (const char *)line.data : text);
 	buf_free(&line);
 	c->taken = loop_now();
@@ -274,78 +274,78 @@ command_refused(struct command *c, const struct protocol_refuse *refusal)
 }
 
 void
-command_exited(struct command *c, int status)
+channel_exited(struct channel *c, int status)
 {
 	c->exited = true;
 	c->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 void
-command_polls(const struct command *c, struct pollfd p[COMMAND_POLLS])
+channel_polls(const struct channel *c, struct pollfd p[CHANNEL_POLLS])
 {
-	bool full = !command_stream_empty(&c->in) || c->waiting > 0;
+	bool full = !channel_stream_empty(&c->in) || c->waiting > 0;
 
 	p[0].fd = full ? c->in.fd : -1;
 	p[0].events = POLLOUT;
-	p[1].fd = command_may_fill(c, &c->out) ? c->out.fd : -1;
+	p[1].fd = channel_may_fill(c, &c->out) ? c->out.fd : -1;
 	p[1].events = POLLIN;
-	p[2].fd = command_may_fill(c, &c->err) ? c->err.fd : -1;
+	p[2].fd = channel_may_fill(c, &c->err) ? c->err.fd : -1;
 	p[2].events = POLLIN;
 }
 
 /* The client went away under a command: that must not look like its end. */
 static void
-leave(struct command *c)
+leave(struct channel *c)
 {
 	if (!c->exited)
-		command_say(c, RELAY_KILL, cursor_over(NULL, 0));
-	command_close_stream(&c->in);
-	command_close_stream(&c->out);
-	command_close_stream(&c->err);
+		channel_say(c, RELAY_KILL, cursor_over(NULL, 0));
+	channel_close_stream(&c->in);
+	channel_close_stream(&c->out);
+	channel_close_stream(&c->err);
 	c->state = LEFT;
 }
 
 void
-command_serve(struct command *c)
+channel_serve(struct channel *c)
 {
 	if (c->client_closed && (c->state == ASKED || c->state == RUNNING))
 		leave(c);
 	if (c->state != RUNNING)
 		return;
-	if (command_takes_output(c))
+	if (channel_takes_output(c))
 		c->taken = loop_now();
-	command_push_input(c);
-	command_serve_output(c, &c->out);
-	command_serve_output(c, &c->err);
+	channel_push_input(c);
+	channel_serve_output(c, &c->out);
+	channel_serve_output(c, &c->err);
 	if (!c->exited || c->out.fd >= 0 || c->err.fd >= 0 ||
-	    !command_stream_empty(&c->out) || !command_stream_empty(&c->err))
+	    !channel_stream_empty(&c->out) || !channel_stream_empty(&c->err))
 		return;
 	if (c->status < 0) {
 		/* It could not write a line of its own. */
-		command_put_line(c,
+		channel_put_line(c,
 		    "internal error: the session ended abnormally");
 		c->status = -HT_ERR_INTERNAL;
-		command_drain(c, &c->err);
+		channel_drain(c, &c->err);
 	}
-	if (command_stream_empty(&c->err))
+	if (channel_stream_empty(&c->err))
 		finish(c);
 }
 
 uint64_t
-command_stuck(const struct command *c)
+channel_stuck(const struct channel *c)
 {
-	return c->state == RUNNING && !command_takes_output(c) ? c->taken : 0;
+	return c->state == RUNNING && !channel_takes_output(c) ? c->taken : 0;
 }
 
 bool
-command_active(const struct command *c)
+channel_active(const struct channel *c)
 {
 	return c->state == ASKED || c->state == RUNNING ||
 	    (c->state == LEFT && !c->exited);
 }
 
 bool
-command_over(const struct command *c)
+channel_over(const struct channel *c)
 {
-	return c->client_closed && !command_active(c);
+	return c->client_closed && !channel_active(c);
 }

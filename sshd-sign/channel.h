@@ -21,7 +21,7 @@
 #include "sshd-sign/relay.h"
 
 /* What the channels of one connection share. */
-struct command_host {
+struct channel_host {
 	ssh_session session;
 	int relay;
 	char user[PROTOCOL_NAME];
@@ -30,60 +30,61 @@ struct command_host {
 	struct ht_error end;    /* code 0 as long as the connection may go on */
 };
 
-struct command;
+struct channel;
 
 /*
  * End the connection: HT_ERR_INTERNAL for a mistake of ours, HT_ERR_DATA for
  * one of the client's, HT_ERR_UNAVAILABLE if somebody has hung up.  The first
  * word counts.
  */
-void command_host_end(struct command_host *host, int code, const char *fmt, ...)
+void channel_host_end(struct channel_host *host, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
  * Whether the SSH connection is there.  A packet that makes no sense is told by
  * the session's state alone.
  */
-bool command_host_connected(const struct command_host *host);
+bool channel_host_connected(const struct channel_host *host);
 
 /* Descriptors that one channel may have polled. */
-#define COMMAND_POLLS 3
+#define CHANNEL_POLLS 3
 
 /*
  * A channel that a client opens, under a number not used before.  NULL if
- * there is no memory.  command_free sends nothing to anybody that is not sent
- * yet but an SSH close.
+ * there is no memory.  channel_drop frees it, and sends nothing to anybody
+ * that is not sent yet but an SSH close.  (libssh still has a channel_new and
+ * a channel_free.)
  */
-struct command *command_new(struct command_host *host, uint32_t number);
-void command_free(struct command *c);
-ssh_channel command_ssh(const struct command *c);
-uint32_t command_number(const struct command *c);
+struct channel *channel_open(struct channel_host *host, uint32_t number);
+void channel_drop(struct channel *c);
+ssh_channel channel_ssh(const struct channel *c);
+uint32_t channel_number(const struct channel *c);
 
 /*
  * What the listener says about it.  fds are the channel's from then on.
  */
-void command_started(struct command *c, const int fds[RELAY_FDS]);
-void command_refused(struct command *c, const struct protocol_refuse *refusal);
-void command_exited(struct command *c, int status);
+void channel_started(struct channel *c, const int fds[RELAY_FDS]);
+void channel_refused(struct channel *c, const struct protocol_refuse *refusal);
+void channel_exited(struct channel *c, int status);
 
 /*
  * Fill in what to poll for (a descriptor of -1 for nothing), and move what can
  * be moved after the poll.
  */
-void command_polls(const struct command *c, struct pollfd p[COMMAND_POLLS]);
-void command_serve(struct command *c);
+void channel_polls(const struct channel *c, struct pollfd p[CHANNEL_POLLS]);
+void channel_serve(struct channel *c);
 
 /*
  * Since when (loop_now()) the client has taken nothing of what there is, or may
  * be, for it; 0 if that is not so.
  */
-uint64_t command_stuck(const struct command *c);
+uint64_t channel_stuck(const struct channel *c);
 
 /*
  * Whether it has a command that is not finished; and whether both ends have
  * closed it, so that it can be freed.
  */
-bool command_active(const struct command *c);
-bool command_over(const struct command *c);
+bool channel_active(const struct channel *c);
+bool channel_over(const struct channel *c);
 
 #endif

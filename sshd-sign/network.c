@@ -39,7 +39,7 @@
 
 struct network {
 	const struct conf_ssh *conf;
-	struct command_host host;
+	struct channel_host host;
 	struct ssh_server_callbacks_struct callbacks;
 	ssh_event event;
 	char connection[2 * PROTOCOL_ADDRESS + 2 * NETWORK_PORT + 32];
@@ -47,11 +47,11 @@ struct network {
 	unsigned int attempts;
 	struct protocol_session_blob admitted; /* user and key keyd let in */
 	struct buf admitted_key;
-	struct command *commands[RELAY_SESSIONS_MAX];
-	size_t ncommands;
+	struct channel *channels[RELAY_SESSIONS_MAX];
+	size_t nchannels;
 	uint32_t number; /* of the last channel */
 	bool started;    /* a command has come */
-	bool stirred;    /* packets came while commands were served */
+	bool stirred;    /* packets came while channels were served */
 	bool draining;
 	const char *goodbye; /* why the connection ends by our will */
 	struct ssh_counter_struct packets;
@@ -71,25 +71,25 @@ has_ended(const struct network *n)
 	return n->host.end.code != 0;
 }
 
-static struct command *
-find_command(const struct network *n, uint32_t number)
+static struct channel *
+find_channel(const struct network *n, uint32_t number)
 {
 	size_t i;
 
-	for (i = 0; i < n->ncommands; i++)
-		if (command_number(n->commands[i]) == number)
-			return n->commands[i];
+	for (i = 0; i < n->nchannels; i++)
+		if (channel_number(n->channels[i]) == number)
+			return n->channels[i];
 	return NULL;
 }
 
 static void
-take_refused(struct command *c, struct cursor payload)
+take_refused(struct channel *c, struct cursor payload)
 {
 	union protocol_body body;
 
 	if (protocol_decode(PROTOCOL_REFUSE, payload, &body) < 0)
 		body.refuse.status = (uint32_t)-HT_ERR_INTERNAL;
-	command_refused(c, &body.refuse);
+	channel_refused(c, &body.refuse);
 }
 
 /*
@@ -100,22 +100,22 @@ static void
 take_message(struct network *n, const struct relay_message *m)
 {
 	struct cursor payload = m->payload;
-	struct command *c = find_command(n, m->channel);
+	struct channel *c = find_channel(n, m->channel);
 	uint32_t status;
 
 	if (m->type == RELAY_DRAIN)
 		n->draining = true;
 	else if (c == NULL)
-		command_host_end(&n->host, HT_ERR_INTERNAL,
+		channel_host_end(&n->host, HT_ERR_INTERNAL,
 		    "the listener speaks of channel %u, which is none",
 		    (unsigned int)m->channel);
 	else if (m->type == RELAY_STARTED)
-		command_started(c, m->fd);
+		channel_started(c, m->fd);
 	else if (m->type == RELAY_REFUSED)
 		take_refused(c, payload);
 	else if (m->type == RELAY_EXITED &&
 	    cursor_u32be(&payload, &status) == 0)
-		command_exited(c, (int)status);
+		channel_exited(c, (int)status);
 }
 
 /* One message, waiting for it.  The listener's end is ours. */
@@ -126,7 +126,7 @@ receive(struct network *n, struct relay_message *m)
 	int rc = relay_receive(n->host.relay, RELAY_LISTENER, m, &e);
 
 	if (rc < 0)
-		command_host_end(&n->host,
+		channel_host_end(&n->host,
 		    rc == HT_ERR_DATA ? HT_ERR_INTERNAL : rc, "%s", e.text);
 	return rc;
 }
@@ -212,7 +212,7 @@ set_authenticated(struct network *n)
 
 	if (relay_send(n->host.relay, RELAY_AUTHENTICATED, 0,
 	        cursor_over(NULL, 0), NULL, &e) < 0) {
-		command_host_end(&n->host, e.code, "%s", e.text);
+		channel_host_end(&n->host, e.code, "%s", e.text);
 		return;
 	}
 	memcpy(n->host.user, n->admitted.user, sizeof(n->host.user));
@@ -283,17 +283,17 @@ static ssh_channel
 on_channel(ssh_session session, void *cookie)
 {
 	struct network *n = cookie;
-	struct command *c;
+	struct channel *c;
 
 	(void)session;
 	if (!n->authenticated || n->draining || n->goodbye != NULL ||
-	    n->ncommands >= RELAY_SESSIONS_MAX)
+	    n->nchannels >= RELAY_SESSIONS_MAX)
 		return NULL;
-	c = command_new(&n->host, ++n->number);
+	c = channel_open(&n->host, ++n->number);
 	if (c == NULL)
 		return NULL;
-	n->commands[n->ncommands++] = c;
-	return command_ssh(c);
+	n->channels[n->nchannels++] = c;
+	return channel_ssh(c);
 }
 
 /*
@@ -301,20 +301,20 @@ on_channel(ssh_session session, void *cookie)
  * may handle packets, also such as are for a channel that was served already.
  */
 static void
-serve_commands(struct network *n)
+serve_channels(struct network *n)
 {
 	uint64_t packets = n->packets.in_packets;
 	size_t i = 0;
 
-	while (i < n->ncommands && !has_ended(n)) {
-		command_serve(n->commands[i]);
-		if (command_active(n->commands[i])) {
+	while (i < n->nchannels && !has_ended(n)) {
+		channel_serve(n->channels[i]);
+		if (channel_active(n->channels[i])) {
 			n->started = true;
 			n->busy = loop_now();
 		}
-		if (command_over(n->commands[i])) {
-			command_free(n->commands[i]);
-			n->commands[i] = n->commands[--n->ncommands];
+		if (channel_over(n->channels[i])) {
+			channel_drop(n->channels[i]);
+			n->channels[i] = n->channels[--n->nchannels];
 		} else {
 			i++;
 		}
@@ -327,8 +327,8 @@ is_busy(const struct network *n)
 {
 	size_t i;
 
-	for (i = 0; i < n->ncommands; i++)
-		if (command_active(n->commands[i]))
+	for (i = 0; i < n->nchannels; i++)
+		if (channel_active(n->channels[i]))
 			return true;
 	return false;
 }
@@ -361,8 +361,8 @@ stuck_due(const struct network *n)
 	uint64_t first = 0;
 	size_t i;
 
-	for (i = 0; i < n->ncommands; i++)
-		first = sooner(first, command_stuck(n->commands[i]));
+	for (i = 0; i < n->nchannels; i++)
+		first = sooner(first, channel_stuck(n->channels[i]));
 	return first == 0 ? 0 : first + (uint64_t)n->conf->idle * 1000;
 }
 
@@ -372,7 +372,7 @@ idle_due(const struct network *n)
 	if (!n->authenticated || is_busy(n))
 		return 0;
 	if (n->draining)
-		return n->busy + (n->ncommands > 0 ? LINGER : 1);
+		return n->busy + (n->nchannels > 0 ? LINGER : 1);
 	return n->busy + (uint64_t)n->conf->idle * 1000;
 }
 
@@ -435,7 +435,7 @@ check_packets(struct network *n)
 	if (!waits)
 		n->sent = n->packets.out_packets;
 	else if (n->packets.out_packets - n->sent > UNSENT_MAX)
-		command_host_end(&n->host, HT_ERR_DATA,
+		channel_host_end(&n->host, HT_ERR_DATA,
 		    "the client takes no answers");
 	if (!n->authenticated && n->packets.in_packets > LOGIN_MAX)
 		n->goodbye = "too many authentication failures";
@@ -454,8 +454,8 @@ pump(struct network *n)
 
 	for (i = 0; i < ROUNDS && rc == SSH_OK; i++)
 		rc = ssh_event_dopoll(n->event, 0);
-	if (rc == SSH_ERROR || !command_host_connected(&n->host))
-		command_host_end(&n->host, HT_ERR_UNAVAILABLE,
+	if (rc == SSH_ERROR || !channel_host_connected(&n->host))
+		channel_host_end(&n->host, HT_ERR_UNAVAILABLE,
 		    "the connection ended: %s", ssh_get_error(n->host.session));
 }
 
@@ -472,7 +472,7 @@ acknowledge_quickly(void)
 static void
 wait_for_something(struct network *n, bool *relayed)
 {
-	struct pollfd p[2 + RELAY_SESSIONS_MAX * COMMAND_POLLS];
+	struct pollfd p[2 + RELAY_SESSIONS_MAX * CHANNEL_POLLS];
 	int flags = ssh_get_poll_flags(n->host.session);
 	nfds_t used = 2;
 	size_t i;
@@ -484,8 +484,8 @@ wait_for_something(struct network *n, bool *relayed)
 		p[0].events |= POLLOUT;
 	p[1].fd = n->host.relay;
 	p[1].events = POLLIN;
-	for (i = 0; i < n->ncommands; i++, used += COMMAND_POLLS)
-		command_polls(n->commands[i], &p[used]);
+	for (i = 0; i < n->nchannels; i++, used += CHANNEL_POLLS)
+		channel_polls(n->channels[i], &p[used]);
 	if (!n->started)
 		acknowledge_quickly();
 	if (poll(p, used, n->stirred ? 0 : timeout(n)) < 0)
@@ -504,7 +504,7 @@ run(struct network *n)
 		if (relayed && receive(n, &m) == 1)
 			take_message(n, &m);
 		pump(n);
-		serve_commands(n);
+		serve_channels(n);
 		check_times(n);
 		check_packets(n);
 	}

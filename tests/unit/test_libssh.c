@@ -411,7 +411,7 @@ full_socket_says_again(void **state)
 static void
 write_to_a_closed_channel_fails_alone(void **state)
 {
-	struct command_host host = { .session = NULL };
+	struct channel_host host = { .session = NULL };
 	struct fixture *f = *state;
 
 	assert_int_equal(ssh_channel_close(f->there), SSH_OK);
@@ -419,7 +419,7 @@ write_to_a_closed_channel_fails_alone(void **state)
 	assert_true(f->closed);
 	assert_int_equal(ssh_channel_write(f->here, "x", 1), SSH_ERROR);
 	host.session = f->server;
-	assert_true(command_host_connected(&host));
+	assert_true(channel_host_connected(&host));
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * What connection.c (a connection and its network process) and run.c (its
+ * What connection.c (a connection and its network process) and shell-run.c (its
  * channels with a shell) share.  Nobody else includes this.
  */
 
@@ -11,7 +11,7 @@
 #include "sshd-sign/relay.h"
 #include "sshd-sign/shell-process.h"
 
-struct run;
+struct shell_run;
 
 struct connection {
 	LIST_ENTRY(connection) entry;
@@ -28,7 +28,7 @@ struct connection {
 	bool refused;  /* has offered something else in vain; was logged */
 	bool admitted;
 	bool authenticated;
-	LIST_HEAD(run_list, run) runs;
+	LIST_HEAD(shell_run_list, shell_run) runs;
 	unsigned int nruns;
 	struct network_peer peer;
 };
@@ -53,19 +53,20 @@ struct keyd_ask *connection_ask(struct connection *c, enum protocol_type type,
  */
 void connection_free_when_done(struct connection *c);
 
-/* --- run.c ------------------------------------------------------------- */
+/* --- shell-run.c ------------------------------------------------------- */
 
 /*
  * What the network process says of a channel.  0, or a negative code if it may
  * not say that: it is to be killed then.
  */
-int run_on_session(struct connection *c, uint32_t number, struct cursor blob);
-int run_on_end(struct connection *c, uint32_t number);
-int run_on_kill(struct connection *c, uint32_t number);
+int shell_run_on_session(struct connection *c, uint32_t number,
+    struct cursor blob);
+int shell_run_on_end(struct connection *c, uint32_t number);
+int shell_run_on_kill(struct connection *c, uint32_t number);
 
 /*
  * The connection is over: kill the shells, and take back what was asked.
  */
-void run_end_all(struct connection *c);
+void shell_run_end_all(struct connection *c);
 
 #endif

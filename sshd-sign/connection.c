@@ -62,7 +62,7 @@ close_connection(struct connection *c)
 	keyd_ask_cancel(c->login);
 	c->login = NULL;
 	report_stranger(c);
-	run_end_all(c);
+	shell_run_end_all(c);
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 	connection_free_when_done(c);
@@ -175,11 +175,11 @@ take(struct connection *c, const struct relay_message *m)
 	case RELAY_AUTHENTICATED:
 		return on_authenticated(c);
 	case RELAY_SESSION:
-		return run_on_session(c, m->channel, m->payload);
+		return shell_run_on_session(c, m->channel, m->payload);
 	case RELAY_END:
-		return run_on_end(c, m->channel);
+		return shell_run_on_end(c, m->channel);
 	case RELAY_KILL:
-		return run_on_kill(c, m->channel);
+		return shell_run_on_kill(c, m->channel);
 	case RELAY_FAILED:
 		return on_failed(c, m->payload);
 	default:

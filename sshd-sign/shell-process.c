@@ -18,12 +18,12 @@
  */
 #define PIPE_ROOM (1 << 20)
 
-struct session {
+struct shell_process {
 	pid_t pid;
 	int pidfd;
 	int input; /* the write end of its stdin, until the end; or -1 */
 	struct loop_watch *watch;
-	session_exited_fn *fn;
+	shell_process_exited_fn *fn;
 	void *cookie;
 };
 
@@ -81,7 +81,7 @@ blob_file(struct cursor blob, struct ht_error *e)
 }
 
 static int
-start_shell(struct session *s, const struct session_spec *spec,
+start_shell(struct shell_process *s, const struct shell_process_spec *spec,
     const struct pipes *p, struct ht_error *e)
 {
 	const char *argv[] = { spec->shell, "--session", "3", "--keyd", "4",
@@ -108,8 +108,8 @@ start_shell(struct session *s, const struct session_spec *spec,
 static void
 ended(void *cookie, short revents)
 {
-	struct session *s = cookie;
-	session_exited_fn *fn = s->fn;
+	struct shell_process *s = cookie;
+	shell_process_exited_fn *fn = s->fn;
 	void *owner = s->cookie;
 	int status = 0;
 
@@ -117,18 +117,19 @@ ended(void *cookie, short revents)
 	if (waitpid(s->pid, &status, WNOHANG) == 0)
 		return;
 	/* Nobody can take it for the end of the input any more. */
-	session_end_input(s);
+	shell_process_end_input(s);
 	loop_watch_remove(s->watch);
 	(void)close(s->pidfd);
 	free(s);
 	fn(owner, status);
 }
 
-struct session *
-session_start(struct loop *loop, const struct session_spec *spec,
-    int fds[RELAY_FDS], session_exited_fn *fn, void *cookie, struct ht_error *e)
+struct shell_process *
+shell_process_start(struct loop *loop, const struct shell_process_spec *spec,
+    int fds[RELAY_FDS], shell_process_exited_fn *fn, void *cookie,
+    struct ht_error *e)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct shell_process *s = calloc(1, sizeof(*s));
 	struct pipes p;
 
 	if (s == NULL) {
@@ -150,7 +151,7 @@ session_start(struct loop *loop, const struct session_spec *spec,
 	s->watch = loop_watch_add(loop, s->pidfd, POLLIN, ended, s);
 	if (s->watch == NULL) {
 		(void)ht_error_errno(e, "session");
-		session_kill(s);
+		shell_process_kill(s);
 		(void)waitpid(s->pid, NULL, 0);
 		goto fail;
 	}
@@ -167,13 +168,13 @@ fail:
 }
 
 void
-session_end_input(struct session *s)
+shell_process_end_input(struct shell_process *s)
 {
 	close_all(&s->input, 1);
 }
 
 void
-session_kill(struct session *s)
+shell_process_kill(struct shell_process *s)
 {
 	(void)pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
 }

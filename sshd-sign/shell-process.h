@@ -15,9 +15,9 @@
 #include "sshd-sign/forkserver-link.h"
 #include "sshd-sign/relay.h"
 
-struct session;
+struct shell_process;
 
-struct session_spec {
+struct shell_process_spec {
 	struct nursery *nursery; /* of clients' shells */
 	const char *shell;       /* path of htsign-shell */
 	bool admin;              /* started by itself, as uid and gid */
@@ -28,29 +28,29 @@ struct session_spec {
 };
 
 /*
- * Called once, when the shell has ended and been waited for; the session is
- * gone afterwards.  status is as waitpid(2) gives it.
+ * Called once, when the shell has ended and been waited for; it is gone
+ * afterwards.  status is as waitpid(2) gives it.
  */
-typedef void session_exited_fn(void *cookie, int status);
+typedef void shell_process_exited_fn(void *cookie, int status);
 
 /*
  * Start a shell.  fds gets stdin (to write), stdout and stderr (to read), not
- * blocking, which are the caller's to pass on and close.  The session keeps
- * the write end of stdin open too, so that whoever else closes it, the shell
- * sees no end of file before session_end_input.  NULL and *e on failure.
+ * blocking, which are the caller's to pass on and close.  This keeps the write
+ * end of stdin open too, so that whoever else closes it, the shell sees no end
+ * of file before shell_process_end_input.  NULL and *e on failure.
  */
-struct session *session_start(struct loop *loop,
-    const struct session_spec *spec, int fds[RELAY_FDS], session_exited_fn *fn,
-    void *cookie, struct ht_error *e);
+struct shell_process *shell_process_start(struct loop *loop,
+    const struct shell_process_spec *spec, int fds[RELAY_FDS],
+    shell_process_exited_fn *fn, void *cookie, struct ht_error *e);
 
 /*
  * The client has sent everything.
  */
-void session_end_input(struct session *s);
+void shell_process_end_input(struct shell_process *s);
 
 /*
  * SIGKILL.  The callback comes when it is dead.
  */
-void session_kill(struct session *s);
+void shell_process_kill(struct shell_process *s);
 
 #endif

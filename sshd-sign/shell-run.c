@@ -10,20 +10,20 @@
 
 /*
  * A channel with a shell: first the question to keyd (ask), then the shell
- * (session).  It is gone when its REFUSED or EXITED is sent.
+ * (process).  It is gone when its REFUSED or EXITED is sent.
  */
-struct run {
-	LIST_ENTRY(run) entry;
+struct shell_run {
+	LIST_ENTRY(shell_run) entry;
 	struct connection *connection;
 	uint32_t number;
 	struct keyd_ask *ask;
-	struct session *session;
+	struct shell_process *process;
 	struct buf blob; /* kept until the shell starts */
 	bool killed;     /* before there was a shell */
 };
 
 static void
-run_free(struct run *run)
+shell_run_free(struct shell_run *run)
 {
 	LIST_REMOVE(run, entry);
 	run->connection->nruns--;
@@ -34,13 +34,13 @@ run_free(struct run *run)
 
 /* The channel is over before its shell began. */
 static void
-refuse(struct run *run, const struct protocol_refuse *refusal)
+refuse(struct shell_run *run, const struct protocol_refuse *refusal)
 {
 	struct connection *c = run->connection;
 	uint32_t number = run->number;
 	struct buf fields = BUF_INIT;
 
-	run_free(run);
+	shell_run_free(run);
 	if (protocol_encode(PROTOCOL_REFUSE, refusal, &fields) == 0)
 		(void)connection_say(c, RELAY_REFUSED, number,
 		    buf_cursor(&fields), NULL);
@@ -64,13 +64,13 @@ say_exited(struct connection *c, uint32_t number, int status)
 static void
 shell_exited(void *cookie, int status)
 {
-	struct run *run = cookie;
+	struct shell_run *run = cookie;
 	struct connection *c = run->connection;
 	uint32_t number = run->number;
 
 	c->server->shells--;
-	run->session = NULL;
-	run_free(run);
+	run->process = NULL;
+	shell_run_free(run);
 	if (c->relay >= 0)
 		say_exited(c, number, status);
 	else
@@ -78,13 +78,13 @@ shell_exited(void *cookie, int status)
 }
 
 static void
-start_shell(struct run *run, const struct keyd_answer *answer)
+start_shell(struct shell_run *run, const struct keyd_answer *answer)
 {
 	struct server *server = run->connection->server;
 	const struct conf_account *admin =
 	    &server->conf->users[CONF_USER_ADMIN];
 	bool same = server->conf->single_user;
-	struct session_spec spec = { .nursery = server->nursery,
+	struct shell_process_spec spec = { .nursery = server->nursery,
 		.shell = server->shell,
 		.admin = answer->admin,
 		.uid = same ? PROC_SAME : admin->uid,
@@ -99,10 +99,10 @@ start_shell(struct run *run, const struct keyd_answer *answer)
 	int fds[RELAY_FDS], i;
 	struct ht_error e;
 
-	run->session =
-	    session_start(server->loop, &spec, fds, shell_exited, run, &e);
+	run->process = shell_process_start(server->loop, &spec, fds,
+	    shell_exited, run, &e);
 	buf_free(&run->blob);
-	if (run->session == NULL) {
+	if (run->process == NULL) {
 		log_error("%s: %s", run->connection->peer.address, e.text);
 		refuse(run, &failed);
 		return;
@@ -116,19 +116,19 @@ start_shell(struct run *run, const struct keyd_answer *answer)
 
 /* The client went before its shell began. */
 static void
-end_killed(struct run *run)
+end_killed(struct shell_run *run)
 {
 	struct connection *c = run->connection;
 	uint32_t number = run->number;
 
-	run_free(run);
+	shell_run_free(run);
 	say_exited(c, number, 0);
 }
 
 static void
 session_answered(void *cookie, struct keyd_answer *answer)
 {
-	struct run *run = cookie;
+	struct shell_run *run = cookie;
 
 	run->ask = NULL;
 	if (run->killed)
@@ -141,10 +141,10 @@ session_answered(void *cookie, struct keyd_answer *answer)
 		(void)close(answer->fd);
 }
 
-static struct run *
+static struct shell_run *
 find_run(struct connection *c, uint32_t number)
 {
-	struct run *run;
+	struct shell_run *run;
 
 	LIST_FOREACH(run, &c->runs, entry)
 	if (run->number == number)
@@ -153,7 +153,7 @@ find_run(struct connection *c, uint32_t number)
 }
 
 int
-run_on_session(struct connection *c, uint32_t number, struct cursor blob)
+shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 {
 	static const struct protocol_refuse busy = {
 		.status = (uint32_t)-HT_ERR_TEMPORARY,
@@ -165,7 +165,7 @@ run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 		.code = "unavailable",
 		.text = "htsign-keyd is away; try again later"
 	};
-	struct run *run;
+	struct shell_run *run;
 
 	if (!c->authenticated || find_run(c, number) != NULL ||
 	    c->nruns >= RELAY_SESSIONS_MAX)
@@ -196,37 +196,37 @@ run_on_session(struct connection *c, uint32_t number, struct cursor blob)
  * otherwise a connection could have any number of questions under way.
  */
 int
-run_on_end(struct connection *c, uint32_t number)
+shell_run_on_end(struct connection *c, uint32_t number)
 {
-	struct run *run = find_run(c, number);
+	struct shell_run *run = find_run(c, number);
 
-	if (run != NULL && run->session != NULL)
-		session_end_input(run->session);
+	if (run != NULL && run->process != NULL)
+		shell_process_end_input(run->process);
 	return 0;
 }
 
 int
-run_on_kill(struct connection *c, uint32_t number)
+shell_run_on_kill(struct connection *c, uint32_t number)
 {
-	struct run *run = find_run(c, number);
+	struct shell_run *run = find_run(c, number);
 
-	if (run != NULL && run->session != NULL)
-		session_kill(run->session);
+	if (run != NULL && run->process != NULL)
+		shell_process_kill(run->process);
 	else if (run != NULL)
 		run->killed = true;
 	return 0;
 }
 
 void
-run_end_all(struct connection *c)
+shell_run_end_all(struct connection *c)
 {
-	struct run *run, *next;
+	struct shell_run *run, *next;
 
 	for (run = LIST_FIRST(&c->runs); run != NULL; run = next) {
 		next = LIST_NEXT(run, entry);
-		if (run->session != NULL)
-			session_kill(run->session);
+		if (run->process != NULL)
+			shell_process_kill(run->process);
 		else
-			run_free(run);
+			shell_run_free(run);
 	}
 }

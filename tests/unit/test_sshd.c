@@ -398,7 +398,7 @@ keep_status(void *cookie, int status)
 static void
 session_cannot_be_changed(void **state)
 {
-	struct session_spec spec = {
+	struct shell_process_spec spec = {
 		.shell = HT_BUILDDIR "/tests/unit/test-sshd",
 		.admin = true,
 		.uid = PROC_SAME,
@@ -414,7 +414,8 @@ session_cannot_be_changed(void **state)
 	if (!has_pidfd())
 		skip();
 	loop = loop_new();
-	if (session_start(loop, &spec, fds, keep_status, &status, &e) == NULL)
+	if (shell_process_start(loop, &spec, fds, keep_status, &status, &e) ==
+	    NULL)
 		fail_msg("%s", e.text);
 	while (status == -1)
 		assert_int_equal(loop_once(loop, &e), 0);

@@ -22,7 +22,7 @@ struct connection {
 	int relay; /* -1 once closed: the connection is ending */
 	struct loop_watch *relay_watch;
 	struct loop_timer *grace; /* NULL once authenticated */
-	struct keyd_ask *login;
+	struct keyd_link_ask *login;
 	unsigned int logins;
 	bool stranger; /* has offered a plain key that keyd does not know */
 	bool refused;  /* has offered something else in vain; was logged */
@@ -43,10 +43,11 @@ int connection_say(struct connection *c, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds);
 
 /*
- * Pass a blob on to keyd together with the client's address.  As keyd_ask.
+ * Pass a blob on to keyd together with the client's address.  As keyd_link_ask.
  */
-struct keyd_ask *connection_ask(struct connection *c, enum protocol_type type,
-    struct cursor blob, keyd_answer_fn *fn, void *cookie);
+struct keyd_link_ask *connection_ask(struct connection *c,
+    enum protocol_type type, struct cursor blob, keyd_link_answer_fn *fn,
+    void *cookie);
 
 /*
  * Free it if it has ended and nothing runs for it any more.

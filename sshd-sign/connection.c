@@ -42,7 +42,7 @@ report_stranger(const struct connection *c)
 		return;
 	log_notice("%s: login refused: no key that is known here",
 	    c->peer.address);
-	keyd_stranger(c->server->keyd, c->peer.address);
+	keyd_link_stranger(c->server->keyd, c->peer.address);
 }
 
 /*
@@ -59,7 +59,7 @@ close_connection(struct connection *c)
 	c->relay = -1;
 	loop_timer_remove(c->grace);
 	c->grace = NULL;
-	keyd_ask_cancel(c->login);
+	keyd_link_ask_cancel(c->login);
 	c->login = NULL;
 	report_stranger(c);
 	shell_run_end_all(c);
@@ -98,7 +98,7 @@ connection_say(struct connection *c, enum relay_type type, uint32_t channel,
 /* --- what the network process asks for --------------------------------- */
 
 static void
-login_answered(void *cookie, struct keyd_answer *answer)
+login_answered(void *cookie, struct keyd_link_answer *answer)
 {
 	struct connection *c = cookie;
 
@@ -118,16 +118,16 @@ login_answered(void *cookie, struct keyd_answer *answer)
 	(void)connection_say(c, RELAY_DENY, 0, nothing, NULL);
 }
 
-struct keyd_ask *
+struct keyd_link_ask *
 connection_ask(struct connection *c, enum protocol_type type,
-    struct cursor blob, keyd_answer_fn *fn, void *cookie)
+    struct cursor blob, keyd_link_answer_fn *fn, void *cookie)
 {
 	struct protocol_relayed relayed;
 
 	memcpy(relayed.peer, c->peer.address, sizeof(relayed.peer));
 	memcpy(relayed.local, c->peer.local, sizeof(relayed.local));
 	relayed.blob = blob;
-	return keyd_ask(c->server->keyd, type, &relayed, fn, cookie);
+	return keyd_link_ask(c->server->keyd, type, &relayed, fn, cookie);
 }
 
 static int

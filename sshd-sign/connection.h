@@ -23,7 +23,7 @@
 struct server {
 	const struct conf *conf;
 	struct loop *loop;
-	struct keyd *keyd;
+	struct keyd_link *keyd;
 	ssh_bind bind;
 	struct jail jail;
 	struct nursery *nursery;

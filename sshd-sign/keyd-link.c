@@ -22,12 +22,12 @@
  */
 #define ASKS_MAX 1024
 
-struct keyd_ask {
-	LIST_ENTRY(keyd_ask) entry;
-	struct keyd *keyd;
+struct keyd_link_ask {
+	LIST_ENTRY(keyd_link_ask) entry;
+	struct keyd_link *keyd;
 	uint32_t tag;
 	enum protocol_type expected;
-	keyd_answer_fn *fn; /* NULL: not wanted any more */
+	keyd_link_answer_fn *fn; /* NULL: not wanted any more */
 	void *cookie;
 	struct loop_timer *timer;
 };
@@ -35,7 +35,7 @@ struct keyd_ask {
 /* A keyd that is being restarted is back within so many milliseconds. */
 #define RESTART 10000
 
-struct keyd {
+struct keyd_link {
 	struct loop *loop;
 	char *path;
 	bool present;
@@ -44,7 +44,7 @@ struct keyd {
 	struct loop_watch *watch;
 	struct loop_timer *retry;
 	struct proc_backoff backoff;
-	LIST_HEAD(ask_list, keyd_ask) asks;
+	LIST_HEAD(ask_list, keyd_link_ask) asks;
 	size_t nasks;
 	uint32_t tag; /* the last one given out */
 };
@@ -54,7 +54,7 @@ static void try_connect(void *cookie);
 /* --- answers ----------------------------------------------------------- */
 
 static void
-forget(struct keyd_ask *a)
+forget(struct keyd_link_ask *a)
 {
 	LIST_REMOVE(a, entry);
 	a->keyd->nasks--;
@@ -63,9 +63,9 @@ forget(struct keyd_ask *a)
 }
 
 static void
-answer(struct keyd_ask *a, struct keyd_answer *with)
+answer(struct keyd_link_ask *a, struct keyd_link_answer *with)
 {
-	keyd_answer_fn *fn = a->fn;
+	keyd_link_answer_fn *fn = a->fn;
 	void *cookie = a->cookie;
 
 	forget(a);
@@ -77,9 +77,9 @@ answer(struct keyd_ask *a, struct keyd_answer *with)
 
 /* What the client is told when keyd is not there to say it. */
 static void
-answer_away(struct keyd_ask *a)
+answer_away(struct keyd_link_ask *a)
 {
-	struct keyd_answer away = { .type = PROTOCOL_REFUSE,
+	struct keyd_link_answer away = { .type = PROTOCOL_REFUSE,
 		.fd = -1,
 		.refuse = { .status = (uint32_t)-HT_ERR_UNAVAILABLE,
 		    .code = "unavailable",
@@ -88,10 +88,10 @@ answer_away(struct keyd_ask *a)
 	answer(a, &away);
 }
 
-static struct keyd_ask *
-find_ask(struct keyd *k, uint32_t tag)
+static struct keyd_link_ask *
+find_ask(struct keyd_link *k, uint32_t tag)
 {
-	struct keyd_ask *a;
+	struct keyd_link_ask *a;
 
 	LIST_FOREACH(a, &k->asks, entry)
 	if (a->tag == tag)
@@ -102,7 +102,7 @@ find_ask(struct keyd *k, uint32_t tag)
 /* --- the link ---------------------------------------------------------- */
 
 static void
-lose(struct keyd *k)
+lose(struct keyd_link *k)
 {
 	k->present = false;
 	k->lost = loop_now();
@@ -116,7 +116,7 @@ lose(struct keyd *k)
 }
 
 static void
-lose_because(struct keyd *k, const struct ht_error *e)
+lose_because(struct keyd_link *k, const struct ht_error *e)
 {
 	log_error("htsign-keyd is away: %s", e->text);
 	lose(k);
@@ -126,7 +126,7 @@ lose_because(struct keyd *k, const struct ht_error *e)
 static void
 answer_late(void *cookie)
 {
-	struct keyd_ask *a = cookie;
+	struct keyd_link_ask *a = cookie;
 	struct ht_error e;
 
 	a->timer = NULL;
@@ -135,12 +135,12 @@ answer_late(void *cookie)
 }
 
 static int
-take_answer(struct keyd *k, struct msg *m, const union protocol_body *body,
+take_answer(struct keyd_link *k, struct msg *m, const union protocol_body *body,
     struct ht_error *e)
 {
-	struct keyd_answer with = { .type = (enum protocol_type)m->type,
+	struct keyd_link_answer with = { .type = (enum protocol_type)m->type,
 		.fd = -1 };
-	struct keyd_ask *a = find_ask(k, m->tag);
+	struct keyd_link_ask *a = find_ask(k, m->tag);
 
 	if (a == NULL) {
 		msg_close_fds(m);
@@ -164,7 +164,7 @@ take_answer(struct keyd *k, struct msg *m, const union protocol_body *body,
 static void
 ready(void *cookie, short revents)
 {
-	struct keyd *k = cookie;
+	struct keyd_link *k = cookie;
 	union protocol_body body;
 	struct ht_error e;
 	struct msg m;
@@ -207,7 +207,7 @@ connect_to(const char *path, struct ht_error *e)
 static void
 try_connect(void *cookie)
 {
-	struct keyd *k = cookie;
+	struct keyd_link *k = cookie;
 	struct ht_error e;
 	int fd;
 
@@ -226,10 +226,10 @@ try_connect(void *cookie)
 	k->present = true;
 }
 
-struct keyd *
-keyd_new(struct loop *loop, const char *path)
+struct keyd_link *
+keyd_link_new(struct loop *loop, const char *path)
 {
-	struct keyd *k = calloc(1, sizeof(*k));
+	struct keyd_link *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
 		return NULL;
@@ -245,7 +245,7 @@ keyd_new(struct loop *loop, const char *path)
 }
 
 void
-keyd_free(struct keyd *k)
+keyd_link_free(struct keyd_link *k)
 {
 	if (k == NULL)
 		return;
@@ -259,13 +259,13 @@ keyd_free(struct keyd *k)
 }
 
 bool
-keyd_present(const struct keyd *k)
+keyd_link_present(const struct keyd_link *k)
 {
 	return k->present;
 }
 
 bool
-keyd_expected(const struct keyd *k)
+keyd_link_expected(const struct keyd_link *k)
 {
 	return !k->present && k->lost != 0 && loop_now() - k->lost < RESTART;
 }
@@ -274,7 +274,8 @@ keyd_expected(const struct keyd *k)
 
 /* A failure to send is seen by the watch, as the end of the link. */
 static int
-say(struct keyd *k, enum protocol_type type, uint32_t tag, const void *body)
+say(struct keyd_link *k, enum protocol_type type, uint32_t tag,
+    const void *body)
 {
 	struct ht_error e;
 
@@ -286,11 +287,12 @@ say(struct keyd *k, enum protocol_type type, uint32_t tag, const void *body)
 	return 0;
 }
 
-struct keyd_ask *
-keyd_ask(struct keyd *k, enum protocol_type type,
-    const struct protocol_relayed *relayed, keyd_answer_fn *fn, void *cookie)
+struct keyd_link_ask *
+keyd_link_ask(struct keyd_link *k, enum protocol_type type,
+    const struct protocol_relayed *relayed, keyd_link_answer_fn *fn,
+    void *cookie)
 {
-	struct keyd_ask *a;
+	struct keyd_link_ask *a;
 
 	if (!k->present || k->nasks >= ASKS_MAX ||
 	    (a = calloc(1, sizeof(*a))) == NULL)
@@ -312,7 +314,7 @@ keyd_ask(struct keyd *k, enum protocol_type type,
 }
 
 void
-keyd_stranger(struct keyd *k, const char *peer)
+keyd_link_stranger(struct keyd_link *k, const char *peer)
 {
 	struct protocol_stranger stranger;
 
@@ -323,7 +325,7 @@ keyd_stranger(struct keyd *k, const char *peer)
 }
 
 void
-keyd_ask_cancel(struct keyd_ask *a)
+keyd_link_ask_cancel(struct keyd_link_ask *a)
 {
 	if (a != NULL)
 		a->fn = NULL;

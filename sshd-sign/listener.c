@@ -122,7 +122,7 @@ has_room(const struct listener *l)
 	const struct server *s = &l->server;
 	unsigned int lot;
 
-	if (!keyd_present(s->keyd) ||
+	if (!keyd_link_present(s->keyd) ||
 	    s->connections >= s->conf->ssh.max_connections)
 		return false;
 	if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
@@ -139,7 +139,7 @@ acceptable(void *cookie, short revents)
 	int fd, i;
 
 	(void)revents;
-	if (keyd_expected(l->server.keyd)) {
+	if (keyd_link_expected(l->server.keyd)) {
 		take_a_break(l, RESTART_BREAK);
 		return;
 	}
@@ -360,7 +360,7 @@ prepare(struct listener *l, struct ht_error *e)
 		return ht_error_errno(e, "loop");
 	(void)snprintf(path, sizeof(path), "%s/%s", s->conf->run,
 	    PROTOCOL_SOCKET_SSHD);
-	s->keyd = keyd_new(s->loop, path);
+	s->keyd = keyd_link_new(s->loop, path);
 	if (s->keyd == NULL)
 		return ht_error_errno(e, "keyd");
 	rc = watch_signals(l, e);

@@ -16,7 +16,7 @@ struct shell_run {
 	LIST_ENTRY(shell_run) entry;
 	struct connection *connection;
 	uint32_t number;
-	struct keyd_ask *ask;
+	struct keyd_link_ask *ask;
 	struct shell_process *process;
 	struct buf blob; /* kept until the shell starts */
 	bool killed;     /* before there was a shell */
@@ -27,7 +27,7 @@ shell_run_free(struct shell_run *run)
 {
 	LIST_REMOVE(run, entry);
 	run->connection->nruns--;
-	keyd_ask_cancel(run->ask);
+	keyd_link_ask_cancel(run->ask);
 	buf_free(&run->blob);
 	free(run);
 }
@@ -78,7 +78,7 @@ shell_exited(void *cookie, int status)
 }
 
 static void
-start_shell(struct shell_run *run, const struct keyd_answer *answer)
+start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 {
 	struct server *server = run->connection->server;
 	const struct conf_account *admin =
@@ -126,7 +126,7 @@ end_killed(struct shell_run *run)
 }
 
 static void
-session_answered(void *cookie, struct keyd_answer *answer)
+session_answered(void *cookie, struct keyd_link_answer *answer)
 {
 	struct shell_run *run = cookie;
 

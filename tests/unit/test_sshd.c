@@ -227,7 +227,7 @@ relay_sees_the_end(void **state)
 /* --- keyd ----------------------------------------------------------------- */
 
 static void
-no_answer(void *cookie, struct keyd_answer *answer)
+no_answer(void *cookie, struct keyd_link_answer *answer)
 {
 	(void)cookie;
 	(void)answer;
@@ -238,14 +238,15 @@ static void
 keyd_away_takes_no_questions(void **state)
 {
 	struct loop *loop = loop_new();
-	struct keyd *k = keyd_new(loop, "/nonexistent/sshd.sock");
+	struct keyd_link *k = keyd_link_new(loop, "/nonexistent/sshd.sock");
 	struct protocol_relayed relayed = { .peer = "192.0.2.1" };
 
 	(void)state;
 	assert_non_null(k);
-	assert_false(keyd_present(k));
-	assert_null(keyd_ask(k, PROTOCOL_LOGIN, &relayed, no_answer, NULL));
-	keyd_free(k);
+	assert_false(keyd_link_present(k));
+	assert_null(
+	    keyd_link_ask(k, PROTOCOL_LOGIN, &relayed, no_answer, NULL));
+	keyd_link_free(k);
 	loop_free(loop);
 }
 
@@ -255,7 +256,7 @@ struct fake_keyd {
 	char path[48];
 	int listening;
 	struct loop *loop;
-	struct keyd *keyd;
+	struct keyd_link *keyd;
 	struct protocol_link link; /* its own end */
 	unsigned int answers;
 };
@@ -277,8 +278,8 @@ fake_keyd(void **state)
 	    0);
 	assert_int_equal(listen(f.listening, 5), 0);
 	f.loop = loop_new();
-	f.keyd = keyd_new(f.loop, f.path);
-	assert_true(keyd_present(f.keyd));
+	f.keyd = keyd_link_new(f.loop, f.path);
+	assert_true(keyd_link_present(f.keyd));
 	assert_int_equal(protocol_open(&f.link, accept(f.listening, NULL, NULL),
 	                     PROTOCOL_LINK_SSHD, false, &e),
 	    0);
@@ -291,7 +292,7 @@ no_keyd(void **state)
 {
 	struct fake_keyd *f = *state;
 
-	keyd_free(f->keyd);
+	keyd_link_free(f->keyd);
 	loop_free(f->loop);
 	protocol_close(&f->link);
 	(void)close(f->listening);
@@ -301,7 +302,7 @@ no_keyd(void **state)
 }
 
 static void
-count_answer(void *cookie, struct keyd_answer *answer)
+count_answer(void *cookie, struct keyd_link_answer *answer)
 {
 	struct fake_keyd *f = cookie;
 
@@ -334,23 +335,23 @@ keyd_owes_a_limited_number_of_answers(void **state)
 	struct protocol_relayed relayed = { .peer = "192.0.2.1",
 		.blob = { blob, sizeof(blob) } };
 	struct fake_keyd *f = *state;
-	struct keyd_ask *ask;
+	struct keyd_link_ask *ask;
 	int i;
 
 	for (i = 0; i < 100000; i++) {
-		ask = keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, no_answer,
-		    NULL);
+		ask = keyd_link_ask(f->keyd, PROTOCOL_SESSION, &relayed,
+		    no_answer, NULL);
 		if (ask == NULL)
 			break;
-		keyd_ask_cancel(ask);
+		keyd_link_ask_cancel(ask);
 	}
 	assert_true(i >= 100 && i <= 10000);
-	assert_true(keyd_present(f->keyd));
+	assert_true(keyd_link_present(f->keyd));
 	answer_one(f);
-	assert_non_null(
-	    keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, count_answer, f));
-	assert_null(
-	    keyd_ask(f->keyd, PROTOCOL_SESSION, &relayed, no_answer, NULL));
+	assert_non_null(keyd_link_ask(f->keyd, PROTOCOL_SESSION, &relayed,
+	    count_answer, f));
+	assert_null(keyd_link_ask(f->keyd, PROTOCOL_SESSION, &relayed,
+	    no_answer, NULL));
 	while (f->answers == 0)
 		answer_one(f);
 	assert_int_equal(f->answers, 1);

@@ -13,20 +13,20 @@
 /* The only variables that are looked at. */
 static const struct variable {
 	const char *name;
-	size_t offset; /* of its text in struct session */
+	size_t offset; /* of its text in struct environment */
 } variables[] = {
-	{ "SSH_ORIGINAL_COMMAND", offsetof(struct session, command) },
-	{ "SSH_CONNECTION", offsetof(struct session, connection) },
-	{ "HTSIGN_DESCRIPTION", offsetof(struct session, description) },
-	{ "HTSIGN_URL", offsetof(struct session, url) },
-	{ "HTSIGN_NAME", offsetof(struct session, name) },
+	{ "SSH_ORIGINAL_COMMAND", offsetof(struct environment, command) },
+	{ "SSH_CONNECTION", offsetof(struct environment, connection) },
+	{ "HTSIGN_DESCRIPTION", offsetof(struct environment, description) },
+	{ "HTSIGN_URL", offsetof(struct environment, url) },
+	{ "HTSIGN_NAME", offsetof(struct environment, name) },
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
 static char **
-text_of(struct session *s, const struct variable *v)
+text_of(struct environment *env, const struct variable *v)
 {
-	return (char **)(void *)((char *)s + v->offset);
+	return (char **)(void *)((char *)env + v->offset);
 }
 
 /* Read fd to its end, at most max bytes. */
@@ -57,7 +57,7 @@ read_all(int fd, size_t max, struct buf *out, struct ht_error *e)
 /* --- the environment, at OpenSSH ----------------------------------------- */
 
 int
-session_open_user_auth(int *fd, struct ht_error *e)
+environment_open_user_auth(int *fd, struct ht_error *e)
 {
 	const char *path = getenv("SSH_USER_AUTH");
 
@@ -71,7 +71,7 @@ session_open_user_auth(int *fd, struct ht_error *e)
 }
 
 static int
-read_environment(struct session *s, struct ht_error *e)
+read_environment(struct environment *env, struct ht_error *e)
 {
 	const char *value;
 	size_t i;
@@ -80,8 +80,8 @@ read_environment(struct session *s, struct ht_error *e)
 		value = getenv(variables[i].name);
 		if (value == NULL)
 			continue;
-		*text_of(s, &variables[i]) = strdup(value);
-		if (*text_of(s, &variables[i]) == NULL)
+		*text_of(env, &variables[i]) = strdup(value);
+		if (*text_of(env, &variables[i]) == NULL)
 			return ht_error_set(e, HT_ERR_INTERNAL,
 			    "out of memory");
 	}
@@ -114,7 +114,7 @@ names_certificate(struct cursor type)
 }
 
 int
-session_certificate(const void *p, size_t n, struct buf *certificate,
+environment_certificate(const void *p, size_t n, struct buf *certificate,
     struct ht_error *e)
 {
 	struct cursor file = cursor_over(p, n);
@@ -134,17 +134,17 @@ session_certificate(const void *p, size_t n, struct buf *certificate,
 }
 
 static int
-read_user_auth(int fd, struct session *s, struct ht_error *e)
+read_user_auth(int fd, struct environment *env, struct ht_error *e)
 {
 	struct buf file = BUF_INIT;
 	int rc;
 
 	if (fd < 0)
 		return 0;
-	rc = read_all(fd, SESSION_USER_AUTH_MAX, &file, e);
+	rc = read_all(fd, ENVIRONMENT_USER_AUTH_MAX, &file, e);
 	if (rc == 0)
-		rc = session_certificate(file.data, file.len, &s->certificate,
-		    e);
+		rc = environment_certificate(file.data, file.len,
+		    &env->certificate, e);
 	buf_free(&file);
 	return rc;
 }
@@ -153,7 +153,7 @@ read_user_auth(int fd, struct session *s, struct ht_error *e)
 
 /* Keep "NAME=value" if it is one of ours. */
 static int
-keep_variable(struct session *s, struct cursor pair)
+keep_variable(struct environment *env, struct cursor pair)
 {
 	struct cursor value = pair;
 	struct cursor name = take_until(&value, '=');
@@ -164,7 +164,7 @@ keep_variable(struct session *s, struct cursor pair)
 	    (value.left > 0 && memchr(value.p, '\0', value.left) != NULL))
 		return HT_ERR_USAGE;
 	for (i = 0; i < VARIABLES; i++) {
-		text = text_of(s, &variables[i]);
+		text = text_of(env, &variables[i]);
 		if (!cursor_is(name, variables[i].name))
 			continue;
 		free(*text); /* set twice: the last one holds */
@@ -175,7 +175,7 @@ keep_variable(struct session *s, struct cursor pair)
 }
 
 static int
-read_blob(int fd, struct session *s, struct ht_error *e)
+read_blob(int fd, struct environment *env, struct ht_error *e)
 {
 	struct protocol_session_blob blob;
 	struct buf bytes = BUF_INIT;
@@ -189,7 +189,7 @@ read_blob(int fd, struct session *s, struct ht_error *e)
 	while (rc == 0 && blob.environment.left > 0) {
 		rc = cursor_string(&blob.environment, &pair);
 		if (rc == 0)
-			rc = keep_variable(s, pair);
+			rc = keep_variable(env, pair);
 	}
 	if (rc < 0)
 		rc = ht_error_set(e, HT_ERR_USAGE,
@@ -202,19 +202,19 @@ out:
 /* --- both ---------------------------------------------------------------- */
 
 int
-session_read(struct session_source *source, struct session *s,
+environment_read(struct environment_source *source, struct environment *env,
     struct ht_error *e)
 {
 	int rc;
 
-	memset(s, 0, sizeof(*s));
+	memset(env, 0, sizeof(*env));
 	if (source->blob >= 0) {
-		rc = read_blob(source->blob, s, e);
+		rc = read_blob(source->blob, env, e);
 		(void)close(source->blob);
 	} else {
-		rc = read_environment(s, e);
+		rc = read_environment(env, e);
 		if (rc == 0)
-			rc = read_user_auth(source->user_auth, s, e);
+			rc = read_user_auth(source->user_auth, env, e);
 		if (source->user_auth >= 0)
 			(void)close(source->user_auth);
 	}
@@ -223,14 +223,14 @@ session_read(struct session_source *source, struct session *s,
 }
 
 void
-session_free(struct session *s)
+environment_free(struct environment *env)
 {
 	size_t i;
 
 	for (i = 0; i < VARIABLES; i++)
-		free(*text_of(s, &variables[i]));
-	buf_free(&s->certificate);
-	memset(s, 0, sizeof(*s));
+		free(*text_of(env, &variables[i]));
+	buf_free(&env->certificate);
+	memset(env, 0, sizeof(*env));
 }
 
 /* A word of SSH_CONNECTION that fits an address. */
@@ -243,14 +243,14 @@ copy_address(struct cursor word, char out[PROTOCOL_ADDRESS])
 
 /* SSH_CONNECTION is "peer port local port". */
 void
-session_hello(const struct session *s, struct protocol_hello *hello)
+environment_hello(const struct environment *env, struct protocol_hello *hello)
 {
 	struct cursor c;
 
-	hello->certificate = buf_cursor(&s->certificate);
-	if (s->connection == NULL)
+	hello->certificate = buf_cursor(&env->certificate);
+	if (env->connection == NULL)
 		return;
-	c = cursor_over(s->connection, strlen(s->connection));
+	c = cursor_over(env->connection, strlen(env->connection));
 	copy_address(take_until(&c, ' '), hello->peer);
 	(void)take_until(&c, ' ');
 	copy_address(take_until(&c, ' '), hello->local);

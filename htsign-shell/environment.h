@@ -15,15 +15,15 @@
 #include "protocol/messages.h"
 
 /* The most that is read of the file that SSH_USER_AUTH names. */
-#define SESSION_USER_AUTH_MAX ((size_t)64 << 10)
+#define ENVIRONMENT_USER_AUTH_MAX ((size_t)64 << 10)
 
 /* Where the session is read from. */
-struct session_source {
+struct environment_source {
 	int blob;      /* or -1: the environment */
 	int user_auth; /* open file, or -1 */
 };
 
-struct session { /* texts are NULL where nothing was said */
+struct environment { /* texts are NULL where nothing was said */
 	char *command;
 	char *connection;
 	char *description;
@@ -36,29 +36,30 @@ struct session { /* texts are NULL where nothing was said */
  * At OpenSSH's sshd: open the file that SSH_USER_AUTH names, if it is set.
  * HT_ERR_INTERNAL if that cannot be done; -1 and 0 where there is none.
  */
-int session_open_user_auth(int *fd, struct ht_error *e);
+int environment_open_user_auth(int *fd, struct ht_error *e);
 
 /*
  * Read the session, and close the descriptors.  HT_ERR_USAGE for a blob or a
- * file that makes no sense, HT_ERR_INTERNAL if it cannot be read.  session_free
- * is due in any case.
+ * file that makes no sense, HT_ERR_INTERNAL if it cannot be read.
+ * environment_free is due in any case.
  */
-int session_read(struct session_source *source, struct session *s,
+int environment_read(struct environment_source *source, struct environment *env,
     struct ht_error *e);
-void session_free(struct session *s); /* all zeros is fine */
+void environment_free(struct environment *env); /* all zeros is fine */
 
 /*
  * Fill in what HELLO says about the session: certificate, peer and local
- * address.  Points into s.
+ * address.  Points into env.
  */
-void session_hello(const struct session *s, struct protocol_hello *hello);
+void environment_hello(const struct environment *env,
+    struct protocol_hello *hello);
 
 /*
  * The certificate in the n bytes of such a file: its first line that is
  * "publickey TYPE BASE64" and names the type of a certificate.  Nothing is
  * appended if there is none; HT_ERR_USAGE if its base64 is broken.
  */
-int session_certificate(const void *p, size_t n, struct buf *certificate,
+int environment_certificate(const void *p, size_t n, struct buf *certificate,
     struct ht_error *e);
 
 #endif

@@ -31,9 +31,9 @@
 
 struct shell {
 	struct invocation invocation;
-	struct session_source source;
+	struct environment_source source;
 	struct keyd_client keyd;
-	struct session session;
+	struct environment environment;
 	struct protocol_welcome welcome;
 	struct buf profiles; /* of welcome */
 };
@@ -74,7 +74,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	sh->source.blob = v->session;
 	if (strcmp(v->door, PROTOCOL_DOOR_OPENSSH) == 0)
-		rc = session_open_user_auth(&sh->source.user_auth, e);
+		rc = environment_open_user_auth(&sh->source.user_auth, e);
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	if (rc == 0 && !v->admin)
 		rc = authenticode_init(e);
@@ -115,7 +115,7 @@ greet_keyd(struct shell *sh, struct ht_error *e)
 			    "the ticket is too long");
 		memcpy(hello.ticket, v->ticket, strlen(v->ticket) + 1);
 	}
-	session_hello(&sh->session, &hello);
+	environment_hello(&sh->environment, &hello);
 	return keyd_client_greet(&sh->keyd, &hello, &sh->welcome, &sh->profiles,
 	    e);
 }
@@ -143,17 +143,17 @@ answer(struct shell *sh, enum request_verb verb, struct ht_error *e)
 static int
 serve_client(struct shell *sh, struct ht_error *e)
 {
-	const struct session *s = &sh->session;
+	const struct environment *env = &sh->environment;
 	const struct request_defaults defaults = {
-		s->description,
-		s->url,
-		s->name,
+		env->description,
+		env->url,
+		env->name,
 	};
 	struct ht_error ignored;
 	struct request request;
 	int rc;
 
-	rc = request_parse(s->command, &defaults, &request, e);
+	rc = request_parse(env->command, &defaults, &request, e);
 	if (rc < 0) {
 		(void)keyd_client_fail(&sh->keyd, e, "usage", &ignored);
 		return rc;
@@ -175,7 +175,7 @@ begin(struct shell *sh, struct ht_error *e)
 
 	if (strcmp(sh->invocation.door, PROTOCOL_DOOR_LOCAL) == 0)
 		return greet_keyd(sh, e);
-	rc = session_read(&sh->source, &sh->session, e);
+	rc = environment_read(&sh->source, &sh->environment, e);
 	if (rc == 0)
 		return greet_keyd(sh, e);
 	if (!sh->invocation.admin && greet_keyd(sh, &ignored) == 0)
@@ -204,7 +204,7 @@ serve(struct shell *sh, struct ht_error *e)
 		return rc;
 	if (!v->admin)
 		return serve_client(sh, e);
-	command = v->command != NULL ? v->command : sh->session.command;
+	command = v->command != NULL ? v->command : sh->environment.command;
 	return admin_command(&sh->keyd, command, e);
 }
 
@@ -214,7 +214,7 @@ static void
 shell_free(struct shell *sh)
 {
 	keyd_client_close(&sh->keyd);
-	session_free(&sh->session);
+	environment_free(&sh->environment);
 	buf_free(&sh->profiles);
 	invocation_free(&sh->invocation);
 }

@@ -51,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		check(&r);
 	if (request_parse("p", &all, &r, &e) == 0)
 		check(&r);
-	(void)session_certificate(p, n, &certificate, &e);
+	(void)environment_certificate(p, n, &certificate, &e);
 	buf_free(&certificate);
 	free(line);
 	return 0;

@@ -167,12 +167,12 @@ pipe_of(const struct buf *b)
 }
 
 static int
-read_blob(const char *const *pairs, struct session *s)
+read_blob(const char *const *pairs, struct environment *s)
 {
 	struct protocol_session_blob blob;
 	struct buf environment = BUF_INIT;
 	struct buf bytes = BUF_INIT;
-	struct session_source source = { -1, -1 };
+	struct environment_source source = { -1, -1 };
 	struct ht_error e;
 	size_t i;
 	int rc;
@@ -183,7 +183,7 @@ read_blob(const char *const *pairs, struct session *s)
 	blob.environment = buf_cursor(&environment);
 	protocol_session_put(&bytes, &blob);
 	source.blob = pipe_of(&bytes);
-	rc = session_read(&source, s, &e);
+	rc = environment_read(&source, s, &e);
 	assert_int_equal(source.blob, -1);
 	buf_free(&environment);
 	buf_free(&bytes);
@@ -193,7 +193,7 @@ read_blob(const char *const *pairs, struct session *s)
 static void
 blob_holds_the_environment(void **state)
 {
-	struct session s;
+	struct environment s;
 
 	(void)state;
 	/* What this process has around it does not count at that door. */
@@ -210,12 +210,12 @@ blob_holds_the_environment(void **state)
 	assert_string_equal(s.name, "last");
 	assert_string_equal(s.connection, "::1 1 ::2 22");
 	assert_null(s.url);
-	session_free(&s);
+	environment_free(&s);
 	assert_int_equal(unsetenv("HTSIGN_URL"), 0);
 
 	assert_int_equal(read_blob(ARGS(NULL), &s), 0);
 	assert_null(s.command);
-	session_free(&s);
+	environment_free(&s);
 }
 
 static void
@@ -224,27 +224,28 @@ malformed_blobs(void **state)
 	static const uint8_t nul[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0,
 		0, 0, 20, 'H', 'T', 'S', 'I', 'G', 'N', '_', 'N', 'A', 'M', 'E',
 		'=', 'a', 0, 'b', 'c', 'd', 'e', 'f', 'g' };
-	struct session_source source = { -1, -1 };
+	struct environment_source source = { -1, -1 };
 	struct buf bytes = BUF_INIT;
-	struct session s;
+	struct environment s;
 	struct ht_error e;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(read_blob(ARGS("NOVALUE"), &s), HT_ERR_USAGE);
-	session_free(&s);
+	environment_free(&s);
 	/* A NUL in a value, and every truncation of that blob. */
 	for (n = 0; n <= sizeof(nul); n++) {
 		buf_bytes(&bytes, nul, n);
 		source.blob = pipe_of(&bytes);
-		assert_int_equal(session_read(&source, &s, &e), HT_ERR_USAGE);
-		session_free(&s);
+		assert_int_equal(environment_read(&source, &s, &e),
+		    HT_ERR_USAGE);
+		environment_free(&s);
 		buf_reset(&bytes);
 	}
 	buf_zeros(&bytes, PROTOCOL_SESSION_MAX + 1);
 	source.blob = pipe_of(&bytes);
-	assert_int_equal(session_read(&source, &s, &e), HT_ERR_USAGE);
-	session_free(&s);
+	assert_int_equal(environment_read(&source, &s, &e), HT_ERR_USAGE);
+	environment_free(&s);
 	buf_free(&bytes);
 }
 
@@ -256,10 +257,10 @@ environment_of_sshd(void **state)
 	    "publickey ssh-ed25519 AAAA\n"
 	    "publickey ssh-ed25519-cert-v01@openssh.com Zm9vYg==\n"
 	    "publickey ssh-rsa-cert-v01@openssh.com Zm9v\n";
-	struct session_source source = { -1, -1 };
+	struct environment_source source = { -1, -1 };
 	struct protocol_hello hello;
 	struct buf file = BUF_INIT;
-	struct session s;
+	struct environment s;
 	struct ht_error e;
 
 	(void)state;
@@ -268,14 +269,14 @@ environment_of_sshd(void **state)
 	    setenv("SSH_CONNECTION", "192.0.2.1 5 192.0.2.2 22", 1), 0);
 	buf_bytes(&file, record, sizeof(record) - 1);
 	source.user_auth = pipe_of(&file);
-	assert_int_equal(session_read(&source, &s, &e), 0);
+	assert_int_equal(environment_read(&source, &s, &e), 0);
 	assert_string_equal(s.command, "p x");
 	memset(&hello, 0, sizeof(hello));
-	session_hello(&s, &hello);
+	environment_hello(&s, &hello);
 	assert_string_equal(hello.peer, "192.0.2.1");
 	assert_string_equal(hello.local, "192.0.2.2");
 	assert_true(cursor_is(hello.certificate, "foob"));
-	session_free(&s);
+	environment_free(&s);
 	buf_free(&file);
 	assert_int_equal(unsetenv("SSH_ORIGINAL_COMMAND"), 0);
 	assert_int_equal(unsetenv("SSH_CONNECTION"), 0);
@@ -286,7 +287,7 @@ certificate_of(const char *record, struct buf *out)
 {
 	struct ht_error e;
 
-	return session_certificate(record, strlen(record), out, &e);
+	return environment_certificate(record, strlen(record), out, &e);
 }
 
 static void
@@ -330,7 +331,7 @@ odd_addresses(void **state)
 		" 1 x",
 	};
 	struct protocol_hello hello;
-	struct session s;
+	struct environment s;
 	size_t i;
 
 	(void)state;
@@ -338,7 +339,7 @@ odd_addresses(void **state)
 	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		memset(&hello, 0, sizeof(hello));
 		s.connection = (char *)(uintptr_t)odd[i];
-		session_hello(&s, &hello);
+		environment_hello(&s, &hello);
 		assert_string_equal(hello.peer, "");
 	}
 	assert_string_equal(hello.local, "x");

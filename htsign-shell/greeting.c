@@ -54,5 +54,5 @@ greeting_put(const struct protocol_welcome *welcome, struct buf *out)
 		buf_format(out, "; you have no profile\n");
 	greeting_profiles(welcome, "htsign:   ", out);
 	buf_format(out, "htsign: %s; more: ssh sign@HOST help\n",
-	    request_usage);
+	    request_line_usage);
 }

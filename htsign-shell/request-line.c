@@ -39,7 +39,7 @@ set_text(const char *what, const char *value, char *out, size_t size,
 }
 
 static int
-set_description(struct request *r, const char *value, struct ht_error *e)
+set_description(struct request_line *r, const char *value, struct ht_error *e)
 {
 	return set_text("description", value, r->begin.description,
 	    sizeof(r->begin.description), e);
@@ -47,7 +47,7 @@ set_description(struct request *r, const char *value, struct ht_error *e)
 
 /* SpcSpOpusInfo holds it as an IA5String. */
 static int
-set_url(struct request *r, const char *value, struct ht_error *e)
+set_url(struct request_line *r, const char *value, struct ht_error *e)
 {
 	const char *p;
 
@@ -60,7 +60,7 @@ set_url(struct request *r, const char *value, struct ht_error *e)
 }
 
 static int
-set_name(struct request *r, const char *value, struct ht_error *e)
+set_name(struct request_line *r, const char *value, struct ht_error *e)
 {
 	if (strpbrk(value, "/\\") != NULL || strcmp(value, ".") == 0 ||
 	    strcmp(value, "..") == 0)
@@ -71,7 +71,7 @@ set_name(struct request *r, const char *value, struct ht_error *e)
 }
 
 static int
-set_pkcs7(struct request *r, const char *value, struct ht_error *e)
+set_pkcs7(struct request_line *r, const char *value, struct ht_error *e)
 {
 	(void)value;
 	(void)e;
@@ -80,7 +80,7 @@ set_pkcs7(struct request *r, const char *value, struct ht_error *e)
 }
 
 static int
-set_size(struct request *r, const char *value, struct ht_error *e)
+set_size(struct request_line *r, const char *value, struct ht_error *e)
 {
 	uint64_t size = 0;
 	uint64_t digit;
@@ -109,20 +109,20 @@ hex_digit(char c)
 }
 
 static int
-set_sha256(struct request *r, const char *value, struct ht_error *e)
+set_sha256(struct request_line *r, const char *value, struct ht_error *e)
 {
 	size_t n = strlen(value);
 	size_t i;
 	int high, low;
 
-	for (i = 0; n == 2 * REQUEST_SHA256 && i < n; i += 2) {
+	for (i = 0; n == 2 * REQUEST_LINE_SHA256 && i < n; i += 2) {
 		high = hex_digit(value[i]);
 		low = hex_digit(value[i + 1]);
 		if (high < 0 || low < 0)
 			break;
 		r->sha256[i / 2] = (uint8_t)(high << 4 | low);
 	}
-	if (n != 2 * REQUEST_SHA256 || i < n)
+	if (n != 2 * REQUEST_LINE_SHA256 || i < n)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "a SHA-256 is 64 hexadecimal digits");
 	r->begin.sha256 = cursor_over(r->sha256, sizeof(r->sha256));
@@ -131,7 +131,8 @@ set_sha256(struct request *r, const char *value, struct ht_error *e)
 
 /* --- tables -------------------------------------------------------------- */
 
-typedef int set_fn(struct request *r, const char *value, struct ht_error *e);
+typedef int set_fn(struct request_line *r, const char *value,
+    struct ht_error *e);
 
 enum {
 	OPTION_URL,
@@ -174,32 +175,32 @@ static const struct verb {
 	const char *word;
 	const char *arguments;
 	bool built;
-	enum request_verb verb;
+	enum request_line_verb verb;
 	const char *help;
 } verbs[] = {
-	{ "default", " [DESCRIPTION ...]", true, REQUEST_SIGN,
+	{ "default", " [DESCRIPTION ...]", true, REQUEST_LINE_SIGN,
 	    "sign under your default profile" },
-	{ "help", "", true, REQUEST_HELP, "show this" },
-	{ "profiles", "", true, REQUEST_PROFILES,
+	{ "help", "", true, REQUEST_LINE_HELP, "show this" },
+	{ "profiles", "", true, REQUEST_LINE_PROFILES,
 	    "list the profiles that you may use" },
-	{ "result", "", false, REQUEST_SIGN, NULL },
-	{ "verify", "", false, REQUEST_SIGN, NULL },
-	{ "wait", "", false, REQUEST_SIGN, NULL },
+	{ "result", "", false, REQUEST_LINE_SIGN, NULL },
+	{ "verify", "", false, REQUEST_LINE_SIGN, NULL },
+	{ "wait", "", false, REQUEST_LINE_SIGN, NULL },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-const char request_usage[] =
+const char request_line_usage[] =
     "usage: ssh sign@HOST [PROFILE [DESCRIPTION ...]] [OPTION ...] "
     "< FILE > SIGNED";
 
 void
-request_help(struct buf *out)
+request_line_help(struct buf *out)
 {
 	char left[64];
 	size_t i;
 
 	buf_format(out, "%s\n\nWithout a profile, your default one signs.\n",
-	    request_usage);
+	    request_line_usage);
 	buf_format(out, "\nInstead of a profile:\n");
 	for (i = 0; i < VERBS; i++) {
 		if (!verbs[i].built)
@@ -221,7 +222,7 @@ request_help(struct buf *out)
 
 /* What has been read of a line so far. */
 struct reading {
-	struct request *r;
+	struct request_line *r;
 	bool given[OPTIONS];
 	size_t positional; /* words that are no options */
 	struct buf description;
@@ -315,7 +316,7 @@ read_words(struct reading *g, const struct words *w, struct ht_error *e)
 		else
 			rc = read_option(g, word, e);
 	}
-	if (rc == 0 && g->r->verb != REQUEST_SIGN && w->n > 1)
+	if (rc == 0 && g->r->verb != REQUEST_LINE_SIGN && w->n > 1)
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "`help` and `profiles` stand alone");
 	return rc;
@@ -323,8 +324,8 @@ read_words(struct reading *g, const struct words *w, struct ht_error *e)
 
 /* One default of the environment, unless the line has said it. */
 static int
-apply(struct request *r, bool given, const char *variable, const char *value,
-    set_fn *set, struct ht_error *e)
+apply(struct request_line *r, bool given, const char *variable,
+    const char *value, set_fn *set, struct ht_error *e)
 {
 	struct ht_error why;
 	int rc;
@@ -358,7 +359,7 @@ apply_switches(struct reading *g)
 }
 
 static int
-apply_defaults(struct reading *g, const struct request_defaults *d,
+apply_defaults(struct reading *g, const struct request_line_defaults *d,
     struct ht_error *e)
 {
 	int rc;
@@ -375,8 +376,9 @@ apply_defaults(struct reading *g, const struct request_defaults *d,
 }
 
 int
-request_parse(const char *line, const struct request_defaults *defaults,
-    struct request *r, struct ht_error *e)
+request_line_parse(const char *line,
+    const struct request_line_defaults *defaults, struct request_line *r,
+    struct ht_error *e)
 {
 	struct reading g;
 	struct words w;
@@ -397,7 +399,7 @@ request_parse(const char *line, const struct request_defaults *defaults,
 	if (rc == 0)
 		rc = set_description(r, (char *)g.description.data, e);
 	apply_switches(&g);
-	if (rc == 0 && r->verb == REQUEST_SIGN)
+	if (rc == 0 && r->verb == REQUEST_LINE_SIGN)
 		rc = apply_defaults(&g, defaults, e);
 	buf_free(&g.description);
 	words_free(&w);

@@ -122,13 +122,13 @@ greet_keyd(struct shell *sh, struct ht_error *e)
 
 /* What a verb prints is the result, on stdout. */
 static int
-answer(struct shell *sh, enum request_verb verb, struct ht_error *e)
+answer(struct shell *sh, enum request_line_verb verb, struct ht_error *e)
 {
 	struct buf out = BUF_INIT;
 	int rc;
 
-	if (verb == REQUEST_HELP)
-		request_help(&out);
+	if (verb == REQUEST_LINE_HELP)
+		request_line_help(&out);
 	else
 		greeting_profiles(&sh->welcome, "", &out);
 	rc = buf_failed(&out);
@@ -144,21 +144,21 @@ static int
 serve_client(struct shell *sh, struct ht_error *e)
 {
 	const struct environment *env = &sh->environment;
-	const struct request_defaults defaults = {
+	const struct request_line_defaults defaults = {
 		env->description,
 		env->url,
 		env->name,
 	};
 	struct ht_error ignored;
-	struct request request;
+	struct request_line request;
 	int rc;
 
-	rc = request_parse(env->command, &defaults, &request, e);
+	rc = request_line_parse(env->command, &defaults, &request, e);
 	if (rc < 0) {
 		(void)keyd_client_fail(&sh->keyd, e, "usage", &ignored);
 		return rc;
 	}
-	if (request.verb == REQUEST_SIGN)
+	if (request.verb == REQUEST_LINE_SIGN)
 		return sign_run(&sh->keyd, &sh->welcome, &request, e);
 	return answer(sh, request.verb, e);
 }

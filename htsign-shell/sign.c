@@ -44,13 +44,13 @@
 struct signing {
 	struct keyd_client *keyd;
 	const struct protocol_welcome *welcome;
-	struct request *request;
+	struct request_line *request;
 	struct protocol_go go;
 	int spool;
 	struct tap tap;
 	struct input *in;
 	struct format_file *file;
-	uint8_t sha256[REQUEST_SHA256]; /* of the input */
+	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input */
 	enum existing_action action;
 	struct buf pkcs7;   /* what goes into the file */
 	struct cursor over; /* its content, which is in it or in the file */
@@ -369,7 +369,7 @@ nest(struct signing *s, struct ht_error *e)
 static int
 release_output(struct signing *s, struct ht_error *e)
 {
-	uint8_t sha256[REQUEST_SHA256];
+	uint8_t sha256[REQUEST_LINE_SHA256];
 	struct protocol_output output;
 	int rc;
 
@@ -404,7 +404,7 @@ sign(struct signing *s, struct ht_error *e)
 static int
 keep(struct signing *s, struct ht_error *e)
 {
-	uint8_t sha256[REQUEST_SHA256];
+	uint8_t sha256[REQUEST_LINE_SHA256];
 	char signer[PROTOCOL_TEXT];
 	struct protocol_kept kept;
 	int rc;
@@ -474,7 +474,7 @@ sign_steps(struct signing *s, struct ht_error *e)
 
 int
 sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
-    struct request *request, struct ht_error *e)
+    struct request_line *request, struct ht_error *e)
 {
 	struct signing s;
 	struct ht_error ignored;

@@ -20,6 +20,6 @@
  * HT_ERR_USAGE: neither a command nor a byte of input; or as keyd refused.
  */
 int sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
-    struct request *request, struct ht_error *e);
+    struct request_line *request, struct ht_error *e);
 
 #endif

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 /* What was taken can be put on the wire, and holds no surprise. */
 static void
-check(const struct request *r)
+check(const struct request_line *r)
 {
 	struct buf out = BUF_INIT;
 	const char *c;
@@ -34,10 +34,10 @@ check(const struct request *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	const struct request_defaults none = { NULL, NULL, NULL };
-	struct request_defaults all;
+	const struct request_line_defaults none = { NULL, NULL, NULL };
+	struct request_line_defaults all;
 	struct buf certificate = BUF_INIT;
-	struct request r;
+	struct request_line r;
 	struct ht_error e;
 	char *line = malloc(n + 1);
 
@@ -47,9 +47,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		memcpy(line, p, n);
 	line[n] = '\0';
 	all.description = all.url = all.name = line;
-	if (request_parse(line, &none, &r, &e) == 0)
+	if (request_line_parse(line, &none, &r, &e) == 0)
 		check(&r);
-	if (request_parse("p", &all, &r, &e) == 0)
+	if (request_line_parse("p", &all, &r, &e) == 0)
 		check(&r);
 	(void)environment_certificate(p, n, &certificate, &e);
 	buf_free(&certificate);

@@ -10,7 +10,7 @@
 
 #define HASH "00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100"
 
-static const struct request_defaults nothing = { NULL, NULL, NULL };
+static const struct request_line_defaults nothing = { NULL, NULL, NULL };
 
 /* --- words --------------------------------------------------------------- */
 
@@ -109,11 +109,11 @@ longest_line(void **state)
 /* --- requests ------------------------------------------------------------ */
 
 static void
-parse(const char *line, struct request *r)
+parse(const char *line, struct request_line *r)
 {
 	struct ht_error e;
 
-	if (request_parse(line, &nothing, r, &e) != 0)
+	if (request_line_parse(line, &nothing, r, &e) != 0)
 		fail_msg("%s: %s", line, e.text);
 }
 
@@ -121,14 +121,14 @@ static void
 no_command(void **state)
 {
 	static const char *const none[] = { NULL, "", "  " };
-	struct request r;
+	struct request_line r;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		parse(none[i], &r);
 		assert_true(r.bare);
-		assert_int_equal(r.verb, REQUEST_SIGN);
+		assert_int_equal(r.verb, REQUEST_LINE_SIGN);
 		assert_string_equal(r.begin.profile, "");
 		assert_int_equal(r.begin.reply, PROTOCOL_REPLY_FULL);
 		assert_true(r.begin.size == PROTOCOL_SIZE_UNKNOWN);
@@ -162,14 +162,14 @@ profile_and_description(void **state)
 		    "\xc3\x9c"
 		    "ber" },
 	};
-	struct request r;
+	struct request_line r;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		parse(cases[i].line, &r);
 		assert_false(r.bare);
-		assert_int_equal(r.verb, REQUEST_SIGN);
+		assert_int_equal(r.verb, REQUEST_LINE_SIGN);
 		assert_string_equal(r.begin.profile, cases[i].profile);
 		assert_string_equal(r.begin.description, cases[i].description);
 	}
@@ -187,7 +187,7 @@ options_anywhere(void **state)
 		"--name=a.exe --size=00017 --",
 	};
 	static const uint8_t first[4] = { 0x00, 0x11, 0x22, 0x33 };
-	struct request r;
+	struct request_line r;
 	size_t i;
 
 	(void)state;
@@ -199,7 +199,7 @@ options_anywhere(void **state)
 		assert_string_equal(r.begin.name, "a.exe");
 		assert_int_equal(r.begin.reply, PROTOCOL_REPLY_PKCS7);
 		assert_true(r.begin.size == 17);
-		assert_int_equal(r.begin.sha256.left, REQUEST_SHA256);
+		assert_int_equal(r.begin.sha256.left, REQUEST_LINE_SHA256);
 		assert_ptr_equal(r.begin.sha256.p, r.sha256);
 		assert_memory_equal(r.sha256, first, 4);
 		assert_int_equal(r.sha256[16], 0xff);
@@ -209,7 +209,7 @@ options_anywhere(void **state)
 static void
 options_alone(void **state)
 {
-	struct request r;
+	struct request_line r;
 
 	(void)state;
 	parse("--pkcs7", &r);
@@ -239,13 +239,13 @@ options_alone(void **state)
 static void
 verbs(void **state)
 {
-	struct request r;
+	struct request_line r;
 
 	(void)state;
 	parse("help", &r);
-	assert_int_equal(r.verb, REQUEST_HELP);
+	assert_int_equal(r.verb, REQUEST_LINE_HELP);
 	parse(" profiles ", &r);
-	assert_int_equal(r.verb, REQUEST_PROFILES);
+	assert_int_equal(r.verb, REQUEST_LINE_PROFILES);
 }
 
 static void
@@ -307,13 +307,13 @@ refused_lines(void **state)
 		{ "p \xed\xa0\x80", "not UTF-8" },
 		{ "p \xc0\xaf", "not UTF-8" },
 	};
-	struct request r;
+	struct request_line r;
 	struct ht_error e;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (request_parse(cases[i].line, &nothing, &r, &e) !=
+		if (request_line_parse(cases[i].line, &nothing, &r, &e) !=
 		    HT_ERR_USAGE)
 			fail_msg("%s was taken", cases[i].line);
 		if (strstr(e.text, cases[i].text) == NULL)
@@ -323,7 +323,7 @@ refused_lines(void **state)
 
 /* A line of prefix and n times 'a'. */
 static int
-parse_long(const char *prefix, size_t n, struct request *r)
+parse_long(const char *prefix, size_t n, struct request_line *r)
 {
 	char line[WORDS_LINE_MAX * 2];
 	struct ht_error e;
@@ -331,7 +331,7 @@ parse_long(const char *prefix, size_t n, struct request *r)
 
 	memset(line + k, 'a', n);
 	line[(size_t)k + n] = '\0';
-	return request_parse(line, &nothing, r, &e);
+	return request_line_parse(line, &nothing, r, &e);
 }
 
 static void
@@ -346,7 +346,7 @@ limits(void **state)
 		{ "p --url=", 1024 },
 		{ "p --name=", 255 },
 	};
-	struct request r;
+	struct request_line r;
 	size_t i;
 
 	(void)state;
@@ -364,55 +364,57 @@ limits(void **state)
 static void
 environment_is_a_default(void **state)
 {
-	const struct request_defaults d = { "From there", "http://there/",
+	const struct request_line_defaults d = { "From there", "http://there/",
 		"there.exe" };
-	struct request r;
+	struct request_line r;
 	struct ht_error e;
 
 	(void)state;
-	assert_int_equal(request_parse("p", &d, &r, &e), 0);
+	assert_int_equal(request_line_parse("p", &d, &r, &e), 0);
 	assert_string_equal(r.begin.description, "From there");
 	assert_string_equal(r.begin.url, "http://there/");
 	assert_string_equal(r.begin.name, "there.exe");
 
-	assert_int_equal(request_parse(NULL, &d, &r, &e), 0);
+	assert_int_equal(request_line_parse(NULL, &d, &r, &e), 0);
 	assert_true(r.bare);
 	assert_string_equal(r.begin.description, "From there");
 
 	assert_int_equal(
-	    request_parse("p Mine --url= --name=b.exe", &d, &r, &e), 0);
+	    request_line_parse("p Mine --url= --name=b.exe", &d, &r, &e), 0);
 	assert_string_equal(r.begin.description, "Mine");
 	assert_string_equal(r.begin.url, "");
 	assert_string_equal(r.begin.name, "b.exe");
 
-	assert_int_equal(request_parse("p ''", &d, &r, &e), 0);
+	assert_int_equal(request_line_parse("p ''", &d, &r, &e), 0);
 	assert_string_equal(r.begin.description, "");
 }
 
 static void
 environment_is_checked(void **state)
 {
-	const struct request_defaults bad[] = {
+	const struct request_line_defaults bad[] = {
 		{ "a\nb", NULL, NULL },
 		{ NULL, "http://x y", NULL },
 		{ NULL, NULL, "a/b" },
 	};
 	static const char *const names[] = { "HTSIGN_DESCRIPTION: ",
 		"HTSIGN_URL: ", "HTSIGN_NAME: " };
-	struct request r;
+	struct request_line r;
 	struct ht_error e;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		assert_int_equal(request_parse("p", &bad[i], &r, &e),
+		assert_int_equal(request_line_parse("p", &bad[i], &r, &e),
 		    HT_ERR_USAGE);
 		assert_int_equal(strncmp(e.text, names[i], strlen(names[i])),
 		    0);
 		/* What is overridden, or not used, does not matter. */
 		assert_int_equal(
-		    request_parse("p x --url=y --name=z", &bad[i], &r, &e), 0);
-		assert_int_equal(request_parse("help", &bad[i], &r, &e), 0);
+		    request_line_parse("p x --url=y --name=z", &bad[i], &r, &e),
+		    0);
+		assert_int_equal(request_line_parse("help", &bad[i], &r, &e),
+		    0);
 	}
 }
 
@@ -426,7 +428,7 @@ help_has_every_word(void **state)
 	size_t i;
 
 	(void)state;
-	request_help(&out);
+	request_line_help(&out);
 	buf_u8(&out, '\0');
 	assert_int_equal(buf_failed(&out), 0);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -11,7 +11,7 @@
 #include "lib/fds.h"
 
 /* What ps(1) shows, at most 15 characters. */
-#define NAME "htsign-nursery"
+#define NAME "htsign-forkserv"
 #define NAME_OF_SHELLS "htsign-shell"
 
 /*
@@ -19,22 +19,22 @@
  * trusted; what it never sends is an error, so that nothing is left to close.
  */
 static int
-take(int fd, int fds[NURSERY_FDS], struct ht_error *e)
+take(int fd, int fds[FORKSERVER_FDS], struct ht_error *e)
 {
 	char byte = 0;
 	bool whole;
 	size_t nfds;
 	ssize_t n;
 
-	n = fds_receive(fd, &byte, sizeof(byte), fds, NURSERY_FDS, &nfds,
+	n = fds_receive(fd, &byte, sizeof(byte), fds, FORKSERVER_FDS, &nfds,
 	    &whole);
 	if (n == 0)
 		return 0;
 	if (n < 0)
-		return ht_error_errno(e, "nursery");
-	if (!whole || nfds != NURSERY_FDS)
+		return ht_error_errno(e, "forkserver");
+	if (!whole || nfds != FORKSERVER_FDS)
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "nursery: malformed message");
+		    "forkserver: malformed message");
 	return 1;
 }
 
@@ -50,19 +50,19 @@ fork_sibling(void)
 }
 
 /*
- * What lib/proc.h does for a child, less what the nursery has been given
+ * What lib/proc.h does for a child, less what the forkserver has been given
  * already.  0 to 3 are in use here, so only the last target can be among the
  * sources, and by then it has been copied.
  */
 static int
-become_shell(const int fds[NURSERY_FDS], pid_t parent, struct ht_error *e)
+become_shell(const int fds[FORKSERVER_FDS], pid_t parent, struct ht_error *e)
 {
 	int i;
 
-	for (i = 0; i < NURSERY_FDS; i++)
+	for (i = 0; i < FORKSERVER_FDS; i++)
 		if (dup2(fds[i], i) < 0)
 			return ht_error_errno(e, "descriptors");
-	if (close_range(NURSERY_FDS, ~0U, 0) < 0)
+	if (close_range(FORKSERVER_FDS, ~0U, 0) < 0)
 		return ht_error_errno(e, "close_range");
 	(void)setsid();
 	if (prctl(PR_SET_NAME, NAME_OF_SHELLS) < 0 ||
@@ -74,19 +74,19 @@ become_shell(const int fds[NURSERY_FDS], pid_t parent, struct ht_error *e)
 }
 
 static void
-close_all(const int fds[NURSERY_FDS])
+close_all(const int fds[FORKSERVER_FDS])
 {
 	int i;
 
-	for (i = 0; i < NURSERY_FDS; i++)
+	for (i = 0; i < FORKSERVER_FDS; i++)
 		(void)close(fds[i]);
 }
 
 int
-nursery_serve(int fd, struct ht_error *e)
+forkserver_serve(int fd, struct ht_error *e)
 {
 	pid_t parent = getppid(), child;
-	int fds[NURSERY_FDS];
+	int fds[FORKSERVER_FDS];
 	int rc;
 
 	(void)prctl(PR_SET_NAME, NAME);
@@ -103,6 +103,6 @@ nursery_serve(int fd, struct ht_error *e)
 		if (child < 0)
 			return ht_error_errno(e, "fork");
 		if (send(fd, &child, sizeof(child), MSG_NOSIGNAL) < 0)
-			return ht_error_errno(e, "nursery");
+			return ht_error_errno(e, "forkserver");
 	}
 }

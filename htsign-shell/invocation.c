@@ -34,8 +34,8 @@ read_option(struct invocation *v, const char *option, const char *value,
 		return set_descriptor(value, &v->session, e);
 	if (strcmp(option, "--keyd") == 0)
 		return set_descriptor(value, &v->keyd, e);
-	if (strcmp(option, "--nursery") == 0)
-		return set_descriptor(value, &v->nursery, e);
+	if (strcmp(option, "--forkserver") == 0)
+		return set_descriptor(value, &v->forkserver, e);
 	if (strcmp(option, "--ticket") == 0)
 		v->ticket = value;
 	else if (strcmp(option, "-r") == 0)
@@ -120,11 +120,11 @@ check(struct invocation *v, struct ht_error *e)
 {
 	bool bare = v->ticket == NULL && v->command == NULL;
 
-	if (v->nursery >= 0) {
+	if (v->forkserver >= 0) {
 		v->door = PROTOCOL_DOOR_SSHD_SIGN;
 		if (bare && !v->admin && v->session < 0 && v->keyd < 0)
 			return 0;
-		return ht_error_set(e, HT_ERR_USAGE, "--nursery goes alone");
+		return ht_error_set(e, HT_ERR_USAGE, "--forkserver goes alone");
 	}
 	if (v->session >= 0 && v->keyd >= 0 && bare) {
 		v->door = PROTOCOL_DOOR_SSHD_SIGN;
@@ -152,7 +152,7 @@ invocation_parse(int argc, char *const *argv, const char *self,
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	v->session = v->keyd = v->nursery = -1;
+	v->session = v->keyd = v->forkserver = -1;
 	v->rundir = INVOCATION_RUNDIR;
 	if (argc > 0 && is_called(argv[0], "htsign-admin")) {
 		rc = read_admin(v, argv + 1, n, e);

@@ -1,7 +1,7 @@
 /*
  * How the shell was started, and so who vouches for the client:
  *
- *	htsign-shell --nursery FD
+ *	htsign-shell --forkserver FD
  *		by sshd-sign, to make of itself shells as if started so:
  *	htsign-shell --session FD --keyd FD [--admin]
  *		by sshd-sign: a session blob, and a connection that keyd has
@@ -35,7 +35,7 @@ struct invocation {
 	bool admin;
 	int session; /* PROTOCOL_DOOR_SSHD_SIGN; otherwise -1 */
 	int keyd;
-	int nursery;        /* or -1; then there is no client yet */
+	int forkserver;     /* or -1; then there is no client yet */
 	const char *ticket; /* PROTOCOL_DOOR_OPENSSH; otherwise NULL */
 	const char *rundir;
 	const char *command; /* an administrator's, or NULL */

@@ -81,20 +81,20 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	return rc;
 }
 
-/* As nursery_serve; without a nursery this is the shell. */
+/* As forkserver_serve; without a forkserver this is the shell. */
 static int
 be_forked(struct shell *sh, struct ht_error *e)
 {
 	struct invocation *v = &sh->invocation;
 	int rc;
 
-	if (v->nursery < 0)
+	if (v->forkserver < 0)
 		return 1;
-	rc = nursery_serve(v->nursery, e);
+	rc = forkserver_serve(v->forkserver, e);
 	if (rc != 1)
 		return rc;
-	v->session = sh->source.blob = NURSERY_SESSION;
-	v->keyd = NURSERY_KEYD;
+	v->session = sh->source.blob = FORKSERVER_SESSION;
+	v->keyd = FORKSERVER_KEYD;
 	return 1;
 }
 

@@ -26,7 +26,7 @@ struct server {
 	struct keyd_link *keyd;
 	ssh_bind bind;
 	struct jail jail;
-	struct nursery *nursery;
+	struct forkserver_link *forkserver;
 	const char *shell;        /* path of htsign-shell */
 	unsigned int connections; /* all */
 	unsigned int starting;    /* of them: not yet authenticated */

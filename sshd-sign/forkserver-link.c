@@ -16,7 +16,7 @@
 #include "lib/proc.h"
 #include "sshd-sign/forkserver-link.h"
 
-_Static_assert(NURSERY_FDS <= FDS_MAX, "they go in one message");
+_Static_assert(FORKSERVER_LINK_FDS <= FDS_MAX, "they go in one message");
 
 /*
  * Shells that one process may have forked.  They lie alike in memory, and what
@@ -29,7 +29,7 @@ _Static_assert(NURSERY_FDS <= FDS_MAX, "they go in one message");
 #define PATIENCE 5
 
 struct process {
-	struct nursery *nursery;
+	struct forkserver_link *forkserver;
 	pid_t pid;
 	int pidfd;
 	int fd; /* or -1: it has been told to go */
@@ -37,7 +37,7 @@ struct process {
 	struct loop_watch *watch;
 };
 
-struct nursery {
+struct forkserver_link {
 	struct loop *loop;
 	const char *shell;
 	uid_t uid;
@@ -52,8 +52,8 @@ dismiss(struct process *p)
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	p->fd = -1;
-	if (p->nursery->process == p)
-		p->nursery->process = NULL;
+	if (p->forkserver->process == p)
+		p->forkserver->process = NULL;
 }
 
 static void
@@ -66,7 +66,7 @@ ended(void *cookie, short revents)
 	if (waitpid(p->pid, &status, WNOHANG) == 0)
 		return;
 	if (p->fd >= 0)
-		log_error("the nursery has ended by itself, status %#x",
+		log_error("the forkserver has ended by itself, status %#x",
 		    (unsigned int)status);
 	dismiss(p);
 	loop_watch_remove(p->watch);
@@ -77,22 +77,22 @@ ended(void *cookie, short revents)
 static int
 start(struct process *p, int theirs, struct ht_error *e)
 {
-	const struct nursery *n = p->nursery;
-	const char *argv[] = { n->shell, "--nursery", "3", NULL };
+	const struct forkserver_link *f = p->forkserver;
+	const char *argv[] = { f->shell, "--forkserver", "3", NULL };
 	int fds[] = { -1, -1, STDERR_FILENO, theirs };
 	struct proc_spec spec = { .argv = argv,
 		.fds = fds,
 		.nfds = sizeof(fds) / sizeof(fds[0]),
-		.uid = n->uid,
-		.gid = n->gid };
+		.uid = f->uid,
+		.gid = f->gid };
 	int rc = proc_start(&spec, &p->pid, &p->pidfd, e);
 
 	if (rc < 0)
 		return rc;
-	p->watch = loop_watch_add(n->loop, p->pidfd, POLLIN, ended, p);
+	p->watch = loop_watch_add(f->loop, p->pidfd, POLLIN, ended, p);
 	if (p->watch != NULL)
 		return 0;
-	rc = ht_error_errno(e, "nursery");
+	rc = ht_error_errno(e, "forkserver");
 	(void)kill(p->pid, SIGKILL);
 	(void)waitpid(p->pid, NULL, 0);
 	(void)close(p->pidfd);
@@ -100,7 +100,7 @@ start(struct process *p, int theirs, struct ht_error *e)
 }
 
 static int
-new_process(struct nursery *n, struct ht_error *e)
+new_process(struct forkserver_link *f, struct ht_error *e)
 {
 	const struct timeval patience = { PATIENCE, 0 };
 	struct process *p = calloc(1, sizeof(*p));
@@ -108,13 +108,13 @@ new_process(struct nursery *n, struct ht_error *e)
 	int rc;
 
 	if (p == NULL)
-		return ht_error_errno(e, "nursery");
+		return ht_error_errno(e, "forkserver");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		rc = ht_error_errno(e, "socketpair");
 		free(p);
 		return rc;
 	}
-	p->nursery = n;
+	p->forkserver = f;
 	p->fd = pair[0];
 	p->left = SHELLS;
 	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
@@ -126,31 +126,31 @@ new_process(struct nursery *n, struct ht_error *e)
 		free(p);
 		return rc;
 	}
-	n->process = p;
+	f->process = p;
 	return 0;
 }
 
-struct nursery *
-nursery_new(struct loop *loop, const char *shell, uid_t uid, gid_t gid)
+struct forkserver_link *
+forkserver_link_new(struct loop *loop, const char *shell, uid_t uid, gid_t gid)
 {
-	struct nursery *n = calloc(1, sizeof(*n));
+	struct forkserver_link *f = calloc(1, sizeof(*f));
 
-	if (n == NULL)
+	if (f == NULL)
 		return NULL;
-	n->loop = loop;
-	n->shell = shell;
-	n->uid = uid;
-	n->gid = gid;
-	return n;
+	f->loop = loop;
+	f->shell = shell;
+	f->uid = uid;
+	f->gid = gid;
+	return f;
 }
 
 void
-nursery_prepare(struct nursery *n)
+forkserver_link_prepare(struct forkserver_link *f)
 {
 	struct ht_error e;
 
-	if (n->process == NULL && new_process(n, &e) < 0)
-		log_error("nursery: %s", e.text);
+	if (f->process == NULL && new_process(f, &e) < 0)
+		log_error("forkserver: %s", e.text);
 }
 
 /* Whatever we are told, only our own are watched, killed and waited for. */
@@ -165,23 +165,23 @@ is_child(pid_t pid)
 
 /* The shell's pid, which stays its own until we have waited for it. */
 static int
-ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
+ask(int fd, const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
     struct ht_error *e)
 {
 	const char byte = 0;
 	ssize_t n;
 
-	if (fds_send(fd, &byte, sizeof(byte), fds, NURSERY_FDS) < 0)
-		return ht_error_errno(e, "nursery");
+	if (fds_send(fd, &byte, sizeof(byte), fds, FORKSERVER_LINK_FDS) < 0)
+		return ht_error_errno(e, "forkserver");
 	do {
 		n = recv(fd, pid, sizeof(*pid), 0);
 	} while (n < 0 && errno == EINTR);
 	if (n != sizeof(*pid))
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "the nursery does not answer");
+		    "the forkserver does not answer");
 	if (!is_child(*pid))
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "the nursery names a process that is no child");
+		    "the forkserver names a process that is no child");
 	*pidfd = pidfd_open(*pid, 0);
 	if (*pidfd >= 0)
 		return 0;
@@ -192,25 +192,26 @@ ask(int fd, const int fds[NURSERY_FDS], pid_t *pid, int *pidfd,
 }
 
 int
-nursery_shell(struct nursery *n, const int fds[NURSERY_FDS], pid_t *pid,
-    int *pidfd, struct ht_error *e)
+forkserver_link_shell(struct forkserver_link *f,
+    const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
+    struct ht_error *e)
 {
 	struct process *p;
 	int rc = 0;
 
 	*pid = -1;
 	*pidfd = -1;
-	if (n->process == NULL)
-		rc = new_process(n, e);
+	if (f->process == NULL)
+		rc = new_process(f, e);
 	if (rc < 0)
 		return rc;
-	p = n->process;
+	p = f->process;
 	rc = ask(p->fd, fds, pid, pidfd, e);
 	if (rc < 0)
 		(void)kill(p->pid, SIGKILL);
 	if (rc < 0 || --p->left == 0) {
 		dismiss(p);
-		nursery_prepare(n);
+		forkserver_link_prepare(f);
 	}
 	return rc;
 }

@@ -307,17 +307,17 @@ prepare_jail(struct listener *l, struct ht_error *e)
 
 /* Under the uid of the clients' shells. */
 static int
-prepare_nursery(struct listener *l, struct ht_error *e)
+prepare_forkserver(struct listener *l, struct ht_error *e)
 {
 	struct server *s = &l->server;
 	const struct conf_account *sign = &s->conf->users[CONF_USER_SIGN];
 	bool same = s->conf->single_user;
 
-	s->nursery = nursery_new(s->loop, s->shell,
+	s->forkserver = forkserver_link_new(s->loop, s->shell,
 	    same ? PROC_SAME : sign->uid, same ? (gid_t)-1 : sign->gid);
-	if (s->nursery == NULL)
-		return ht_error_errno(e, "nursery");
-	nursery_prepare(s->nursery);
+	if (s->forkserver == NULL)
+		return ht_error_errno(e, "forkserver");
+	forkserver_link_prepare(s->forkserver);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ prepare(struct listener *l, struct ht_error *e)
 		return ht_error_errno(e, "keyd");
 	rc = watch_signals(l, e);
 	if (rc == 0)
-		rc = prepare_nursery(l, e);
+		rc = prepare_forkserver(l, e);
 	if (rc == 0)
 		rc = watch_sockets(l, e);
 	if (rc == 0 && notify_ready(e) < 0)

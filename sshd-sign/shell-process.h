@@ -18,10 +18,10 @@
 struct shell_process;
 
 struct shell_process_spec {
-	struct nursery *nursery; /* of clients' shells */
-	const char *shell;       /* path of htsign-shell */
-	bool admin;              /* started by itself, as uid and gid */
-	uid_t uid;               /* or PROC_SAME */
+	struct forkserver_link *forkserver; /* of clients' shells */
+	const char *shell;                  /* path of htsign-shell */
+	bool admin; /* started by itself, as uid and gid */
+	uid_t uid;  /* or PROC_SAME */
 	gid_t gid;
 	int bound;          /* its connection to keyd; stays the caller's */
 	struct cursor blob; /* struct protocol_session_blob, for its eyes */

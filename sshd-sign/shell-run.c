@@ -84,7 +84,7 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 	const struct conf_account *admin =
 	    &server->conf->users[CONF_USER_ADMIN];
 	bool same = server->conf->single_user;
-	struct shell_process_spec spec = { .nursery = server->nursery,
+	struct shell_process_spec spec = { .forkserver = server->forkserver,
 		.shell = server->shell,
 		.admin = answer->admin,
 		.uid = same ? PROC_SAME : admin->uid,

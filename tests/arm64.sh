@@ -14,7 +14,7 @@ srcdir=$PWD
 # shellcheck source=quickstart
 . ./quickstart
 
-# What qemu cannot run: seccomp filters, and clone(2) as the nursery calls it.
+# What qemu cannot run: seccomp filters, and clone(2) as the forkserver calls it.
 # By hand these are run on Debian's own kernels, in qemu-system-aarch64.  What
 # would take it longest: each bit of each format's samples.
 left_out="tests/unit/test-sandbox tests/unit/test-forkserver-link tests/unit/test-flips"

@@ -214,7 +214,7 @@ find_processes()
 	listener=$(cat "$dir/sshd-sign.pid")
 	keyd_pid=$(descendants "$parent" htsign-keyd | head -n 1)
 	token_pid=$(token_worker)
-	nursery=$(descendants "$listener" htsign-nursery | head -n 1)
+	forkserver=$(descendants "$listener" htsign-forkserv | head -n 1)
 }
 
 # cpu_of COMMAND ...: run it; CPU by process for a file of it.  What the
@@ -353,7 +353,7 @@ switches()
 {
 	local pid
 	for pid in "$parent" "$keyd_pid" "$token_pid" "$listener" \
-	    "$nursery"; do
+	    "$forkserver"; do
 		cat "/proc/$pid/status"
 	done | awk '/^voluntary/ { n += $2 } END { print n }'
 }
@@ -366,7 +366,7 @@ part_e()
 	find_processes
 	sleep 1
 	all="$(pss "$parent") $(pss "$keyd_pid") $(pss "$token_pid") \
-	    $(pss "$listener") $(pss "$nursery")"
+	    $(pss "$listener") $(pss "$forkserver")"
 	before=$(switches)
 	sleep 10
 	# shellcheck disable=SC2086 # five numbers
@@ -375,7 +375,7 @@ part_e()
 	row "wake-ups in 10 s" "<= 0" "$(($(switches) - before))"
 	# shellcheck disable=SC2086
 	printf 'MiB: %.1f keyd parent, %.1f keyd, %.1f token worker, %.1f %s\n' \
-	    ${all% *} "sshd-sign, ${all##* } nursery"
+	    ${all% *} "sshd-sign, ${all##* } forkserver"
 }
 
 # --- (f): without ssh, and the other signer ------------------------------------------------------

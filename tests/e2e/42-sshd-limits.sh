@@ -89,7 +89,7 @@ no_children()
 {
 	local child
 	while read -rd ' ' child; do
-		[ "$(cat "/proc/$child/comm")" = htsign-nursery ] || return
+		[ "$(cat "/proc/$child/comm")" = htsign-forkserv ] || return
 	done <"/proc/$listener/task/$listener/children"
 }
 

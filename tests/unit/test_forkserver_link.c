@@ -1,5 +1,5 @@
 /*
- * The nursery of the clients' shells: its processes are of the real
+ * The forkserver of the clients' shells: its processes are of the real
  * htsign-shell, and so are the shells, which find that keyd is away.
  */
 
@@ -33,7 +33,7 @@
 
 #define SHELL HT_BUILDDIR "/htsign-shell/htsign-shell"
 
-/* More shells than one process of the nursery forks. */
+/* More shells than one process of the forkserver forks. */
 #define MANY 250
 
 struct shell {
@@ -44,7 +44,7 @@ struct shell {
 };
 
 static struct loop *loop;
-static struct nursery *nursery;
+static struct forkserver_link *forkserver;
 
 static int
 set_up(void **state)
@@ -52,8 +52,8 @@ set_up(void **state)
 	(void)state;
 	loop = loop_new();
 	assert_non_null(loop);
-	nursery = nursery_new(loop, SHELL, PROC_SAME, (gid_t)-1);
-	assert_non_null(nursery);
+	forkserver = forkserver_link_new(loop, SHELL, PROC_SAME, (gid_t)-1);
+	assert_non_null(forkserver);
 	return 0;
 }
 
@@ -61,7 +61,7 @@ set_up(void **state)
 static int
 ask(struct shell *s)
 {
-	int keyd[2], err[2], fds[NURSERY_FDS], i, rc;
+	int keyd[2], err[2], fds[FORKSERVER_LINK_FDS], i, rc;
 	struct ht_error e;
 
 	assert_int_equal(
@@ -74,8 +74,8 @@ ask(struct shell *s)
 	fds[4] = keyd[1];
 	s->keyd = keyd[0];
 	s->err = err[0];
-	rc = nursery_shell(nursery, fds, &s->pid, &s->pidfd, &e);
-	for (i = 0; i < NURSERY_FDS; i++)
+	rc = forkserver_link_shell(forkserver, fds, &s->pid, &s->pidfd, &e);
+	for (i = 0; i < FORKSERVER_LINK_FDS; i++)
 		(void)close(fds[i]);
 	return rc;
 }
@@ -199,7 +199,7 @@ test_places_change(void **state)
 	assert_true(changes < MANY / 10);
 }
 
-/* The process of the nursery: our only child, when no shell is there. */
+/* The process of the forkserver: our only child, when no shell is there. */
 static pid_t
 process(void)
 {
@@ -244,15 +244,15 @@ test_a_killed_one_is_replaced(void **state)
 static void
 test_one_that_cannot_start(void **state)
 {
-	struct nursery *broken = nursery_new(loop, "/nonexistent/htsign-shell",
-	    PROC_SAME, (gid_t)-1);
-	int fds[NURSERY_FDS] = { 0, 1, 2, 0, 1 }, pidfd;
+	struct forkserver_link *broken = forkserver_link_new(loop,
+	    "/nonexistent/htsign-shell", PROC_SAME, (gid_t)-1);
+	int fds[FORKSERVER_LINK_FDS] = { 0, 1, 2, 0, 1 }, pidfd;
 	struct ht_error e;
 	pid_t pid;
 
 	(void)state;
 	assert_non_null(broken);
-	assert_true(nursery_shell(broken, fds, &pid, &pidfd, &e) < 0);
+	assert_true(forkserver_link_shell(broken, fds, &pid, &pidfd, &e) < 0);
 	assert_int_equal(pid, -1);
 	assert_int_equal(pidfd, -1);
 }
@@ -268,7 +268,7 @@ has_pidfd(void)
 	return fd >= 0 || errno != ENOSYS;
 }
 
-/* A nursery that answers each word with somebody else's process. */
+/* A forkserver that answers each word with somebody else's process. */
 static int
 lie(void)
 {
@@ -283,18 +283,19 @@ lie(void)
 static void
 test_only_children_are_taken(void **state)
 {
-	struct nursery *honest = nursery;
+	struct forkserver_link *honest = forkserver;
 	struct shell s;
 
 	(void)state;
-	nursery = nursery_new(loop, "/proc/self/exe", PROC_SAME, (gid_t)-1);
-	assert_non_null(nursery);
+	forkserver =
+	    forkserver_link_new(loop, "/proc/self/exe", PROC_SAME, (gid_t)-1);
+	assert_non_null(forkserver);
 	assert_int_equal(ask(&s), HT_ERR_INTERNAL);
 	/* We would have killed ourselves otherwise. */
 	assert_int_equal(s.pidfd, -1);
 	(void)close(s.keyd);
 	(void)close(s.err);
-	nursery = honest;
+	forkserver = honest;
 }
 
 int
@@ -309,7 +310,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_only_children_are_taken),
 	};
 
-	if (argc == 3 && strcmp(argv[1], "--nursery") == 0)
+	if (argc == 3 && strcmp(argv[1], "--forkserver") == 0)
 		return lie();
 	if (!has_pidfd())
 		return 77;

@@ -9,7 +9,7 @@
  *	format_digest(format, in, &options, &file, e)	reads to the end
  *		... file->content is signed elsewhere ...
  *	format_plan(file, p7, n, &plan, e)
- *	format_verify(format, input_plan(plan), content, n, &checked, e)
+ *	format_verify(format, output_as_input(plan), content, n, &checked, e)
  *	format_file_free(file)
  */
 

@@ -193,7 +193,7 @@ check_outer(const struct format_file *file, struct ht_error *e)
 	if (rc < 0)
 		goto out;
 	format_verified_clear(&found);
-	in = input_plan(plan, e);
+	in = output_as_input(plan, e);
 	rc = in == NULL ? HT_ERR_INTERNAL
 	                : format_verify(file->format, in, NULL, 0, &found, e);
 out:

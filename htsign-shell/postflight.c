@@ -45,7 +45,7 @@ int
 postflight_file(const struct format *format, const struct output *plan,
     struct cursor content, uint8_t sha256[TAP_SHA256], struct ht_error *e)
 {
-	struct input *in = input_plan(plan, e);
+	struct input *in = output_as_input(plan, e);
 	struct ht_error why;
 	int rc;
 

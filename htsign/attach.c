@@ -34,7 +34,7 @@ attach(const struct htsign_arguments *a, const struct subject *subject,
 	         e)) < 0 ||
 	    (rc = format_plan(file, der->data, der->len, &plan, e)) < 0)
 		goto out;
-	again = input_plan(plan, e);
+	again = output_as_input(plan, e);
 	if (again == NULL) {
 		rc = HT_ERR_INTERNAL;
 		goto out;

@@ -19,7 +19,7 @@ check(const struct format_file *file, const struct output *plan,
 {
 	struct format_options options = file->options;
 	struct format_file *stripped = NULL;
-	struct input *again = input_plan(plan, e);
+	struct input *again = output_as_input(plan, e);
 	int rc;
 
 	if (again == NULL)

@@ -11,7 +11,6 @@
 
 #include "lib/buf.h"
 #include "lib/input.h"
-#include "lib/output.h"
 
 /*
  * A stream's window: room for a read of INPUT_CHUNK that starts anywhere in
@@ -44,12 +43,13 @@ struct input {
 	struct tap taps[INPUT_TAPS];
 	size_t ntaps;
 	uint64_t tapped;      /* how far the taps have seen it */
-	uint64_t arrived;     /* of a file, memory or plan: the size */
+	uint64_t arrived;     /* but of a stream: the size */
 	uint8_t *buffer;      /* of a stream: WINDOW bytes; of memory: all */
 	struct window window; /* of a file, or the spool */
 
-	int fd; /* a file's */
-	const struct output *plan;
+	int fd;                  /* a file's */
+	input_source_fn *source; /* of input_over, and what it gets */
+	const void *cookie;
 
 	struct input_stream how;
 	uint8_t *head;          /* the first INPUT_HEAD bytes, for good */
@@ -402,10 +402,10 @@ read_memory(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
 }
 
 static int
-read_plan(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
+read_source(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
     size_t *got, struct ht_error *e)
 {
-	return output_read(in->plan, offset, n, p, got, e);
+	return in->source(in->cookie, offset, n, p, got, e);
 }
 
 static struct input *
@@ -481,15 +481,17 @@ input_memory(const void *p, size_t n, struct ht_error *e)
 }
 
 struct input *
-input_plan(const struct output *plan, struct ht_error *e)
+input_over(input_source_fn *source, const void *cookie, uint64_t size,
+    struct ht_error *e)
 {
 	struct input *in = new_input(0, e);
 
 	if (in == NULL)
 		return NULL;
-	in->read = read_plan;
-	in->plan = plan;
-	in->arrived = output_size(plan);
+	in->read = read_source;
+	in->source = source;
+	in->cookie = cookie;
+	in->arrived = size;
 	return in;
 }
 

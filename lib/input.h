@@ -2,9 +2,10 @@
  * The file being read: pull-through input.
  *
  * Every format is written against this one interface.  An input is a stream
- * that is still arriving, a file, or an output plan (lib/output.h); reading at
- * an offset waits until those bytes are there.  What must see each byte of an
- * upload sees it once, as it arrives: those are the taps.
+ * that is still arriving, a file, or whatever has its bytes, such as an output
+ * plan (lib/output.h); reading at an offset waits until those bytes are there.
+ * What must see each byte of an upload sees it once, as it arrives: those are
+ * the taps.
  *
  * Without a spool a stream keeps its first INPUT_HEAD bytes, and what was last
  * read; reading earlier bytes outside those is a programming error (HT_ERR_
@@ -28,7 +29,6 @@
 #define INPUT_CHUNK ((size_t)256 << 10)
 
 struct input;
-struct output;
 
 /*
  * Called with every byte of a stream, in order, as it arrives; with n == 0
@@ -61,14 +61,22 @@ struct input_stream {
 };
 
 /*
+ * As input_read, of n bytes from 1 to INPUT_CHUNK.
+ */
+typedef int input_source_fn(const void *cookie, uint64_t offset, size_t n,
+    const uint8_t **p, size_t *got, struct ht_error *e);
+
+/*
  * An input over a stream, a file (a seekable descriptor, which stays the
- * caller's; read with pread, never mapped), memory (copied), or a plan (which
- * must outlive the input).  NULL and *e on no memory or a bad descriptor.
+ * caller's; read with pread, never mapped), memory (copied), or size bytes from
+ * elsewhere (cookie must outlive the input).  NULL and *e on no memory or a bad
+ * descriptor.
  */
 struct input *input_stream(const struct input_stream *how, struct ht_error *e);
 struct input *input_file(int fd, struct ht_error *e);
 struct input *input_memory(const void *p, size_t n, struct ht_error *e);
-struct input *input_plan(const struct output *plan, struct ht_error *e);
+struct input *input_over(input_source_fn *source, const void *cookie,
+    uint64_t size, struct ht_error *e);
 void input_free(struct input *in);
 
 /*
@@ -112,7 +120,7 @@ int input_copy(struct input *in, uint64_t offset, void *out, size_t n,
 int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 
 /*
- * How many bytes have arrived so far (for files and plans: the size).
+ * How many bytes have arrived so far (but for a stream: the size).
  */
 uint64_t input_arrived(const struct input *in);
 

@@ -264,6 +264,19 @@ output_read(const struct output *out, uint64_t offset, size_t n,
 	return 0;
 }
 
+static int
+read_plan(const void *cookie, uint64_t offset, size_t n, const uint8_t **p,
+    size_t *got, struct ht_error *e)
+{
+	return output_read(cookie, offset, n, p, got, e);
+}
+
+struct input *
+output_as_input(const struct output *out, struct ht_error *e)
+{
+	return input_over(read_plan, out, out->size, e);
+}
+
 /*
  * Wait until fd takes bytes again, at most idle seconds.
  */

@@ -1,8 +1,8 @@
 /*
  * The output plan: what the signed file will be, as literal bytes and ranges
- * of the input, in order.  output_write streams it; input_plan (lib/input.h)
- * reads the same plan as a file, so that the result can be verified before a
- * byte of it leaves, without an output file.
+ * of the input, in order.  output_write streams it; output_as_input reads the
+ * same plan as a file, so that the result can be verified before a byte of it
+ * leaves, without an output file.
  */
 
 #ifndef LIB_OUTPUT_H
@@ -42,11 +42,12 @@ int output_range(struct output *out, uint64_t offset, uint64_t n,
 uint64_t output_size(const struct output *out);
 
 /*
- * Read up to n bytes of the planned file at offset; as input_read, which
- * calls it.
+ * Read up to n bytes of the planned file at offset, as input_read; or make an
+ * input of it, which the plan must outlive.  NULL and *e without memory.
  */
 int output_read(const struct output *out, uint64_t offset, size_t n,
     const uint8_t **p, size_t *got, struct ht_error *e);
+struct input *output_as_input(const struct output *out, struct ht_error *e);
 
 /*
  * Write the whole plan to fd, however long that takes; idle as in struct

@@ -61,7 +61,7 @@ check_plan(const struct format_file *file)
 	if (file->format == &format_cat ||
 	    check_code(format_plan(file, p7, sizeof(p7), &plan, NULL)) < 0)
 		return;
-	in = input_plan(plan, NULL);
+	in = output_as_input(plan, NULL);
 	if (in == NULL ||
 	    format_digest(file->format, in, &file->options, &again, NULL) < 0 ||
 	    !again->was_signed || again->size != output_size(plan) ||
@@ -133,7 +133,7 @@ check_strip(const struct format_file *file)
 	if (!file->was_signed ||
 	    check_code(format_plan(file, NULL, 0, &plan, NULL)) < 0)
 		return;
-	in = input_plan(plan, NULL);
+	in = output_as_input(plan, NULL);
 	if (in == NULL ||
 	    format_digest(file->format, in, &file->options, &again, NULL) < 0 ||
 	    again->was_signed || again->size != output_size(plan))

@@ -126,7 +126,7 @@ write_signed(const struct format_file *file, const struct buf *p7, bool nested,
 	rc = format_plan(file, p7->data, p7->len, &plan, e);
 	if (rc < 0)
 		return rc;
-	again = input_plan(plan, e);
+	again = output_as_input(plan, e);
 	if (again == NULL) {
 		rc = HT_ERR_INTERNAL;
 		goto out;

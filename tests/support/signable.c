@@ -79,7 +79,7 @@ signable_read(const struct output *plan, struct buf *out)
 {
 	size_t n = (size_t)output_size(plan);
 	struct ht_error e;
-	struct input *in = input_plan(plan, &e);
+	struct input *in = output_as_input(plan, &e);
 
 	assert_non_null(in);
 	assert_int_equal(input_copy(in, 0, buf_room(out, n), n, &e), 0);

@@ -421,7 +421,7 @@ test_other_kind(void **state)
 	assert_int_equal(
 	    signing_sign(&p256, "appxbundle", &content, &options, &p7, &e), 0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
-	again = input_plan(plan, &e);
+	again = output_as_input(plan, &e);
 	assert_int_equal(
 	    format_verify(&format_appx, again, NULL, 0, &found, &e),
 	    HT_ERR_DATA);

@@ -553,7 +553,7 @@ test_plan_reads_as_a_file(void **state)
 	(void)state;
 	assert_non_null(expected);
 	plan = make_plan(in, expected, &n);
-	again = input_plan(plan, &e);
+	again = output_as_input(plan, &e);
 	assert_int_equal(input_tap(again, see, &seen, &e), 0);
 	srandom(2);
 	for (i = 0; i < 300; i++) {

@@ -66,7 +66,7 @@ sign(const struct buf *image, const struct format_options *how,
 	                     &options, &p7, &e),
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
-	again = input_plan(plan, &e);
+	again = output_as_input(plan, &e);
 	if (format_verify(file->format, again, file->content.data,
 	        file->content.len, &verified, &e) < 0)
 		fail_msg("%s at 0x%llx", e.text, (unsigned long long)e.offset);

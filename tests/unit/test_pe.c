@@ -137,7 +137,7 @@ sign(const struct format_file *file, struct buf *out)
 	                     &options, &p7, &e),
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
-	again = input_plan(plan, &e);
+	again = output_as_input(plan, &e);
 	assert_int_equal(format_verify(file->format, again, file->content.data,
 	                     file->content.len, &verified, &e),
 	    0);

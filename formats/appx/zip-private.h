@@ -1,7 +1,7 @@
 /*
  * What the parts of the reader of ZIP files (zip.h) share: zip.c goes through
  * the directory, zip-end.c knows the end records, zip-local.c the local ones,
- * zip-write.c writes headers.
+ * zip-fields.c what is in them, and zip-write.c writes headers.
  */
 
 #ifndef FORMATS_APPX_ZIP_PRIVATE_H

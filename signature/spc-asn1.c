@@ -4,8 +4,10 @@
 #include <openssl/objects.h>
 
 #include <string.h>
+#include <strings.h>
 
 #include "signature/spc-asn1.h"
+#include "signature/spc.h"
 
 /* clang-format off */
 ASN1_CHOICE(SPC_STRING) = {
@@ -83,6 +85,62 @@ spc_is_object(const ASN1_OBJECT *object, const char *dotted)
 	if (object == NULL || OBJ_obj2txt(text, sizeof(text), object, 1) <= 0)
 		return false;
 	return strcmp(text, dotted) == 0;
+}
+
+static const struct {
+	const char *name;
+	size_t length;
+	int nid;
+	const EVP_MD *(*md)(void);
+} algorithms[] = {
+	{ "sha256", 32, NID_sha256, EVP_sha256 },
+	{ "sha384", 48, NID_sha384, EVP_sha384 },
+	{ "sha512", 64, NID_sha512, EVP_sha512 },
+};
+#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+
+const char *
+spc_algorithm(const char *name, size_t *length)
+{
+	size_t i;
+
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (strcasecmp(algorithms[i].name, name) == 0) {
+			if (length != NULL)
+				*length = algorithms[i].length;
+			return algorithms[i].name;
+		}
+	}
+	return NULL;
+}
+
+const EVP_MD *
+spc_md(const char *algorithm)
+{
+	size_t i;
+
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (strcmp(algorithms[i].name, algorithm) == 0)
+			return algorithms[i].md();
+	}
+	return NULL;
+}
+
+const char *
+spc_algorithm_of(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *object;
+	int parameter;
+	size_t i;
+
+	X509_ALGOR_get0(&object, &parameter, NULL, algorithm);
+	if (parameter != V_ASN1_NULL && parameter != V_ASN1_UNDEF)
+		return NULL;
+	for (i = 0; i < ALGORITHMS; i++) {
+		if (OBJ_obj2nid(object) == algorithms[i].nid)
+			return algorithms[i].name;
+	}
+	return NULL;
 }
 
 int

@@ -7,24 +7,11 @@
 #include <openssl/x509.h>
 
 #include <string.h>
-#include <strings.h>
 
 #include "signature/spc-asn1.h"
 #include "signature/spc-pages.h"
 #include "signature/spc.h"
 #include "signature/utf16.h"
-
-static const struct {
-	const char *name;
-	size_t length;
-	int nid;
-	const EVP_MD *(*md)(void);
-} algorithms[] = {
-	{ "sha256", 32, NID_sha256, EVP_sha256 },
-	{ "sha384", 48, NID_sha384, EVP_sha384 },
-	{ "sha512", 64, NID_sha512, EVP_sha512 },
-};
-#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
 #define GUID_LENGTH 16
 
@@ -88,50 +75,6 @@ format_of(const char *name)
 	for (i = 0; i < FORMATS; i++) {
 		if (strcmp(formats[i].format, name) == 0)
 			return &formats[i];
-	}
-	return NULL;
-}
-
-const char *
-spc_algorithm(const char *name, size_t *length)
-{
-	size_t i;
-
-	for (i = 0; i < ALGORITHMS; i++) {
-		if (strcasecmp(algorithms[i].name, name) == 0) {
-			if (length != NULL)
-				*length = algorithms[i].length;
-			return algorithms[i].name;
-		}
-	}
-	return NULL;
-}
-
-const EVP_MD *
-spc_md(const char *algorithm)
-{
-	size_t i;
-
-	for (i = 0; i < ALGORITHMS; i++) {
-		if (strcmp(algorithms[i].name, algorithm) == 0)
-			return algorithms[i].md();
-	}
-	return NULL;
-}
-
-const char *
-spc_algorithm_of(const X509_ALGOR *algorithm)
-{
-	const ASN1_OBJECT *object;
-	int parameter;
-	size_t i;
-
-	X509_ALGOR_get0(&object, &parameter, NULL, algorithm);
-	if (parameter != V_ASN1_NULL && parameter != V_ASN1_UNDEF)
-		return NULL;
-	for (i = 0; i < ALGORITHMS; i++) {
-		if (OBJ_obj2nid(object) == algorithms[i].nid)
-			return algorithms[i].name;
 	}
 	return NULL;
 }
@@ -289,16 +232,13 @@ static int
 fill_digest_info(const struct spc_format *f, SPC_DIGEST_INFO *info,
     const struct spc_digest *digest)
 {
-	size_t i;
+	const EVP_MD *md = spc_md(digest->algorithm);
 
-	for (i = 0; i < ALGORITHMS; i++) {
-		if (strcmp(algorithms[i].name, digest->algorithm) == 0)
-			break;
-	}
-	if (i == ALGORITHMS ||
-	    !is_digest(f, digest->value, digest->length, algorithms[i].length))
+	if (md == NULL ||
+	    !is_digest(f, digest->value, digest->length,
+	        (size_t)EVP_MD_get_size(md)))
 		return -1;
-	if (X509_ALGOR_set0(info->algorithm, OBJ_nid2obj(algorithms[i].nid),
+	if (X509_ALGOR_set0(info->algorithm, OBJ_nid2obj(EVP_MD_get_type(md)),
 	        V_ASN1_NULL, NULL) != 1)
 		return -1;
 	if (ASN1_OCTET_STRING_set(info->digest, digest->value,

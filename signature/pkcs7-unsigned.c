@@ -143,36 +143,6 @@ pkcs7_count(const struct pkcs7 *p7, enum pkcs7_unsigned_kind kind)
 	return total;
 }
 
-int
-pkcs7_nested(const struct pkcs7 *p7, size_t i, struct pkcs7 **nested,
-    struct ht_error *e)
-{
-	struct cursor der;
-	struct pkcs7 *inner;
-	size_t at;
-	int rc;
-
-	*nested = NULL;
-	for (at = 0; at < p7->count; at++) {
-		if (p7->attributes[at].kind == PKCS7_NESTED && i-- == 0)
-			break;
-	}
-	if (at == p7->count)
-		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "PKCS#7: no such nested signature");
-	der = p7->attributes[at].value;
-	rc = pkcs7_parse(der.p, der.left, &inner, e);
-	if (rc < 0)
-		return rc;
-	if (pkcs7_count(inner, PKCS7_NESTED) > 0) {
-		pkcs7_free(inner);
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: a nested signature that nests others");
-	}
-	*nested = inner;
-	return 0;
-}
-
 /*
  * Keep the earlier one in *earliest, and free the other.
  */

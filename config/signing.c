@@ -424,3 +424,52 @@ conf_formats_text(unsigned int bits, char *out, size_t size)
 			used += (size_t)snprintf(out + used, size - used,
 			    "%s%s", used > 0 ? "," : "", format_names[i].name);
 }
+
+/* --- looking things up ----------------------------------------------- */
+
+const struct conf_token *
+conf_token(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->ntokens; i++)
+		if (strcmp(c->tokens[i].name, name) == 0)
+			return &c->tokens[i];
+	return NULL;
+}
+
+const struct conf_certificate *
+conf_certificate(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->ncertificates; i++)
+		if (strcmp(c->certificates[i].name, name) == 0)
+			return &c->certificates[i];
+	return NULL;
+}
+
+const struct conf_profile *
+conf_profile(const struct conf *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->nprofiles; i++)
+		if (strcmp(c->profiles[i].name, name) == 0)
+			return &c->profiles[i];
+	return NULL;
+}
+
+const char *
+conf_digest_text(enum conf_digest digest)
+{
+	switch (digest) {
+	case CONF_SHA384:
+		return "sha384";
+	case CONF_SHA512:
+		return "sha512";
+	case CONF_SHA256:
+		break;
+	}
+	return "sha256";
+}

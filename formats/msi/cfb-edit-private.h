@@ -1,5 +1,5 @@
 /*
- * What cfb-edit.c, cfb-remove.c and cfb-plan.c share.
+ * What cfb-edit.c, cfb-remove.c, cfb-put.c and cfb-plan.c share.
  */
 
 #ifndef FORMATS_MSI_CFB_EDIT_PRIVATE_H

@@ -1,6 +1,7 @@
 /*
- * What channel.c (a channel's life) and channel-data.c (its bytes, both ways)
- * share.  Nobody else includes this.
+ * What channel.c (a channel's life), channel-data.c (its bytes, both ways) and
+ * channel-host.c (what it says to its connection) share.  Nobody else includes
+ * this.
  */
 
 #ifndef SSHD_SIGN_CHANNEL_PRIVATE_H
@@ -52,7 +53,7 @@ struct channel {
 	int status; /* exit status, valid if exited */
 };
 
-/* --- channel.c --------------------------------------------------------- */
+/* --- channel-host.c ---------------------------------------------------- */
 
 /*
  * Say something of this channel to the listener.

@@ -12,8 +12,33 @@
 #include "sshd-sign/shell-process.h"
 
 struct shell_run;
+struct connection;
+
+/*
+ * What shell-run.c says to the connection and through it; connection.c alone
+ * knows what follows.
+ */
+struct connection_ops {
+	/*
+	 * To the network process: 0, or HT_ERR_UNAVAILABLE if it does not
+	 * listen; then the connection is ending.
+	 */
+	int (*say)(struct connection *c, enum relay_type type, uint32_t channel,
+	    struct cursor payload, const int *fds);
+	/*
+	 * To keyd, together with the client's address.  As keyd_link_ask.
+	 */
+	struct keyd_link_ask *(*ask)(struct connection *c,
+	    enum protocol_type type, struct cursor blob,
+	    keyd_link_answer_fn *fn, void *cookie);
+	/*
+	 * The last shell of a connection that has ended may have ended, too.
+	 */
+	void (*free_when_done)(struct connection *c);
+};
 
 struct connection {
+	const struct connection_ops *ops;
 	LIST_ENTRY(connection) entry;
 	struct server *server;
 	pid_t pid; /* of the network process; 0 once it was waited for */
@@ -32,29 +57,6 @@ struct connection {
 	unsigned int nruns;
 	struct network_peer peer;
 };
-
-/* --- connection.c ------------------------------------------------------ */
-
-/*
- * Say something to the network process: 0, or HT_ERR_UNAVAILABLE if it does not
- * listen; then the connection is ending.
- */
-int connection_say(struct connection *c, enum relay_type type, uint32_t channel,
-    struct cursor payload, const int *fds);
-
-/*
- * Pass a blob on to keyd together with the client's address.  As keyd_link_ask.
- */
-struct keyd_link_ask *connection_ask(struct connection *c,
-    enum protocol_type type, struct cursor blob, keyd_link_answer_fn *fn,
-    void *cookie);
-
-/*
- * Free it if it has ended and nothing runs for it any more.
- */
-void connection_free_when_done(struct connection *c);
-
-/* --- shell-run.c ------------------------------------------------------- */
 
 /*
  * What the network process says of a channel.  0, or a negative code if it may

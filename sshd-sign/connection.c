@@ -22,8 +22,8 @@ static const struct cursor nothing = { NULL, 0 };
 
 /* --- the end ----------------------------------------------------------- */
 
-void
-connection_free_when_done(struct connection *c)
+static void
+free_when_done(struct connection *c)
 {
 	if (c->relay >= 0 || c->pid != 0 || !LIST_EMPTY(&c->runs))
 		return;
@@ -65,7 +65,7 @@ close_connection(struct connection *c)
 	shell_run_end_all(c);
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
-	connection_free_when_done(c);
+	free_when_done(c);
 }
 
 static void
@@ -80,8 +80,8 @@ too_late(void *cookie)
 
 /* --- what it says to its network process ------------------------------- */
 
-int
-connection_say(struct connection *c, enum relay_type type, uint32_t channel,
+static int
+say(struct connection *c, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds)
 {
 	struct ht_error e;
@@ -105,7 +105,7 @@ login_answered(void *cookie, struct keyd_link_answer *answer)
 	c->login = NULL;
 	if (answer->type == PROTOCOL_ADMIT) {
 		c->admitted = true;
-		(void)connection_say(c, RELAY_ADMIT, 0, nothing, NULL);
+		(void)say(c, RELAY_ADMIT, 0, nothing, NULL);
 		return;
 	}
 	if (strcmp(answer->refuse.code, PROTOCOL_UNKNOWN_KEY) == 0) {
@@ -115,12 +115,12 @@ login_answered(void *cookie, struct keyd_link_answer *answer)
 		log_notice("%s: login refused: %s", c->peer.address,
 		    answer->refuse.text);
 	}
-	(void)connection_say(c, RELAY_DENY, 0, nothing, NULL);
+	(void)say(c, RELAY_DENY, 0, nothing, NULL);
 }
 
-struct keyd_link_ask *
-connection_ask(struct connection *c, enum protocol_type type,
-    struct cursor blob, keyd_link_answer_fn *fn, void *cookie)
+static struct keyd_link_ask *
+ask(struct connection *c, enum protocol_type type, struct cursor blob,
+    keyd_link_answer_fn *fn, void *cookie)
 {
 	struct protocol_relayed relayed;
 
@@ -136,9 +136,9 @@ on_login(struct connection *c, struct cursor blob)
 	if (c->login != NULL || c->authenticated ||
 	    ++c->logins > c->server->conf->ssh.max_auth_tries)
 		return HT_ERR_DATA;
-	c->login = connection_ask(c, PROTOCOL_LOGIN, blob, login_answered, c);
+	c->login = ask(c, PROTOCOL_LOGIN, blob, login_answered, c);
 	if (c->login == NULL)
-		return connection_say(c, RELAY_DENY, 0, nothing, NULL);
+		return say(c, RELAY_DENY, 0, nothing, NULL);
 	return 0;
 }
 
@@ -158,10 +158,10 @@ on_authenticated(struct connection *c)
 static int
 on_failed(struct connection *c, struct cursor payload)
 {
-	void (*const say)(const char *, ...) =
+	void (*const put)(const char *, ...) =
 	    payload.p[0] == -HT_ERR_INTERNAL ? log_error : log_notice;
 
-	say("%s: %.*s", c->peer.address, (int)payload.left - 1, payload.p + 1);
+	put("%s: %.*s", c->peer.address, (int)payload.left - 1, payload.p + 1);
 	close_connection(c);
 	return 0;
 }
@@ -246,7 +246,7 @@ network_ended(void *cookie, short revents)
 	if (c->relay >= 0)
 		close_connection(c);
 	else
-		connection_free_when_done(c);
+		free_when_done(c);
 }
 
 /* --- the beginning ----------------------------------------------------- */
@@ -342,6 +342,8 @@ watch(struct connection *c, struct ht_error *e)
 	return HT_ERR_INTERNAL;
 }
 
+static const struct connection_ops ops = { say, ask, free_when_done };
+
 int
 connection_open(struct server *server, int fd, struct ht_error *e)
 {
@@ -352,6 +354,7 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 		(void)close(fd);
 		return ht_error_errno(e, "connection");
 	}
+	c->ops = &ops;
 	c->server = server;
 	LIST_INIT(&c->runs);
 	rc = name_peer(fd, &c->peer, e);
@@ -377,7 +380,7 @@ connection_drain_all(struct server *server)
 
 	for (c = LIST_FIRST(&server->list); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
-		(void)connection_say(c, RELAY_DRAIN, 0, nothing, NULL);
+		(void)say(c, RELAY_DRAIN, 0, nothing, NULL);
 	}
 }
 

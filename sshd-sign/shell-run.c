@@ -42,8 +42,8 @@ refuse(struct shell_run *run, const struct protocol_refuse *refusal)
 
 	shell_run_free(run);
 	if (protocol_encode(PROTOCOL_REFUSE, refusal, &fields) == 0)
-		(void)connection_say(c, RELAY_REFUSED, number,
-		    buf_cursor(&fields), NULL);
+		(void)c->ops->say(c, RELAY_REFUSED, number, buf_cursor(&fields),
+		    NULL);
 	buf_free(&fields);
 }
 
@@ -54,8 +54,8 @@ say_exited(struct connection *c, uint32_t number, int status)
 
 	buf_u32be(&payload, (uint32_t)status);
 	if (buf_failed(&payload) == 0)
-		(void)connection_say(c, RELAY_EXITED, number,
-		    buf_cursor(&payload), NULL);
+		(void)c->ops->say(c, RELAY_EXITED, number, buf_cursor(&payload),
+		    NULL);
 	buf_free(&payload);
 }
 
@@ -74,7 +74,7 @@ shell_exited(void *cookie, int status)
 	if (c->relay >= 0)
 		say_exited(c, number, status);
 	else
-		connection_free_when_done(c);
+		c->ops->free_when_done(c);
 }
 
 static void
@@ -108,8 +108,8 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 		return;
 	}
 	server->shells++;
-	(void)connection_say(run->connection, RELAY_STARTED, run->number,
-	    cursor_over(NULL, 0), fds);
+	(void)run->connection->ops->say(run->connection, RELAY_STARTED,
+	    run->number, cursor_over(NULL, 0), fds);
 	for (i = 0; i < RELAY_FDS; i++)
 		(void)close(fds[i]);
 }
@@ -184,7 +184,7 @@ shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 		return 0;
 	}
 	run->ask =
-	    connection_ask(c, PROTOCOL_SESSION, blob, session_answered, run);
+	    c->ops->ask(c, PROTOCOL_SESSION, blob, session_answered, run);
 	if (run->ask == NULL)
 		refuse(run, &away);
 	return 0;

@@ -78,6 +78,13 @@ finish(struct admin_link *a, int rc, const struct ht_error *e)
 	ht_wipe(a->line, sizeof(a->line));
 }
 
+/* A verb that could not end at once has ended. */
+static void
+later(void *cookie, const struct ht_error *e)
+{
+	finish(cookie, e == NULL ? 0 : e->code, e);
+}
+
 /* Whether a may still command anything; a connection can be open for long. */
 static int
 check_current(struct admin_link *a, struct ht_error *e)
@@ -115,6 +122,7 @@ command(struct admin_link *a, struct msg *m,
 	command->keyd = a->c.keyd;
 	command->who = &a->who;
 	command->input = said->input;
+	command->later = later;
 	command->cookie = a;
 	rc = check_current(a, &e);
 	if (rc == 0)
@@ -127,12 +135,6 @@ command(struct admin_link *a, struct msg *m,
 	command->input = cursor_over(NULL, 0);
 	if (rc != VERBS_LATER)
 		finish(a, rc, &e);
-}
-
-void
-admin_link_later(void *cookie, int rc, const struct ht_error *e)
-{
-	finish(cookie, rc, e);
 }
 
 static void

@@ -15,8 +15,8 @@
 
 /* --- clients and grants ------------------------------------------------ */
 
-int
-verbs_client_add(struct verbs_command *c, struct ht_error *e)
+static int
+add(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	const char *profile = verbs_option(c, "default");
@@ -34,8 +34,8 @@ verbs_client_add(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-int
-verbs_client_change(struct verbs_command *c, struct ht_error *e)
+static int
+change(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	const char *profile = verbs_option(c, "default");
@@ -62,8 +62,8 @@ verbs_client_change(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-int
-verbs_client_disable(struct verbs_command *c, struct ht_error *e)
+static int
+disable(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 
@@ -85,14 +85,14 @@ put_client(void *cookie, const struct client *client)
 	return 0;
 }
 
-int
-verbs_client_list(struct verbs_command *c, struct ht_error *e)
+static int
+list_clients(struct verbs_command *c, struct ht_error *e)
 {
 	return client_each(c->keyd->store, put_client, c, e);
 }
 
-int
-verbs_grant(struct verbs_command *c, struct ht_error *e)
+static int
+grant(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	int rc;
@@ -104,8 +104,8 @@ verbs_grant(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-int
-verbs_ungrant(struct verbs_command *c, struct ht_error *e)
+static int
+ungrant(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 
@@ -157,8 +157,8 @@ issue_for(struct verbs_command *c, const struct sshkey *key, uint64_t ttl,
 	return rc;
 }
 
-int
-verbs_issue(struct verbs_command *c, struct ht_error *e)
+static int
+issue(struct verbs_command *c, struct ht_error *e)
 {
 	const char *source = verbs_option(c, "source");
 	const char *ttl = verbs_option(c, "ttl");
@@ -186,8 +186,8 @@ verbs_issue(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-int
-verbs_revoke(struct verbs_command *c, struct ht_error *e)
+static int
+revoke(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	uint64_t serial, count = 1;
@@ -234,9 +234,36 @@ put_certificate(void *cookie, const struct user_certificate *certificate)
 	return 0;
 }
 
-int
-verbs_certificates(struct verbs_command *c, struct ht_error *e)
+static int
+list_certificates(struct verbs_command *c, struct ht_error *e)
 {
 	return user_certificate_each(c->keyd->store,
 	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);
 }
+
+const struct verb verbs_of_clients[] = {
+	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", "default ttl ",
+	    3, 3, VERBS_ADMINS, add,
+	    "add a client; its certificates live for TIME at most" },
+	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]",
+	    "default ttl ", 3, 3, VERBS_ADMINS, change,
+	    "change these of a client" },
+	{ "client disable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
+	    "let a client do nothing" },
+	{ "client enable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
+	    "end that" },
+	{ "client list", "[--json]", "json ", 2, 2, VERBS_READERS, list_clients,
+	    "clients and what they are granted" },
+	{ "grant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, grant,
+	    "let a client sign under a profile" },
+	{ "ungrant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, ungrant,
+	    "end that" },
+	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub",
+	    "ttl source ", 2, 2, VERBS_ADMINS, issue,
+	    "issue a user certificate, to standard output" },
+	{ "certificates", "[CLIENT] [--json]", "json ", 1, 2, VERBS_READERS,
+	    list_certificates, "user certificates that were issued" },
+	{ "revoke", "SERIAL | CLIENT", "", 2, 2, VERBS_ADMINS, revoke,
+	    "revoke a user certificate, or all of a client's" },
+	{ .words = NULL },
+};

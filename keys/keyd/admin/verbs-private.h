@@ -1,12 +1,33 @@
 /*
- * Between the files of the administrators' verbs: words and columns, and the
- * verbs themselves, which verbs.c has in its table.
+ * Between the files of the administrators' verbs: the verbs, words and columns.
  */
 
 #ifndef KEYS_KEYD_ADMIN_VERBS_PRIVATE_H
 #define KEYS_KEYD_ADMIN_VERBS_PRIVATE_H
 
 #include "keys/keyd/admin/verbs.h"
+
+/* Roles. */
+#define VERBS_READERS                                                          \
+	(1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
+#define VERBS_ADMINS (1u << NAMES_ADMIN)
+
+struct verb {
+	const char *words;   /* "client add"; NULL ends a table */
+	const char *args;    /* for people */
+	const char *options; /* names, each followed by a space */
+	size_t min, max;     /* words, the verb's included */
+	unsigned int roles;
+	/* As verbs_run, with words and options already checked. */
+	int (*run)(struct verbs_command *c, struct ht_error *e);
+	const char *text;
+};
+
+/*
+ * A file's verbs, as verbs.c has them in its table of tables.
+ */
+extern const struct verb verbs_of_clients[], verbs_of_tokens[],
+    verbs_of_journal[];
 
 /*
  * The value of --name=VALUE, "" for --name, or NULL.
@@ -35,23 +56,5 @@ int verbs_check_profile(const struct verbs_command *c, const char *profile,
 void verbs_put_escaped(struct buf *out, const char *text);
 void verbs_put_column(struct buf *out, int width, const char *text);
 void verbs_put_json(struct buf *out, const char *json);
-
-/*
- * The verbs: each as verbs_run, with words and options already checked.
- */
-int verbs_client_add(struct verbs_command *c, struct ht_error *e);
-int verbs_client_change(struct verbs_command *c, struct ht_error *e);
-int verbs_client_disable(struct verbs_command *c, struct ht_error *e);
-int verbs_client_list(struct verbs_command *c, struct ht_error *e);
-int verbs_grant(struct verbs_command *c, struct ht_error *e);
-int verbs_ungrant(struct verbs_command *c, struct ht_error *e);
-int verbs_issue(struct verbs_command *c, struct ht_error *e);
-int verbs_revoke(struct verbs_command *c, struct ht_error *e);
-int verbs_certificates(struct verbs_command *c, struct ht_error *e);
-int verbs_unlock(struct verbs_command *c, struct ht_error *e);
-int verbs_tokens(struct verbs_command *c, struct ht_error *e);
-int verbs_log(struct verbs_command *c, struct ht_error *e);
-int verbs_show(struct verbs_command *c, struct ht_error *e);
-int verbs_events(struct verbs_command *c, struct ht_error *e);
 
 #endif

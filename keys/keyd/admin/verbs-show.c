@@ -45,8 +45,8 @@ put_event(void *cookie, const struct journal_event *event)
 	return buf_failed(&c->out);
 }
 
-int
-verbs_log(struct verbs_command *c, struct ht_error *e)
+static int
+list_requests(struct verbs_command *c, struct ht_error *e)
 {
 	struct journal_filter filter = { verbs_option(c, "client"),
 		verbs_option(c, "profile"), verbs_option(c, "status"), 0 };
@@ -57,8 +57,8 @@ verbs_log(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-int
-verbs_show(struct verbs_command *c, struct ht_error *e)
+static int
+show(struct verbs_command *c, struct ht_error *e)
 {
 	uint64_t request;
 
@@ -68,8 +68,8 @@ verbs_show(struct verbs_command *c, struct ht_error *e)
 	return journal_show(c->keyd->store, request, put_row, put_event, c, e);
 }
 
-int
-verbs_events(struct verbs_command *c, struct ht_error *e)
+static int
+list_events(struct verbs_command *c, struct ht_error *e)
 {
 	unsigned int rows;
 	int rc = verbs_limit(c, &rows, e);
@@ -78,3 +78,16 @@ verbs_events(struct verbs_command *c, struct ht_error *e)
 		rc = journal_events(c->keyd->store, rows, put_event, c, e);
 	return rc;
 }
+
+const struct verb verbs_of_journal[] = {
+	{ "log",
+	    "[--json] [--client=NAME] [--profile=NAME] [--status=WORD] "
+	    "[--limit=N]",
+	    "json client profile status limit ", 1, 1, VERBS_READERS,
+	    list_requests, "requests, the newest last" },
+	{ "show", "REQUEST [--json]", "json ", 2, 2, VERBS_READERS, show,
+	    "one request and its events" },
+	{ "events", "[--json] [--limit=N]", "json limit ", 1, 1, VERBS_READERS,
+	    list_events, "events of all kinds, the newest last" },
+	{ .words = NULL },
+};

@@ -4,14 +4,8 @@
 
 #include "keys/keyd/admin/verbs-private.h"
 
-static void
-unlocked(void *cookie, const struct ht_error *e)
-{
-	admin_link_later(cookie, e == NULL ? 0 : e->code, e);
-}
-
-int
-verbs_unlock(struct verbs_command *c, struct ht_error *e)
+static int
+unlock(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	struct token *token = tokens_find(c->keyd->tokens, c->words[1]);
@@ -23,13 +17,13 @@ verbs_unlock(struct verbs_command *c, struct ht_error *e)
 	if (strcmp(c->who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
 		return ht_error_set(e, HT_ERR_DENIED,
 		    "a PIN is taken through OpenSSH or locally, not here");
-	rc = token_unlock(token, &actor, c->input.p, c->input.left, unlocked,
+	rc = token_unlock(token, &actor, c->input.p, c->input.left, c->later,
 	    c->cookie, e);
 	return rc == 0 ? VERBS_LATER : rc;
 }
 
-int
-verbs_tokens(struct verbs_command *c, struct ht_error *e)
+static int
+list_tokens(struct verbs_command *c, struct ht_error *e)
 {
 	const struct token *t;
 	size_t i;
@@ -46,6 +40,14 @@ verbs_tokens(struct verbs_command *c, struct ht_error *e)
 	}
 	return 0;
 }
+
+const struct verb verbs_of_tokens[] = {
+	{ "tokens", "", "", 1, 1, VERBS_READERS, list_tokens,
+	    "tokens and how they are" },
+	{ "unlock", "TOKEN < PIN", "", 2, 2, VERBS_ADMINS, unlock,
+	    "log in to a token" },
+	{ .words = NULL },
+};
 
 void
 verbs_forget(struct keyd *k, void *cookie)

@@ -12,7 +12,6 @@
 /* Rows that log and events show when nobody said a --limit. */
 #define LIMIT_DEFAULT 100
 
-/* The value of --name=VALUE, "" for --name, or NULL. */
 const char *
 verbs_option(const struct verbs_command *c, const char *name)
 {
@@ -88,7 +87,6 @@ verbs_limit(const struct verbs_command *c, unsigned int *rows,
 	return 0;
 }
 
-/* What others wrote, made harmless for a terminal. */
 void
 verbs_put_escaped(struct buf *out, const char *text)
 {
@@ -98,7 +96,6 @@ verbs_put_escaped(struct buf *out, const char *text)
 	buf_bytes(out, line, n);
 }
 
-/* The same, as a column. */
 void
 verbs_put_column(struct buf *out, int width, const char *text)
 {
@@ -108,7 +105,6 @@ verbs_put_column(struct buf *out, int width, const char *text)
 	buf_format(out, "%-*s ", width, line);
 }
 
-/* JSON, on a line. */
 void
 verbs_put_json(struct buf *out, const char *json)
 {

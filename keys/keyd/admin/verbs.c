@@ -3,75 +3,29 @@
 #include <string.h>
 
 #include "keys/keyd/admin/verbs-private.h"
-#include "store/journal/journal.h"
 
-#define READERS (1u << NAMES_ADMIN | 1u << NAMES_APPROVER | 1u << NAMES_AUDITOR)
-#define ADMINS (1u << NAMES_ADMIN)
+static int help(struct verbs_command *c, struct ht_error *e);
 
-static int verbs_help(struct verbs_command *c, struct ht_error *e);
-
-struct verb {
-	const char *words;   /* "client add" */
-	const char *args;    /* for people */
-	const char *options; /* names, each followed by a space */
-	size_t min, max;     /* words, the verb's included */
-	unsigned int roles;
-	int (*run)(struct verbs_command *c, struct ht_error *e);
-	const char *text;
+static const struct verb general[] = {
+	{ "help", "", "", 1, 1, VERBS_READERS, help, "this list" },
+	{ .words = NULL },
 };
 
-static const struct verb verbs[] = {
-	{ "help", "", "", 1, 1, READERS, verbs_help, "this list" },
-	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", "default ttl ",
-	    3, 3, ADMINS, verbs_client_add,
-	    "add a client; its certificates live for TIME at most" },
-	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]",
-	    "default ttl ", 3, 3, ADMINS, verbs_client_change,
-	    "change these of a client" },
-	{ "client disable", "NAME", "", 3, 3, ADMINS, verbs_client_disable,
-	    "let a client do nothing" },
-	{ "client enable", "NAME", "", 3, 3, ADMINS, verbs_client_disable,
-	    "end that" },
-	{ "client list", "[--json]", "json ", 2, 2, READERS, verbs_client_list,
-	    "clients and what they are granted" },
-	{ "grant", "CLIENT PROFILE", "", 3, 3, ADMINS, verbs_grant,
-	    "let a client sign under a profile" },
-	{ "ungrant", "CLIENT PROFILE", "", 3, 3, ADMINS, verbs_ungrant,
-	    "end that" },
-	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub",
-	    "ttl source ", 2, 2, ADMINS, verbs_issue,
-	    "issue a user certificate, to standard output" },
-	{ "certificates", "[CLIENT] [--json]", "json ", 1, 2, READERS,
-	    verbs_certificates, "user certificates that were issued" },
-	{ "revoke", "SERIAL | CLIENT", "", 2, 2, ADMINS, verbs_revoke,
-	    "revoke a user certificate, or all of a client's" },
-	{ "tokens", "", "", 1, 1, READERS, verbs_tokens,
-	    "tokens and how they are" },
-	{ "unlock", "TOKEN < PIN", "", 2, 2, ADMINS, verbs_unlock,
-	    "log in to a token" },
-	{ "log",
-	    "[--json] [--client=NAME] [--profile=NAME] [--status=WORD] "
-	    "[--limit=N]",
-	    "json client profile status limit ", 1, 1, READERS, verbs_log,
-	    "requests, the newest last" },
-	{ "show", "REQUEST [--json]", "json ", 2, 2, READERS, verbs_show,
-	    "one request and its events" },
-	{ "events", "[--json] [--limit=N]", "json limit ", 1, 1, READERS,
-	    verbs_events, "events of all kinds, the newest last" },
-};
-
-#define NVERBS (sizeof(verbs) / sizeof(*verbs))
+static const struct verb *const tables[] = { general, verbs_of_clients,
+	verbs_of_tokens, verbs_of_journal };
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static int
-verbs_help(struct verbs_command *c, struct ht_error *e)
+help(struct verbs_command *c, struct ht_error *e)
 {
+	const struct verb *v;
 	size_t i;
 
 	(void)e;
-	for (i = 0; i < NVERBS; i++)
-		buf_format(&c->out, "%s%s%s\n    %s\n", verbs[i].words,
-		    verbs[i].args[0] != '\0' ? " " : "", verbs[i].args,
-		    verbs[i].text);
+	for (i = 0; i < TABLES; i++)
+		for (v = tables[i]; v->words != NULL; v++)
+			buf_format(&c->out, "%s%s%s\n    %s\n", v->words,
+			    v->args[0] != '\0' ? " " : "", v->args, v->text);
 	return 0;
 }
 
@@ -88,6 +42,19 @@ named(const struct verb *v, const struct verbs_command *c)
 		return false;
 	return space == NULL ||
 	    (c->nwords > 1 && strcmp(c->words[1], space + 1) == 0);
+}
+
+static const struct verb *
+find(const struct verbs_command *c)
+{
+	const struct verb *v;
+	size_t i;
+
+	for (i = 0; i < TABLES; i++)
+		for (v = tables[i]; v->words != NULL; v++)
+			if (named(v, c))
+				return v;
+	return NULL;
 }
 
 static int
@@ -113,13 +80,10 @@ check_options(const struct verb *v, const struct verbs_command *c,
 int
 verbs_run(struct verbs_command *c, struct ht_error *e)
 {
-	const struct verb *v;
+	const struct verb *v = find(c);
 	int rc;
 
-	for (v = verbs; v < verbs + NVERBS; v++)
-		if (named(v, c))
-			break;
-	if (v == verbs + NVERBS)
+	if (v == NULL)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "%s: no such command; `help` lists them",
 		    c->nwords > 0 ? c->words[0] : "nothing");

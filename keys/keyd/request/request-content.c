@@ -3,15 +3,8 @@
 #include <string.h>
 
 #include "keys/keyd/request/request-private.h"
-#include "lib/log.h"
 #include "signature/content.h"
 #include "signature/spc.h"
-
-/*
- * Milliseconds in which a shell sends the content that it announced, and takes
- * the PKCS#7: it is a process of this machine that has both ready.
- */
-#define TRANSFER 30000
 
 /* Seconds after which room may have been given back. */
 #define ROOM_RETRY 10
@@ -63,38 +56,6 @@ take_room(struct request *r, size_t n, struct protocol_refuse *no)
 	return 0;
 }
 
-void
-request_let_go(struct request *r)
-{
-	loop_timer_remove(r->transfer);
-	r->transfer = NULL;
-	cms_signer_free(r->signer);
-	r->signer = NULL;
-	buf_free(&r->der);
-	buf_free(&r->pkcs7);
-	r->held = 0;
-}
-
-static void
-too_slow(void *cookie)
-{
-	struct request *r = cookie;
-	struct ht_error e;
-
-	r->transfer = NULL;
-	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "htsign-shell did not %s",
-	    r->phase == REQUEST_OPEN ? "send all of the content in time"
-	                             : "take the signature in time");
-	request_give_up(r, "stalled", &e);
-}
-
-/* Without memory for the timer, nothing but the peer ends it. */
-static void
-start_transfer(struct request *r)
-{
-	r->transfer = loop_timer_add(r->keyd->loop, TRANSFER, too_slow, r);
-}
-
 /* --- CONTENT ------------------------------------------------------------- */
 
 /*
@@ -110,19 +71,6 @@ request_is_announced(const struct request *r, uint64_t size,
 	return !r->has_sha256 ||
 	    memcmp(r->announced_sha256, sha256, sizeof(r->announced_sha256)) ==
 	    0;
-}
-
-int
-request_check_format(const struct request *r, const char *format,
-    struct ht_error *e)
-{
-	const struct conf_profile *profile =
-	    conf_profile(r->keyd->setup->conf, r->profile);
-
-	if (profile == NULL || !conf_format_in(profile->formats, format))
-		return ht_error_set(e, HT_ERR_REFUSED,
-		    "profile %s does not sign %s files", r->profile, format);
-	return 0;
 }
 
 /*
@@ -182,7 +130,7 @@ request_content(struct request *r, const struct protocol_content *content)
 	r->decision.old_signature = content->existing != 0;
 	r->length = content->length;
 	buf_reserve(&r->der, r->length);
-	start_transfer(r);
+	request_start_transfer(r);
 }
 
 void
@@ -209,37 +157,4 @@ request_part(struct request *r, struct cursor bytes)
 		r->transfer = NULL;
 		request_sign(r);
 	}
-}
-
-/* --- SIGNED -------------------------------------------------------------- */
-
-void
-request_hand_out(struct request *r)
-{
-	struct protocol_signed say;
-
-	memset(&say, 0, sizeof(say));
-	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
-	say.length = (uint32_t)r->pkcs7.len;
-	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
-	r->rest = buf_cursor(&r->pkcs7);
-	start_transfer(r);
-}
-
-bool
-request_more(struct request *r)
-{
-	struct ht_error e;
-
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
-		return false;
-	if (r->rest.left == 0) {
-		request_let_go(r);
-		return false;
-	}
-	if (protocol_part(&r->connection->link, r->tag, &r->rest, &e) == 0)
-		return true;
-	log_error("%s", e.text);
-	keyd_close(r->connection);
-	return false;
 }

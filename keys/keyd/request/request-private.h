@@ -1,7 +1,7 @@
 /*
- * Between the files of a request: its state, and its endings (request.c), what
- * crosses the connection in parts (request-content.c), and the way to the token
- * and back (request-sign.c).
+ * Between the files of a request: its beginning and what follows a signature
+ * (request.c), the content that comes in parts (request-content.c), the way to
+ * the token and back (request-sign.c), and all its endings (request-end.c).
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
@@ -59,12 +59,16 @@ struct request {
 	struct request *next, **at;     /* of those that are open */
 };
 
+/* --- request-content.c ------------------------------------------------- */
+
 /*
  * Whether a file of this size and SHA-256 (JOURNAL_SHA256 bytes) is the one
  * that BEGIN announced, if it did.
  */
 bool request_is_announced(const struct request *r, uint64_t size,
     const uint8_t *sha256);
+
+/* --- request-sign.c ---------------------------------------------------- */
 
 /*
  * Whether r's profile, as it is now, signs files of the format of that name.
@@ -74,20 +78,29 @@ int request_check_format(const struct request *r, const char *format,
     struct ht_error *e);
 
 /*
- * Free what r holds of content and signature, and give its room back.
- */
-void request_let_go(struct request *r);
-
-/*
  * All of the content is there: make what is to be signed, and queue that for
  * the token.
  */
 void request_sign(struct request *r);
 
+/* --- request-end.c ----------------------------------------------------- */
+
 /*
- * Say SIGNED; request_more sends the PKCS#7 behind it.
+ * The shell has TRANSFER for what comes now, and the request ends if it takes
+ * longer.  Without memory for the timer, nothing but the peer ends it.
  */
-void request_hand_out(struct request *r);
+void request_start_transfer(struct request *r);
+
+/*
+ * Free what r holds of content and signature, and give its room back.
+ */
+void request_let_go(struct request *r);
+
+/*
+ * Nothing more happens; a request without a connection is freed.
+ */
+void request_end(struct request *r);
+void request_free(struct request *r);
 
 /*
  * keyd's own no: on record, said to the shell, and the connection ends.

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keys/keyd/request/request-private.h"
+#include "lib/log.h"
 #include "signature/publisher.h"
 
 /* A shell that waits hears of it after 2 s, then often enough to stay. */
@@ -27,6 +28,19 @@ still_waiting(void *cookie)
 	/* Who said FAIL waits for NOTED alone. */
 	if (r->connection != NULL && r->fail.status == 0)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
+}
+
+int
+request_check_format(const struct request *r, const char *format,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+
+	if (profile == NULL || !conf_format_in(profile->formats, format))
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s does not sign %s files", r->profile, format);
+	return 0;
 }
 
 /* Windows installs a package only if its publisher has signed it. */
@@ -170,6 +184,20 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 	return 0;
 }
 
+/* request_more sends the PKCS#7 behind it. */
+static void
+hand_out(struct request *r)
+{
+	struct protocol_signed say;
+
+	memset(&say, 0, sizeof(say));
+	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
+	say.length = (uint32_t)r->pkcs7.len;
+	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
+	r->rest = buf_cursor(&r->pkcs7);
+	request_start_transfer(r);
+}
+
 static void
 done(void *cookie, const uint8_t *signature, size_t n,
     const struct ht_error *why)
@@ -191,7 +219,7 @@ done(void *cookie, const uint8_t *signature, size_t n,
 	else if (r->fail.status != 0)
 		request_note_fail(r, &r->fail);
 	else
-		request_hand_out(r);
+		hand_out(r);
 }
 
 static const struct token_job_ops job_ops = { authorise, confirm, lost, done };
@@ -226,4 +254,22 @@ request_sign(struct request *r)
 	if (token_submit(certificate->token, &work, &job_ops, r, &r->job, &e) <
 	    0)
 		request_give_up(r, "token", &e);
+}
+
+bool
+request_more(struct request *r)
+{
+	struct ht_error e;
+
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
+		return false;
+	if (r->rest.left == 0) {
+		request_let_go(r);
+		return false;
+	}
+	if (protocol_part(&r->connection->link, r->tag, &r->rest, &e) == 0)
+		return true;
+	log_error("%s", e.text);
+	keyd_close(r->connection);
+	return false;
 }

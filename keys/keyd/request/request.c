@@ -8,132 +8,6 @@
 #include "keys/keyd/request/request-private.h"
 #include "lib/log.h"
 
-/* --- endings ----------------------------------------------------------- */
-
-static void
-request_free(struct request *r)
-{
-	commit_forget(&r->release);
-	loop_timer_remove(r->waiting);
-	request_let_go(r);
-	if (r->at != NULL) {
-		*r->at = r->next;
-		if (r->next != NULL)
-			r->next->at = r->at;
-	}
-	free(r);
-}
-
-/* Nothing more happens; a request without a connection is freed. */
-static void
-end(struct request *r)
-{
-	r->phase = REQUEST_ENDED;
-	commit_forget(&r->release);
-	loop_timer_remove(r->waiting);
-	r->waiting = NULL;
-	request_let_go(r);
-	if (r->connection == NULL)
-		request_free(r);
-}
-
-static void
-record_end(struct request *r, bool refused, int status, const char *code,
-    uint64_t offset, const char *text)
-{
-	struct journal_end why = { status, code, offset, text };
-	struct keyd *k = r->keyd;
-	struct ht_error e;
-
-	if (refused)
-		keyd_must(k, journal_refused(k->store, r->number, &why, &e),
-		    &e);
-	else
-		keyd_must(k, journal_failed(k->store, r->number, &why, &e), &e);
-}
-
-/*
- * keyd's own no: on record, said to the shell, and the connection ends.
- * refused tells policy's word from a failure.
- */
-void
-request_say_no(struct request *r, bool refused, struct protocol_refuse *why)
-{
-	why->number = r->number;
-	record_end(r, refused, (int)why->status, why->code, HT_NO_OFFSET,
-	    why->text);
-	if (r->connection != NULL) {
-		keyd_say(r->connection, PROTOCOL_REFUSE, r->tag, why, NULL, 0);
-		keyd_close(r->connection);
-	}
-	end(r);
-}
-
-void
-request_give_up(struct request *r, const char *word, const struct ht_error *e)
-{
-	struct protocol_refuse why;
-
-	keyd_refusal(&why, e->code, word, "%s", e->text);
-	request_say_no(r, false, &why);
-}
-
-/* The shell's own word that it cannot go on. */
-void
-request_note_fail(struct request *r, const struct protocol_fail *fail)
-{
-	struct protocol_number number = { r->number };
-	int status = fail->status >= 64 && fail->status <= 78
-	    ? (int)fail->status
-	    : -HT_ERR_INTERNAL;
-	uint64_t offset =
-	    fail->offset <= JOURNAL_SIZE_MAX ? fail->offset : HT_NO_OFFSET;
-
-	record_end(r, false, status, fail->code, offset, fail->text);
-	if (r->connection != NULL)
-		keyd_say(r->connection, PROTOCOL_NOTED, r->tag, &number, NULL,
-		    0);
-	end(r);
-}
-
-bool
-request_ended(const struct request *r)
-{
-	return r->phase == REQUEST_ENDED;
-}
-
-void
-request_abandon(struct request *r)
-{
-	struct store *s = r->keyd->store;
-	struct ht_error e;
-
-	r->connection = NULL;
-	if (r->phase == REQUEST_QUEUED)
-		(void)token_cancel(r->job);
-	switch (r->phase) {
-	case REQUEST_OPEN:
-	case REQUEST_QUEUED:
-	case REQUEST_SIGNED:
-		keyd_must(r->keyd,
-		    journal_aborted(s, r->number, "the connection was cut", &e),
-		    &e);
-		break;
-	case REQUEST_FINISHED:
-	case REQUEST_RELEASED:
-		keyd_must(r->keyd,
-		    journal_undelivered(s, r->number, "the connection was cut",
-		        &e),
-		    &e);
-		break;
-	case REQUEST_HANDED: /* the token has it: it ends on record in done() */
-		return;
-	case REQUEST_ENDED:
-		break;
-	}
-	request_free(r);
-}
-
 /* --- BEGIN ------------------------------------------------------------- */
 
 static struct request *
@@ -440,7 +314,7 @@ request_delivered(struct request *r, uint64_t bytes)
 	}
 	keyd_must(r->keyd,
 	    journal_delivered(r->keyd->store, r->number, bytes, &e), &e);
-	end(r);
+	request_end(r);
 }
 
 void

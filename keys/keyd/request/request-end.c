@@ -1,0 +1,160 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "keys/keyd/request/request-private.h"
+
+/*
+ * Milliseconds in which a shell sends the content that it announced, and takes
+ * the PKCS#7: it is a process of this machine that has both ready.
+ */
+#define TRANSFER 30000
+
+void
+request_let_go(struct request *r)
+{
+	loop_timer_remove(r->transfer);
+	r->transfer = NULL;
+	cms_signer_free(r->signer);
+	r->signer = NULL;
+	buf_free(&r->der);
+	buf_free(&r->pkcs7);
+	r->held = 0;
+}
+
+void
+request_free(struct request *r)
+{
+	commit_forget(&r->release);
+	loop_timer_remove(r->waiting);
+	request_let_go(r);
+	if (r->at != NULL) {
+		*r->at = r->next;
+		if (r->next != NULL)
+			r->next->at = r->at;
+	}
+	free(r);
+}
+
+void
+request_end(struct request *r)
+{
+	r->phase = REQUEST_ENDED;
+	commit_forget(&r->release);
+	loop_timer_remove(r->waiting);
+	r->waiting = NULL;
+	request_let_go(r);
+	if (r->connection == NULL)
+		request_free(r);
+}
+
+static void
+record_end(struct request *r, bool refused, int status, const char *code,
+    uint64_t offset, const char *text)
+{
+	struct journal_end why = { status, code, offset, text };
+	struct keyd *k = r->keyd;
+	struct ht_error e;
+
+	if (refused)
+		keyd_must(k, journal_refused(k->store, r->number, &why, &e),
+		    &e);
+	else
+		keyd_must(k, journal_failed(k->store, r->number, &why, &e), &e);
+}
+
+void
+request_say_no(struct request *r, bool refused, struct protocol_refuse *why)
+{
+	why->number = r->number;
+	record_end(r, refused, (int)why->status, why->code, HT_NO_OFFSET,
+	    why->text);
+	if (r->connection != NULL) {
+		keyd_say(r->connection, PROTOCOL_REFUSE, r->tag, why, NULL, 0);
+		keyd_close(r->connection);
+	}
+	request_end(r);
+}
+
+void
+request_give_up(struct request *r, const char *word, const struct ht_error *e)
+{
+	struct protocol_refuse why;
+
+	keyd_refusal(&why, e->code, word, "%s", e->text);
+	request_say_no(r, false, &why);
+}
+
+void
+request_note_fail(struct request *r, const struct protocol_fail *fail)
+{
+	struct protocol_number number = { r->number };
+	int status = fail->status >= 64 && fail->status <= 78
+	    ? (int)fail->status
+	    : -HT_ERR_INTERNAL;
+	uint64_t offset =
+	    fail->offset <= JOURNAL_SIZE_MAX ? fail->offset : HT_NO_OFFSET;
+
+	record_end(r, false, status, fail->code, offset, fail->text);
+	if (r->connection != NULL)
+		keyd_say(r->connection, PROTOCOL_NOTED, r->tag, &number, NULL,
+		    0);
+	request_end(r);
+}
+
+bool
+request_ended(const struct request *r)
+{
+	return r->phase == REQUEST_ENDED;
+}
+
+void
+request_abandon(struct request *r)
+{
+	struct store *s = r->keyd->store;
+	struct ht_error e;
+
+	r->connection = NULL;
+	if (r->phase == REQUEST_QUEUED)
+		(void)token_cancel(r->job);
+	switch (r->phase) {
+	case REQUEST_OPEN:
+	case REQUEST_QUEUED:
+	case REQUEST_SIGNED:
+		keyd_must(r->keyd,
+		    journal_aborted(s, r->number, "the connection was cut", &e),
+		    &e);
+		break;
+	case REQUEST_FINISHED:
+	case REQUEST_RELEASED:
+		keyd_must(r->keyd,
+		    journal_undelivered(s, r->number, "the connection was cut",
+		        &e),
+		    &e);
+		break;
+	case REQUEST_HANDED: /* the token has it: it ends on record in done() */
+		return;
+	case REQUEST_ENDED:
+		break;
+	}
+	request_free(r);
+}
+
+static void
+too_slow(void *cookie)
+{
+	struct request *r = cookie;
+	struct ht_error e;
+
+	r->transfer = NULL;
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "htsign-shell did not %s",
+	    r->phase == REQUEST_OPEN ? "send all of the content in time"
+	                             : "take the signature in time");
+	request_give_up(r, "stalled", &e);
+}
+
+void
+request_start_transfer(struct request *r)
+{
+	r->transfer = loop_timer_add(r->keyd->loop, TRANSFER, too_slow, r);
+}

@@ -35,6 +35,27 @@ leave_window(struct token_job *job)
 	job->phase = JOB_ENDING;
 }
 
+int
+token_check(const struct token *t, uint32_t key, struct ht_error *e)
+{
+	uint64_t now = loop_now();
+
+	if (key >= t->nkeys || t->store == NULL)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "token %s has no key %u", t->name, (unsigned int)key);
+	if (t->phase == TOKEN_LOCKED)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "token %s is locked: an administrator must unlock it",
+		    t->name);
+	if (t->phase == TOKEN_DOWN && t->retry_at > now + TOKEN_PATIENCE)
+		return token_say_away(t, e);
+	if (t->phase == TOKEN_READY && key < t->next_key && !t->keys[key].found)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "token %s, key \"%s\": %s", t->name, t->keys[key].uri,
+		    t->keys[key].reason);
+	return 0;
+}
+
 static struct token_job *
 take_next(struct token *t)
 {
@@ -132,13 +153,8 @@ token_hand_over(struct token *t)
 	struct token_job *job;
 	struct ht_error e;
 
-	while (t->phase == TOKEN_READY) {
-		/* A key that was added meanwhile is looked for first. */
-		if (t->next_key < t->nkeys) {
-			if (t->nsent == 0)
-				token_next_key(t);
-			return;
-		}
+	/* A key that was added meanwhile is looked for first. */
+	while (t->phase == TOKEN_READY && t->next_key == t->nkeys) {
 		job = next_to_go(t);
 		if (job == NULL)
 			return;
@@ -154,16 +170,14 @@ token_hand_over(struct token *t)
 
 /* --- answers ----------------------------------------------------------- */
 
-/* The job that tag answers, out of the window; or NULL and no worker. */
+/* The job that tag answers, out of the window; or NULL. */
 static struct token_job *
 answered_job(struct token *t, uint32_t tag)
 {
 	struct token_job *job = TAILQ_FIRST(&t->window);
 
-	if (job == NULL || job->phase != JOB_SENT || job->tag != tag) {
-		token_failed(t, "the worker answered what was not asked");
+	if (job == NULL || job->phase != JOB_SENT || job->tag != tag)
 		return NULL;
-	}
 	leave_window(job);
 	if (t->nsent > 0)
 		token_await(t);
@@ -172,45 +186,29 @@ answered_job(struct token *t, uint32_t tag)
 	return job;
 }
 
-/* There is room again; the callback may have ended the worker. */
-static void
-go_on(struct token *t)
-{
-	token_hand_over(t);
-	token_fill(t);
-}
-
-void
+bool
 token_signed(struct token *t, uint32_t tag, struct cursor signature)
 {
 	struct token_job *job = answered_job(t, tag);
 
-	if (job == NULL)
-		return;
-	finish(job, signature.p, signature.left, NULL);
-	go_on(t);
+	if (job != NULL)
+		finish(job, signature.p, signature.left, NULL);
+	return job != NULL;
 }
 
-void
-token_not_signed(struct token *t, uint32_t tag,
-    const struct protocol_token_trouble *why)
+bool
+token_not_signed(struct token *t, uint32_t tag, const char *why)
 {
-	struct token_job *job;
+	struct token_job *job = answered_job(t, tag);
 	struct ht_error e;
 
-	if (why->trouble == PROTOCOL_TROUBLE_GONE ||
-	    why->trouble == PROTOCOL_TROUBLE_LOGIN) {
-		token_failed(t, why->text);
-		return;
-	}
-	job = answered_job(t, tag);
 	if (job == NULL)
-		return;
+		return false;
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "token %s did not sign: %s",
-	    t->name, why->text);
+	    t->name, why);
 	log_error("%s", e.text);
 	finish(job, NULL, 0, &e);
-	go_on(t);
+	return true;
 }
 
 /* --- failing ----------------------------------------------------------- */

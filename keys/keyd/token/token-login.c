@@ -131,7 +131,6 @@ token_logged_in(struct token *t)
 		log_error("token %s: %s", t->name, e.text);
 	token_note(t, JOURNAL_TOKEN_UNLOCKED, "");
 	token_unlock_end(t, NULL);
-	token_next_key(t);
 }
 
 void

@@ -1,7 +1,7 @@
 /*
- * What token.c (what is configured and asked), token-worker.c (the worker's
- * life), token-login.c (the PIN) and token-jobs.c (what is signed) share.
- * Nobody else includes this.
+ * What token.c (what is configured and asked), token-state.c (what follows what),
+ * and what that drives share: token-login.c (the PIN), token-jobs.c (what is
+ * signed), token-worker.c (the worker).  Nobody else includes this.
  */
 
 #ifndef KEYS_KEYD_TOKEN_TOKEN_PRIVATE_H
@@ -84,7 +84,10 @@ struct token_unlocking {
 	struct store_actor actor; /* points to the above */
 };
 
+struct token_machine;
+
 struct token {
+	const struct token_machine *machine;
 	struct loop *loop;
 	struct store *store; /* NULL until token_start */
 	struct token_parent parent;
@@ -125,6 +128,26 @@ struct token {
 	struct loop_timer *kick; /* fill the window in the next round */
 };
 
+/* --- token-state.c ----------------------------------------------------- */
+
+/*
+ * What the worker brings about, for token-worker.c, which is below it all: an
+ * answer; that it died, hung, or cannot be spoken to, and is gone when this
+ * returns; that it could not be started again.
+ */
+struct token_machine {
+	void (*answered)(struct token *t, const struct msg *m,
+	    const union protocol_body *body);
+	void (*failed)(struct token *t, const char *text);
+	void (*not_started)(struct token *t, const struct ht_error *e);
+};
+extern const struct token_machine token_machine;
+
+/*
+ * Look for keys that were added, unless a job is out.
+ */
+void token_look_for_keys(struct token *t);
+
 /* --- token-worker.c ---------------------------------------------------- */
 
 /*
@@ -139,18 +162,6 @@ bool token_say(struct token *t, enum protocol_type type, uint32_t tag,
  */
 void token_await(struct token *t);
 void token_await_nothing(struct token *t);
-
-/*
- * The worker died, hung, or lost its token: kill it.  What it had been given
- * is handed over once more when it has started again.
- */
-void token_failed(struct token *t, const char *text);
-
-/*
- * The token cannot be opened or used, and the worker says so: kill it, end all
- * jobs; the next one tries again.
- */
-void token_refuses(struct token *t, const char *text);
 
 /*
  * Let go of the worker, and have it killed.
@@ -168,11 +179,6 @@ int token_say_away(const struct token *t, struct ht_error *e);
  */
 int token_wake(struct token *t, struct ht_error *e);
 int token_wake_now(struct token *t, struct ht_error *e);
-
-/*
- * Look for the next key, or be ready.
- */
-void token_next_key(struct token *t);
 
 /*
  * Record an event about the token.
@@ -210,11 +216,10 @@ void token_fill(struct token *t);
 void token_hand_over(struct token *t);
 
 /*
- * Answers to the first job that was sent.
+ * Answers to the first job that was sent; false if tag is not of that.
  */
-void token_signed(struct token *t, uint32_t tag, struct cursor signature);
-void token_not_signed(struct token *t, uint32_t tag,
-    const struct protocol_token_trouble *why);
+bool token_signed(struct token *t, uint32_t tag, struct cursor signature);
+bool token_not_signed(struct token *t, uint32_t tag, const char *why);
 
 /*
  * The worker is gone: take back what it had.

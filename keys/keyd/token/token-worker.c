@@ -7,9 +7,6 @@
 #include "keys/keyd/token/token-private.h"
 #include "lib/log.h"
 
-/* How soon a token that refused to open is asked again, at most. */
-#define REFUSED_WAIT 1000U /* ms */
-
 /* --- the worker -------------------------------------------------------- */
 
 void
@@ -42,7 +39,7 @@ on_deadline(void *cookie)
 	t->deadline = NULL;
 	(void)snprintf(text, sizeof(text), "no answer in %u s",
 	    t->timeout / 1000);
-	token_failed(t, text);
+	t->machine->failed(t, text);
 }
 
 void
@@ -67,7 +64,7 @@ flush(struct token *t)
 	struct ht_error e;
 
 	if (msg_flush(t->link.channel, &e) < 0)
-		token_failed(t, e.text);
+		t->machine->failed(t, e.text);
 	else
 		loop_watch_events(t->watch,
 		    msg_pending(t->link.channel) ? POLLIN | POLLOUT : POLLIN);
@@ -80,7 +77,7 @@ say(struct token *t, enum protocol_type type, uint32_t tag, const void *body,
 	struct ht_error e;
 
 	if (protocol_queue(&t->link, type, tag, body, fds, nfds, &e) < 0)
-		token_failed(t, e.text);
+		t->machine->failed(t, e.text);
 	else
 		flush(t);
 	return t->link.channel != NULL;
@@ -91,101 +88,6 @@ token_say(struct token *t, enum protocol_type type, uint32_t tag,
     const void *body)
 {
 	return say(t, type, tag, body, NULL, 0);
-}
-
-void
-token_next_key(struct token *t)
-{
-	struct protocol_token_key body;
-	struct token_key *key;
-
-	if (t->next_key == t->nkeys) {
-		token_await_nothing(t);
-		token_set_reason(t, "");
-		t->phase = TOKEN_READY;
-		log_notice("token %s: ready", t->name);
-		token_hand_over(t);
-		token_fill(t);
-		return;
-	}
-	key = &t->keys[t->next_key];
-	memset(&body, 0, sizeof(body));
-	body.key = (uint32_t)t->next_key;
-	memcpy(body.uri, key->uri, sizeof(body.uri));
-	body.spki = cursor_over(key->spki, key->nspki);
-	t->phase = TOKEN_KEYS;
-	if (token_say(t, PROTOCOL_TOKEN_KEY, 0, &body))
-		token_await(t);
-}
-
-static void
-key_answered(struct token *t, const char *trouble)
-{
-	struct token_key *key = &t->keys[t->next_key];
-
-	key->found = trouble == NULL;
-	(void)snprintf(key->reason, sizeof(key->reason), "%s",
-	    trouble != NULL ? trouble : "");
-	if (trouble != NULL)
-		log_error("token %s: key \"%s\": %s", t->name, key->uri,
-		    trouble);
-	t->next_key++;
-	token_next_key(t);
-}
-
-static void
-opened(struct token *t, const struct protocol_token_opened *body)
-{
-	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
-	token_await_nothing(t);
-	if (body->login && t->key_file >= 0)
-		token_failed(t, "a key file wants no PIN");
-	else if (body->login)
-		token_login(t);
-	else
-		token_next_key(t);
-}
-
-static void
-in_trouble(struct token *t, uint32_t tag,
-    const struct protocol_token_trouble *why)
-{
-	bool pin = why->trouble == PROTOCOL_TROUBLE_PIN ||
-	    why->trouble == PROTOCOL_TROUBLE_LOCKED;
-	bool key = why->trouble == PROTOCOL_TROUBLE_KEY ||
-	    why->trouble == PROTOCOL_TROUBLE_FAILED;
-
-	if (t->phase == TOKEN_READY)
-		token_not_signed(t, tag, why);
-	else if (t->phase == TOKEN_LOGGING_IN && pin)
-		token_pin_refused(t, why->text);
-	else if (t->phase == TOKEN_KEYS && key)
-		key_answered(t, why->text);
-	else
-		token_refuses(t, why->text);
-}
-
-/* One answer.  What does not belong to the phase is no answer of a worker's. */
-static void
-answered(struct token *t, const struct msg *m, const union protocol_body *body)
-{
-	if (t->phase == TOKEN_OPENING && m->type == PROTOCOL_TOKEN_OPENED)
-		opened(t, &body->token_opened);
-	else if (t->phase == TOKEN_LOGGING_IN &&
-	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
-		token_logged_in(t);
-	else if (t->phase == TOKEN_KEYS &&
-	    m->type == PROTOCOL_TOKEN_KEY_FOUND &&
-	    body->token_key_found.key == t->next_key)
-		key_answered(t, NULL);
-	else if (t->phase == TOKEN_READY && m->type == PROTOCOL_TOKEN_SIGNATURE)
-		token_signed(t, m->tag, body->token_signature.bytes);
-	else if (m->type == PROTOCOL_TOKEN_TROUBLE &&
-	    t->phase != TOKEN_LOCKED && t->phase != TOKEN_PIN_WRITTEN &&
-	    t->phase != TOKEN_PIN_COMMITTED)
-		in_trouble(t, m->tag, &body->token_trouble);
-	else
-		token_failed(t, "the worker spoke out of turn");
 }
 
 static void
@@ -202,9 +104,9 @@ on_worker(void *cookie, short revents)
 	while (rc == 1 && t->link.channel != NULL) {
 		rc = protocol_next(&t->link, &m, &body, &e);
 		if (rc == 1)
-			answered(t, &m, &body);
+			t->machine->answered(t, &m, &body);
 		else if (rc < 0)
-			token_failed(t,
+			t->machine->failed(t,
 			    rc == HT_ERR_UNAVAILABLE ? "the worker died"
 			                             : e.text);
 	}
@@ -224,12 +126,12 @@ token_spawned(struct token *t, int fd)
 		return;
 	}
 	if (protocol_open(&t->link, fd, PROTOCOL_LINK_TOKEN, true, &e) < 0) {
-		token_failed(t, e.text);
+		t->machine->failed(t, e.text);
 		return;
 	}
 	t->watch = loop_watch_add(t->loop, fd, POLLIN, on_worker, t);
 	if (t->watch == NULL) {
-		token_failed(t, "out of memory");
+		t->machine->failed(t, "out of memory");
 		return;
 	}
 	t->phase = TOKEN_OPENING;
@@ -288,7 +190,7 @@ on_restart(void *cookie)
 	t->restart = NULL;
 	t->phase = TOKEN_DOWN;
 	if (start(t, &e) < 0)
-		token_end_all(t, &e);
+		t->machine->not_started(t, &e);
 }
 
 /* Jobs are there: start the worker, now or when it is not too soon. */
@@ -323,74 +225,4 @@ token_say_away(const struct token *t, struct ht_error *e)
 {
 	return ht_error_set(e, HT_ERR_UNAVAILABLE, "token %s is away: %s",
 	    t->name, t->reason);
-}
-
-void
-token_refuses(struct token *t, const char *text)
-{
-	struct ht_error e;
-
-	token_set_reason(t, text);
-	log_error("token %s: %s", t->name, t->reason);
-	token_stop(t);
-	t->retry_at = loop_now() + REFUSED_WAIT;
-	(void)token_say_away(t, &e);
-	token_unlock_end(t, &e);
-	token_end_all(t, &e);
-}
-
-void
-token_failed(struct token *t, const char *text)
-{
-	bool worked = t->phase == TOKEN_READY;
-	struct ht_error e;
-	unsigned int wait;
-
-	token_set_reason(t, text);
-	log_error("token %s: %s", t->name, t->reason);
-	token_stop(t);
-	token_note(t, JOURNAL_TOKEN_RESTARTED, t->reason);
-	wait = proc_backoff_next(&t->backoff);
-	t->retry_at = loop_now() + wait;
-	(void)token_say_away(t, &e);
-	token_unlock_end(t, &e);
-	token_take_back(t, t->reason);
-	/* A callback may have started it again meanwhile. */
-	if (t->phase != TOKEN_DOWN || t->njobs == 0)
-		return;
-	if (!worked || wait > TOKEN_PATIENCE || start_soon(t, &e) < 0)
-		token_end_all(t, &e);
-}
-
-void
-token_start(struct token *t, struct store *s)
-{
-	struct ht_error e;
-
-	t->store = s;
-	if (start(t, &e) < 0)
-		token_refuses(t, e.text);
-}
-
-void
-token_mark_committed(struct token *t)
-{
-	struct token_job *job;
-
-	TAILQ_FOREACH(job, &t->window, entry)
-		if (job->phase == JOB_WRITTEN)
-			job->phase = JOB_COMMITTED;
-	if (t->phase == TOKEN_PIN_WRITTEN)
-		t->phase = TOKEN_PIN_COMMITTED;
-}
-
-void
-token_committed(struct token *t)
-{
-	if (t->phase == TOKEN_PIN_COMMITTED)
-		token_login_committed(t);
-	else if (t->phase == TOKEN_READY) {
-		token_hand_over(t);
-		token_fill(t);
-	}
 }

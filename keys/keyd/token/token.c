@@ -119,6 +119,7 @@ token_new(struct loop *loop, const struct conf_token *conf, uint32_t index,
 		return NULL;
 	}
 	t->loop = loop;
+	t->machine = &token_machine;
 	t->parent = *parent;
 	t->index = index;
 	t->key_file = -1;
@@ -228,35 +229,13 @@ token_key(struct token *t, const char *uri, const uint8_t *spki, size_t n,
 			return rc;
 		}
 		t->nkeys++;
-		if (t->phase == TOKEN_READY)
-			token_hand_over(t);
+		token_look_for_keys(t);
 	}
 	*number = (uint32_t)(key - t->keys);
 	return 0;
 }
 
 /* --- asking ------------------------------------------------------------ */
-
-int
-token_check(const struct token *t, uint32_t key, struct ht_error *e)
-{
-	uint64_t now = loop_now();
-
-	if (key >= t->nkeys || t->store == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "token %s has no key %u", t->name, (unsigned int)key);
-	if (t->phase == TOKEN_LOCKED)
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "token %s is locked: an administrator must unlock it",
-		    t->name);
-	if (t->phase == TOKEN_DOWN && t->retry_at > now + TOKEN_PATIENCE)
-		return token_say_away(t, e);
-	if (t->phase == TOKEN_READY && key < t->next_key && !t->keys[key].found)
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "token %s, key \"%s\": %s", t->name, t->keys[key].uri,
-		    t->keys[key].reason);
-	return 0;
-}
 
 const char *
 token_name(const struct token *t)

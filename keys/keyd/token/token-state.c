@@ -1,0 +1,228 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "keys/keyd/token/token-private.h"
+#include "lib/log.h"
+
+/* How soon a token that refused to open is asked again, at most. */
+#define REFUSED_WAIT 1000U /* ms */
+
+static void next_key(struct token *t);
+
+/* --- failing ----------------------------------------------------------- */
+
+/*
+ * The token cannot be opened or used, and the worker says so: kill it, end all
+ * jobs; the next one tries again.
+ */
+static void
+refuse(struct token *t, const char *text)
+{
+	struct ht_error e;
+
+	token_set_reason(t, text);
+	log_error("token %s: %s", t->name, t->reason);
+	token_stop(t);
+	t->retry_at = loop_now() + REFUSED_WAIT;
+	(void)token_say_away(t, &e);
+	token_unlock_end(t, &e);
+	token_end_all(t, &e);
+}
+
+/*
+ * The worker died, hung, or lost its token: kill it.  What it had been given
+ * is handed over once more when it has started again.
+ */
+static void
+failed(struct token *t, const char *text)
+{
+	bool worked = t->phase == TOKEN_READY;
+	struct ht_error e;
+	unsigned int wait;
+
+	token_set_reason(t, text);
+	log_error("token %s: %s", t->name, t->reason);
+	token_stop(t);
+	token_note(t, JOURNAL_TOKEN_RESTARTED, t->reason);
+	wait = proc_backoff_next(&t->backoff);
+	t->retry_at = loop_now() + wait;
+	(void)token_say_away(t, &e);
+	token_unlock_end(t, &e);
+	token_take_back(t, t->reason);
+	/* A callback may have started it again meanwhile. */
+	if (t->phase != TOKEN_DOWN || t->njobs == 0)
+		return;
+	if (!worked || wait > TOKEN_PATIENCE || token_wake(t, &e) < 0)
+		token_end_all(t, &e);
+}
+
+/* --- what a worker is asked, and answers --------------------------------- */
+
+void
+token_look_for_keys(struct token *t)
+{
+	if (t->phase == TOKEN_READY && t->next_key < t->nkeys && t->nsent == 0)
+		next_key(t);
+}
+
+/* There is room, or something to hand over; a callback may end the worker. */
+static void
+go_on(struct token *t)
+{
+	token_hand_over(t);
+	token_look_for_keys(t);
+	token_fill(t);
+}
+
+static void
+job_answered(struct token *t, bool asked)
+{
+	if (asked)
+		go_on(t);
+	else
+		failed(t, "the worker answered what was not asked");
+}
+
+/* Look for the next key, or be ready. */
+static void
+next_key(struct token *t)
+{
+	struct protocol_token_key body;
+	struct token_key *key;
+
+	if (t->next_key == t->nkeys) {
+		token_await_nothing(t);
+		token_set_reason(t, "");
+		t->phase = TOKEN_READY;
+		log_notice("token %s: ready", t->name);
+		go_on(t);
+		return;
+	}
+	key = &t->keys[t->next_key];
+	memset(&body, 0, sizeof(body));
+	body.key = (uint32_t)t->next_key;
+	memcpy(body.uri, key->uri, sizeof(body.uri));
+	body.spki = cursor_over(key->spki, key->nspki);
+	t->phase = TOKEN_KEYS;
+	if (token_say(t, PROTOCOL_TOKEN_KEY, 0, &body))
+		token_await(t);
+}
+
+static void
+key_answered(struct token *t, const char *trouble)
+{
+	struct token_key *key = &t->keys[t->next_key];
+
+	key->found = trouble == NULL;
+	(void)snprintf(key->reason, sizeof(key->reason), "%s",
+	    trouble != NULL ? trouble : "");
+	if (trouble != NULL)
+		log_error("token %s: key \"%s\": %s", t->name, key->uri,
+		    trouble);
+	t->next_key++;
+	next_key(t);
+}
+
+static void
+opened(struct token *t, const struct protocol_token_opened *body)
+{
+	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
+	token_await_nothing(t);
+	if (body->login && t->key_file >= 0)
+		failed(t, "a key file wants no PIN");
+	else if (body->login)
+		token_login(t);
+	else
+		next_key(t);
+}
+
+static void
+logged_in(struct token *t)
+{
+	token_logged_in(t);
+	next_key(t);
+}
+
+static void
+in_trouble(struct token *t, uint32_t tag,
+    const struct protocol_token_trouble *why)
+{
+	bool pin = why->trouble == PROTOCOL_TROUBLE_PIN ||
+	    why->trouble == PROTOCOL_TROUBLE_LOCKED;
+	bool key = why->trouble == PROTOCOL_TROUBLE_KEY ||
+	    why->trouble == PROTOCOL_TROUBLE_FAILED;
+	bool gone = why->trouble == PROTOCOL_TROUBLE_GONE ||
+	    why->trouble == PROTOCOL_TROUBLE_LOGIN;
+
+	if (t->phase == TOKEN_READY && gone)
+		failed(t, why->text);
+	else if (t->phase == TOKEN_READY)
+		job_answered(t, token_not_signed(t, tag, why->text));
+	else if (t->phase == TOKEN_LOGGING_IN && pin)
+		token_pin_refused(t, why->text);
+	else if (t->phase == TOKEN_KEYS && key)
+		key_answered(t, why->text);
+	else
+		refuse(t, why->text);
+}
+
+/* One answer.  What does not belong to the phase is no answer of a worker's. */
+static void
+answered(struct token *t, const struct msg *m, const union protocol_body *body)
+{
+	if (t->phase == TOKEN_OPENING && m->type == PROTOCOL_TOKEN_OPENED)
+		opened(t, &body->token_opened);
+	else if (t->phase == TOKEN_LOGGING_IN &&
+	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
+		logged_in(t);
+	else if (t->phase == TOKEN_KEYS &&
+	    m->type == PROTOCOL_TOKEN_KEY_FOUND &&
+	    body->token_key_found.key == t->next_key)
+		key_answered(t, NULL);
+	else if (t->phase == TOKEN_READY && m->type == PROTOCOL_TOKEN_SIGNATURE)
+		job_answered(t,
+		    token_signed(t, m->tag, body->token_signature.bytes));
+	else if (m->type == PROTOCOL_TOKEN_TROUBLE &&
+	    t->phase != TOKEN_LOCKED && t->phase != TOKEN_PIN_WRITTEN &&
+	    t->phase != TOKEN_PIN_COMMITTED)
+		in_trouble(t, m->tag, &body->token_trouble);
+	else
+		failed(t, "the worker spoke out of turn");
+}
+
+const struct token_machine token_machine = { answered, failed, token_end_all };
+
+/* --- the owner's side -------------------------------------------------- */
+
+void
+token_start(struct token *t, struct store *s)
+{
+	struct ht_error e;
+
+	t->store = s;
+	if (token_wake_now(t, &e) < 0)
+		refuse(t, e.text);
+}
+
+void
+token_mark_committed(struct token *t)
+{
+	struct token_job *job;
+
+	TAILQ_FOREACH(job, &t->window, entry)
+		if (job->phase == JOB_WRITTEN)
+			job->phase = JOB_COMMITTED;
+	if (t->phase == TOKEN_PIN_WRITTEN)
+		t->phase = TOKEN_PIN_COMMITTED;
+}
+
+void
+token_committed(struct token *t)
+{
+	if (t->phase == TOKEN_PIN_COMMITTED)
+		token_login_committed(t);
+	else if (t->phase == TOKEN_READY)
+		go_on(t);
+}

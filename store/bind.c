@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/utf8.h"
-#include "store/journal/journal.h"
 #include "store/store-private.h"
 
 /* U+FFFD */
@@ -105,7 +104,7 @@ store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
     size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
-	char hex[2 * JOURNAL_DIGEST_MAX];
+	char hex[2 * STORE_HEX_MAX];
 	size_t j;
 
 	if (n > sizeof(hex) / 2) {

@@ -100,8 +100,9 @@ void store_bind_blob(struct store *s, sqlite3_stmt *st, int i, const void *p,
     size_t n);
 
 /*
- * Lower-case hex of n <= 64 bytes.
+ * Lower-case hex of n <= STORE_HEX_MAX bytes.
  */
+#define STORE_HEX_MAX 344
 void store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
     size_t n);
 
@@ -134,48 +135,5 @@ int store_spoil(struct store *s, const struct ht_error *why,
  * Column i as text: never NULL.
  */
 const char *store_column(sqlite3_stmt *st, int i);
-
-/*
- * An event of any kind but asked, decided, signed, finished and kept.  What is
- * NULL or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
- */
-struct store_note {
-	const char *kind;
-	uint64_t request;
-	const struct store_actor *actor;
-	const char *client;
-	const char *profile;
-	const char *token;
-	const char *door;
-	const char *peer;
-	const char *reason;
-	const char *code;
-	const char *text;
-	const char *principal;
-	const char *fingerprint;
-	const char *version;
-	const char *name;
-	uint64_t serial;
-	uint64_t count;
-	uint64_t seconds;
-	uint64_t exit;
-	uint64_t offset;
-	uint64_t bytes;
-	int64_t valid_after;
-	int64_t valid_before;
-	bool test;
-};
-
-/*
- * Record an event; *seq (may be NULL) is its number.  Opens the transaction.
- */
-int store_note(struct store *s, const struct store_note *note, int64_t *seq,
-    struct ht_error *e);
-
-/*
- * Bring the table of requests up to date with event seq of that kind.
- */
-int journal_project(struct store *s, const char *kind, int64_t seq,
-    struct ht_error *e);
 
 #endif

@@ -61,12 +61,6 @@ int store_commit(struct store *s, struct ht_error *e);
 void store_rollback(struct store *s);
 
 /*
- * Make the table of requests anew from the events, which are the truth, as
- * part of the open transaction.
- */
-int store_rebuild(struct store *s, struct ht_error *e);
-
-/*
  * Who changes something, as it stands in the journal.  Any may be NULL.
  */
 struct store_actor {

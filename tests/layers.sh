@@ -22,9 +22,9 @@ includes='
 lib:
 protocol: lib
 config: lib protocol
-store: lib store/journal
+store: lib
 store/authority: lib protocol store store/journal
-store/journal: lib store store/authority
+store/journal: lib store
 signature: lib
 formats: lib signature
 formats/appx: lib signature formats
@@ -40,7 +40,7 @@ keys/keyd: lib protocol config store store/authority store/journal signature key
 keys/keyd/admin: lib store/authority store/journal keys/keyd
 keys/keyd/parent: lib protocol
 keys/keyd/request: lib store/authority store/journal signature keys/keyd
-keys/keyd/token: lib protocol config store store/authority store/journal
+keys/keyd/token: lib protocol config store store/journal
 htsign-shell: lib protocol signature formats
 sshd-sign: lib protocol config
 htsign: lib signature formats

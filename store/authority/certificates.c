@@ -4,8 +4,7 @@
 
 #include "protocol/names.h"
 #include "store/authority/clients.h"
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/journal-note.h"
 
 /* Times beyond it (year 36812) are no use to anybody and overflow. */
 #define LATEST ((int64_t)1 << 40)
@@ -100,7 +99,7 @@ int
 user_certificate_issue(struct store *s, const struct store_actor *actor,
     const struct user_certificate *what, uint64_t *serial, struct ht_error *e)
 {
-	struct store_note note = {
+	struct journal_note note = {
 		.kind = "certificate-issued",
 		.actor = actor,
 		.principal = what->principal,
@@ -115,7 +114,7 @@ user_certificate_issue(struct store *s, const struct store_actor *actor,
 	*serial = 0;
 	if ((ret = check_certificate(s, what, e)) < 0 ||
 	    (ret = add_certificate(s, what, &note.serial, e)) < 0 ||
-	    (ret = store_note(s, &note, NULL, e)) < 0)
+	    (ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	*serial = note.serial;
 	return 0;
@@ -126,7 +125,7 @@ static int
 revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
     const char *name, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "certificate-revoked",
 		.actor = actor,
 		.serial = serial,
@@ -136,7 +135,7 @@ revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
 	sqlite3_stmt *st;
 	int ret;
 
-	if ((ret = store_note(s, &note, NULL, e)) < 0)
+	if ((ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, SQL_CERTIFICATE_REVOKE);
 	store_bind_number(s, st, 1, serial);

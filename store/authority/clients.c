@@ -4,8 +4,7 @@
 
 #include "protocol/names.h"
 #include "store/authority/clients.h"
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/journal-note.h"
 
 static int
 check_name(const char *what, const char *name, struct ht_error *e)
@@ -80,7 +79,7 @@ static int
 write_client(struct store *s, const struct store_actor *actor, const char *name,
     const char *default_profile, uint64_t max_ttl, bool add, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = add ? "client-added" : "client-changed",
 		.actor = actor,
 		.client = name,
@@ -93,7 +92,7 @@ write_client(struct store *s, const struct store_actor *actor, const char *name,
 
 	if ((ret = check_settings(default_profile, max_ttl, e)) < 0 ||
 	    (ret = check_client(s, name, !add, e)) < 0 ||
-	    (ret = store_note(s, &note, NULL, e)) < 0)
+	    (ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, add ? SQL_CLIENT_ADD : SQL_CLIENT_CHANGE);
 	store_bind_text(s, st, 1, name);
@@ -123,7 +122,7 @@ int
 client_set_disabled(struct store *s, const struct store_actor *actor,
     const char *name, bool disabled, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = disabled ? "client-disabled" : "client-enabled",
 		.actor = actor,
 		.client = name,
@@ -133,7 +132,7 @@ client_set_disabled(struct store *s, const struct store_actor *actor,
 	int ret;
 
 	if ((ret = check_client(s, name, true, e)) < 0 ||
-	    (ret = store_note(s, &note, NULL, e)) < 0)
+	    (ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, SQL_CLIENT_DISABLE);
 	store_bind_text(s, st, 1, name);
@@ -145,7 +144,7 @@ static int
 write_grant(struct store *s, const struct store_actor *actor, const char *name,
     const char *profile, bool add, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = add ? "granted" : "grant-revoked",
 		.actor = actor,
 		.client = name,
@@ -163,7 +162,7 @@ write_grant(struct store *s, const struct store_actor *actor, const char *name,
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "client %s %s the profile %s", name,
 		    add ? "has already" : "does not have", profile);
-	if ((ret = store_note(s, &note, NULL, e)) < 0)
+	if ((ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, add ? SQL_GRANT_ADD : SQL_GRANT_REMOVE);
 	store_bind_text(s, st, 1, name);

@@ -1,6 +1,6 @@
 /*
  * Who may use this machine: clients, what they are granted, and the user
- * certificates issued to them; and the PINs that were tried.
+ * certificates issued to them.
  *
  * Every change records its event in the same transaction (store.h).  Names are
  * checked with names_valid; a bad one is HT_ERR_USAGE, and so is a client that
@@ -124,39 +124,5 @@ int user_certificate_find(struct store *s, uint64_t serial,
     struct user_certificate *certificate, struct ht_error *e);
 int user_certificate_each(struct store *s, const char *name,
     user_certificate_fn *fn, void *cookie, struct ht_error *e);
-
-/*
- * The PIN guard (DESIGN.md, "Security rules").  Before each C_Login the caller
- * hashes the PIN slowly with the token's salt, asks whether that attempt
- * stands, adds it and commits; a login that succeeds clears the token.  What
- * is cleared is overwritten in the file.  token is the token's serial number.
- */
-#define PIN_SALT 16
-#define PIN_HASH 32
-
-/*
- * The salt of the attempts that stand for the token, or a new random one.
- */
-int pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
-    struct ht_error *e);
-
-/*
- * Whether an attempt with that hash stands uncleared: 1, 0, or negative.
- */
-int pin_attempt_stands(struct store *s, const char *token,
-    const uint8_t hash[PIN_HASH], struct ht_error *e);
-
-/*
- * Add an attempt; one that stands already stays.
- */
-int pin_attempt_add(struct store *s, const char *token,
-    const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
-    struct ht_error *e);
-
-/*
- * Clear all attempts of a token; *count (may be NULL) is how many stood.
- */
-int pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
-    struct ht_error *e);
 
 #endif

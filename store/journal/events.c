@@ -4,14 +4,13 @@
 
 #include "config.h"
 
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/journal-note.h"
 
 int
 journal_auth_failed(struct store *s, const char *door, const char *reason,
     const char *prefix, uint64_t count, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "auth-failed",
 		.door = door,
 		.reason = reason,
@@ -20,14 +19,14 @@ journal_auth_failed(struct store *s, const char *door, const char *reason,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_refused_login(struct store *s, const struct journal_request *who,
     const struct journal_end *why, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "refused-login",
 		.client = who->client,
 		.door = who->door,
@@ -39,73 +38,73 @@ journal_refused_login(struct store *s, const struct journal_request *who,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_refused_command(struct store *s, const struct store_actor *actor,
     const char *text, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "refused-command",
 		.actor = actor,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_started(struct store *s, const char *version, bool test,
     struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "started",
 		.version = version,
 		.test = test,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_stopped(struct store *s, const char *text, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "stopped",
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_configured(struct store *s, const struct store_actor *actor,
     const char *text, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "configured",
 		.actor = actor,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
 journal_clock(struct store *s, uint64_t behind, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "clock",
 		.seconds = behind,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
@@ -121,7 +120,7 @@ journal_token(struct store *s, const struct store_actor *actor,
 		[JOURNAL_TOKEN_PIN_CLEARED] = "pin-cleared",
 		[JOURNAL_TOKEN_RESTARTED] = "token-restarted",
 	};
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = words[change],
 		.actor = actor,
 		.token = token,
@@ -129,5 +128,5 @@ journal_token(struct store *s, const struct store_actor *actor,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }

@@ -5,8 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/journal-note.h"
 
 /* States of a request that may still change, as bits. */
 #define ASKED (1U << 0)
@@ -290,7 +289,7 @@ journal_kept(struct store *s, uint64_t number, const struct journal_kept *kept,
 /* --- all other events ------------------------------------------------ */
 
 static void
-bind_note(struct store *s, sqlite3_stmt *st, const struct store_note *note)
+bind_note(struct store *s, sqlite3_stmt *st, const struct journal_note *note)
 {
 	static const struct store_actor nobody;
 	const struct store_actor *actor = note->actor;
@@ -324,7 +323,7 @@ bind_note(struct store *s, sqlite3_stmt *st, const struct store_note *note)
 }
 
 int
-store_note(struct store *s, const struct store_note *note, int64_t *seq,
+journal_note(struct store *s, const struct journal_note *note, int64_t *seq,
     struct ht_error *e)
 {
 	sqlite3_stmt *st;
@@ -345,7 +344,7 @@ static int
 end_request(struct store *s, uint64_t number, const char *kind,
     const struct journal_end *why, struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = kind,
 		.request = number,
 		.exit = (uint64_t)why->status,
@@ -354,7 +353,7 @@ end_request(struct store *s, uint64_t number, const char *kind,
 		.text = why->text,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
@@ -376,14 +375,14 @@ static int
 say(struct store *s, uint64_t number, const char *kind, const char *text,
     struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = kind,
 		.request = number,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }
 
 int
@@ -411,12 +410,12 @@ int
 journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
     struct ht_error *e)
 {
-	const struct store_note note = {
+	const struct journal_note note = {
 		.kind = "delivered",
 		.request = number,
 		.bytes = bytes,
 		.offset = HT_NO_OFFSET,
 	};
 
-	return store_note(s, &note, NULL, e);
+	return journal_note(s, &note, NULL, e);
 }

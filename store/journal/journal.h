@@ -213,6 +213,12 @@ int journal_token(struct store *s, const struct store_actor *actor,
 int journal_recover(struct store *s, uint64_t *closed, struct ht_error *e);
 
 /*
+ * Make the table of requests anew from the events, which are the truth, as
+ * part of the open transaction.
+ */
+int journal_rebuild(struct store *s, struct ht_error *e);
+
+/*
  * The latest time of any event, 0 if there are none: a clock more than a
  * minute behind it is unset (JOURNAL_CLOCK_SLACK, microseconds).
  */

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "store/authority/clients.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 #include "store/store-private.h"
 
 int

@@ -2,15 +2,14 @@
 
 #include <string.h>
 
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/journal-note.h"
 
 #define RESTARTED "endpoint restarted"
 
 /* --- the table of requests from the events --------------------------- */
 
 int
-store_rebuild(struct store *s, struct ht_error *e)
+journal_rebuild(struct store *s, struct ht_error *e)
 {
 	sqlite3_stmt *st;
 	char kind[32];

@@ -11,6 +11,7 @@
 #include "protocol/names.h"
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 #include "tests/support/scratch.h"
 #include "tests/support/store_scratch.h"
 

@@ -402,7 +402,7 @@ test_long_pkcs7(void **state)
 	assert_true(holds(&b, "\"pkcs7_stored\":false"));
 	assert_true(holds(&b, "\"detail\":{\"size\":1048577,"));
 	assert_true(holds(&b, "\"stored\":false}"));
-	assert_int_equal(store_rebuild(store, &e), 0);
+	assert_int_equal(journal_rebuild(store, &e), 0);
 	/* What has no signature yet lacks none. */
 	number = bring_to(DECIDED);
 	buf_reset(&b);
@@ -503,7 +503,7 @@ test_rebuild(void **state)
 	assert_int_equal(journal_started(store, "0.1", true, NULL), 0);
 	assert_int_equal(journal_log(store, &all, append_row, &before, NULL),
 	    0);
-	assert_int_equal(store_rebuild(store, NULL), 0);
+	assert_int_equal(journal_rebuild(store, NULL), 0);
 	assert_int_equal(store_commit(store, NULL), 0);
 	assert_int_equal(journal_log(store, &all, append_row, &after, NULL), 0);
 	assert_true(before.len > 54 * 100);

@@ -5,7 +5,7 @@
 
 #include "keys/keyd/token/token-private.h"
 #include "lib/log.h"
-#include "store/authority/clients.h"
+#include "store/journal/pins.h"
 
 /*
  * The PIN guard (DESIGN.md, "Security rules"): an attempt is on record and

@@ -90,6 +90,18 @@ make_archive keyd 'extern int formats_part; int *f(void); int *f(void)
 expect 'libkeyd.a calls formats_part of libformats.a'
 make_archive keyd 'int keyd_part = 1;'
 
+# Two files that call each other, and a third that calls them.
+echo 'int b(void), a(void); int a(void) { return b(); }' >"$tree/a.c"
+echo 'int b(void), a(void); int b(void) { return a(); }' >"$tree/b.c"
+echo 'int a(void), c(void); int c(void) { return a(); }' >"$tree/c.c"
+(
+	cd "$tree"
+	$compiler -c a.c b.c c.c
+	ar rc libbase.a a.o b.o c.o
+)
+expect 'libbase.a: a circle of a.o b.o'
+make_archive base 'int base_part = 1;'
+
 make_program htsign-shell/htsign-shell -lsqlite3
 expect 'htsign-shell/htsign-shell is linked with sqlite3
 htsign-shell/htsign-shell reaches sqlite3'

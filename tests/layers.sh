@@ -1,7 +1,8 @@
 #!/bin/sh
-# Whether the folders use each other only as DESIGN.md's table says: includes
-# by their source, archives by nm, programs by what they are linked with.
-# Prints one line a violation; ends with 1 if there is any.
+# Whether the folders use each other only as DESIGN.md's table says, and no files
+# call each other in a circle: includes by their source, archives by nm,
+# programs by what they are linked with.  Prints one line a violation; ends with
+# 1 if there is any.
 #
 # srcdir and builddir are the trees, by default here.
 
@@ -155,6 +156,29 @@ list_calls() {
 	sed -n 's/^- //p' "$work/ours" | awk -f "$work/owner.awk"
 }
 
+# Who calls whom among the files of an archive, until tsort has it in an order;
+# what it says then are the files of each circle.
+check_circles() {
+	(cd "$builddir" && nm -A --extern-only "$1") | awk '
+		{ split($1, part, ":"); file = part[2]; symbol = $NF }
+		$(NF - 1) == "U" { calls[file, symbol]; next }
+		{ owner[symbol] = file }
+		END {
+			for (call in calls) {
+				split(call, c, SUBSEP)
+				if (c[2] in owner && owner[c[2]] != c[1])
+					print c[1], owner[c[2]]
+			}
+		}' | sort -u >"$work/calls"
+	LC_ALL=C tsort "$work/calls" 2>&1 >/dev/null | awk '
+		/contains a loop/ { circle++; next }
+		{ files[circle] = files[circle] " " $NF }
+		END { for (i in files) print files[i] }' >"$work/circles"
+	while read -r files; do
+		violation "$1: a circle of $files"
+	done <"$work/circles"
+}
+
 check_archive() {
 	archive=$1
 	shift
@@ -162,6 +186,7 @@ check_archive() {
 		violation "$archive: not built"
 		return
 	fi
+	check_circles "$archive"
 	list_calls "$archive" >"$work/calls"
 	while read -r owner symbol; do
 		if ! among "$owner" "$@"; then

@@ -54,7 +54,7 @@ struct input {
 	struct input_stream how;
 	uint8_t *head;          /* the first INPUT_HEAD bytes, for good */
 	uint64_t base;          /* the offset of buffer[0]; up to arrived */
-	bool ended;             /* at the genuine end */
+	bool ended;             /* at the end */
 	struct ht_error failed; /* what ended it otherwise */
 };
 
@@ -212,19 +212,6 @@ stream_spool(const struct input_stream *how, const uint8_t *p, size_t n,
 }
 
 /*
- * The end of the stream: a genuine one, or the peer died.
- */
-static int
-stream_end(struct input *in, struct ht_error *e)
-{
-	if (in->how.cut != NULL && in->how.cut(in->how.cut_cookie))
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "the connection was cut");
-	in->ended = true;
-	return 0;
-}
-
-/*
  * The byte after max_size: there must be none.
  */
 static int
@@ -240,7 +227,7 @@ stream_check_full(struct input *in, struct ht_error *e)
 		    "the file is larger than %llu bytes",
 		    (unsigned long long)in->how.max_size);
 	if (rc == 0)
-		rc = stream_end(in, e);
+		in->ended = true;
 	return rc;
 }
 
@@ -264,8 +251,9 @@ stream_take(struct input *in, size_t n, struct ht_error *e)
 	rc = stream_receive(&in->how, p, n, &got, e);
 	if (rc < 0)
 		return rc;
-	if (got == 0)
-		return stream_end(in, e);
+	in->ended = got == 0;
+	if (in->ended)
+		return 0;
 	if (in->how.spool >= 0) {
 		rc = stream_spool(&in->how, p, got, e);
 		if (rc < 0)

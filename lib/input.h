@@ -54,10 +54,6 @@ struct input_stream {
 	int watch_fd;      /* or -1 */
 	input_watch_fn *watch;
 	void *watch_cookie;
-	bool (*cut)(void *cookie); /* or NULL: asked at end of stream; true
-				      means the peer died and this is no genuine
-				      end: HT_ERR_UNAVAILABLE */
-	void *cut_cookie;
 };
 
 /*
@@ -115,7 +111,7 @@ int input_copy(struct input *in, uint64_t offset, void *out, size_t n,
 
 /*
  * Read to the end and say in *size how long the file is.  Afterwards every tap
- * has seen every byte, and the end was a genuine one.
+ * has seen every byte.
  */
 int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 

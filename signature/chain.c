@@ -267,19 +267,3 @@ chain_spki(const struct chain *chain, struct buf *out, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
 	return 0;
 }
-
-bool
-chain_matches(const struct chain *chain, const void *spki, size_t n)
-{
-	const unsigned char *p = spki;
-	EVP_PKEY *key = NULL;
-	bool same = false;
-
-	if (n > 0 && n <= CHAIN_PEM_MAX)
-		key = d2i_PUBKEY(NULL, &p, (long)n);
-	if (key != NULL && p == (const unsigned char *)spki + n)
-		same = EVP_PKEY_eq(key, X509_get0_pubkey(leaf_of(chain))) == 1;
-	EVP_PKEY_free(key);
-	ERR_clear_error();
-	return same;
-}

@@ -75,10 +75,8 @@ void chain_validity(const struct chain *chain, int64_t *not_before,
     int64_t *not_after);
 
 /*
- * Append the DER of the signer's SubjectPublicKeyInfo (RFC 5280) to out; and
- * whether n bytes at spki are the same public key.
+ * Append the DER of the signer's SubjectPublicKeyInfo (RFC 5280) to out.
  */
 int chain_spki(const struct chain *chain, struct buf *out, struct ht_error *e);
-bool chain_matches(const struct chain *chain, const void *spki, size_t n);
 
 #endif

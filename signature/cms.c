@@ -2,7 +2,6 @@
 
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
@@ -16,8 +15,6 @@
 #include "signature/content.h"
 #include "signature/spc-asn1.h"
 #include "signature/x509.h"
-
-#define RAW_ECDSA_MAX 132
 
 struct cms_signer {
 	SIGNED_DATA *data; /* whole, but for the signature */
@@ -213,43 +210,6 @@ cms_signer_signature(struct cms_signer *signer, const void *signature, size_t n,
 		    "cannot keep the signature");
 	signer->is_signed = true;
 	return 0;
-}
-
-int
-cms_ecdsa_der(const void *raw, size_t n, struct buf *out, struct ht_error *e)
-{
-	const unsigned char *p = raw;
-	ECDSA_SIG *pair = NULL;
-	BIGNUM *r = NULL;
-	BIGNUM *s = NULL;
-	unsigned char *der = NULL;
-	int rc = HT_ERR_INTERNAL;
-	int length;
-
-	if (n == 0 || n % 2 != 0 || n > RAW_ECDSA_MAX)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "%zu bytes are no ECDSA signature (PKCS #11)", n);
-	pair = ECDSA_SIG_new();
-	r = BN_bin2bn(p, (int)(n / 2), NULL);
-	s = BN_bin2bn(p + n / 2, (int)(n / 2), NULL);
-	if (pair == NULL || r == NULL || s == NULL ||
-	    ECDSA_SIG_set0(pair, r, s) != 1)
-		goto out;
-	r = NULL;
-	s = NULL;
-	length = i2d_ECDSA_SIG(pair, &der);
-	if (length <= 0)
-		goto out;
-	buf_bytes(out, der, (size_t)length);
-	rc = buf_failed(out);
-out:
-	if (rc < 0)
-		(void)spc_crypto_error(e, rc, "cannot encode the signature");
-	OPENSSL_free(der);
-	BN_free(r);
-	BN_free(s);
-	ECDSA_SIG_free(pair);
-	return rc;
 }
 
 int

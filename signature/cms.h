@@ -83,14 +83,6 @@ int cms_signer_signature(struct cms_signer *signer, const void *signature,
     size_t n, struct ht_error *e);
 
 /*
- * ECDSA tokens answer r and s side by side (PKCS #11 2.3.1): append the DER of
- * ECDSA-Sig-Value for those n bytes to out.  HT_ERR_DATA if n is odd, zero or
- * above 132.
- */
-int cms_ecdsa_der(const void *raw, size_t n, struct buf *out,
-    struct ht_error *e);
-
-/*
  * Append the DER of the ContentInfo to der.  HT_ERR_INTERNAL if no signature
  * was taken before, or no memory.  It may be called again.
  */

@@ -319,35 +319,6 @@ test_stream_stalls(void **state)
 	reap(child);
 }
 
-static bool
-was_cut(void *cookie)
-{
-	return *(bool *)cookie;
-}
-
-static void
-test_stream_cut_is_no_end(void **state)
-{
-	bool cut = true;
-	struct ht_error e;
-	struct input_stream how;
-	struct input *in;
-	uint64_t size;
-	pid_t child;
-	int fd = feed_pipe(1000, 0, &child);
-
-	(void)state;
-	how = over(fd);
-	how.cut = was_cut;
-	how.cut_cookie = &cut;
-	in = input_stream(&how, &e);
-	assert_int_equal(input_drain(in, &size, &e), HT_ERR_UNAVAILABLE);
-	assert_non_null(strstr(e.text, "cut"));
-	input_free(in);
-	(void)close(fd);
-	reap(child);
-}
-
 static int
 refuse(void *cookie, struct ht_error *e)
 {
@@ -642,7 +613,6 @@ main(void)
 		cmocka_unit_test(test_stream_refuses_the_byte_beyond),
 		cmocka_unit_test(test_stream_of_exactly_max_size),
 		cmocka_unit_test(test_stream_stalls),
-		cmocka_unit_test(test_stream_cut_is_no_end),
 		cmocka_unit_test(test_stream_watch),
 		cmocka_unit_test(test_stream_spool_without_room),
 		cmocka_unit_test(test_stream_bad_descriptor),

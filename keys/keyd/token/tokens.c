@@ -204,16 +204,6 @@ tokens_committed(struct tokens *ts)
 		token_committed(ts->token[i]);
 }
 
-size_t
-tokens_jobs(const struct tokens *ts)
-{
-	size_t i, jobs = 0;
-
-	for (i = 0; i < ts->n; i++)
-		jobs += token_jobs(ts->token[i]);
-	return jobs;
-}
-
 bool
 tokens_logging_in(const struct tokens *ts)
 {

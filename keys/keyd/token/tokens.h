@@ -42,11 +42,6 @@ int tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
 void tokens_committed(struct tokens *ts);
 
 /*
- * How many jobs are not done yet, over all tokens.
- */
-size_t tokens_jobs(const struct tokens *ts);
-
-/*
  * Whether a login is under way at any token: its outcome should be waited for,
  * since an attempt without one keeps that PIN from being tried again.
  */

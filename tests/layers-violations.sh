@@ -11,7 +11,8 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 
 folders=$(sed -n "/^includes='/,/^'/s/:.*//p" "$layers")
-archives='base protocol conf store spc formats sshcert keyd token shell sshd'
+archives='base protocol conf store spc formats sshcert keyd parent token shell
+sshd'
 programs='keys/keyd/htsign-keyd keys/token/htsign-token
 keys/principals/htsign-principals
 htsign-shell/htsign-shell sshd-sign/sshd-sign htsign/htsign'

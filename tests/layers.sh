@@ -57,6 +57,7 @@ libspc.a: libbase.a / crypto
 libformats.a: libbase.a libspc.a / crypto z
 libsshcert.a: libbase.a libprotocol.a / crypto
 libkeyd.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
+libparent.a: libbase.a libprotocol.a /
 libtoken.a: libbase.a libprotocol.a / p11 crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh

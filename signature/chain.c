@@ -14,7 +14,7 @@
 #include "signature/x509.h"
 
 struct chain {
-	STACK_OF(X509) * certificates; /* the signer's first */
+	STACK_OF(X509) *certificates; /* the signer's first */
 	enum chain_key key;
 	unsigned int bits;
 	char weak[80];
@@ -246,7 +246,8 @@ chain_validity(const struct chain *chain, int64_t *not_before,
 	*not_after = chain->not_after;
 }
 
-STACK_OF(X509) * chain_certificates(const struct chain *chain)
+STACK_OF(X509) *
+chain_certificates(const struct chain *chain)
 {
 	return chain->certificates;
 }

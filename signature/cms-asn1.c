@@ -59,10 +59,11 @@ ASN1_ITEM_TEMPLATE(ATTRIBUTES_AS_THEY_ARE) =
 	ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF | ASN1_TFLG_IMPTAG |
 	    ASN1_TFLG_UNIVERSAL, V_ASN1_SET, attributes, X509_ATTRIBUTE)
 static_ASN1_ITEM_TEMPLATE_END(ATTRIBUTES_AS_THEY_ARE)
-    /* clang-format on */
+/* clang-format on */
 
-    int signed_data_set_content(SIGNED_DATA * data, const char *type,
-        const void *content, size_t n)
+int
+signed_data_set_content(SIGNED_DATA *data, const char *type,
+    const void *content, size_t n)
 {
 	CONTENT_INFO *info = data->content;
 	ASN1_STRING *octets = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
@@ -124,7 +125,7 @@ digest_of(const void *p, size_t n, const char *algorithm,
 }
 
 int
-attributes_digest(const STACK_OF(X509_ATTRIBUTE) * attributes,
+attributes_digest(const STACK_OF(X509_ATTRIBUTE) *attributes,
     const char *algorithm, struct spc_digest *digest, struct ht_error *e)
 {
 	unsigned char *der = NULL;
@@ -142,7 +143,7 @@ attributes_digest(const STACK_OF(X509_ATTRIBUTE) * attributes,
 }
 
 int
-attributes_sort(STACK_OF(X509_ATTRIBUTE) * *attributes, struct ht_error *e)
+attributes_sort(STACK_OF(X509_ATTRIBUTE) **attributes, struct ht_error *e)
 {
 	STACK_OF(X509_ATTRIBUTE) *sorted = NULL;
 	unsigned char *der = NULL;

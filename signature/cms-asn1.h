@@ -33,10 +33,10 @@ typedef struct {
 	ASN1_INTEGER *version;
 	ISSUER_AND_SERIAL *signer;
 	X509_ALGOR *digest_algorithm;
-	STACK_OF(X509_ATTRIBUTE) * signed_attributes;
+	STACK_OF(X509_ATTRIBUTE) *signed_attributes;
 	X509_ALGOR *signature_algorithm;
 	ASN1_OCTET_STRING *signature;
-	STACK_OF(X509_ATTRIBUTE) * unsigned_attributes;
+	STACK_OF(X509_ATTRIBUTE) *unsigned_attributes;
 } SIGNER_INFO;
 
 DEFINE_STACK_OF(SIGNER_INFO)
@@ -44,11 +44,11 @@ DEFINE_STACK_OF(SIGNER_INFO)
 /* RFC 2315 section 9.1 */
 typedef struct {
 	ASN1_INTEGER *version;
-	STACK_OF(X509_ALGOR) * digest_algorithms;
+	STACK_OF(X509_ALGOR) *digest_algorithms;
 	CONTENT_INFO *content;
-	STACK_OF(X509) * certificates;
-	STACK_OF(X509_CRL) * crls;
-	STACK_OF(SIGNER_INFO) * signers;
+	STACK_OF(X509) *certificates;
+	STACK_OF(X509_CRL) *crls;
+	STACK_OF(SIGNER_INFO) *signers;
 } SIGNED_DATA;
 
 /*
@@ -83,13 +83,13 @@ int signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e);
  * not the [0] they are stored with), in the order they stand in; DER order is
  * the order they are made in.
  */
-int attributes_digest(const STACK_OF(X509_ATTRIBUTE) * attributes,
+int attributes_digest(const STACK_OF(X509_ATTRIBUTE) *attributes,
     const char *algorithm, struct spc_digest *digest, struct ht_error *e);
 
 /*
  * Put the attributes into the order of DER (X.690 11.6).
  */
-int attributes_sort(STACK_OF(X509_ATTRIBUTE) * *attributes, struct ht_error *e);
+int attributes_sort(STACK_OF(X509_ATTRIBUTE) **attributes, struct ht_error *e);
 
 /*
  * The digest over the contents octets of a DER value: its tag and length are

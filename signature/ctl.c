@@ -17,21 +17,21 @@
 /* The attributes stay in the order in which they were written. */
 typedef struct {
 	ASN1_OCTET_STRING *identifier;
-	STACK_OF(ASN1_TYPE) * attributes;
+	STACK_OF(ASN1_TYPE) *attributes;
 } TRUSTED_SUBJECT;
 
 DEFINE_STACK_OF(TRUSTED_SUBJECT)
 
 typedef struct {
 	ASN1_INTEGER *version;
-	STACK_OF(ASN1_OBJECT) * usage;
+	STACK_OF(ASN1_OBJECT) *usage;
 	ASN1_OCTET_STRING *identifier;
 	ASN1_INTEGER *sequence;
 	ASN1_TIME *this_update;
 	ASN1_TIME *next_update;
 	X509_ALGOR *algorithm;
-	STACK_OF(TRUSTED_SUBJECT) * subjects;
-	STACK_OF(X509_EXTENSION) * extensions;
+	STACK_OF(TRUSTED_SUBJECT) *subjects;
+	STACK_OF(X509_EXTENSION) *extensions;
 } TRUST_LIST;
 
 DECLARE_ASN1_FUNCTIONS(TRUSTED_SUBJECT)
@@ -61,9 +61,10 @@ ASN1_SEQUENCE(TRUST_LIST) = {
 	ASN1_EXP_SEQUENCE_OF_OPT(TRUST_LIST, extensions, X509_EXTENSION, 0)
 } ASN1_SEQUENCE_END(TRUST_LIST)
 IMPLEMENT_ASN1_FUNCTIONS(TRUST_LIST)
-    /* clang-format on */
+/* clang-format on */
 
-    static int check_purpose(const TRUST_LIST *list, struct ht_error *e)
+static int
+check_purpose(const TRUST_LIST *list, struct ht_error *e)
 {
 	const ASN1_OBJECT *algorithm = list->algorithm->algorithm;
 

@@ -58,7 +58,7 @@ read_value(const ASN1_TYPE *value, struct pkcs7_unsigned *out)
  * more than one above the limit.
  */
 static size_t
-count_values(const STACK_OF(X509_ATTRIBUTE) * attributes)
+count_values(const STACK_OF(X509_ATTRIBUTE) *attributes)
 {
 	size_t total = 0;
 	int n;

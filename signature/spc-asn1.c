@@ -68,10 +68,10 @@ IMPLEMENT_ASN1_FUNCTIONS(SPC_SP_OPUS_INFO)
 ASN1_ITEM_TEMPLATE(SPC_STATEMENT_TYPE) =
 	ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, purposes, ASN1_OBJECT)
 static_ASN1_ITEM_TEMPLATE_END(SPC_STATEMENT_TYPE)
-    /* clang-format on */
+/* clang-format on */
 
-    int i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes,
-        unsigned char **der)
+int
+i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes, unsigned char **der)
 {
 	return ASN1_item_i2d((const ASN1_VALUE *)purposes, der,
 	    ASN1_ITEM_rptr(SPC_STATEMENT_TYPE));

@@ -90,7 +90,7 @@ check_purposes(X509_STORE_CTX *path, uint32_t use, struct ht_error *e)
 }
 
 int
-x509_verify_path(X509 *certificate, STACK_OF(X509) * others, X509_STORE *roots,
+x509_verify_path(X509 *certificate, STACK_OF(X509) *others, X509_STORE *roots,
     uint32_t use, struct ht_error *e)
 {
 	X509_STORE_CTX *path = X509_STORE_CTX_new();

@@ -63,7 +63,7 @@ out:
 }
 
 static bool
-is_repeated(STACK_OF(X509) * certificates, const X509 *one)
+is_repeated(STACK_OF(X509) *certificates, const X509 *one)
 {
 	int i;
 
@@ -75,8 +75,8 @@ is_repeated(STACK_OF(X509) * certificates, const X509 *one)
 }
 
 int
-x509_read_pem(const void *pem, size_t n, int max,
-    STACK_OF(X509) * *certificates, struct ht_error *e)
+x509_read_pem(const void *pem, size_t n, int max, STACK_OF(X509) **certificates,
+    struct ht_error *e)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	BIO *bio = n <= INT_MAX ? BIO_new_mem_buf(pem, (int)n) : NULL;

@@ -23,7 +23,7 @@
  * frees the stack and what is in it.
  */
 int x509_read_pem(const void *pem, size_t n, int max,
-    STACK_OF(X509) * *certificates, struct ht_error *e);
+    STACK_OF(X509) **certificates, struct ht_error *e);
 
 /*
  * Whether a certificate names itself as issuer and its key made its signature.
@@ -71,7 +71,7 @@ int x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
  * signed with SHA-1 or MD5, and no RSA key has less than 1024 bits.
  * HT_ERR_DATA if there is none.
  */
-int x509_verify_path(X509 *certificate, STACK_OF(X509) * others,
+int x509_verify_path(X509 *certificate, STACK_OF(X509) *others,
     X509_STORE *roots, uint32_t use, struct ht_error *e);
 
 /*
@@ -89,6 +89,6 @@ char *x509_issuer(X509 *certificate);
 /*
  * The certificates of a chain, the signer's first; borrowed.
  */
-STACK_OF(X509) * chain_certificates(const struct chain *chain);
+STACK_OF(X509) *chain_certificates(const struct chain *chain);
 
 #endif

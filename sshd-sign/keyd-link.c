@@ -94,8 +94,8 @@ find_ask(struct keyd_link *k, uint32_t tag)
 	struct keyd_link_ask *a;
 
 	LIST_FOREACH(a, &k->asks, entry)
-	if (a->tag == tag)
-		return a;
+		if (a->tag == tag)
+			return a;
 	return NULL;
 }
 

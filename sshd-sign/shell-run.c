@@ -147,8 +147,8 @@ find_run(struct connection *c, uint32_t number)
 	struct shell_run *run;
 
 	LIST_FOREACH(run, &c->runs, entry)
-	if (run->number == number)
-		return run;
+		if (run->number == number)
+			return run;
 	return NULL;
 }
 

@@ -224,7 +224,7 @@ conf_parse(const char *path, const char *text, size_t n, struct ht_error *e)
 		return NULL;
 	}
 	if ((r.conf = calloc(1, sizeof(*r.conf))) == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	r.conf->path = copy_text(&r, path, strlen(path));

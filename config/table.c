@@ -27,7 +27,7 @@ conf_alloc(struct conf_reader *r, size_t n, size_t size)
 	if (size == 0 || n <= (SIZE_MAX - sizeof(*m)) / size)
 		m = calloc(1, sizeof(*m) + n * size);
 	if (m == NULL) {
-		(void)ht_error_set(r->e, HT_ERR_INTERNAL, "no memory");
+		(void)ht_error_memory(r->e);
 		return NULL;
 	}
 	m->next = r->conf->memory;

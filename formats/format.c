@@ -127,7 +127,7 @@ digest_file(const struct format *format, struct input *in,
 	*file = NULL;
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	f->format = format;
 	f->in = in;
 	f->spc = format->name;

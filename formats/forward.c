@@ -56,8 +56,7 @@ forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
 		}
 		buf_bytes(out, p, got);
 		if (buf_failed(out) < 0)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 	} while (got > 0);
 	return 0;
 }
@@ -87,6 +86,6 @@ forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
 	} while (got > 0 && offset <= expected);
 	*size = offset;
 	if (buf_failed(kept) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }

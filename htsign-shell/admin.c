@@ -173,7 +173,7 @@ run(struct keyd_client *keyd, const struct words *words,
 	for (i = 0; i < words->n; i++)
 		buf_text(&encoded, words->word[i]);
 	if (buf_failed(&encoded) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	else
 		rc = keyd_client_command(keyd, &encoded, buf_cursor(input),
 		    print, &fd, &done, e);

@@ -50,7 +50,7 @@ read_all(int fd, size_t max, struct buf *out, struct ht_error *e)
 			    "the session is too long");
 	}
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -82,8 +82,7 @@ read_environment(struct environment *env, struct ht_error *e)
 			continue;
 		*text_of(env, &variables[i]) = strdup(value);
 		if (*text_of(env, &variables[i]) == NULL)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 	}
 	return 0;
 }

@@ -82,7 +82,7 @@ read_admin(struct invocation *v, char *const *word, size_t n,
 		buf_format(&v->line, v->line.len > 0 ? " %s" : "%s", word[i]);
 	buf_u8(&v->line, '\0');
 	if (buf_failed(&v->line) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	v->command = (const char *)v->line.data;
 	return 0;
 }

@@ -395,7 +395,7 @@ request_line_parse(const char *line,
 	rc = read_words(&g, &w, e);
 	buf_u8(&g.description, '\0');
 	if (rc == 0 && buf_failed(&g.description) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	if (rc == 0)
 		rc = set_description(r, (char *)g.description.data, e);
 	apply_switches(&g);

@@ -133,7 +133,7 @@ answer(struct shell *sh, enum request_line_verb verb, struct ht_error *e)
 		greeting_profiles(&sh->welcome, "", &out);
 	rc = buf_failed(&out);
 	if (rc < 0)
-		(void)ht_error_set(e, rc, "out of memory");
+		rc = ht_error_memory(e);
 	else
 		rc = report_write(STDOUT_FILENO, out.data, out.len, e);
 	buf_free(&out);

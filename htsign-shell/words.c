@@ -89,7 +89,7 @@ words_split(const char *line, struct words *w, struct ht_error *e)
 	w->word = calloc(length / 2 + 2, sizeof(*w->word));
 	w->text = malloc(length + 1);
 	if (w->word == NULL || w->text == NULL)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	out = w->text;
 	in = skip_blanks(line);
 	while (rc == 0 && *in != '\0') {

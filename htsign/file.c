@@ -74,7 +74,7 @@ file_read(const char *path, size_t max, struct buf *out, struct ht_error *e)
 		buf_bytes(out, chunk, (size_t)n);
 	}
 	if (rc == 0 && buf_failed(out) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	if (fd != STDIN_FILENO)
 		(void)close(fd);
 	return rc;

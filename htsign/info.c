@@ -354,7 +354,7 @@ put_file(struct report *r, const struct subject *subject, struct ht_error *e)
 	if (r->json)
 		buf_u8(&r->out, '\n');
 	if (rc == 0 && buf_failed(&r->out) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 out:
 	buf_free(&der);
 	return rc;

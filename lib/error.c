@@ -38,6 +38,12 @@ ht_error_set(struct ht_error *e, int code, const char *fmt, ...)
 }
 
 int
+ht_error_memory(struct ht_error *e)
+{
+	return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+}
+
+int
 ht_error_at(struct ht_error *e, int code, uint64_t offset, const char *fmt, ...)
 {
 	va_list ap;

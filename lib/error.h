@@ -56,4 +56,9 @@ int ht_error_at(struct ht_error *e, int code, uint64_t offset, const char *fmt,
 int ht_error_errno(struct ht_error *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The same where memory cannot be had: HT_ERR_INTERNAL and "out of memory".
+ */
+int ht_error_memory(struct ht_error *e);
+
 #endif

@@ -90,8 +90,7 @@ read_window(struct input *in, int fd, uint64_t offset, size_t n,
 		if (w->bytes == NULL)
 			w->bytes = malloc(INPUT_CHUNK);
 		if (w->bytes == NULL)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 		w->at = offset;
 		w->n = 0;
 	}
@@ -404,7 +403,7 @@ new_input(size_t buffer, struct ht_error *e)
 	if (in != NULL)
 		in->buffer = malloc(buffer > 0 ? buffer : 1);
 	if (in == NULL || in->buffer == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		free(in);
 		return NULL;
 	}
@@ -422,7 +421,7 @@ input_stream(const struct input_stream *how, struct ht_error *e)
 		return NULL;
 	in->head = malloc(INPUT_HEAD);
 	if (in->head == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		input_free(in);
 		return NULL;
 	}

@@ -44,7 +44,7 @@ output_new(struct input *in, struct ht_error *e)
 	if (out != NULL)
 		out->joined = malloc(INPUT_CHUNK);
 	if (out == NULL || out->joined == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		free(out);
 		return NULL;
 	}
@@ -73,7 +73,7 @@ make_room(struct output *out, struct ht_error *e)
 		return 0;
 	segments = reallocarray(out->segments, room, sizeof(*segments));
 	if (segments == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	out->segments = segments;
 	out->room = room;
 	return 0;
@@ -131,7 +131,7 @@ make_literal_room(struct output *out, size_t n, struct ht_error *e)
 	grown =
 	    room - out->literals_size < n ? NULL : realloc(out->literals, room);
 	if (grown == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	out->literals = grown;
 	out->literals_room = room;
 	return 0;

@@ -452,7 +452,7 @@ sandbox_seccomp(enum sandbox_role role, struct ht_error *e)
 
 	ctx = seccomp_init(listed ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ALLOW);
 	if (ctx == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		return ht_error_memory(e);
 	rc = set_attributes(ctx);
 	if (rc == 0)
 		rc =

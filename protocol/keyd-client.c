@@ -154,7 +154,7 @@ keyd_client_greet(struct keyd_client *k, const struct protocol_hello *hello,
 	*welcome = body.welcome;
 	buf_bytes(profiles, welcome->profiles.p, welcome->profiles.left);
 	if (buf_failed(profiles) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	welcome->profiles = buf_cursor(profiles);
 	return 0;
 }
@@ -186,7 +186,7 @@ keep_own(struct keyd_client *k, struct protocol_go *go, struct ht_error *e)
 	buf_reset(&k->own);
 	buf_bytes(&k->own, go->own.p, go->own.left);
 	if (buf_failed(&k->own) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	go->own = buf_cursor(&k->own);
 	return 0;
 }
@@ -259,7 +259,7 @@ collect(struct keyd_client *k, uint32_t length, struct buf *out,
 		have += body.part.bytes.left;
 	}
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 

@@ -364,7 +364,7 @@ protocol_open(struct protocol_link *link, int fd, enum protocol_kind kind,
 	link->channel = msg_channel_new(fd);
 	if (link->channel == NULL) {
 		(void)close(fd);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	return 0;
 }

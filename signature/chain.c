@@ -176,7 +176,7 @@ chain_load(const void *pem, size_t n, struct chain **chain, struct ht_error *e)
 		    "a chain of more than %zu bytes", CHAIN_PEM_MAX);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	if ((rc = x509_read_pem(pem, n, CHAIN_CERTIFICATES, &c->certificates,
 	         e)) < 0 ||
 	    (rc = x509_check_code_signing(leaf_of(c), e)) < 0 ||
@@ -265,6 +265,6 @@ chain_spki(const struct chain *chain, struct buf *out, struct ht_error *e)
 	buf_bytes(out, der, (size_t)n);
 	OPENSSL_free(der);
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }

@@ -138,7 +138,7 @@ cms_signer_new(const struct chain *chain, const char *format,
 	*signer = NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	if ((rc = cms_options_check(options, e)) < 0 ||
 	    (rc = content_parse(format, content, n, options->algorithm,
 	         &s->file, e)) < 0 ||

@@ -93,6 +93,6 @@ pkcs7_read_texts(struct pkcs7 *p7, struct ht_error *e)
 	SPC_SP_OPUS_INFO_free(opus);
 	ERR_clear_error();
 	if (p7->subject == NULL || p7->description == NULL || p7->url == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }

@@ -319,7 +319,7 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
 	if (rc == 0 && buf_failed(&attribute) == 0)
 		rc = rebuild(&o, buf_cursor(&attribute), out, e);
 	if (rc == 0 && (buf_failed(&attribute) < 0 || buf_failed(out) < 0))
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	if (rc < 0)
 		out->len = before;
 	buf_free(&attribute);

@@ -109,7 +109,7 @@ pkcs7_read_unsigned(struct pkcs7 *p7, struct ht_error *e)
 		return 0;
 	p7->attributes = calloc(total, sizeof(*p7->attributes));
 	if (p7->attributes == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; i < sk_X509_ATTRIBUTE_num(all); i++)
 		p7->count += read_attribute(sk_X509_ATTRIBUTE_value(all, i),
 		    p7->attributes + p7->count);

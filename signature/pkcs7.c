@@ -150,7 +150,7 @@ pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
 		buf_bytes(ctl, content.p, content.left);
 		*is_signed = sk_SIGNER_INFO_num(data->signers) > 0;
 		if (buf_failed(ctl) < 0)
-			rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+			rc = ht_error_memory(e);
 	}
 	SIGNED_DATA_free(data);
 	return rc;
@@ -259,7 +259,7 @@ pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 		    PKCS7_PAGED_MAX);
 	parsed = calloc(1, sizeof(*parsed));
 	if (parsed == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	if ((rc = unpack(der, n, &parsed->data, e)) < 0 ||
 	    (rc = check_structure(parsed, e)) < 0 ||
 	    (rc = pkcs7_read_texts(parsed, e)) < 0 ||

@@ -218,7 +218,7 @@ publisher_check(const struct chain *chain, const char *publisher,
 	int rc;
 
 	if (subject == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	rc = read_publisher(publisher, subject, e);
 	if (rc == 0 && !same_name(subject, X509_get_subject_name(signer)))
 		rc = ht_error_set(e, HT_ERR_REFUSED,

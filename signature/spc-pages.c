@@ -83,7 +83,7 @@ spc_pages_start(size_t n, struct buf *der, uint8_t **list, struct ht_error *e)
 	put_before(n, der);
 	*list = buf_room(der, n);
 	if (buf_failed(der) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 

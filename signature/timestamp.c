@@ -124,7 +124,7 @@ read_token(const struct token *token, struct timestamp *out, struct ht_error *e)
 		    "timestamp: no genTime that can be read");
 	out->authority = x509_subject(token->signer);
 	if (out->authority == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -193,7 +193,7 @@ check_signature(const struct token *token, X509_STORE *roots,
 
 	if (how == NULL) {
 		X509_STORE_free(roots);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	(void)TS_VERIFY_CTX_set0_store(how, roots);
 	(void)TS_VERIFY_CTX_set_flags(how,

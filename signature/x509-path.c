@@ -44,7 +44,7 @@ x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
 		goto out;
 	store = X509_STORE_new();
 	if (store == NULL)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	else
 		set_parameters(X509_STORE_get0_param(store), when);
 	for (i = 0; rc == 0 && i < sk_X509_num(certificates); i++) {

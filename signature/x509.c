@@ -86,7 +86,7 @@ x509_read_pem(const void *pem, size_t n, int max, STACK_OF(X509) **certificates,
 
 	*certificates = NULL;
 	if (bio == NULL || all == NULL) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 		goto out;
 	}
 	while ((rc = next_certificate(bio, &certificate, e)) > 0) {
@@ -97,7 +97,7 @@ x509_read_pem(const void *pem, size_t n, int max, STACK_OF(X509) **certificates,
 			rc = ht_error_set(e, HT_ERR_DATA,
 			    "certificate %d is there twice", number);
 		else if (sk_X509_push(all, certificate) <= 0)
-			rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+			rc = ht_error_memory(e);
 		if (rc < 0)
 			goto out;
 		certificate = NULL;

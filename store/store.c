@@ -209,9 +209,7 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 	        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	            SQLITE_OPEN_EXRESCODE,
 	        NULL) != SQLITE_OK)
-		return s->db == NULL
-		    ? ht_error_set(e, HT_ERR_INTERNAL, "no memory")
-		    : engine_error(s, e);
+		return s->db == NULL ? ht_error_memory(e) : engine_error(s, e);
 	(void)sqlite3_busy_timeout(s->db, LEAVING);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -237,7 +235,7 @@ store_open(const char *path, struct ht_error *e)
 	int ret;
 
 	if (s == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	ht_error_clear(&why);

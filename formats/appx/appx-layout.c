@@ -43,7 +43,7 @@ make_types(const struct appx_parts *parts, bool with_type,
 	zip_put_central(entry, &layout->types_central);
 	if (buf_failed(&layout->types) < 0 ||
 	    buf_failed(&layout->types_central) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 out:
 	buf_free(&old);
 	buf_free(&text);
@@ -163,7 +163,7 @@ change_record(const struct appx_layout *layout, const struct zip_entry *types,
 	buf_reset(moved);
 	rc = put_moved(moved, entry, entry->offset + layout->grown, e);
 	if (rc == 0 && buf_failed(moved) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	*record = buf_cursor(moved);
 	*at = HT_NO_OFFSET;
 	return rc;

@@ -110,7 +110,7 @@ collect(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 
 	buf_bytes(out, p, n);
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ appx_p7x_read(const struct appx_parts *parts, struct buf *p7,
 	}
 	buf_bytes(p7, p7x.data + APPX_MAGIC_SIZE, p7x.len - APPX_MAGIC_SIZE);
 	if (buf_failed(p7) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 out:
 	buf_free(&p7x);
 	return rc;
@@ -318,7 +318,7 @@ appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
 	buf_bytes(out, bytes + xml.root_end, n - xml.root_end);
 	*changed = true;
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -350,6 +350,6 @@ appx_remove_type(const void *p, size_t n, struct buf *out, bool *changed,
 		return rc;
 	buf_bytes(out, bytes + kept, n - kept);
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }

@@ -147,7 +147,7 @@ digest_directory(struct format_file *file, EVP_MD_CTX *md, struct ht_error *e)
 	         layout->size, &end, e)) < 0)
 		goto out;
 	if (buf_failed(&end) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	else if ((rc = update(md, end.data, end.len, e)) == 0)
 		rc = finish(md, "AXCD", &file->digest, e);
 out:
@@ -169,7 +169,7 @@ take(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 
 	buf_bytes(&u->head, p, n < room ? n : room);
 	if (buf_failed(&u->head) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return update(u->md, p, n, e);
 }
 
@@ -242,7 +242,7 @@ digest_all(struct format_file *file, struct ht_error *e)
 	int rc;
 
 	if (md == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	memcpy(file->digest.value, "APPX", 4);
 	file->digest.length = 4;
 	if ((rc = digest_records(file, md, e)) < 0 ||
@@ -265,7 +265,7 @@ appx_digest(struct format_file *file, struct ht_error *e)
 	int rc;
 
 	if (appx == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	file->state = appx;
 	if ((rc = appx_parts_open(&appx->parts, file->in, e)) < 0 ||
 	    (rc = appx_publisher(&appx->parts, &file->publisher, e)) < 0 ||
@@ -354,7 +354,7 @@ plan_signed(struct appx *appx, const void *p7, size_t n, struct output *plan,
 	rc = zip_put_end(&appx->parts.zip, layout->entries + 1,
 	    layout->offset + p7x.len, layout->size + tail.len, &tail, e);
 	if (rc == 0 && (buf_failed(&p7x) < 0 || buf_failed(&tail) < 0))
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	if (rc == 0)
 		rc = append_signed(plan, appx, &p7x, &tail, e);
 	buf_free(&p7x);
@@ -377,7 +377,7 @@ plan_unsigned(struct appx *appx, struct output *plan, struct ht_error *e)
 	         layout.size, &tail, e)) < 0)
 		goto out;
 	if (buf_failed(&tail) < 0) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 		goto out;
 	}
 	if ((rc = appx_layout_records(&layout, &appx->parts, plan, e)) < 0 ||

@@ -334,6 +334,6 @@ xml_attribute(const struct xml *xml, const struct xml_tag *tag,
 		*found = true;
 	}
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }

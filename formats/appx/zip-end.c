@@ -103,7 +103,7 @@ read_tail(struct zip *zip, size_t n, struct ht_error *e)
 		return 0;
 	p = buf_room(&zip->end, n);
 	if (p == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return input_copy(zip->in, zip->size - n, p, n, e);
 }
 

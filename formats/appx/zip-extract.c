@@ -55,8 +55,7 @@ inflate_bytes(struct unpacking *u, z_stream *z, const uint8_t *p, size_t n,
 		z->avail_out = (uInt)PIECE;
 		status = inflate(z, Z_NO_FLUSH);
 		if (status == Z_MEM_ERROR)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 		if (status != Z_OK && status != Z_STREAM_END &&
 		    status != Z_BUF_ERROR)
 			return damaged(u->entry, e);
@@ -123,7 +122,7 @@ zip_extract(const struct zip *zip, const struct zip_entry *entry, uint64_t max,
 	/* Negative: without zlib's own header (APPNOTE 4.4.5, method 8). */
 	if (piece == NULL || inflateInit2(&z, -MAX_WBITS) != Z_OK) {
 		free(piece);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	rc = unpack(zip, &u, &z, piece, e);
 	(void)inflateEnd(&z);

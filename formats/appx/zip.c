@@ -112,7 +112,7 @@ load_directory(struct zip *zip, uint64_t offset, struct ht_error *e)
 	zip->window_at = offset;
 	p = buf_room(&zip->window, n);
 	if (p == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return input_copy(zip->in, offset, p, n, e);
 }
 
@@ -147,7 +147,7 @@ zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
 	buf_reset(bytes);
 	buf_bytes(bytes, entry->central.p, entry->central.left);
 	if (buf_failed(bytes) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	entry->central = buf_cursor(bytes);
 	entry->name = cursor_over(bytes->data + CENTRAL_SIZE, entry->name.left);
 	return 0;
@@ -171,7 +171,7 @@ note_name(struct zip *zip, struct cursor name, struct ht_error *e)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 	buf_bytes(&zip->names, hash, sizeof(uint64_t));
 	if (buf_failed(&zip->names) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 

@@ -347,7 +347,7 @@ put_front(struct buf *out, const struct front *f, const struct area *area,
 	buf_bytes(out, f->names.p, f->names.left);
 	put_folders(out, f, old, now);
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 

@@ -90,7 +90,7 @@ put_signature(const struct cab_header *h, const struct buf *padded,
 		    "the signature is not one PKCS#7 and its padding");
 	buf_bytes(p7, der.p, der.left);
 	if (buf_failed(p7) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -222,7 +222,7 @@ cab_plan(const struct format_file *file, const void *p7, size_t n,
 	buf_u32le(&entry, (uint32_t)cabinet);
 	buf_u32le(&entry, (uint32_t)tail.len);
 	if (buf_failed(&tail) < 0 || buf_failed(&entry) < 0) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 		goto out;
 	}
 	rc = append_all(plan, h, &entry, &tail, e);
@@ -246,7 +246,7 @@ read_signature(struct input *in, const struct cab_header *h, struct buf *p7,
 		    "a signature of more than %zu bytes", PKCS7_MAX);
 	p = buf_room(&padded, n);
 	if (p == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	rc = input_copy(in, h->cabinet, p, n, e);
 	if (rc == HT_ERR_DATA)
 		rc = ht_error_at(e, rc, h->cabinet,

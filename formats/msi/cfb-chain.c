@@ -17,8 +17,7 @@ cfb_list_push(struct cfb_list *list, uint32_t v, struct ht_error *e)
 	if (list->n == list->room) {
 		grown = reallocarray(list->v, room, sizeof(*grown));
 		if (grown == NULL)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 		list->v = grown;
 		list->room = room;
 	}
@@ -35,7 +34,7 @@ cfb_list_copy(struct cfb_list *to, const struct cfb_list *from,
 		return 0;
 	to->v = calloc(from->n, sizeof(*to->v));
 	if (to->v == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	memcpy(to->v, from->v, from->n * sizeof(*to->v));
 	to->n = from->n;
 	to->room = from->n;

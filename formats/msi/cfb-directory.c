@@ -209,7 +209,7 @@ cfb_read_directory(struct cfb *cfb, struct ht_error *e)
 		    (unsigned long)cfb->header.directory_sectors);
 	cfb->entries = calloc(cfb->directory.n * each, sizeof(*cfb->entries));
 	if (cfb->entries == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; i < cfb->directory.n; i++) {
 		uint64_t at = cfb_sector_at(cfb, cfb->directory.v[i]);
 
@@ -332,7 +332,7 @@ cfb_read_trees(struct cfb *cfb, struct ht_error *e)
 	walk.stack = calloc(cfb->entry_count, sizeof(*walk.stack));
 	walk.seen = calloc(cfb->entry_count, sizeof(*walk.seen));
 	if (cfb->members == NULL || walk.stack == NULL || walk.seen == NULL)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	else
 		rc = walk_trees(cfb, &walk, e);
 	free(walk.stack);

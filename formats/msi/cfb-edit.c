@@ -17,8 +17,7 @@ cfb_start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
 	if (edit->piece_count == edit->piece_room) {
 		grown = reallocarray(edit->pieces, room, sizeof(*grown));
 		if (grown == NULL)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 		edit->pieces = grown;
 		edit->piece_room = room;
 	}
@@ -79,7 +78,7 @@ cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit, struct ht_error *e)
 
 	*edit = NULL;
 	if (made == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	made->cfb = cfb;
 	made->shift = cfb->shift;
 	made->each = ((size_t)1 << cfb->shift) / 4;
@@ -87,7 +86,7 @@ cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit, struct ht_error *e)
 	made->entry_count = cfb->entry_count;
 	made->entry = calloc(cfb->entry_count, sizeof(*made->entry));
 	if (made->entry == NULL) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 		goto out;
 	}
 	memcpy(made->entry, cfb->entries,

@@ -27,7 +27,7 @@ put_table(struct cfb_edit *edit, bool mini, struct ht_error *e)
 	int rc = 0;
 
 	if (done == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; rc == 0 && i < changed->n; i++) {
 		size_t place = changed->v[i];
 
@@ -207,7 +207,7 @@ append_pieces(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
 	int rc;
 
 	if (buf_failed(&edit->bytes) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	qsort(edit->pieces, edit->piece_count, sizeof(*piece), by_offset);
 	for (i = 0; i < edit->piece_count; i++) {
 		piece = &edit->pieces[i];

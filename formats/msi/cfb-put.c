@@ -102,7 +102,7 @@ grow_directory(struct cfb_edit *edit, struct ht_error *e)
 	grown =
 	    reallocarray(edit->entry, edit->entry_count + each, sizeof(*grown));
 	if (grown == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	edit->entry = grown;
 	memset(&grown[edit->entry_count], 0, each * sizeof(*grown));
 	rc = extend(edit, &edit->directory, e);

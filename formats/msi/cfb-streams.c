@@ -228,7 +228,7 @@ cfb_check_streams(struct cfb *cfb, struct ht_error *e)
 	int rc = 0;
 
 	if (mini_claimed == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; rc == 0 && i < cfb->entry_count; i++) {
 		entry = &cfb->entries[i];
 		if (entry->type == CFB_STREAM)

@@ -230,7 +230,7 @@ cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e)
 		return rc;
 	cfb->claimed = calloc(cfb->sectors / 8 + 1, 1);
 	if (cfb->claimed == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	if ((rc = read_fat(cfb, e)) < 0 ||
 	    (rc = cfb_read_chain(cfb, cfb->header.directory,
 	         CFB_ENTRIES_MAX * CFB_ENTRY >> cfb->shift, "the directory",

@@ -198,7 +198,7 @@ digest_metadata(const struct cfb_entry *entry, EVP_MD_CTX *md,
 	if (rc == 0)
 		rc = update(md, bytes.data, bytes.len, e);
 	else
-		(void)ht_error_set(e, rc, "out of memory");
+		rc = ht_error_memory(e);
 	buf_free(&bytes);
 	return rc;
 }
@@ -261,7 +261,7 @@ digest_tree(struct tree_digest *t, struct ht_error *e)
 
 	t->levels = calloc(cfb->entry_count, sizeof(*t->levels));
 	if (t->levels == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	rc = enter(t, &cfb->entries[0], e);
 	while (rc == 0 && t->depth > 0) {
 		level = &t->levels[t->depth - 1];
@@ -320,7 +320,7 @@ append(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 
 	buf_bytes(out, p, n);
 	if (buf_failed(out) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -406,7 +406,7 @@ msi_digest(struct format_file *file, struct ht_error *e)
 
 	file->state = msi;
 	if (md == NULL || msi == NULL)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	else
 		rc = digest_file(file, md, msi, e);
 	if (rc == 0)

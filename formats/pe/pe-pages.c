@@ -197,7 +197,7 @@ pe_pages_new(struct input *in, uint64_t pe, const struct pe_header *header,
 
 	*pages = NULL;
 	if (made == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	made->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	made->md = EVP_MD_CTX_new();
 	if (made->sha256 == NULL || made->md == NULL) {

@@ -300,7 +300,7 @@ make_tail(const struct pe *pe, const void *p7, size_t n, struct tail *tail,
 	tail->after = padding_of(n);
 	tail->size = tail->before.len + n + tail->after;
 	if (buf_failed(&tail->before) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	if (pe->content_end + tail->size > UINT32_MAX)
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "with its signature the file would be larger than 4 GiB");
@@ -321,13 +321,13 @@ make_fields(const struct pe *pe, const struct tail *tail, struct buf *checksum,
 	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)table);
 	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)(end - table));
 	if (buf_failed(entry) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	sum += sum_words(pe->header.security, entry->data, entry->len);
 	sum += sum_words(pe->content_end, tail->before.data, tail->before.len);
 	sum += sum_words(pe->content_end + tail->before.len, tail->p7, tail->n);
 	buf_u32le(checksum, fold_sum(sum, end));
 	if (buf_failed(checksum) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -420,7 +420,7 @@ pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
 	buf_reserve(p7, n);
 	p = buf_room(p7, n);
 	if (p == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	rc = input_copy(in, header.table, p, n, e);
 	if (rc == HT_ERR_DATA)
 		rc = ht_error_at(e, rc, header.security,

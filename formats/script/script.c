@@ -290,7 +290,7 @@ script_plan(const struct format_file *file, const void *p7, size_t n,
 	if (p7 != NULL)
 		put_block(s, p7, n, &block);
 	if (buf_failed(&block) < 0) {
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 		goto out;
 	}
 	if ((rc = output_range(plan, 0, t->end, e)) == 0 &&
@@ -313,7 +313,7 @@ script_signature(struct input *in, const struct script_kind *kind,
 		return rc;
 	buf_bytes(p7, text.p7.data, text.p7.len);
 	if (buf_failed(p7) < 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	script_text_clear(&text);
 	return rc;
 }

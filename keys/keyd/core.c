@@ -105,7 +105,7 @@ keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 	c->watch = loop_watch_add(k->loop, fd, POLLIN, ready, c);
 	if (c->watch == NULL) {
 		protocol_close(&c->link);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	c->next = k->connections;
 	c->at = &k->connections;

@@ -208,7 +208,7 @@ accept_door(struct keyd *k, int fd, enum protocol_kind kind, uid_t uid,
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		(void)close(fd);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	c->receive = receive;
 	c->gone = gone;

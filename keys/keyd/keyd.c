@@ -166,7 +166,7 @@ watch_signals(struct process *p, struct ht_error *e)
 	p->signal_watch =
 	    loop_watch_add(p->keyd.loop, p->signals, POLLIN, signalled, p);
 	if (p->signal_watch == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -266,7 +266,7 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	}
 	n = setup_paths(k->setup, paths, PATHS - 2);
 	if (n < 0)
-		return ht_error_set(e, n, "out of memory");
+		return ht_error_memory(e);
 	paths[n].path = conf->state;
 	paths[n].access = SANDBOX_READ_WRITE;
 	paths[n + 1].path = "/dev/urandom"; /* SQLite reads it */
@@ -299,7 +299,7 @@ open_journal(struct keyd *k, struct ht_error *e)
 		    conf->single_user, e);
 	k->failures = failures_new(k->loop, k->store);
 	if (rc == 0 && k->failures == NULL)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		rc = ht_error_memory(e);
 	return rc;
 }
 

@@ -89,7 +89,7 @@ load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
 	s->certificates =
 	    calloc(s->conf->ncertificates + 1, sizeof(*s->certificates));
 	if (s->certificates == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; i < s->conf->ncertificates && rc == 0; i++) {
 		s->certificates[i].conf = &s->conf->certificates[i];
 		s->ncertificates++;
@@ -146,7 +146,7 @@ load_admins(struct setup *s, struct ht_error *e)
 
 	s->admins = calloc(s->conf->ssh.nadmins + 1, sizeof(*s->admins));
 	if (s->admins == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	for (i = 0; i < s->conf->ssh.nadmins; i++) {
 		conf = &s->conf->ssh.admins[i];
 		s->admins[i].conf = conf;
@@ -168,7 +168,7 @@ setup_new(struct conf *conf, struct tokens *tokens, struct ht_error *e)
 
 	if (s == NULL) {
 		conf_free(conf);
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	s->conf = conf;

@@ -143,7 +143,7 @@ sign_link_accept(struct keyd *k, int fd, const struct identity *who,
 
 	if (s == NULL) {
 		(void)close(fd);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	s->c.receive = receive;
 	s->c.more = more;

@@ -106,7 +106,7 @@ sockets_new(const struct conf *conf, struct ht_error *e)
 	size_t i;
 
 	if (s == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	for (i = 0; i < KINDS; i++) {
@@ -151,8 +151,7 @@ sockets_serve(struct sockets *s, struct keyd *k, struct ht_error *e)
 		s->at[i].watch = loop_watch_add(k->loop, s->at[i].fd, POLLIN,
 		    ready, &s->at[i]);
 		if (s->at[i].watch == NULL)
-			return ht_error_set(e, HT_ERR_INTERNAL,
-			    "out of memory");
+			return ht_error_memory(e);
 	}
 	return 0;
 }

@@ -149,7 +149,7 @@ put_line(const struct question *q, const char *shell,
 	}
 	buf_format(line, " --ticket %s\" %s\n", t->ticket, t->principal);
 	if (buf_failed(line) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		return ht_error_memory(e);
 	return 0;
 }
 

@@ -128,7 +128,7 @@ sshcert_issue(const struct sshkey_private *ca,
 		base64_encode(blob.data, blob.len, BASE64_STANDARD, line);
 		buf_format(line, " %s", key_id);
 		if (buf_failed(line) < 0)
-			rc = ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+			rc = ht_error_memory(e);
 	}
 	buf_free(&blob);
 	return rc;

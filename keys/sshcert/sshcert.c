@@ -287,7 +287,7 @@ sshcert_parse(struct cursor blob, const char **reason, struct ht_error *e)
 	if (cert != NULL)
 		cert->blob = malloc(blob.left);
 	if (cert == NULL || cert->blob == NULL) {
-		ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		ht_error_memory(e);
 		goto fail;
 	}
 	memcpy(cert->blob, blob.p, blob.left);

@@ -315,7 +315,7 @@ sshkey_private_load(struct cursor file, struct ht_error *e)
 
 	key = calloc(1, sizeof(*key));
 	if (key == NULL) {
-		ht_error_set(e, HT_ERR_INTERNAL, "no memory for a key");
+		ht_error_memory(e);
 		return NULL;
 	}
 	first = next_line(&lines);

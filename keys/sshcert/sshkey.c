@@ -246,7 +246,7 @@ sshkey_read(const struct sshkey_format *format, struct cursor *c,
 	buf_bytes(&blob, c->p, c->left - in.left);
 	key = calloc(1, sizeof(*key));
 	if (key == NULL || buf_failed(&blob) < 0) {
-		ht_error_set(e, HT_ERR_INTERNAL, "no memory for a key");
+		ht_error_memory(e);
 		EVP_PKEY_free(evp);
 		free(key);
 		buf_free(&blob);
@@ -411,8 +411,7 @@ sshkey_blob_fingerprint(struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE],
 		memcpy(out, text.data, text.len - 1);
 		out[text.len - 1] = '\0';
 	} else {
-		rc = ht_error_set(e, HT_ERR_INTERNAL,
-		    "no memory for a fingerprint");
+		rc = ht_error_memory(e);
 	}
 	buf_free(&text);
 	return rc;
@@ -441,6 +440,6 @@ sshkey_line(const struct sshkey *key, const char *comment, struct buf *line,
 	if (comment != NULL && *comment != '\0')
 		buf_format(line, " %s", comment);
 	if (buf_failed(line) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "no memory for a key");
+		return ht_error_memory(e);
 	return 0;
 }

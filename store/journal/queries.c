@@ -145,7 +145,7 @@ journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
 		memcpy(*der, sqlite3_column_blob(st, 0), *n);
 	} else {
 		*n = 0;
-		ret = ht_error_set(e, HT_ERR_INTERNAL, "no memory");
+		ret = ht_error_memory(e);
 	}
 	(void)sqlite3_reset(st);
 	return ret;

@@ -168,7 +168,7 @@ admin_link_accept(struct keyd *k, int fd, const struct identity *who,
 
 	if (a == NULL) {
 		(void)close(fd);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	a->c.receive = receive;
 	a->c.gone = gone;

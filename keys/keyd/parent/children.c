@@ -87,7 +87,7 @@ start(struct child *c, const struct child_spec *spec, const int pair[2],
 	(void)kill(c->pid, SIGKILL);
 	(void)waitpid(c->pid, NULL, 0);
 	(void)close(c->pidfd);
-	return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	return ht_error_memory(e);
 }
 
 struct child *
@@ -102,7 +102,7 @@ child_start(struct children *all, const struct child_spec *spec, int *fd,
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 	else
 		c->all = all;
 	if (c == NULL || start(c, spec, pair, e) < 0) {

@@ -234,7 +234,7 @@ open_link(struct parent *p, int fd, struct ht_error *e)
 	p->link_watch = loop_watch_add(p->loop, fd, POLLIN, on_link, p);
 	if (p->link_watch == NULL) {
 		protocol_close(&p->link);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	return 0;
 }
@@ -401,7 +401,7 @@ watch_signals(struct parent *p, struct ht_error *e)
 	if (p->signals < 0)
 		return ht_error_errno(e, "signals");
 	if (loop_watch_add(p->loop, p->signals, POLLIN, on_signal, p) == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -416,7 +416,7 @@ parent_new(const struct parent_options *options, struct ht_error *e)
 		p->loop = loop_new();
 	if (p == NULL || p->loop == NULL) {
 		free(p);
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	p->options = options;

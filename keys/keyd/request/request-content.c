@@ -150,7 +150,7 @@ request_part(struct request *r, struct cursor bytes)
 	}
 	buf_bytes(&r->der, bytes.p, bytes.left);
 	if (buf_failed(&r->der) < 0) {
-		(void)ht_error_set(&e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(&e);
 		request_give_up(r, "content", &e);
 	} else if (r->der.len == r->length) {
 		loop_timer_remove(r->transfer);

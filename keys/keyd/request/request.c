@@ -18,7 +18,7 @@ request_new(const struct request_peer *peer)
 	struct ht_error e;
 
 	if (r == NULL) {
-		(void)ht_error_set(&e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(&e);
 		keyd_must(k, HT_ERR_INTERNAL, &e);
 		return NULL;
 	}

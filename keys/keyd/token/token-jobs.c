@@ -316,7 +316,7 @@ token_submit(struct token *t, const struct token_work *work,
 	if (job == NULL || kick(t) < 0 ||
 	    queue_put(&t->queue, work->client, &job->item) < 0) {
 		free(job);
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	}
 	t->njobs++;
 	*out = job;

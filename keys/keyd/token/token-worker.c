@@ -203,7 +203,7 @@ start_soon(struct token *t, struct ht_error *e)
 		return start(t, e);
 	t->restart = loop_timer_add(t->loop, t->retry_at - now, on_restart, t);
 	if (t->restart == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	t->phase = TOKEN_WAITING;
 	return 0;
 }

@@ -65,7 +65,7 @@ copy_conf(struct token *t, const struct conf_token *conf, struct ht_error *e)
 	t->pin_where = strdup(where != NULL ? where : "");
 	if (t->pin_where == NULL || buf_failed(&t->environment) < 0 ||
 	    buf_failed(&t->writable) < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	t->open.environment = buf_cursor(&t->environment);
 	t->open.writable = buf_cursor(&t->writable);
 	return 0;
@@ -115,7 +115,7 @@ token_new(struct loop *loop, const struct conf_token *conf, uint32_t index,
 	struct token *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		(void)ht_error_memory(e);
 		return NULL;
 	}
 	t->loop = loop;

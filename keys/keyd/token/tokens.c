@@ -113,7 +113,7 @@ tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
 		return rc;
 	ts->watch = loop_watch_add(ts->loop, parent_fd, POLLIN, on_parent, ts);
 	if (ts->watch == NULL)
-		return ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+		return ht_error_memory(e);
 	rc = ask(ts, PROTOCOL_READY, &ready, e);
 	for (i = 0; i < ts->n && rc == 0; i++)
 		token_start(ts->token[i], s);
@@ -147,7 +147,7 @@ tokens_new(struct loop *loop, const struct conf *conf, struct ht_error *e)
 	return ts;
 memory:
 	tokens_free(ts);
-	(void)ht_error_set(e, HT_ERR_INTERNAL, "out of memory");
+	(void)ht_error_memory(e);
 	return NULL;
 }
 

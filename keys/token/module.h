@@ -1,6 +1,6 @@
 /*
- * One token behind a PKCS#11 module, by way of libp11: open, log in once, find
- * keys.  Part of the token worker.
+ * One token behind a PKCS#11 module, used through libp11: open it, log in once,
+ * find keys.  Part of the token worker.
  */
 
 #ifndef KEYS_TOKEN_MODULE_H
@@ -14,10 +14,12 @@
 struct module;
 
 /*
- * What went wrong is told to keyd as it is: functions here return 0, or
- * HT_ERR_UNAVAILABLE with *t filled.  module_trouble sets kind and text,
- * module_complaint takes them from what libp11 left in libcrypto's error
- * queue, which is empty then.
+ * Functions here return 0, or HT_ERR_UNAVAILABLE with *t filled in.  The worker
+ * sends *t to keyd unchanged.
+ *
+ * module_trouble fills in *t from its arguments.  module_complaint fills it in
+ * from libcrypto's error queue, where libp11 leaves its errors, and empties the
+ * queue.  Both return HT_ERR_UNAVAILABLE.
  */
 int module_trouble(struct protocol_token_trouble *t,
     enum protocol_trouble trouble, const char *fmt, ...)
@@ -25,8 +27,10 @@ int module_trouble(struct protocol_token_trouble *t,
 int module_complaint(struct protocol_token_trouble *t, const char *what);
 
 /*
- * Load the module at path, initialise it, and find the one token that has this
- * label and this serial number ("" is any).
+ * Load the module at path, initialise it and find the only token with this
+ * label and this serial number.  "" matches any label or serial number.  On
+ * success *m is the caller's, who frees it with module_free.  On error *m is
+ * NULL.  It is an error if no token matches, or more than one.
  */
 int module_open(struct module **m, const char *path, const char *label,
     const char *serial, struct protocol_token_trouble *t);
@@ -36,15 +40,16 @@ const char *module_serial(const struct module *m);
 bool module_wants_login(const struct module *m);
 
 /*
- * Log in as the user: one C_Login, in a session that stays open.
+ * Log in as the user.  Calls C_Login once, in a session that stays open.
  */
 int module_login(struct module *m, const char *pin,
     struct protocol_token_trouble *t);
 
 /*
- * The private key that uri names ("" names all) and whose public key is that
- * of public: *key is the caller's.  A key whose public half the token does not
- * tell counts if no other fits.
+ * Find the private key that uri names and that belongs to public.  "" names
+ * every key on the token.  On success *key is the caller's, who frees it; on
+ * error it is NULL.  If the token does not give a key's public half, that key
+ * is taken only when it is the only one and no other is known to match.
  */
 int module_key(struct module *m, const char *uri, EVP_PKEY *public,
     EVP_PKEY **key, struct protocol_token_trouble *t);

@@ -1,9 +1,10 @@
 /*
  * PKCS#11 URIs (RFC 7512): which key on a token is meant.
  *
- * Known are the attributes that name a token and an object on it.  All others,
- * and the query part (it would name a module or a PIN, which the configuration
- * says elsewhere), are errors: what is not compared must not be believed.
+ * The parser knows the attributes that name a token or an object on a token.
+ * Any other attribute is an error, because we would not compare it.  The query
+ * part is an error, too: it would name a module or a PIN, and those belong in
+ * the configuration.
  */
 
 #ifndef KEYS_TOKEN_URI_H
@@ -17,7 +18,7 @@
 
 #define URI_VALUE 256
 
-/* One attribute: bytes, with a NUL behind them. */
+/* The value of one attribute, NUL-terminated. */
 struct uri_value {
 	bool given;
 	size_t n;
@@ -34,13 +35,14 @@ struct uri {
 };
 
 /*
- * Parse text ("pkcs11:…").  Of type only "private" is right, as it is a key to
- * sign with.  HT_ERR_USAGE with what is wrong; *uri is all zeros then.
+ * Parse text ("pkcs11:…").  The attribute "type" must be "private", because
+ * the key is for signing.  Returns HT_ERR_USAGE if text is not such a URI; *uri
+ * is all zeros then.
  */
 int uri_parse(const char *text, struct uri *uri, struct ht_error *e);
 
 /*
- * Whether v says nothing, or exactly these n bytes.
+ * True if v was not given, or if it is exactly these n bytes.
  */
 bool uri_fits(const struct uri_value *v, const void *bytes, size_t n);
 

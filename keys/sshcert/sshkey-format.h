@@ -1,6 +1,6 @@
 /*
- * How SSH keys and signatures are laid out: what sshkey, sshcert and their
- * files share, for them alone.
+ * The layout of SSH keys and signatures.  Only sshkey and sshcert and their
+ * files include this.
  */
 
 #ifndef KEYS_SSHCERT_SSHKEY_FORMAT_H
@@ -19,11 +19,11 @@
 #define SSHKEY_CERT_USER 1
 
 struct sshkey_format {
-	const char *name;      /* of the key */
-	const char *cert_name; /* of a certificate for it */
-	const char *curve;     /* RFC 5656's name, or NULL */
+	const char *name;      /* of a key */
+	const char *cert_name; /* of a certificate for such a key */
+	const char *curve;     /* the name in RFC 5656, or NULL */
 	const char *group;     /* OpenSSL's name of the curve, or NULL */
-	const char *digest;    /* that ECDSA signs with it, or NULL */
+	const char *digest;    /* for ECDSA signatures, or NULL */
 	size_t point;          /* bytes of an ECDSA point, or of a key */
 	enum sshkey_type type;
 	bool sk;
@@ -34,7 +34,7 @@ struct sshkey {
 	EVP_PKEY *evp;
 	uint8_t *blob;
 	size_t blob_len;
-	size_t body; /* where in the blob the fields behind the name start */
+	size_t body; /* where the fields after the name start in the blob */
 };
 
 struct sshkey_private {
@@ -43,41 +43,46 @@ struct sshkey_private {
 };
 
 /*
- * The format whose keys, or whose certificates, have this name, or whose keys
- * (but not sk- ones) are of this group of OpenSSL's; or NULL.
+ * Return the format with this key name, with this certificate name, or with
+ * this OpenSSL group.  The last one never returns an sk- format.  NULL if there
+ * is none.
  */
 const struct sshkey_format *sshkey_format_of_key(struct cursor name);
 const struct sshkey_format *sshkey_format_of_cert(struct cursor name);
 const struct sshkey_format *sshkey_format_of_group(const char *group);
 
 /*
- * Read the fields of a key of this format off c: what follows the name in a
- * key, and the nonce in a certificate.  As sshkey_parse.
+ * Read the fields of a key from c.  In a key they follow the name; in a
+ * certificate they follow the nonce.  Returns a new key or NULL, with errors as
+ * sshkey_parse.  On error c does not move.
  */
 struct sshkey *sshkey_read(const struct sshkey_format *format, struct cursor *c,
     struct ht_error *e);
 
 /*
- * A positive mpint (RFC 4251 §5) in its shortest form, as its bytes without a
- * leading zero; and the other way round, from any big-endian bytes.
+ * A positive mpint (RFC 4251 §5).  sshkey_mpint_get returns HT_ERR_DATA if it
+ * is not the shortest form.  *magnitude is the number without a leading zero
+ * byte and points into c.  sshkey_mpint_put appends n big-endian bytes as an
+ * mpint; leading zeros are fine.
  */
 int sshkey_mpint_get(struct cursor *c, struct cursor *magnitude);
 void sshkey_mpint_put(struct buf *b, const uint8_t *p, size_t n);
 
 /*
- * Whether blob is this key's.
+ * True if blob is the blob of key.
  */
 bool sshkey_is_blob(const struct sshkey *key, struct cursor blob);
 
 /*
- * As sshkey_fingerprint, for a blob that was not parsed.
+ * Like sshkey_fingerprint, for a blob that was not parsed.
  */
 int sshkey_blob_fingerprint(struct cursor blob,
     char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
 
 /*
- * Take the blob of a line "type base64 [comment]" apart: append the decoded
- * blob to *blob, whose own type name must be the same.  HT_ERR_DATA.
+ * Decode the line "type base64 [comment]" and append the blob to *blob.  The
+ * type in the blob must be the type in the line.  Returns HT_ERR_DATA for any
+ * other line.  On error *blob may hold a part of the blob.
  */
 int sshkey_line_blob(struct cursor text, struct buf *blob, struct ht_error *e);
 

@@ -1,6 +1,6 @@
 /*
- * SSH keys: public ones of every type that a user may have, and the private
- * ones that a CA may have.
+ * SSH keys: public keys of every type that a user may have, and private keys of
+ * the types that a CA may have.
  *
  * Formats: RFC 4253 §6.6 (RSA), RFC 5656 §3.1 (ECDSA), RFC 8332 (rsa-sha2),
  * RFC 8709 (Ed25519), OpenSSH's PROTOCOL.u2f (sk-) and PROTOCOL.key (private
@@ -16,7 +16,7 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The longest public key blob, and one-line form of it, that is read. */
+/* The longest public key that is read, as a blob and as a line. */
 #define SSHKEY_BLOB_MAX ((size_t)4 << 10)
 #define SSHKEY_LINE_MAX ((size_t)8 << 10)
 
@@ -44,11 +44,16 @@ struct sshkey;         /* a public key */
 struct sshkey_private; /* a key that can sign: Ed25519 or ECDSA */
 
 /*
- * Read a public key: its blob, or the text "type base64 [comment]" as in a
- * .pub file (one line; a line end behind it is fine, options before it are
- * not).  The blob must be the canonical encoding of a valid key: points on
- * their curve, RSA sizes as above.  NULL and HT_ERR_DATA for anything else,
- * HT_ERR_INTERNAL without memory.  A certificate is not a key: HT_ERR_DATA.
+ * Read a public key.  sshkey_parse reads a blob.  sshkey_parse_line reads the
+ * text "type base64 [comment]", as in a .pub file.  The text is one line; a
+ * line end after it is fine, options before it are not.
+ *
+ * The blob must be the canonical encoding of a valid key.  ECDSA points must be
+ * on their curve, RSA keys within the sizes above.  A certificate is not a key.
+ *
+ * The input is copied; the caller frees the result with sshkey_free.  Returns
+ * NULL on error: HT_ERR_DATA for other input, HT_ERR_INTERNAL if there is no
+ * memory.
  */
 struct sshkey *sshkey_parse(struct cursor blob, struct ht_error *e);
 struct sshkey *sshkey_parse_line(struct cursor text, struct ht_error *e);
@@ -57,64 +62,70 @@ void sshkey_free(struct sshkey *key); /* NULL is fine */
 enum sshkey_type sshkey_type(const struct sshkey *key);
 
 /*
- * The type's name, "ssh-ed25519", and whether the key is on a FIDO
- * authenticator (sk-).
+ * sshkey_name returns the name of the type, such as "ssh-ed25519".
+ * sshkey_is_sk returns true if the key is on a FIDO authenticator (sk-).
  */
 const char *sshkey_name(const struct sshkey *key);
 bool sshkey_is_sk(const struct sshkey *key);
 
 /*
- * The blob that sshkey_parse took, or would take.  Lives as long as the key.
+ * Return the blob of the key, in the form that sshkey_parse reads.  Valid as
+ * long as key.
  */
 struct cursor sshkey_blob(const struct sshkey *key);
 
 /*
- * The same key: blobs that are equal byte for byte.
+ * True if the blobs of both keys are the same, byte for byte.
  */
 bool sshkey_equal(const struct sshkey *a, const struct sshkey *b);
 
 /*
- * "SHA256:" and the unpadded base64 of the blob's SHA-256, as OpenSSH shows
- * it.  0, or HT_ERR_INTERNAL.
+ * Write "SHA256:" and the SHA-256 of the blob in unpadded base64, as OpenSSH
+ * shows it.  out is NUL-terminated.  Returns HT_ERR_INTERNAL if there is no
+ * memory.
  */
 int sshkey_fingerprint(const struct sshkey *key,
     char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
 
 /*
- * Append "type base64 comment" without a line end; comment may be NULL, and
- * must not hold control characters (HT_ERR_USAGE).
+ * Append "type base64 comment" to line, without a line end.  comment may be
+ * NULL.  Errors: HT_ERR_USAGE if comment holds control characters;
+ * HT_ERR_INTERNAL if there is no memory.
  */
 int sshkey_line(const struct sshkey *key, const char *comment, struct buf *line,
     struct ht_error *e);
 
 /*
  * Verify an SSH signature blob (string algorithm, string signature) over data.
- * RSA is taken with SHA-256 and SHA-512 only.  0; HT_ERR_DENIED if the
- * signature is wrong, damaged, or of an algorithm that does not go with the
- * key (sk- keys: always); HT_ERR_INTERNAL without memory.
+ * RSA signatures must use SHA-256 or SHA-512.  Returns HT_ERR_DENIED if the
+ * signature is wrong or damaged, if its algorithm does not go with the key, or
+ * if there is no memory.  An sk- key never verifies.
  */
 int sshkey_verify(const struct sshkey *key, struct cursor data,
     struct cursor signature, struct ht_error *e);
 
 /*
- * Load an Ed25519 or ECDSA private key from the bytes of an unencrypted
- * OpenSSH private key file or an unencrypted PEM file (PKCS#8, or SEC 1 for
- * ECDSA).  NULL and HT_ERR_DATA for a damaged file or another kind of key or
- * file, HT_ERR_INTERNAL without memory.  What it copies on the way is wiped;
- * the file's bytes are the caller's to wipe.
+ * Load an Ed25519 or ECDSA private key from the bytes of an unencrypted file.
+ * The file is an OpenSSH private key or PEM: PKCS#8, or SEC 1 for ECDSA.  The
+ * caller frees the result with sshkey_private_free, and wipes file.  The
+ * function's own copies of the secret are wiped.
+ *
+ * Returns NULL on error: HT_ERR_DATA if the file is damaged, too long or
+ * encrypted, or holds another kind of key; HT_ERR_INTERNAL if there is no
+ * memory.
  */
 struct sshkey_private *sshkey_private_load(struct cursor file,
     struct ht_error *e);
 void sshkey_private_free(struct sshkey_private *key); /* NULL is fine */
 
 /*
- * Its public half, which lives as long as it does.
+ * Return the public half.  Valid as long as key.
  */
 const struct sshkey *sshkey_private_public(const struct sshkey_private *key);
 
 /*
- * Append the SSH signature blob over data (without a length before it).  0, or
- * HT_ERR_INTERNAL.
+ * Append the SSH signature blob over data, without a length before it.  Returns
+ * HT_ERR_INTERNAL if signing fails or there is no memory.
  */
 int sshkey_private_sign(const struct sshkey_private *key, struct cursor data,
     struct buf *signature, struct ht_error *e);

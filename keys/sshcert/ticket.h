@@ -1,10 +1,12 @@
 /*
- * Tickets: how keyd knows again, at the shell's connection, the certificate
- * that OpenSSH proved to it through htsign-principals a moment before.
+ * Tickets tie a shell to a certificate that OpenSSH has proved.  sshd shows the
+ * certificate to keyd through htsign-principals, and keyd gives a ticket for
+ * it.  A moment later the shell connects and presents both.  By the ticket,
+ * keyd recognises the certificate.
  *
- * A ticket is an HMAC-SHA256 under a key that keyd makes when it starts, over
- * all that it claims.  Its text is base64url, so it needs no quoting inside
- * command="…" of an authorized_keys line.
+ * A ticket holds its claims and an HMAC-SHA256 over them.  keyd makes the HMAC
+ * key when it starts.  The text of a ticket is base64url, so it needs no
+ * quoting inside command="…" of an authorized_keys line.
  */
 
 #ifndef KEYS_SSHCERT_TICKET_H
@@ -19,13 +21,13 @@
 
 #define TICKET_KEY_SIZE 32
 
-/* Seconds from making a ticket until it is stale. */
+/* A ticket is stale this many seconds after it was made. */
 #define TICKET_LIFETIME 60
 
 /* Room for the longest text and its NUL. */
 #define TICKET_TEXT_SIZE 256
 
-/* Why a ticket was not taken: one word, for the journal. */
+/* Why a ticket is refused: one word, for the journal. */
 #define TICKET_MALFORMED "ticket-malformed"
 #define TICKET_FORGED "ticket-forged" /* or made before keyd's last start */
 #define TICKET_STALE "ticket-stale"
@@ -38,24 +40,25 @@ struct ticket {
 };
 
 /*
- * Make the ticket for a certificate that was checked, good for
- * TICKET_LIFETIME seconds from now, as text.  0, or HT_ERR_INTERNAL.
+ * Make the ticket for a certificate that was checked.  It is good for
+ * TICKET_LIFETIME seconds from now.  text is NUL-terminated.  Returns
+ * HT_ERR_INTERNAL if the HMAC fails or there is no memory.
  */
 int ticket_make(const uint8_t key[TICKET_KEY_SIZE], const struct sshcert *cert,
     uint64_t now, char text[TICKET_TEXT_SIZE], struct ht_error *e);
 
 /*
- * Check a ticket's text and fill in *t with what it claims.  0; HT_ERR_DENIED
- * with *reason one of the words above; or HT_ERR_INTERNAL.  A ticket from
- * farther ahead than one can be made counts as stale: the clock was set back.
- * Nothing is filled in unless the ticket is good.
+ * Check the text of a ticket and fill in *t with its claims.  Returns
+ * HT_ERR_DENIED with *reason set to one of the words above, or HT_ERR_INTERNAL
+ * if the HMAC fails.  *t changes only if the ticket is good.  A ticket that
+ * expires later than a new one would is stale, too: the clock was set back.
  */
 int ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text,
     uint64_t now, struct ticket *t, const char **reason, struct ht_error *e);
 
 /*
- * Whether t was made for exactly this certificate.  The caller asks after
- * ticket_open, for the certificate that the shell presents.
+ * True if t was made for exactly this certificate.  Call it after ticket_open,
+ * for the certificate that the shell presents.
  */
 bool ticket_matches(const struct ticket *t, const struct sshcert *cert);
 

@@ -2,10 +2,11 @@
  * What the parts of htsign-keyd's own process share: its state, and the
  * connections to it.
  *
- * One thread, one loop.  Connections of shells (sign-link.c, admin-link.c), of
- * sshd-sign and htsign-principals (door.c), and the token workers (token.c)
- * are descriptors in it; every change goes through the store, and nothing
- * leaves on the strength of a change before commit.h has settled it.
+ * keyd has one thread and one loop.  The loop watches the connections of shells
+ * (sign-link.c, admin-link.c), the connections of sshd-sign and
+ * htsign-principals (door.c), and the token workers (token.c).  Every change
+ * goes through the store.  Nothing that depends on a change leaves keyd before
+ * the change is committed (commit.h).
  */
 
 #ifndef KEYS_KEYD_CORE_H
@@ -25,8 +26,8 @@
 #include "store/store.h"
 
 /*
- * Open connections; more are closed at once.  Each kind has a share that the
- * others cannot use up: clients do not lock out administrators.
+ * The most open connections of each kind.  keyd closes a further one at once.
+ * Each kind has its own share, so clients cannot lock out administrators.
  */
 #define KEYD_SIGNING 1792 /* shells of clients */
 #define KEYD_ADMINS 64
@@ -36,9 +37,9 @@
 	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
 
 /*
- * Bytes of content, and of what is made of it, that requests may hold at once,
- * all together; those of one client may hold half of what the others leave.
- * Only large content counts, over PROTOCOL_CONTENT_MAX.
+ * The most bytes that all open requests together may hold for content and for
+ * what is made of it.  The requests of one client may hold half of what the
+ * others leave.  Only content of more than PROTOCOL_CONTENT_MAX bytes counts.
  */
 #define KEYD_CONTENT ((size_t)64 << 20)
 
@@ -46,8 +47,8 @@ struct failures;
 struct request;
 
 /*
- * One end of a connection, whoever is at the other.  Embedded first in what
- * sign-link.c, admin-link.c and door.c keep for theirs.
+ * keyd's end of one connection.  It is the first member of the structs of
+ * sign-link.c, admin-link.c and door.c.
  */
 struct keyd_connection {
 	struct keyd *keyd;
@@ -55,11 +56,11 @@ struct keyd_connection {
 	struct loop_watch *watch;
 	void (*receive)(struct keyd_connection *c, struct msg *m,
 	    union protocol_body *body);          /* one message */
-	bool (*more)(struct keyd_connection *c); /* all is sent: was there more
-	                                            to queue?  Or NULL */
-	void (*gone)(struct keyd_connection *c); /* free what c is part of */
-	bool closing; /* no more is read; close once all is sent */
-	struct loop_timer *deadline; /* of its first message; of its end */
+	bool (*more)(struct keyd_connection *c); /* all is sent: queue more;
+	                                            false if none; or NULL */
+	void (*gone)(struct keyd_connection *c); /* free the struct around c */
+	bool closing;                /* read no more; close once all is sent */
+	struct loop_timer *deadline; /* for the first message; for the end */
 	struct keyd_connection *next, **at;
 };
 
@@ -68,51 +69,60 @@ struct keyd {
 	struct store *store;
 	struct commit_queue commits;
 	struct setup *setup;
-	struct tokens *tokens; /* as configured when keyd started */
+	struct tokens *tokens; /* as configured at the start */
 	uint8_t ticket_key[TICKET_KEY_SIZE];
-	int spool; /* the folder of spools */
+	int spool; /* the spools' folder */
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
-	int files; /* the number of descriptors that we may have */
-	struct request *requests; /* those that are open */
+	int files;                /* the most descriptors that we may have */
+	struct request *requests; /* the open ones */
 	struct failures *failures;
-	bool clock_unset; /* said so in the journal already */
-	bool ending;      /* SIGTERM: no new requests */
+	bool clock_unset; /* the journal says so already */
+	bool ending;      /* after SIGTERM: no new requests */
 };
 
 /*
- * Serve fd, which is taken over, as a connection of this kind; c is part of
- * what the caller allocated with receive and gone set.  It is closed if
- * nothing is said on it for a while (by sshd-sign's listener nothing need be).
- * HT_ERR_TEMPORARY with too many connections, HT_ERR_INTERNAL; fd is closed
- * then, gone not called.
+ * Serve fd as a connection of this kind.  Takes over fd.  c is part of a struct
+ * that the caller has allocated and zeroed, with receive and gone set.  After
+ * success c->gone frees that struct.
+ *
+ * The connection is closed if its first message does not come within 15 s.
+ * That does not apply to sshd-sign's listener.
+ *
+ * Errors: HT_ERR_TEMPORARY if there are too many connections or open files;
+ * HT_ERR_INTERNAL if there is no memory.  On error fd is closed and gone is not
+ * called: the caller frees the struct.
  */
 int keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
     enum protocol_kind kind, struct ht_error *e);
 
 /*
- * Queue a message to c, which goes out after the commit.  What cannot be
- * queued closes c.  keyd_close closes c once all that is queued was sent, or
- * the peer had long enough to take it.
+ * keyd_say queues a message to c, which is sent after the next commit.  The
+ * descriptors are duplicated.  On error it logs the error and calls keyd_close.
+ *
+ * keyd_close stops reading from c.  It closes c when all that is queued has
+ * been sent, or after 10 s.
  */
 void keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
     const void *body, const int *fds, size_t nfds);
 void keyd_close(struct keyd_connection *c);
 
 /*
- * Send what the commit has set free; connections that are done with are
- * closed, which may record events.  For keyd's loop alone.
+ * Send what is queued; the caller has committed.  Close connections that have
+ * ended.  Closing may record events.  Only keyd's loop calls this.
  */
 void keyd_flush(struct keyd *k);
 
 /*
- * A write to the store that must not fail has failed: nothing more can be
- * promised.  Logs and ends the process.  Does nothing if rc is 0.
+ * Check the result of a write to the store that must not fail.  If rc is
+ * negative, logs *e and ends the process with status -rc, because keyd cannot
+ * keep its promises any more.  Otherwise does nothing.
  */
 void keyd_must(struct keyd *k, int rc, const struct ht_error *e);
 
 /*
- * Fill in a refusal, ready to send.
+ * Fill in *r with a refusal.  code is HT_ERR_*, word is for the journal, and
+ * fmt makes the text for people.
  */
 void keyd_refusal(struct protocol_refuse *r, int code, const char *word,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -1,6 +1,6 @@
 /*
- * The front doors' connections: sshd-sign's listener, which asks who may log
- * in and has sessions bound, and htsign-principals, which asks for tickets.
+ * The connections of the front doors.  sshd-sign's listener asks who may log
+ * in, and asks for sessions.  htsign-principals asks for tickets.
  */
 
 #ifndef KEYS_KEYD_DOOR_H
@@ -9,9 +9,10 @@
 #include "keys/keyd/core.h"
 
 /*
- * Serve fd, which is taken over.  Only root, and under single_user our own
- * uid, may be sshd-sign; only its own uid htsign-principals.  0, or as
- * keyd_connection_add; HT_ERR_DENIED for another uid.
+ * Serve fd.  Takes over fd.  sshd-sign must run as root; under single_user, as
+ * our own uid.  htsign-principals must run as its own uid.  Errors:
+ * HT_ERR_DENIED for any other uid; those of keyd_connection_add.  On error fd
+ * is closed.
  */
 int door_accept_sshd(struct keyd *k, int fd, struct ht_error *e);
 int door_accept_principals(struct keyd *k, int fd, struct ht_error *e);

@@ -1,6 +1,8 @@
 /*
- * Logins that failed, counted: strangers cannot fill the journal.  One event
- * a minute for each door, reason and source prefix.
+ * Counts failed logins, so that strangers cannot fill the journal.  For each
+ * door, reason and source prefix there is at most one event a minute.  When
+ * there are more than 256 such combinations in a minute, the rest are counted
+ * together under "other".
  */
 
 #ifndef KEYS_KEYD_FAILURES_H
@@ -12,16 +14,18 @@
 struct failures;
 
 /*
- * Events are written to s.  NULL if there is no memory.  failures_free writes
- * what was counted and not recorded yet.
+ * failures_new returns NULL if there is no memory.  Events are written to s,
+ * which must outlive the result.  failures_free writes what was counted and not
+ * yet recorded.
  */
 struct failures *failures_new(struct loop *l, struct store *s);
 void failures_free(struct failures *f); /* NULL is fine */
 
 /*
- * Count one: door and reason are static texts, peer is an address or "".  The
- * prefix is its /24, or /48 for IPv6.  The first of a kind is recorded at
- * once, the following ones together a minute later.  0, or as
+ * Count one failed login.  door and reason are static texts and are not copied.
+ * peer is an address or "".  Its prefix is /24 for IPv4 and /48 for IPv6.  The
+ * first of a combination is recorded at once.  Further ones are recorded
+ * together when the minute is over.  Returns 0, or an error of
  * journal_auth_failed.
  */
 int failures_count(struct failures *f, const char *door, const char *reason,

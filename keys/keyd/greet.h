@@ -8,15 +8,17 @@
 #include "keys/keyd/identity.h"
 
 /*
- * A shell said HELLO on c, which is a signing or an administrators' connection.
- * On one that was bound at sshd-sign *who is known: only the version and the
- * banner count, and that it still stands.  On one of the sockets the peer's uid
- * is checked, and its ticket with the certificate; at the administrators' root
- * and keyd's own user are administrators without one.
+ * Handle HELLO on c, a signing or an administrator's connection.
  *
- * 0 with *who, and *welcome but for its profiles, for the caller to say.  Else
- * HT_ERR_*: c has been refused and closed, which is on record where somebody
- * was genuine.
+ * If bound, sshd-sign proved *who before.  Then only the version, the banner
+ * and identity_stands count.  Otherwise the shell connected to a socket.  Then
+ * the peer's uid is checked, and the ticket together with the certificate.  On
+ * the administrators' socket, root and keyd's own user need no ticket; they are
+ * administrators.
+ *
+ * On success *who is set, and *welcome except for its profiles; the caller
+ * sends it.  On error returns HT_ERR_*.  c has been refused and is closing
+ * then.  If a genuine identity was refused, the journal has a record of it.
  */
 int greet_shell(struct keyd_connection *c, uint32_t tag,
     const struct protocol_hello *hello, bool bound, struct identity *who,

@@ -1,6 +1,6 @@
 /*
- * Who is at the other end: from a proved certificate or key to a client or an
- * administrator (DESIGN.md, "Who vouches for a client").
+ * Who is at the other end: turns a proved certificate or key into a client or
+ * an administrator (DESIGN.md, "Who vouches for a client").
  */
 
 #ifndef KEYS_KEYD_IDENTITY_H
@@ -13,54 +13,65 @@
 
 struct identity {
 	enum names_role role;
-	char name[NAMES_SIZE]; /* of the client, or of the administrator */
-	uint64_t serial;       /* of the certificate; 0 without one */
+	char name[NAMES_SIZE]; /* the client's or administrator's */
+	uint64_t serial;       /* the certificate's; 0 without one */
 	uint8_t certificate[SSHCERT_SHA256];
-	uint64_t until; /* valid_before of the certificate, or UINT64_MAX */
-	char key[SSHKEY_FINGERPRINT_SIZE]; /* of an administrator without one */
+	uint64_t until; /* the certificate's valid_before, or UINT64_MAX */
+	char key[SSHKEY_FINGERPRINT_SIZE]; /* a plain key's, or "" */
 	bool sk;                           /* on a security key */
-	const char *door;                  /* PROTOCOL_DOOR_*; static */
+	const char *door;                  /* PROTOCOL_DOOR_*; not copied */
 	char peer[PROTOCOL_ADDRESS];
 	char banner[PROTOCOL_TEXT];
 };
 
 /*
- * Whether key (the blob of a certificate or, for administrators, of a plain
- * key) makes somebody of user, coming from peer through door: signed by our
- * CA, valid now, one principal, an allowed source address, the login name
- * that goes with the role ("sign" or "admin"); at sshd-sign also the rules for
- * administrators and sk- keys.  0 with *who; or HT_ERR_DENIED with *reason one
- * word for the journal.  Says nothing of revocation: identity_stands does.
- * user may be NULL where sshd has seen to it, and peer where it is not known
- * yet: then the source address is left to who asks next.
+ * Find out who proved key and comes from peer through door.  key is the blob of
+ * a certificate.  For administrators it may be the blob of a plain key.
+ *
+ * A certificate must be signed by our CA, be valid now, have one principal, and
+ * allow peer as its source address.  A plain key must be in the configuration.
+ * user, the login name, must go with the role ("sign" or "admin").  At
+ * sshd-sign the rules for administrators and sk- keys apply, too.
+ *
+ * user may be NULL if sshd has checked it.  peer may be NULL if it is not known
+ * yet; the source address is then unchecked, and the caller must ask again
+ * later.
+ *
+ * On success fills in *who.  Errors: HT_ERR_DENIED; HT_ERR_INTERNAL if there is
+ * no memory.  On error *reason is one word for the journal, and *who is not to
+ * be used.  Does not look at revocation; identity_stands does.
  */
 int identity_prove(struct keyd *k, struct cursor key, const char *user,
     const char *door, const char *peer, struct identity *who,
     const char **reason, struct ht_error *e);
 
 /*
- * Whether who may still do anything: the certificate is not revoked, the
- * client exists and is not disabled.  0, or HT_ERR_DENIED with the refusal.
+ * Check that who may still do anything: the certificate is not revoked, and the
+ * client exists and is not disabled.  Administrators always pass.  A
+ * certificate that is not in our store passes, too: another endpoint with the
+ * same CA issued it.  Errors: HT_ERR_DENIED; HT_ERR_INTERNAL if the store
+ * cannot be read.  On error *r is the refusal.
  */
 int identity_stands(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r);
 
 /*
- * Whether who may begin something new on a connection that has been open for a
- * while: the certificate has not expired, and the administrator's key is still
- * in the configuration.  0, or HT_ERR_DENIED with the refusal.
+ * Check that who may begin something new on a connection that is already open.
+ * The certificate must not have expired.  An administrator's plain key must
+ * still be in the configuration.  Returns 0, or HT_ERR_DENIED with *r set to
+ * the refusal.
  */
 int identity_current(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r);
 
 /*
- * Put a refused login of somebody genuine into the journal.
+ * Record that the login of a genuine identity was refused.
  */
 void identity_refused(struct keyd *k, const struct identity *who,
     const struct protocol_refuse *r);
 
 /*
- * The actor that the store's functions ask for; valid as long as who.
+ * Return the actor for the store's functions.  It borrows from who.
  */
 struct store_actor identity_actor(const struct identity *who);
 

@@ -1,5 +1,5 @@
 /*
- * htsign-keyd's own process: its life.
+ * htsign-keyd's own process, from its start to its end.
  */
 
 #ifndef KEYS_KEYD_KEYD_H
@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 /*
- * The process: loads the configuration, opens the store and the sockets,
- * gives up its rights, serves until SIGTERM.  parent_fd is the link to the
- * parent.  Returns the exit status.
+ * Load the configuration, open the store and the sockets, give up rights, and
+ * serve until SIGTERM or SIGINT, or until the parent goes away.  parent_fd is
+ * the link to the parent and is taken over.  Returns the exit status.
  */
 int keyd_main(const char *conf_path, int parent_fd, bool verbose);
 

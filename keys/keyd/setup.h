@@ -1,6 +1,7 @@
 /*
- * What is made of one configuration: its certificates and CA keys, loaded and
- * checked.  It is swapped whole when the configuration is read again.
+ * What is made from one configuration: its certificates, CA keys and
+ * administrators' keys, loaded and checked.  A reload replaces all of it at
+ * once.
  */
 
 #ifndef KEYS_KEYD_SETUP_H
@@ -23,7 +24,7 @@ struct setup_certificate {
 	uint32_t key; /* its number at the token */
 };
 
-/* An administrator's key. */
+/* An administrator's plain key. */
 struct setup_admin {
 	const struct conf_admin *conf;
 	struct sshkey *key;
@@ -40,20 +41,21 @@ struct setup {
 };
 
 /*
- * Load what conf names; the keys of its certificates are made known to their
- * tokens.  Takes conf, also on error.  NULL and *e: HT_ERR_USAGE with the file
- * for what is wrong in it or if it cannot be opened, HT_ERR_INTERNAL without
- * memory.
+ * Load what conf names, and add the certificates' keys to their tokens.  Takes
+ * conf, also on error.  The caller frees the result with setup_free.  Returns
+ * NULL on error: HT_ERR_USAGE, with the file's name, if a file cannot be opened
+ * or its content is wrong; HT_ERR_INTERNAL if a file cannot be read or there is
+ * no memory.
  */
 struct setup *setup_new(struct conf *conf, struct tokens *tokens,
     struct ht_error *e);
 void setup_free(struct setup *s); /* NULL is fine */
 
 /*
- * The folders of the files that a reload reads, at most n of them, into paths.
- * (A file may be replaced by another, so its own right would be of no use.)
- * Returns how many, or HT_ERR_INTERNAL without memory.  setup_paths_free frees
- * the texts.
+ * Fill in paths with the folders of the files that a reload reads, at most n of
+ * them.  They are folders, because a right to a file is lost when another file
+ * replaces it.  Returns their number, or HT_ERR_INTERNAL if there is no memory.
+ * setup_paths_free frees their texts.
  */
 int setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n);
 void setup_paths_free(struct sandbox_path *paths, size_t n);

@@ -1,6 +1,6 @@
 /*
- * A shell's signing connection: one request after another, each taken through
- * the states of PROTOCOL.md.
+ * A shell's signing connection.  It takes one request after another through the
+ * states of PROTOCOL.md.
  */
 
 #ifndef KEYS_KEYD_SIGN_LINK_H
@@ -9,9 +9,9 @@
 #include "keys/keyd/identity.h"
 
 /*
- * Serve fd, which is taken over, as a signing connection: bound to who, or
- * with NULL from the socket, where HELLO must bring a ticket.  0, or as
- * keyd_connection_add.
+ * Serve fd as a signing connection.  Takes over fd.  who is copied.  If who is
+ * NULL, the shell came by the socket, and its HELLO must bring a ticket.
+ * Returns 0, or an error of keyd_connection_add.  On error fd is closed.
  */
 int sign_link_accept(struct keyd *k, int fd, const struct identity *who,
     struct ht_error *e);

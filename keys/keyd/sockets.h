@@ -1,11 +1,11 @@
 /*
- * The four unix sockets that keyd listens on, in the configuration's run
- * folder: who connects to which decides what may be said there.
+ * The four unix sockets that keyd listens on.  They are in the configuration's
+ * run folder.  The socket decides what a peer may say.
  *
- *	agent.sock	shells that sign		htsign-sign
- *	admin.sock	shells of administrators	htsign-admin, root, keyd
- *	principals.sock	htsign-principals		htsign-auth
- *	sshd.sock	sshd-sign's listener		root
+ *	agent.sock       clients' shells         htsign-sign
+ *	admin.sock       administrators' shells  htsign-admin, root, keyd
+ *	principals.sock  htsign-principals       htsign-auth
+ *	sshd.sock        sshd-sign's listener    root
  */
 
 #ifndef KEYS_KEYD_SOCKETS_H
@@ -16,14 +16,17 @@
 struct sockets;
 
 /*
- * Make the folder if it is not there, bind the sockets and give each to who
- * may connect; comes while keyd is still root.  NULL and *e.
+ * Make the folder if it does not exist, bind the sockets, and give each to
+ * those who may connect.  Call this while keyd is still root.  The caller frees
+ * the result with sockets_free.  Returns NULL on error: HT_ERR_USAGE if the
+ * folder's path is too long, else an error of the system.
  */
 struct sockets *sockets_new(const struct conf *conf, struct ht_error *e);
 void sockets_free(struct sockets *s); /* NULL is fine */
 
 /*
- * Take connections from now on; and stop taking them.
+ * sockets_serve accepts connections from now on.  Returns 0, or HT_ERR_INTERNAL
+ * if there is no memory.  sockets_stop closes the sockets.
  */
 int sockets_serve(struct sockets *s, struct keyd *k, struct ht_error *e);
 void sockets_stop(struct sockets *s);

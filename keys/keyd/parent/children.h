@@ -1,6 +1,6 @@
 /*
- * The processes that htsign-keyd's parent starts, each at the other end of a
- * socket pair, and watches until they have ended.
+ * The processes that htsign-keyd's parent starts.  Each is connected by a
+ * socket pair.  The parent watches each until it has ended.
  */
 
 #ifndef KEYS_KEYD_PARENT_CHILDREN_H
@@ -12,7 +12,7 @@
 #include "lib/error.h"
 #include "lib/loop.h"
 
-/* One that runs, or was killed and has not ended yet. */
+/* A child that runs, or that was killed and has not ended yet. */
 struct child {
 	TAILQ_ENTRY(child) entry;
 	struct children *all;
@@ -34,42 +34,45 @@ struct child_spec {
 	const char *const *argv;
 	uid_t uid; /* or PROC_SAME */
 	gid_t gid;
-	loop_watch_fn *on_end; /* with the struct child: it has ended */
-	void *cookie;          /* the child's */
+	loop_watch_fn
+	    *on_end;  /* called with the struct child when it has ended */
+	void *cookie; /* for struct child */
 };
 
 void children_init(struct children *all, struct loop *loop);
 
 /*
- * Kill and forget all.
+ * Kill and reap all children.
  */
 void children_kill(struct children *all);
 
 /*
- * Start one with one end of a new socket pair as descriptor 3; *fd is the
- * other, or -1.  NULL and *e on failure.
+ * Start a child.  Its descriptor 3 is one end of a new socket pair.  *fd is the
+ * other end and is the caller's.  all owns the child, until child_collect frees
+ * it.  spec->name is not copied.  On error returns NULL, and *fd is -1.
  */
 struct child *child_start(struct children *all, const struct child_spec *spec,
     int *fd, struct ht_error *e);
 
 /*
- * Take what has ended: its wait status.  *c is gone afterwards.
+ * Reap an ended child, free it, and return its wait status.
  */
 int child_collect(struct child *c);
 
 /*
- * Send a signal; NULL is fine.
+ * Send a signal to the child.  NULL is fine.
  */
 void child_signal(const struct child *c, int number);
 
 /*
- * Kill *at, if there is one, and forget it: it is collected when it has ended,
- * as one that hangs in the kernel must not keep us waiting.
+ * Send SIGKILL to *at and set *at to NULL.  NULL in *at is fine.  The child is
+ * reaped later, when it has ended: it may hang in the kernel, and we do not
+ * wait.
  */
 void child_kill(struct child **at);
 
 /*
- * Log how a child ended, unless that was well.
+ * Log how a child ended, unless it exited with status 0.
  */
 void child_log_end(const char *name, int status);
 

@@ -1,7 +1,7 @@
 /*
- * The parent of htsign-keyd: starts and restarts keyd and its token workers
- * under their uids, and joins them with socket pairs.  It parses nothing: what
- * it is told comes from keyd, and is four numbers.
+ * The parent of htsign-keyd.  It starts keyd, and the token workers under their
+ * own uid.  It restarts what ended, and connects keyd and workers by socket
+ * pairs.  It parses nothing: all that keyd tells it is four numbers.
  */
 
 #ifndef KEYS_KEYD_PARENT_PARENT_H
@@ -12,21 +12,25 @@
 #include "lib/error.h"
 
 struct parent_options {
-	const char *conf; /* an absolute path, passed on unread */
+	const char *conf; /* absolute path, passed on unread */
 	bool to_syslog;
 	bool verbose;
 };
 
 /*
- * Run until SIGTERM or SIGINT.  Returns the exit status: 0 after keyd has
- * drained, or keyd's own if that says, before it was ever ready, that it
- * cannot be started at all (64 to 78; 64 is a mistake in the configuration).
+ * Run until SIGTERM or SIGINT.  Returns the exit status.  It is 0 after keyd
+ * has drained, or has been killed because it did not drain in 15 s.  If keyd
+ * cannot be started at all, it is keyd's own status.  keyd says so by ending
+ * with status 64 to 78 before it was ever ready; 64 is a mistake in the
+ * configuration.  If the parent itself fails, the status is the positive
+ * HT_ERR_*.
  */
 int parent_run(const struct parent_options *options);
 
 /*
- * The workers' half of it: answer SPAWN and KILL on the link fd until it is
- * closed, then kill what is left.  For tests, which are keyd themselves.
+ * Only the workers' half: answer SPAWN and KILL on fd until it is closed, then
+ * kill the workers that are left.  Takes over fd.  Returns 0 or HT_ERR_*.  For
+ * tests, which play keyd.
  */
 int parent_serve(int fd, struct ht_error *e);
 

@@ -34,15 +34,14 @@ struct child_spec {
 	const char *const *argv;
 	uid_t uid; /* or PROC_SAME */
 	gid_t gid;
-	loop_watch_fn
-	    *on_end;  /* called with the struct child when it has ended */
-	void *cookie; /* for struct child */
+	loop_watch_fn *on_end; /* called with struct child when it has ended */
+	void *cookie;          /* for struct child */
 };
 
 void children_init(struct children *all, struct loop *loop);
 
 /*
- * Kill and reap all children.
+ * Kill all children and free them.  Does not wait until they have ended.
  */
 void children_kill(struct children *all);
 

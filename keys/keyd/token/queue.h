@@ -1,6 +1,6 @@
 /*
- * A queue that is fair between clients: each that has something waiting gets
- * one turn after the other, however much it has.
+ * A queue that is fair between clients.  The clients that have something
+ * waiting take turns, one item each, however many items they have.
  */
 
 #ifndef KEYS_KEYD_TOKEN_QUEUE_H
@@ -11,31 +11,33 @@
 
 struct queue_client;
 
-/* Embedded in what waits; in one queue at a time. */
+/* Part of what waits.  It is in at most one queue. */
 struct queue_item {
 	TAILQ_ENTRY(queue_item) entry;
-	struct queue_client *client; /* NULL while it does not wait */
+	struct queue_client *client; /* NULL if it does not wait */
 };
 
 struct queue {
-	TAILQ_HEAD(queue_clients, queue_client) clients; /* next one first */
+	TAILQ_HEAD(queue_clients, queue_client) clients; /* next turn first */
 };
 
 void queue_init(struct queue *q);
 
 /*
- * Add item behind what its client (a name, copied) has waiting already.
+ * Append item to the items of its client.  The client's name is copied; item is
+ * the caller's and stays in the queue until it is taken or removed.  Returns
  * HT_ERR_INTERNAL if there is no memory.
  */
 int queue_put(struct queue *q, const char *client, struct queue_item *item);
 
 /*
- * Take the first item of the client whose turn it is, or NULL.
+ * Remove and return the first item of the client whose turn it is.  NULL if the
+ * queue is empty.
  */
 struct queue_item *queue_take(struct queue *q);
 
 /*
- * Take out an item that waits.
+ * Remove an item that waits.
  */
 void queue_remove(struct queue *q, struct queue_item *item);
 

@@ -1,6 +1,6 @@
 /*
- * A PIN in keyd: in memory of its own that is neither swapped out nor dumped,
- * and wiped when it is let go.
+ * A PIN in keyd.  It has its own memory, which is neither swapped out nor
+ * dumped, and is wiped before it is freed.
  */
 
 #ifndef KEYS_KEYD_TOKEN_SECRET_H
@@ -17,23 +17,24 @@
 struct secret;
 
 /*
- * An empty one.  NULL with HT_ERR_INTERNAL if the memory cannot be had or
- * locked (RLIMIT_MEMLOCK).
+ * Return an empty secret, or NULL with HT_ERR_INTERNAL if the memory cannot be
+ * allocated or locked (RLIMIT_MEMLOCK).
  */
 struct secret *secret_new(struct ht_error *e);
 void secret_free(struct secret *s); /* NULL is fine */
 
 /*
- * Hold n bytes, 1 to SECRET_MAX, without a NUL: HT_ERR_USAGE for others; what
- * was held before is wiped in any case.
+ * Copy n bytes into s.  They are 1 to SECRET_MAX bytes without a NUL, or the
+ * result is HT_ERR_USAGE.  What s held before is wiped, also on error.
  */
 int secret_set(struct secret *s, const uint8_t *p, size_t n,
     struct ht_error *e);
 
 /*
- * The same from the first line of a file.  HT_ERR_USAGE if it cannot be opened,
- * HT_ERR_INTERNAL if not read, HT_ERR_USAGE if anything but one line end
- * follows.
+ * Like secret_set, with the only line of the file at path.  Errors:
+ * HT_ERR_USAGE if the file cannot be opened, or is not one line that secret_set
+ * accepts (a line end after it is fine); HT_ERR_INTERNAL if the file cannot be
+ * read.
  */
 int secret_read(struct secret *s, const char *path, struct ht_error *e);
 
@@ -41,13 +42,13 @@ void secret_forget(struct secret *s);
 bool secret_held(const struct secret *s);
 
 /*
- * What is held; it stays where it is.
+ * Return the bytes that s holds.  They are borrowed and change with s.
  */
 const uint8_t *secret_bytes(const struct secret *s, size_t *n);
 
 /*
- * A slow hash of what is held (scrypt, RFC 7914; some 50 ms and 16 MiB), for
- * the PIN guard.
+ * Hash what s holds, for the PIN guard.  The hash is slow: scrypt (RFC 7914),
+ * about 50 ms and 16 MiB.  Returns HT_ERR_INTERNAL if scrypt fails.
  */
 int secret_hash(const struct secret *s, const uint8_t *salt, size_t nsalt,
     uint8_t *hash, size_t nhash, struct ht_error *e);

@@ -1,7 +1,8 @@
 /*
- * What token.c (what is configured and asked), token-state.c (what follows what),
- * and what that drives share: token-login.c (the PIN), token-jobs.c (what is
- * signed), token-worker.c (the worker).  Nobody else includes this.
+ * What the files of a token share.  token.c holds the configuration and answers
+ * questions.  token-state.c is the state machine.  It drives token-login.c (the
+ * PIN), token-jobs.c (the jobs) and token-worker.c (the worker).  No other file
+ * includes this.
  */
 
 #ifndef KEYS_KEYD_TOKEN_TOKEN_PRIVATE_H
@@ -16,26 +17,26 @@
 
 #define TOKEN_HASH_MAX 64
 
-/* How often a job is handed over. */
+/* How many times a job is handed over at most. */
 #define TOKEN_ATTEMPTS 2
 
-/* Jobs do not wait for a start that is further away than this. */
+/* Jobs do not wait if the next start is further away than this. */
 #define TOKEN_PATIENCE 5000U /* ms */
 
 /*
- * The life of a worker, in this order.  LOCKED is open, but no PIN may be
- * tried: the one way on is an administrator's.
+ * The phases in the life of a worker, in this order.  In LOCKED the token is
+ * open, but no PIN may be tried; only an administrator can unlock it.
  */
 enum token_phase {
-	TOKEN_DOWN,        /* there is none; a job starts it */
-	TOKEN_WAITING,     /* jobs are there, and it is too soon to start */
-	TOKEN_STARTING,    /* the parent was asked for one */
-	TOKEN_OPENING,     /* OPEN is out */
+	TOKEN_DOWN,        /* no worker; a job starts one */
+	TOKEN_WAITING,     /* jobs wait; too soon to start */
+	TOKEN_STARTING,    /* the parent was asked for a worker */
+	TOKEN_OPENING,     /* OPEN is sent */
 	TOKEN_PIN_WRITTEN, /* the attempt is recorded, not yet durable */
 	TOKEN_PIN_COMMITTED,
-	TOKEN_LOGGING_IN, /* LOGIN is out */
+	TOKEN_LOGGING_IN, /* LOGIN is sent */
 	TOKEN_LOCKED,
-	TOKEN_KEYS, /* KEY is out */
+	TOKEN_KEYS, /* KEY is sent */
 	TOKEN_READY
 };
 
@@ -44,27 +45,27 @@ struct token_key {
 	uint8_t *spki;
 	size_t nspki;
 	bool found;
-	char reason[PROTOCOL_TEXT]; /* why it was not */
+	char reason[PROTOCOL_TEXT]; /* why it was not found */
 };
 
 enum job_phase {
-	JOB_QUEUED,    /* in the queue, or again */
+	JOB_QUEUED,    /* in the queue or the list again */
 	JOB_WRITTEN,   /* in the window: its event is recorded */
 	JOB_COMMITTED, /* in the window: its event is durable */
 	JOB_SENT,      /* in the window: the token has it */
-	JOB_ENDING     /* done() is about to be called */
+	JOB_ENDING     /* done() will be called now */
 };
 
 TAILQ_HEAD(job_list, token_job);
 
 struct token_job {
 	struct queue_item item;       /* in the queue */
-	TAILQ_ENTRY(token_job) entry; /* again, or in the window */
+	TAILQ_ENTRY(token_job) entry; /* in the list again or the window */
 	struct token *token;
 	struct token_job_ops ops;
 	void *cookie;
 	enum job_phase phase;
-	unsigned int attempt; /* the hand-overs that were authorised */
+	unsigned int attempt; /* how many hand-overs were authorised */
 	uint32_t tag;
 	uint32_t key;
 	char digest[PROTOCOL_WORD];
@@ -72,16 +73,16 @@ struct token_job {
 	size_t nhash;
 };
 
-/* An administrator who waits for an unlock. */
+/* The administrator who waits for an unlock. */
 struct token_unlocking {
-	token_unlock_fn *fn; /* or NULL: went away */
+	token_unlock_fn *fn; /* NULL if the administrator is gone */
 	void *cookie;
 	bool active;
-	bool clear; /* the guard is to be cleared first */
+	bool clear; /* clear the PIN guard first */
 	char name[PROTOCOL_NAME];
 	char role[PROTOCOL_WORD];
 	char peer[PROTOCOL_ADDRESS];
-	struct store_actor actor; /* points to the above */
+	struct store_actor actor; /* points to the fields above */
 };
 
 struct token_machine;
@@ -96,44 +97,45 @@ struct token {
 	char name[PROTOCOL_NAME];
 	struct protocol_token_open open; /* what the worker is told */
 	struct buf environment, writable;
-	int key_file; /* descriptor, or -1 */
+	int key_file; /* descriptor or -1 */
 	enum conf_pin pin_source;
-	char *pin_where;      /* and file of a key file, for token_matches */
+	char *pin_where;      /* or the key file's path; for token_matches */
 	unsigned int timeout; /* milliseconds */
 
 	enum token_phase phase;
 	char reason[PROTOCOL_TEXT];
 	struct protocol_link link;
 	struct loop_watch *watch;
-	struct loop_timer *deadline; /* of the answer that is awaited */
+	struct loop_timer *deadline; /* for the answer that is awaited */
 	struct loop_timer *restart;
 	unsigned int spawns; /* asked for and not yet answered */
 	struct proc_backoff backoff;
-	uint64_t retry_at; /* loop_now() from which it may start again */
+	uint64_t retry_at; /* loop_now() of the earliest restart */
 
 	char serial[PROTOCOL_NAME];
-	struct secret *configured; /* the PIN by file or credential */
-	struct secret *given;      /* the one an administrator gave */
+	struct secret *configured; /* the PIN of the file or credential */
+	struct secret *given;      /* the PIN that an administrator gave */
 	struct token_unlocking unlocking;
 
 	struct token_key *keys;
 	size_t nkeys;
-	size_t next_key; /* the first not yet looked for */
+	size_t next_key; /* the first that was not yet looked for */
 
 	struct queue queue;
-	struct job_list again;  /* to be handed over once more */
-	struct job_list window; /* those sent stand first */
+	struct job_list again;  /* jobs for their second attempt */
+	struct job_list window; /* jobs that were sent come first */
 	size_t nwindow, nsent, njobs;
 	uint32_t last_tag;
-	struct loop_timer *kick; /* fill the window in the next round */
+	struct loop_timer *kick; /* fills the window in the next round */
 };
 
 /* --- token-state.c ----------------------------------------------------- */
 
 /*
- * What the worker brings about, for token-worker.c, which is below it all: an
- * answer; that it died, hung, or cannot be spoken to, and is gone when this
- * returns; that it could not be started again.
+ * What token-worker.c reports to the state machine above it.  answered: the
+ * worker sent an answer.  failed: the worker died, hung, or cannot be reached;
+ * when failed returns, the link is closed.  not_started: the worker could not
+ * be started again.
  */
 struct token_machine {
 	void (*answered)(struct token *t, const struct msg *m,
@@ -144,44 +146,49 @@ struct token_machine {
 extern const struct token_machine token_machine;
 
 /*
- * Look for keys that were added, unless a job is out.
+ * Look for keys that were added, if the token is ready and no job is sent.
  */
 void token_look_for_keys(struct token *t);
 
 /* --- token-worker.c ---------------------------------------------------- */
 
 /*
- * Send a message to the worker and await its answer.  When it cannot be sent
- * the worker has failed, and is gone afterwards: then false.
+ * Send a message to the worker.  Returns true if the link is still open; then
+ * the caller awaits the answer with token_await.  If the message cannot be
+ * sent, the worker has failed: calls failed and returns false.
  */
 bool token_say(struct token *t, enum protocol_type type, uint32_t tag,
     const void *body);
 
 /*
- * Await an answer from now on; or nothing any more.
+ * token_await sets the deadline for an answer: the configured time from now.
+ * token_await_nothing removes it.
  */
 void token_await(struct token *t);
 void token_await_nothing(struct token *t);
 
 /*
- * Let go of the worker, and have it killed.
+ * Close the link to the worker and have the worker killed.
  */
 void token_stop(struct token *t);
 
 /*
- * Fill *e with why there is no worker; its code.
+ * Fill in *e with why there is no worker.  Returns its code,
+ * HT_ERR_UNAVAILABLE.
  */
 int token_say_away(const struct token *t, struct ht_error *e);
 
 /*
- * There is work: start a worker that is down, not too soon after it failed; or
- * at once.  0, or why not.
+ * token_wake starts a worker if there is none, but not before retry_at.
+ * token_wake_now starts one at once.  Both return 0, or an error of
+ * token_parent.spawn, or HT_ERR_INTERNAL if there is no memory.
  */
 int token_wake(struct token *t, struct ht_error *e);
 int token_wake_now(struct token *t, struct ht_error *e);
 
 /*
- * Record an event about the token.
+ * Record an event about the token, in the name of the administrator who unlocks
+ * it, if any.
  */
 void token_note(struct token *t, enum journal_token_change change,
     const char *text);
@@ -191,7 +198,13 @@ void token_set_reason(struct token *t, const char *text);
 /* --- token-login.c ----------------------------------------------------- */
 
 /*
- * The token is open and wants a PIN: record an attempt, or lock.
+ * token_login: the token is open and wants a PIN.  Records an attempt, or
+ * locks.
+ *
+ * token_login_committed: the attempt is durable.  Sends the PIN.
+ *
+ * token_logged_in, token_pin_refused: the token's answer.  The first clears the
+ * attempt; the second locks.
  */
 void token_login(struct token *t);
 void token_login_committed(struct token *t);
@@ -199,35 +212,38 @@ void token_logged_in(struct token *t);
 void token_pin_refused(struct token *t, const char *text);
 
 /*
- * End an unlock, if one is under way; e is NULL if it worked.
+ * End an unlock if one is in progress.  e is NULL if it succeeded.
  */
 void token_unlock_end(struct token *t, const struct ht_error *e);
 
 /* --- token-jobs.c ------------------------------------------------------ */
 
 /*
- * Authorise jobs while the window has room.
+ * Authorise jobs until the window is full.
  */
 void token_fill(struct token *t);
 
 /*
- * Hand over what is committed, in order.
+ * Send the committed jobs of the window to the worker, in order.
  */
 void token_hand_over(struct token *t);
 
 /*
- * Answers to the first job that was sent; false if tag is not of that.
+ * The answer to the first job that was sent.  token_signed and token_not_signed
+ * end the job.  Return false if tag is not that job's.
  */
 bool token_signed(struct token *t, uint32_t tag, struct cursor signature);
 bool token_not_signed(struct token *t, uint32_t tag, const char *why);
 
 /*
- * The worker is gone: take back what it had.
+ * The worker is gone: take back the jobs that were sent, and call lost() for
+ * each.  A job is handed over once more, or ends if that was its second
+ * attempt.
  */
 void token_take_back(struct token *t, const char *text);
 
 /*
- * End all jobs with this error.
+ * End all jobs with the error *e.
  */
 void token_end_all(struct token *t, const struct ht_error *e);
 

@@ -1,23 +1,24 @@
 /*
- * keyd's side of a token: its worker process, its PIN, and the queue of what
- * is to be signed with its keys.
+ * keyd's side of a token: its worker process, its PIN, and the queue of jobs.
+ * A job is a hash that one of the token's keys is to sign.
  *
- * A token is driven by the event loop and never waits.  Its worker is started
- * when the first job needs it or at token_start, told to open the token, logged
- * in, shown each key, and then given jobs.  One that dies, or does not answer
- * within the configured time, is killed and started again after a while; what
- * it had been given is handed over once more, and after that given up.
+ * The event loop drives a token; a token never waits.  Its worker is started by
+ * token_start, or when a job needs it.  The worker is told to open the token
+ * and to log in, is told each key, and then gets jobs.  A worker that dies, or
+ * does not answer within the configured time, is killed and started again after
+ * a while.  Each job that it had is handed over once more.  If that fails, too,
+ * the job ends.
  *
- * Nothing reaches a worker on the strength of an event that is not durable:
+ * A worker gets nothing that depends on an event before the event is durable:
  *
- *	QUEUED ── room in the window, authorise() ──► WRITTEN
- *	WRITTEN ── store_commit, tokens_committed ──► COMMITTED
- *	COMMITTED ── confirm() ──► SENT ── answer ──► done()
- *	SENT ── the worker died or hung, lost() ──► QUEUED again, or done()
+ *	QUEUED ─ room in the window, authorise() ─► WRITTEN
+ *	WRITTEN ─ store_commit, tokens_committed ─► COMMITTED
+ *	COMMITTED ─ confirm() ─► SENT ─ answer ─► done()
+ *	SENT ─ the worker died or hung, lost() ─► QUEUED again, or done()
  *
- * So keyd's main loop is: loop_once; while something is to be committed,
- * store_commit and tokens_committed; then again.  Callbacks may submit and
- * cancel jobs; they must not free the token.
+ * So keyd's main loop calls loop_once.  Then it calls store_commit and
+ * tokens_committed, while there is something to commit.  Then it starts again.
+ * Callbacks may submit and cancel jobs.  They must not free the token.
  */
 
 #ifndef KEYS_KEYD_TOKEN_TOKEN_H
@@ -32,7 +33,10 @@
 #include "lib/loop.h"
 #include "store/store.h"
 
-/* Jobs handed over and not answered: so that no fsync leaves a token idle. */
+/*
+ * The most jobs in the window: authorised and not yet answered.  There are
+ * several, so that a token has work while an fsync runs.
+ */
 #define TOKEN_WINDOW 4
 
 /* The longest PIN, in bytes. */
@@ -42,7 +46,8 @@ struct token;
 struct token_job;
 
 /*
- * How a token has its worker started (the answer is token_spawned) and killed.
+ * How a token has its worker started and killed.  Both return 0 or HT_ERR_*.
+ * The answer to spawn is token_spawned.
  */
 struct token_parent {
 	int (*spawn)(void *cookie, uint32_t index, struct ht_error *e);
@@ -51,34 +56,33 @@ struct token_parent {
 };
 
 /*
- * What the owner of a job is asked and told.  Cookies must live until done
- * has been called or token_cancel has returned true.
+ * What a token asks and tells the owner of a job.  The cookie must stay valid
+ * until done was called or token_cancel returned true.
  */
 struct token_job_ops {
 	/*
-	 * The job is about to be handed over for the attempt-th time, 1 or 2:
-	 * look at policy again and write the event ("decided").  0 to go on; a
-	 * negative HT_ERR_* with *e ends the job: done() follows with that
-	 * error.
+	 * The job is about to be handed over.  attempt is 1 or 2.  Look at
+	 * policy again and write the event "decided".  Return 0 to continue.  A
+	 * negative HT_ERR_* with *e ends the job, and done() follows with *e.
 	 */
 	int (
 	    *authorise)(void *cookie, unsigned int attempt, struct ht_error *e);
 	/*
-	 * That event is durable: the verdict once more, right before the token
-	 * gets it.  As above.
+	 * The event is durable, and the token gets the job next.  Look at
+	 * policy once more.  Returns as authorise.
 	 */
 	int (*confirm)(void *cookie, struct ht_error *e);
 	/*
-	 * The token had it, and whether it signed is not known: write the
-	 * event ("maybe-signed").  text says why.  authorise() or done()
-	 * follows.
+	 * The token had the job, and nobody knows whether it signed.  Write the
+	 * event "maybe-signed".  text says why.  authorise() or done() follows.
 	 */
 	void (*lost)(void *cookie, const char *text);
 	/*
-	 * The end, exactly once: n bytes of signature (RSA: PKCS #1 v1.5; EC:
-	 * DER of ECDSA-Sig-Value), not yet verified and valid during the call;
-	 * or NULL with *e: HT_ERR_UNAVAILABLE, or what authorise or confirm
-	 * returned.  The job is gone.
+	 * The end of the job, called exactly once.  The job is freed
+	 * afterwards.  signature is n bytes, not yet verified, and valid during
+	 * the call.  RSA: PKCS #1 v1.5; EC: DER of ECDSA-Sig-Value.  On error
+	 * signature is NULL, and e is HT_ERR_UNAVAILABLE or what authorise or
+	 * confirm returned.
 	 */
 	void (*done)(void *cookie, const uint8_t *signature, size_t n,
 	    const struct ht_error *e);
@@ -86,114 +90,136 @@ struct token_job_ops {
 
 /* What is to be signed. */
 struct token_work {
-	const char *client; /* jobs are taken from each client in turn */
-	uint32_t key;       /* of token_key */
+	const char *client; /* clients take turns */
+	uint32_t key;       /* from token_key */
 	const char *digest; /* "sha256", "sha384", "sha512" */
 	const uint8_t *hash;
-	size_t n; /* bytes, as the digest has */
+	size_t n; /* bytes of hash */
 };
 
 /*
- * A token of the configuration (which is copied), the index-th worker of the
- * parent.  Opens the key file, or reads the PIN into locked memory, so it comes
- * while keyd may still do that; it starts nothing.  NULL and *e:
- * HT_ERR_USAGE if a file cannot be opened or holds no PIN, HT_ERR_INTERNAL
- * without memory, also of the kind that can be locked.
+ * Make a token from its configuration, which is copied.  index is the number of
+ * its worker at the parent.  Opens the key file, or reads the PIN into locked
+ * memory; keyd must still have the right to do that.  Starts nothing.  The
+ * caller frees the result with token_free.
+ *
+ * Returns NULL on error: HT_ERR_USAGE if a file cannot be opened, holds no PIN,
+ * or a text is too long; HT_ERR_INTERNAL if a file cannot be read, or there is
+ * no memory or no memory that can be locked.
  */
 struct token *token_new(struct loop *loop, const struct conf_token *conf,
     uint32_t index, const struct token_parent *parent, struct ht_error *e);
 
 /*
- * Jobs that are left end without done(); the PIN is wiped.  NULL is fine.
+ * Jobs that are left are freed without done().  The PIN is wiped.  NULL is
+ * fine.
  */
 void token_free(struct token *t);
 
 /*
- * Add a key, by its PKCS#11 URI (NULL or "" for a key file, or for the only
- * key that fits) and the DER of the SubjectPublicKeyInfo of its certificate.
- * *key is its number; the same key added again has the same number.  May come
- * at any time; the token looks for it when it opens.  HT_ERR_INTERNAL.
+ * Add a key.  uri is its PKCS#11 URI.  uri is NULL or "" for a key file, or if
+ * the certificate's public key is enough to find the key.  spki is the DER of
+ * the SubjectPublicKeyInfo of its certificate.  Both are copied.  *key is the
+ * key's number; a key that is added again keeps its number.  May be called at
+ * any time.  The token looks for the key when it opens, or at once if it is
+ * ready.
+ *
+ * Errors: HT_ERR_USAGE if uri is too long; HT_ERR_INTERNAL if there are too
+ * many keys (64) or no memory.
  */
 int token_key(struct token *t, const char *uri, const uint8_t *spki, size_t n,
     uint32_t *key, struct ht_error *e);
 
 /*
- * Begin: start the worker, open, log in.  From here on events are written to
- * s.  Failures are logged, and said to who submits a job.
+ * Start the worker, open the token and log in.  From now on events are written
+ * to s.  Errors are logged, and returned to those who submit jobs.
  */
 void token_start(struct token *t, struct store *s);
 
 /*
- * The parent's answer to spawn: fd is the link to the worker; it is taken.
+ * The parent's answer to spawn.  fd is the link to the worker and is taken
+ * over.
  */
 void token_spawned(struct token *t, int fd);
 
 /*
- * store_commit has returned 0, and nothing was written since: take note of what
- * that covers.  Then go on with it, which may write.
+ * After store_commit returned 0, and before anything else is written.
+ * token_mark_committed notes what that commit made durable.  token_committed
+ * goes on with it and may write new events.
  */
 void token_mark_committed(struct token *t);
 void token_committed(struct token *t);
 
 /*
- * Whether the token can be expected to sign with that key: 0, or
- * HT_ERR_UNAVAILABLE if it is locked ("an administrator must unlock it"), away
- * or without that key.  It may still fail; one that is starting counts.
+ * Check that the token is expected to sign with this key.  It may still fail
+ * later.  A token that is starting passes.  Errors: HT_ERR_UNAVAILABLE if the
+ * token is locked, is away, or does not have the key; HT_ERR_INTERNAL if the
+ * number is not from token_key, or the token was not started.
  */
 int token_check(const struct token *t, uint32_t key, struct ht_error *e);
 
 /*
- * Queue a job; *job names it until it is done.  No callback is called before
- * the loop's next round.  Errors as token_check, and HT_ERR_INTERNAL.
+ * Queue a job.  work and ops are copied.  *job is valid until done() is called,
+ * or token_cancel returns true.  No callback is called before the next round of
+ * the loop.  Errors: those of token_check; those of token_parent.spawn;
+ * HT_ERR_INTERNAL if the hash is too long or there is no memory.
  */
 int token_submit(struct token *t, const struct token_work *work,
     const struct token_job_ops *ops, void *cookie, struct token_job **job,
     struct ht_error *e);
 
 /*
- * The job's owner went away.  True if the job had not been authorised yet: it
- * is gone, no callback follows.  False if an event stands for it: it goes on,
- * and ends with done().
+ * The owner of the job is gone.  Returns true if the job was not yet
+ * authorised; then it is freed, and no callback follows.  Otherwise an event
+ * stands for the job: returns false, and the job goes on until done().
  */
 bool token_cancel(struct token_job *job);
 
 /*
- * How an unlock ended: *e is NULL if the token accepted the PIN.
+ * How an unlock ended.  e is NULL if the token accepted the PIN, and is valid
+ * during the call.
  */
 typedef void token_unlock_fn(void *cookie, const struct ht_error *e);
 
 /*
- * Log in with a PIN (n bytes, copied into locked memory, the caller wipes its
- * own; n is 0: the configured one again).  This is the administrator's word
- * that clears the PIN guard.  fn is called once, never before this returns 0.
- * HT_ERR_USAGE if the token needs no PIN, is not locked, or is being unlocked.
+ * Log in with a PIN that an administrator gave.  pin is n bytes and is copied
+ * into locked memory; the caller wipes its own.  If n is 0, the configured PIN
+ * is tried again.  An unlock clears the PIN guard.  If this returns 0, fn is
+ * called once, later.  Otherwise fn is not called.
+ *
+ * Errors: HT_ERR_USAGE if the token needs no PIN, is not locked, is starting or
+ * is already being unlocked; also if pin cannot be a PIN, or n is 0 and no PIN
+ * is configured.  Errors of the store and of token_parent.spawn.
  */
 int token_unlock(struct token *t, const struct store_actor *actor,
     const uint8_t *pin, size_t n, token_unlock_fn *fn, void *cookie,
     struct ht_error *e);
 
 /*
- * Who waits for an unlock went away: fn is not called any more.
+ * The one who waits for an unlock with this cookie is gone: fn is not called.
  */
 void token_unlock_forget(struct token *t, void *cookie);
 
 const char *token_name(const struct token *t);
 
-/* For people: "ready", "locked", "starting", "away"; and why, or "". */
+/*
+ * For people.  token_state is "ready", "locked", "starting" or "away".
+ * token_reason says why, or is "".  Both are borrowed.
+ */
 const char *token_state(const struct token *t);
 const char *token_reason(const struct token *t);
 
-/* The serial number of the token, "" while it is not known. */
+/* The serial number of the token; "" while it is unknown.  Borrowed. */
 const char *token_serial(const struct token *t);
 
-/* Whether an attempt to log in is recorded, and not yet answered. */
+/* True if a login attempt is recorded and not yet answered. */
 bool token_logging_in(const struct token *t);
 
-/* How many jobs are not done yet. */
+/* The number of jobs that are not done. */
 size_t token_jobs(const struct token *t);
 
 /*
- * Whether conf still says the same of this token: a reload cannot change it.
+ * True if conf still describes this token.  A reload cannot change a token.
  */
 bool token_matches(const struct token *t, const struct conf_token *conf);
 

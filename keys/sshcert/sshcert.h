@@ -78,7 +78,7 @@ void sshcert_free(struct sshcert *cert); /* NULL is fine */
  *
  * person:	NAME of the key id: the client or the administrator
  * valid:	from valid_after up to, but not including, valid_before;
- * 	seconds since 1970
+ *	seconds since 1970
  * sha256:	of the whole blob
  * ca:		the blob of the CA key that the certificate names
  */

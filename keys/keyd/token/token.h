@@ -12,7 +12,7 @@
  * A worker gets nothing that depends on an event before the event is durable:
  *
  *	QUEUED ─ room in the window, authorise() ─► WRITTEN
- *	WRITTEN ─ store_commit, tokens_committed ─► COMMITTED
+ *	WRITTEN ─ tokens_committed() ─► COMMITTED
  *	COMMITTED ─ confirm() ─► SENT ─ answer ─► done()
  *	SENT ─ the worker died or hung, lost() ─► QUEUED again, or done()
  *

@@ -16,15 +16,15 @@ struct module {
 	PKCS11_CTX *ctx;
 	PKCS11_SLOT *slots;
 	unsigned int nslots;
-	PKCS11_SLOT *slot; /* of the token */
+	PKCS11_SLOT *slot; /* where the token is */
 	UI_METHOD *nobody;
 };
 
 /* --- complaints -------------------------------------------------------- */
 
 /*
- * Return values of PKCS #11 v2.40, section 2, that keyd acts on.  After those
- * that mean GONE only a new start of the module is known to help.
+ * The return values of PKCS #11 v2.40, section 2, that keyd acts on.  After
+ * GONE, only loading the module again is known to help.
  */
 static const struct {
 	unsigned long value;
@@ -75,7 +75,7 @@ meaning(unsigned long value)
 	return PROTOCOL_TROUBLE_FAILED;
 }
 
-/* The module's own word stands before what libcrypto made of it. */
+/* An error of the module is preferred to one that libcrypto derived from it. */
 int
 module_complaint(struct protocol_token_trouble *t, const char *what)
 {
@@ -97,8 +97,7 @@ module_complaint(struct protocol_token_trouble *t, const char *what)
 
 #ifdef LIBP11_VERSION_NUMBER
 /*
- * From 0.4.19 on libp11 says what C_Sign has returned in its log, and nowhere
- * else.
+ * libp11 0.4.19 and later report the result of C_Sign only in their log.
  */
 static void __attribute__((format(printf, 2, 0)))
 take_from_log(int level, const char *fmt, va_list ap)
@@ -118,7 +117,7 @@ take_from_log(int level, const char *fmt, va_list ap)
 
 /* --- opening ----------------------------------------------------------- */
 
-/* libp11 asks here for a PIN a second time; nobody answers, and it fails. */
+/* libp11 asks here for the PIN again.  No answer makes the login fail. */
 static int
 no_answer(UI *ui, UI_STRING *question)
 {
@@ -180,11 +179,11 @@ find_token(struct module *m, const char *label, const char *serial,
 	if (PKCS11_open_session(m->slot, 0) < 0)
 		return module_complaint(t, "session");
 	/*
-	 * That only prepares.  The first use opens the session; where that
-	 * fails older ones of libp11 wait for ever: not while a login is on
-	 * record.  A token that takes no seed says so; one that makes no random
-	 * bytes, as some PIV cards, would have OpenSC call that a general
-	 * error.
+	 * PKCS11_open_session only prepares.  The first use opens the session.
+	 * If that fails, older versions of libp11 wait for ever.  So use it
+	 * now, before a login attempt is recorded.  A token that takes no seed
+	 * returns an error of its own.  We do not ask for random bytes: some
+	 * PIV cards make none, and OpenSC reports that as a general error.
 	 */
 	if (PKCS11_seed_random(m->slot, &byte, 1) < 0) {
 		(void)module_complaint(&away, "session");
@@ -261,8 +260,8 @@ module_login(struct module *m, const char *pin,
 enum likeness { LIKE_NOT, LIKE_PERHAPS, LIKE_SAME };
 
 /*
- * Keys of a token are libp11's own kind: they are compared by way of their
- * DER.  An EC key without its public half on the token has none.
+ * Keys of a token are of libp11's own kind, so we compare their DER.  An EC key
+ * has no DER if its public half is not on the token.
  */
 static enum likeness
 compare(EVP_PKEY *key, EVP_PKEY *public)
@@ -298,7 +297,7 @@ is_named(const PKCS11_KEY *key, const struct uri *uri)
 	    uri_fits(&uri->id, key->id, key->id_len);
 }
 
-/* The attributes of the token itself only have to agree. */
+/* The URI must agree with the token that is open. */
 static bool
 is_our_token(const PKCS11_TOKEN *token, const struct uri *uri)
 {
@@ -312,8 +311,8 @@ is_our_token(const PKCS11_TOKEN *token, const struct uri *uri)
 struct search {
 	EVP_PKEY *best;
 	enum likeness like;
-	unsigned int named;  /* keys with these names */
-	unsigned int equals; /* as good as best, itself included */
+	unsigned int named;  /* keys that the URI names */
+	unsigned int equals; /* as good as best, best included */
 };
 
 static void

@@ -29,7 +29,7 @@ hex_digit(uint8_t c)
 	return -1;
 }
 
-/* One byte of a value, as it stands or as %XX. */
+/* Take one byte of a value, written literally or as %XX. */
 static int
 take_byte(struct cursor *in, uint8_t *v)
 {
@@ -65,7 +65,7 @@ take_value(struct cursor in, struct uri_value *v, struct ht_error *e)
 	return 0;
 }
 
-/* What stands before the first c, or all; c itself is skipped. */
+/* Take the bytes before the first c, and skip c.  Without a c, take all. */
 static struct cursor
 take_until(struct cursor *in, char c)
 {

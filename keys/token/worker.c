@@ -33,14 +33,14 @@ struct worker_key {
 
 struct worker {
 	struct protocol_link link;
-	struct module *module; /* or */
-	EVP_PKEY *file;        /* the key of a key file */
+	struct module *module; /* NULL for a key file */
+	EVP_PKEY *file;        /* the key file's key, or NULL */
 	bool opened;
 	struct worker_key keys[KEYS_MAX];
 	size_t nkeys;
 };
 
-/* What goes back to keyd. */
+/* The answer to keyd. */
 struct answer {
 	enum protocol_type type;
 	union {
@@ -59,9 +59,9 @@ struct answer {
 /* --- opening: the sandbox, then the module ----------------------------- */
 
 /*
- * The PIN must not be swapped out, and libp11 keeps a copy of its own on the
- * heap.  Where the limit does not allow to lock all of the process, the heap
- * must do; first is what was allocated first.
+ * Keep the PIN from being swapped out.  libp11 has its own copy on the heap.
+ * Lock the whole process if the limit allows it, otherwise the heap.  first is
+ * the first allocation.
  */
 static void
 lock_memory(const void *first)
@@ -91,9 +91,9 @@ add_path(struct sandbox_path *paths, size_t *n, const char *path,
 }
 
 /*
- * What a module may read besides what its configuration names: libraries, the
- * system's settings, devices, the sockets of daemons.  Neither home folders
- * nor anything of htsign's own below /var.
+ * What any module may read: libraries, the system's configuration, devices, and
+ * the sockets of daemons.  Home folders, and htsign's own folders below /var,
+ * are not among them.
  */
 static int
 common_paths(struct sandbox_path *paths, size_t *n)
@@ -109,7 +109,10 @@ common_paths(struct sandbox_path *paths, size_t *n)
 	return rc;
 }
 
-/* Both lists come from the configuration, as strings one after another. */
+/*
+ * Add the configured paths and set the configured variables.  Both lists are
+ * strings, one after the other.
+ */
 static int
 configured_paths(const struct protocol_token_open *open,
     struct sandbox_path *paths, size_t *n, char (*texts)[PATH_MAX])
@@ -124,7 +127,7 @@ configured_paths(const struct protocol_token_open *open,
 		    add_path(paths, n, text, SANDBOX_READ_WRITE) < 0)
 			return HT_ERR_INTERNAL;
 	}
-	/* A variable that names a file lets the module read it. */
+	/* If a variable names a file, the module may read that file. */
 	while (environment.left > 0 && *n < PATHS_MAX) {
 		text = texts[*n];
 		if (cursor_text(&environment, text, PATH_MAX) < 0 ||
@@ -176,7 +179,7 @@ no_passphrase(char *out, int size, int writing, void *cookie)
 	return 0;
 }
 
-/* The descriptor is keyd's too: it may have been read to its end before. */
+/* keyd shares the descriptor and its offset, so read from a fixed offset. */
 static EVP_PKEY *
 read_key_file(int fd)
 {
@@ -256,7 +259,7 @@ log_in(struct worker *w, const struct protocol_token_login *login,
 			a->type = PROTOCOL_TOKEN_LOGGED_IN;
 		ht_wipe(pin, sizeof(pin));
 	}
-	/* The message lies in the channel's own buffer. */
+	/* The PIN is also in the channel's buffer. */
 	ht_wipe((void *)(uintptr_t)login->pin.p, n);
 	lock_memory(w);
 }
@@ -393,7 +396,7 @@ reply(struct worker *w, uint32_t tag, struct answer *a, struct ht_error *e)
 	return protocol_send(&w->link, a->type, tag, &a->body, NULL, 0, e);
 }
 
-/* The first message decides what the rest of this life may touch. */
+/* The first message decides which files the worker may use. */
 static int
 begin(struct worker *w, struct answer *a, struct ht_error *e)
 {
@@ -447,7 +450,7 @@ run(struct worker *w, int fd, struct ht_error *e)
 
 	a.type = PROTOCOL_TOKEN_TROUBLE;
 	rc = protocol_open(&w->link, fd, PROTOCOL_LINK_TOKEN, false, e);
-	/* A configuration of libcrypto's could load code into this process. */
+	/* A configuration of libcrypto could load code into this process. */
 	if (rc == 0 &&
 	    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "libcrypto");
@@ -475,7 +478,7 @@ worker_run(int fd)
 	module_free(w->module);
 	protocol_close(&w->link);
 	free(w);
-	/* keyd's going away is the usual end. */
+	/* Usually the worker ends because keyd has closed the link. */
 	if (rc == HT_ERR_UNAVAILABLE)
 		return 0;
 	log_error("%s", e.text);

@@ -13,11 +13,11 @@ static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 struct network {
 	uint8_t bytes[16];
-	unsigned int length; /* of an address: 4 or 16 bytes */
-	unsigned int bits;   /* that count */
+	unsigned int length; /* of the address: 4 or 16 bytes */
+	unsigned int bits;   /* of the prefix */
 };
 
-/* What may stand behind the slash: 0 to max, without leading zeros. */
+/* Parse the number after the slash: 0 to max, without leading zeros. */
 static bool
 parse_bits(const char *s, unsigned int max, unsigned int *bits)
 {
@@ -32,7 +32,7 @@ parse_bits(const char *s, unsigned int max, unsigned int *bits)
 	return *bits <= max;
 }
 
-/* Whether all bits behind the mask are zero. */
+/* True if all bits after the prefix are zero. */
 static bool
 host_bits_zero(const struct network *net)
 {
@@ -80,7 +80,7 @@ parse_network(char *text, struct network *net)
 	return true;
 }
 
-/* Take the first entry off the list; an empty one is false, like a bad one. */
+/* Take the first entry off the list.  False if it is empty or wrong. */
 static bool
 next_network(const char **list, struct network *net)
 {
@@ -121,7 +121,7 @@ network_holds(const struct network *net, const struct network *address)
 	    (net->bytes[whole] ^ address->bytes[whole]) >> (8 - rest) == 0;
 }
 
-/* An address alone; the zone of a link-local one ("%eth0") does not count. */
+/* Parse an address without a prefix.  The zone ("%eth0") is ignored. */
 static bool
 parse_peer(const char *peer, struct network *address)
 {

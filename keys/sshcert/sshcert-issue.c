@@ -40,7 +40,7 @@ put_options(struct buf *b, const char *source_address)
 	buf_free(&options);
 }
 
-/* Everything that is signed, in the order of PROTOCOL.certkeys. */
+/* Put everything that is signed, in the order of PROTOCOL.certkeys. */
 static int
 put_claims(struct buf *b, const struct sshkey *ca,
     const struct sshcert_request *request, const char *key_id)
@@ -83,7 +83,7 @@ sign_claims(const struct sshkey_private *ca, struct buf *blob,
 	return rc == 0 ? buf_failed(blob) : rc;
 }
 
-/* What we would not take ourselves is not issued. */
+/* Refuse to issue what sshcert_parse would refuse. */
 static int
 check_issued(const struct buf *blob, struct ht_error *e)
 {

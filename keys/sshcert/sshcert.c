@@ -12,7 +12,7 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* A nonce is 16 or 32 bytes where it was seen. */
+/* The nonces that we have seen have 16 or 32 bytes. */
 #define NONCE_MAX 128
 
 /* Room for a source-address list. */
@@ -24,13 +24,13 @@ struct sshcert {
 	struct sshkey *key;
 	uint8_t *blob;
 	size_t blob_len;
-	struct cursor ca; /* all three are parts of the blob */
+	struct cursor ca; /* these three point into blob */
 	struct cursor signed_part;
 	struct cursor signature;
 	struct names_principal principal;
 	char key_id[SSHCERT_KEY_ID_SIZE];
 	char person[NAMES_SIZE];
-	char source_address[ADDRESSES_SIZE]; /* "" if it may come from all */
+	char source_address[ADDRESSES_SIZE]; /* "" if any is allowed */
 	uint64_t serial;
 	uint64_t valid_after;
 	uint64_t valid_before;
@@ -38,8 +38,8 @@ struct sshcert {
 };
 
 /*
- * The read_* functions take one part of the certificate off *in.  Each sets
- * *reason to the word for what it is about to find wrong.
+ * Each read_* function takes one part of the certificate off *in.  Before each
+ * check it sets *reason to the word for a failure of that check.
  */
 
 static int
@@ -132,7 +132,7 @@ read_validity(struct sshcert *cert, struct cursor *in, const char **reason,
 	return 0;
 }
 
-/* Serial number to validity. */
+/* Read serial number, type, key id, principal and validity. */
 static int
 read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
     struct ht_error *e)
@@ -156,8 +156,8 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 }
 
 /*
- * The next of a list of options: its name, which must sort behind the last
- * one's, and its value, which is empty or a string inside a string.
+ * Take the next option off a list.  Names must be in ascending order, without
+ * duplicates.  The value is empty, or a string within a string.
  */
 static int
 next_option(struct cursor *list, struct cursor *name, struct cursor *value)
@@ -218,7 +218,7 @@ read_critical_options(struct sshcert *cert, struct cursor *in,
 	return 0;
 }
 
-/* What is not critical may be left alone, but must be well formed. */
+/* Extensions are ignored, but they must be well formed. */
 static int
 read_extensions(struct cursor *in, const char **reason, struct ht_error *e)
 {
@@ -235,7 +235,7 @@ read_extensions(struct cursor *in, const char **reason, struct ht_error *e)
 	return 0;
 }
 
-/* The reserved field, the CA and its signature over all before that. */
+/* Read the reserved field, the CA key and the CA's signature. */
 static int
 read_signature(struct sshcert *cert, struct cursor *in, const char **reason,
     struct ht_error *e)
@@ -325,7 +325,7 @@ sshcert_free(struct sshcert *cert)
 	free(cert);
 }
 
-/* The authority that may have signed cert and says so; NULL if none. */
+/* Return the authority that cert names and its role needs, or NULL. */
 static const struct sshcert_authority *
 find_authority(const struct sshcert *cert,
     const struct sshcert_authority *authorities, size_t n)

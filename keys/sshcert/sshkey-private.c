@@ -20,14 +20,14 @@
 #define ARMOR_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
 #define ARMOR_END "-----END OPENSSH PRIVATE KEY-----"
 
-/* With the NUL behind it. */
+/* Followed by a NUL in the file. */
 #define MAGIC "openssh-key-v1"
 
 #define ED25519_SEED 32
 #define POINT_MAX 133
 #define SCALAR_MAX 66
 
-/* The next line of a file, without its end. */
+/* Take the next line of a file, without its line end. */
 static struct cursor
 next_line(struct cursor *file)
 {
@@ -44,7 +44,7 @@ next_line(struct cursor *file)
 	return line;
 }
 
-/* The bytes between the armor's lines. */
+/* Decode the base64 between the first and the last line. */
 static int
 unarmor(struct cursor file, struct buf *binary)
 {
@@ -79,7 +79,7 @@ read_ed25519(struct cursor *c)
 	    ED25519_SEED);
 }
 
-/* A key of group with the scalar in native byte order. */
+/* Make a key of group.  scalar is in native byte order. */
 static EVP_PKEY *
 ecdsa_from_parts(const char *group, struct cursor point, uint8_t *scalar,
     size_t n)
@@ -130,7 +130,7 @@ read_ecdsa(const struct sshkey_format *format, struct cursor *c)
 	return evp;
 }
 
-/* The comment, and the padding 1, 2, 3, … to a multiple of 8 bytes. */
+/* Check the comment and the padding: 1, 2, 3, … to a multiple of 8 bytes. */
 static int
 check_trailer(struct cursor c)
 {
@@ -146,7 +146,7 @@ check_trailer(struct cursor c)
 	return 0;
 }
 
-/* The part that would be encrypted. */
+/* Read the part that a passphrase would encrypt. */
 static EVP_PKEY *
 read_secret(struct cursor c)
 {
@@ -173,7 +173,10 @@ read_secret(struct cursor c)
 	return evp;
 }
 
-/* What OpenSSH's PROTOCOL.key describes, with the public key beside it. */
+/*
+ * Read a private key in the format of OpenSSH's PROTOCOL.key.  *public is the
+ * public key that the file holds.
+ */
 static EVP_PKEY *
 read_openssh(struct cursor c, struct cursor *public, struct ht_error *e)
 {
@@ -203,7 +206,7 @@ read_openssh(struct cursor c, struct cursor *public, struct ht_error *e)
 	return evp;
 }
 
-/* Nobody is there to be asked for a passphrase. */
+/* Never ask for a passphrase. */
 static int
 no_passphrase(char *out, int size, int writing, void *cookie)
 {
@@ -266,7 +269,7 @@ put_ecdsa(EVP_PKEY *evp, struct buf *blob)
 	return buf_failed(blob);
 }
 
-/* The public half of evp, taken from evp itself. */
+/* Make the public half from evp. */
 static struct sshkey *
 public_half(EVP_PKEY *evp, struct ht_error *e)
 {
@@ -286,7 +289,7 @@ public_half(EVP_PKEY *evp, struct ht_error *e)
 	return key;
 }
 
-/* Whether the halves belong together: a signature tells. */
+/* Check by a signature that the halves belong together. */
 static int
 check_halves(const struct sshkey_private *key, struct ht_error *e)
 {

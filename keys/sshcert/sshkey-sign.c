@@ -11,12 +11,12 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The longest ECDSA-Sig-Value is P-521's: two integers of up to 66 bytes. */
+/* The longest ECDSA-Sig-Value: P-521, two integers of up to 66 bytes. */
 #define ECDSA_DER_MAX 160
 
 /*
- * Whether a key of this format may sign with the named algorithm, and the
- * digest that goes with it (NULL: the algorithm digests by itself).
+ * True if a key of this format may sign with this algorithm.  *digest is the
+ * algorithm's digest; NULL if the algorithm digests the data itself.
  */
 static bool
 algorithm_fits(const struct sshkey_format *format, struct cursor algorithm,
@@ -27,7 +27,7 @@ algorithm_fits(const struct sshkey_format *format, struct cursor algorithm,
 		return false;
 	if (format->type != SSHKEY_RSA)
 		return cursor_is(algorithm, format->name);
-	/* RFC 8332; "ssh-rsa" would be SHA-1. */
+	/* RFC 8332.  "ssh-rsa" would be SHA-1. */
 	if (cursor_is(algorithm, "rsa-sha2-256"))
 		*digest = "SHA2-256";
 	else if (cursor_is(algorithm, "rsa-sha2-512"))
@@ -35,7 +35,7 @@ algorithm_fits(const struct sshkey_format *format, struct cursor algorithm,
 	return *digest != NULL;
 }
 
-/* From mpint r, mpint s (RFC 5656 §3.1.2) to an ECDSA-Sig-Value in DER. */
+/* Convert mpint r, mpint s (RFC 5656 §3.1.2) to an ECDSA-Sig-Value in DER. */
 static int
 ecdsa_to_der(struct cursor raw, uint8_t der[ECDSA_DER_MAX], size_t *n)
 {
@@ -68,7 +68,7 @@ out:
 	return rc;
 }
 
-/* And back. */
+/* Convert an ECDSA-Sig-Value in DER to mpint r, mpint s. */
 static int
 ecdsa_from_der(const uint8_t *der, size_t n, struct buf *raw)
 {
@@ -140,7 +140,7 @@ sshkey_verify(const struct sshkey *key, struct cursor data,
 	return 0;
 }
 
-/* What EVP makes: 64 bytes of Ed25519, or an ECDSA-Sig-Value. */
+/* Make a raw signature: 64 bytes of Ed25519, or an ECDSA-Sig-Value. */
 static int
 evp_sign(EVP_PKEY *evp, const char *digest, struct cursor data,
     uint8_t signature[ECDSA_DER_MAX], size_t *n)

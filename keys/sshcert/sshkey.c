@@ -14,10 +14,10 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* A FIDO application name longer than this is nobody's. */
+/* No real FIDO application name is longer than this. */
 #define APPLICATION_SIZE 256
 
-/* OpenSSL takes no larger exponent with a large modulus either. */
+/* With a large modulus, OpenSSL accepts no larger exponent either. */
 #define RSA_EXPONENT_MAX_BYTES 8
 
 #define ED25519_BYTES 32
@@ -117,7 +117,7 @@ sshkey_mpint_put(struct buf *b, const uint8_t *p, size_t n)
 	}
 }
 
-/* Make an EVP key out of parameters; NULL if they do not make one. */
+/* Make an EVP key from params, or return NULL if they are not a key. */
 static EVP_PKEY *
 evp_from_params(const char *algorithm, OSSL_PARAM *params)
 {
@@ -174,7 +174,7 @@ rsa_acceptable(const BIGNUM *n, const BIGNUM *e)
 	    BN_is_odd(e) && !BN_is_one(e);
 }
 
-/* RFC 4253 §6.6: e, then n. */
+/* RFC 4253 §6.6: e comes before n. */
 static EVP_PKEY *
 read_rsa(struct cursor *c)
 {
@@ -296,7 +296,7 @@ sshkey_free(struct sshkey *key)
 	free(key);
 }
 
-/* The next word of a line, and the blanks behind it. */
+/* Take the next word of a line, and the blanks after it. */
 static struct cursor
 next_word(struct cursor *line)
 {
@@ -406,7 +406,7 @@ sshkey_blob_fingerprint(struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE],
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
 	buf_format(&text, "SHA256:");
 	base64_encode(hash, n, BASE64_STANDARD, &text);
-	/* 32 bytes end in one =, which OpenSSH leaves out. */
+	/* The base64 of 32 bytes ends in one =.  OpenSSH leaves it out. */
 	if (buf_failed(&text) == 0 && text.len == SSHKEY_FINGERPRINT_SIZE) {
 		memcpy(out, text.data, text.len - 1);
 		out[text.len - 1] = '\0';

@@ -14,7 +14,8 @@
 
 /*
  * The bytes of a ticket: u8 version, string principal, u64 serial, 32 bytes
- * SHA-256 of the certificate, u64 expires; then HMAC-SHA256 over all before.
+ * SHA-256 of the certificate, u64 expires.  Then follows the HMAC-SHA256 over
+ * all of them.
  */
 #define TICKET_VERSION 1
 #define MAC_SIZE 32
@@ -83,7 +84,7 @@ read_claims(struct cursor claims, struct ticket *t)
 	return cursor_end(&claims);
 }
 
-/* The MAC before the claims: what is not ours is not looked at. */
+/* Check the MAC before the claims: claims that are not ours are not parsed. */
 static int
 open_bytes(const uint8_t key[TICKET_KEY_SIZE], struct cursor bytes,
     struct ticket *t, const char **reason, struct ht_error *e)

@@ -1,7 +1,8 @@
 /*
  * htsign-principals: sshd's AuthorizedPrincipalsCommand.  It shows keyd the
- * certificate of whoever logs in and prints the line that lets sshd start
- * htsign-shell with the ticket that keyd gave for it, or nothing.
+ * certificate of the user who logs in.  keyd gives a ticket for it.  The
+ * program prints the line that makes sshd start htsign-shell with that ticket.
+ * If keyd refuses, it prints nothing.
  */
 
 #include "config.h"
@@ -26,7 +27,7 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 struct question {
-	const char *rundir; /* NULL is RUNDIR */
+	const char *rundir; /* NULL: RUNDIR */
 	const char *user;
 	const char *key_id; /* for the log; unchecked */
 	const char *serial;
@@ -42,8 +43,8 @@ usage(void)
 }
 
 /*
- * The key id comes from a stranger's certificate: options end at the first
- * word that is none, so that it can never be one.
+ * The key id comes from a stranger's certificate and must never be taken for an
+ * option.  So options end at the first word that is not one.
  */
 static int
 read_arguments(int argc, char **argv, struct question *q)
@@ -104,8 +105,9 @@ ask(const struct question *q, struct keyd_client *keyd,
 }
 
 /*
- * A path as a word of the command, which a shell splits inside double quotes
- * of the line: in single quotes, unless it holds what would break out.
+ * Put a path as one word of the command.  The command is inside double quotes
+ * of the line, and a shell splits it.  Single quotes protect the path.  A path
+ * that would break out of the quotes is an error.
  */
 static int
 put_path(struct buf *line, const char *path, struct ht_error *e)
@@ -162,7 +164,7 @@ print_line(const struct buf *line, struct ht_error *e)
 	return 0;
 }
 
-/* Everything that opens something, then the sandbox, then the certificate. */
+/* Open everything, enter the sandbox, then look at the certificate. */
 static int
 answer(const struct question *q, struct ht_error *e)
 {
@@ -195,7 +197,7 @@ main(int argc, char **argv)
 	struct question q;
 	struct ht_error e;
 
-	/* Without a system log the C library would look for it again later. */
+	/* If there is no system log, the C library would retry it later. */
 	log_open("htsign-principals", access(SYSLOG_SOCKET, W_OK) == 0, false);
 	if (read_arguments(argc, argv, &q) < 0) {
 		usage();

@@ -14,7 +14,7 @@
  *	QUEUED ─ room in the window, authorise() ─► WRITTEN
  *	WRITTEN ─ tokens_committed() ─► COMMITTED
  *	COMMITTED ─ confirm() ─► SENT ─ answer ─► done()
- *	SENT ─ the worker died or hung, lost() ─► QUEUED again, or done()
+ *	SENT ─ worker gone, lost() ─► QUEUED again, or done()
  *
  * So keyd's main loop calls loop_once.  Then it calls store_commit and
  * tokens_committed, while there is something to commit.  Then it starts again.

@@ -36,7 +36,7 @@ child_collect(struct child *c)
 void
 child_signal(const struct child *c, int number)
 {
-	/* Not waited for yet: the number is still its own. */
+	/* The child was not reaped yet, so its pid is still its own. */
 	if (c != NULL)
 		(void)kill(c->pid, number);
 }
@@ -68,7 +68,7 @@ child_log_end(const char *name, int status)
 		log_error("%s: exit status %d", name, WEXITSTATUS(status));
 }
 
-/* Run it with one end of pair as descriptor 3, and watch it. */
+/* Run the program with pair[1] as descriptor 3, and watch it. */
 static int
 start(struct child *c, const struct child_spec *spec, const int pair[2],
     struct ht_error *e)

@@ -19,18 +19,18 @@
 #define WORKERS_MAX 64
 
 /*
- * Processes at a time: a killed one may hang in the kernel for a while before
- * it ends, and the next is there already.
+ * The most processes at a time.  A killed one may hang in the kernel for a
+ * while, when its successor already runs.
  */
 #define CHILDREN_MAX (4 * WORKERS_MAX)
 
-/* Messages of keyd's before our children and signals have their turn. */
+/* The most messages of keyd's in one turn, before children and signals. */
 #define MESSAGES_AT_ONCE 16
 
-/* How long keyd may take to end what it does after SIGTERM. */
+/* How long keyd may take to drain after SIGTERM. */
 #define DRAIN 15000U /* ms */
 
-/* A keyd that ends so before it was ever ready will not do better. */
+/* After such an end before keyd was ever ready, a restart does not help. */
 #define STATUS_FIRST 64
 #define STATUS_LAST 78
 
@@ -40,17 +40,17 @@ struct parent {
 	struct children children;
 	struct child *keyd;                 /* or NULL */
 	struct child *workers[WORKERS_MAX]; /* or NULL */
-	uint32_t nworkers;                  /* as READY says */
+	uint32_t nworkers;                  /* from READY */
 	uid_t uid;
 	gid_t gid;
 	struct protocol_link link;
 	struct loop_watch *link_watch;
 	int signals;
-	struct loop_timer *timer; /* the next start of keyd, or its last hour */
+	struct loop_timer *timer; /* for the next start of keyd, or for DRAIN */
 	struct proc_backoff backoff;
-	bool ready;    /* keyd has said so once: it can be started */
-	bool starting; /* of keyd is ours: not so in parent_serve */
-	bool ending;   /* SIGTERM */
+	bool ready;    /* keyd was ready once */
+	bool starting; /* we start keyd; false in parent_serve */
+	bool ending;   /* after SIGTERM or SIGINT */
 	bool over;
 	int status;
 };
@@ -59,7 +59,7 @@ static void start_keyd(struct parent *p);
 
 /* --- what keyd asks for ------------------------------------------------ */
 
-/* Ended by SIGKILL is what we do to them: nothing to say then. */
+/* We end workers by SIGKILL, so that end is not logged. */
 static void
 on_worker_end(void *cookie, short revents)
 {
@@ -99,7 +99,7 @@ start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
 	return *at != NULL ? 0 : e->code;
 }
 
-/* A worker that cannot be started is answered with a link that is closed. */
+/* Make a closed link.  It tells keyd that a worker could not be started. */
 static int
 closed_link(int *fd, struct ht_error *e)
 {
@@ -131,15 +131,15 @@ spawn(struct parent *p, uint32_t index, struct ht_error *e)
 	(void)close(fd);
 	if (rc == 0)
 		rc = msg_flush(p->link.channel, e);
-	/* Few and short: they fit, unless nobody reads them. */
+	/* They are few and short, and fit unless keyd does not read. */
 	if (rc == 0 && msg_pending(p->link.channel))
 		rc = ht_error_set(e, HT_ERR_DATA, "it does not read");
 	return rc;
 }
 
 /*
- * No change at all is for a keyd that made none itself.  Anything else changes
- * both, and to nothing of root's.
+ * Check the ids for workers.  A keyd that did not change its own ids asks for
+ * no change.  Otherwise both ids must change, and neither may be root's.
  */
 static bool
 may_be(uint32_t uid, uint32_t gid)
@@ -183,7 +183,7 @@ obey(struct parent *p, const struct msg *m, const union protocol_body *body,
 	return 0;
 }
 
-/* keyd's side is gone, or not to be trusted: nothing of it stays. */
+/* keyd is gone or not to be trusted.  Close its link and kill all workers. */
 static void
 drop_link(struct parent *p)
 {
@@ -264,7 +264,7 @@ start_again(struct parent *p)
 	}
 }
 
-/* Whether keyd's end says that it cannot be started: then with what status. */
+/* True if keyd's exit status says that it cannot be started at all. */
 static bool
 is_hopeless(const struct parent *p, int status)
 {

@@ -6,7 +6,7 @@
 #include "keys/keyd/token/queue.h"
 #include "lib/error.h"
 
-/* Exists only while the client has something waiting. */
+/* A client that has something waiting.  It is freed when nothing is left. */
 struct queue_client {
 	TAILQ_ENTRY(queue_client) entry;
 	TAILQ_HEAD(queue_items, queue_item) items;

@@ -10,16 +10,16 @@
 #include "keys/keyd/token/secret.h"
 #include "lib/buf.h"
 
-/* scrypt: N, r and p as RFC 7914 suggests for interactive logins. */
+/* N, r and p of scrypt, as RFC 7914 suggests for interactive logins. */
 #define COST 16384
 #define BLOCK 8
 #define PARALLEL 1
 #define MEMORY ((uint64_t)32 << 20)
 
-/* Alone on its pages, which the kernel locks as a whole. */
+/* Alone on its pages, because the kernel locks whole pages. */
 struct secret {
 	size_t n;
-	uint8_t bytes[SECRET_MAX + 2]; /* room for a line end while reading */
+	uint8_t bytes[SECRET_MAX + 2]; /* with room for a line end */
 };
 
 struct secret *
@@ -82,7 +82,7 @@ secret_set(struct secret *s, const uint8_t *p, size_t n, struct ht_error *e)
 	return 0;
 }
 
-/* The length of the one line in n bytes, or 0 if that is not what they are. */
+/* Return the length of the line in n bytes; 0 if they are not one line. */
 static size_t
 line_length(const uint8_t *p, size_t n)
 {

@@ -12,7 +12,7 @@ job_of(struct queue_item *item)
 	return (struct token_job *)(void *)item; /* its first member */
 }
 
-/* The job is in no list any more. */
+/* End a job that is in no list. */
 static void
 finish(struct token_job *job, const uint8_t *signature, size_t n,
     const struct ht_error *e)
@@ -22,7 +22,7 @@ finish(struct token_job *job, const uint8_t *signature, size_t n,
 	free(job);
 }
 
-/* Out of the window, whatever its phase. */
+/* Take a job out of the window, in any phase. */
 static void
 leave_window(struct token_job *job)
 {
@@ -78,7 +78,7 @@ token_fill(struct token *t)
 
 	while (t->phase == TOKEN_READY && t->nwindow < TOKEN_WINDOW &&
 	    (job = take_next(t)) != NULL) {
-		/* In the window before it is asked: nobody can cancel it. */
+		/* In the window first: nobody can cancel it there. */
 		job->phase = JOB_WRITTEN;
 		TAILQ_INSERT_TAIL(&t->window, job, entry);
 		t->nwindow++;
@@ -106,8 +106,8 @@ on_kick(void *cookie)
 /* --- handing over ------------------------------------------------------ */
 
 /*
- * A job for the second time goes alone: if it is what kills the worker, it
- * shall not take the others along again.
+ * A job on its second attempt is sent alone.  If it kills the worker, no other
+ * job is lost with it again.
  */
 static bool
 may_go(const struct token *t, const struct token_job *job)
@@ -119,7 +119,7 @@ may_go(const struct token *t, const struct token_job *job)
 	return t->nsent == 0 || (job->attempt == 1 && first->attempt == 1);
 }
 
-/* The first that was not sent yet: those sent stand before it. */
+/* Return the first job that was not sent, if it may go now, or NULL. */
 static struct token_job *
 next_to_go(const struct token *t)
 {
@@ -153,7 +153,7 @@ token_hand_over(struct token *t)
 	struct token_job *job;
 	struct ht_error e;
 
-	/* A key that was added meanwhile is looked for first. */
+	/* First the token looks for keys that were added meanwhile. */
 	while (t->phase == TOKEN_READY && t->next_key == t->nkeys) {
 		job = next_to_go(t);
 		if (job == NULL)
@@ -170,7 +170,7 @@ token_hand_over(struct token *t)
 
 /* --- answers ----------------------------------------------------------- */
 
-/* The job that tag answers, out of the window; or NULL. */
+/* Take the job that tag answers out of the window, or return NULL. */
 static struct token_job *
 answered_job(struct token *t, uint32_t tag)
 {
@@ -254,7 +254,7 @@ token_end_all(struct token *t, const struct ht_error *e)
 	struct queue_item *item;
 	struct token_job *job;
 
-	/* Apart first: callbacks may submit new ones. */
+	/* First move all jobs to one list: callbacks may submit new ones. */
 	while ((job = TAILQ_FIRST(&t->window)) != NULL) {
 		leave_window(job);
 		TAILQ_INSERT_TAIL(&all, job, entry);
@@ -269,7 +269,7 @@ token_end_all(struct token *t, const struct ht_error *e)
 
 /* --- the owner's side -------------------------------------------------- */
 
-/* Fill the window in the loop's next round, not within the caller. */
+/* Fill the window in the next round of the loop, after the caller. */
 static int
 kick(struct token *t)
 {

@@ -8,12 +8,13 @@
 #include "store/journal/pins.h"
 
 /*
- * The PIN guard (DESIGN.md, "Security rules"): an attempt is on record and
- * durable before the token sees the PIN, and only its success takes the record
- * away.  A crash of the worker, of keyd or of the machine in between leaves it.
+ * The PIN guard (DESIGN.md, "Security rules").  An attempt is recorded and
+ * durable before the token sees the PIN.  Only success removes the record.  It
+ * stays if the worker, keyd or the machine crashes in between.  A PIN with a
+ * record is not tried again.
  */
 
-/* The PIN to use: the one that an administrator gave, or the configured. */
+/* The administrator's PIN if there is one, otherwise the configured PIN. */
 static const struct secret *
 pin_of(const struct token *t)
 {
@@ -34,14 +35,14 @@ lock(struct token *t, const char *reason)
 	token_end_all(t, &e);
 }
 
-/* What the guard knows the token by. */
+/* The name of the token in the guard's records. */
 static const char *
 guarded(const struct token *t)
 {
 	return t->serial[0] != '\0' ? t->serial : t->name;
 }
 
-/* The administrator's word: what stood against this token is forgotten. */
+/* An administrator unlocks: remove the guard's record for this token. */
 static int
 clear_guard(struct token *t, struct ht_error *e)
 {
@@ -57,7 +58,7 @@ clear_guard(struct token *t, struct ht_error *e)
 	return rc;
 }
 
-/* 1 if the PIN may be tried, and the attempt is recorded; 0 if not. */
+/* 1: the PIN may be tried, and the attempt is recorded.  0: it may not. */
 static int
 record_attempt(struct token *t, struct ht_error *e)
 {
@@ -126,7 +127,7 @@ token_logged_in(struct token *t)
 {
 	struct ht_error e;
 
-	/* An attempt that cannot be cleared stands: that is the safe side. */
+	/* An attempt that cannot be cleared stays: that is the safe side. */
 	if (pin_attempt_clear(t->store, guarded(t), NULL, &e) < 0)
 		log_error("token %s: %s", t->name, e.text);
 	token_note(t, JOURNAL_TOKEN_UNLOCKED, "");
@@ -240,7 +241,7 @@ token_unlock(struct token *t, const struct store_actor *actor,
 		t->phase = TOKEN_PIN_WRITTEN;
 	if (rc >= 0)
 		return 0;
-	/* Nobody waits for what could not begin, nor is its PIN kept. */
+	/* It did not begin: nobody waits, and the PIN is not kept. */
 	secret_forget(t->given);
 	t->unlocking.fn = NULL;
 	token_unlock_end(t, NULL);

@@ -6,7 +6,7 @@
 #include "keys/keyd/token/token-private.h"
 #include "lib/log.h"
 
-/* How soon a token that refused to open is asked again, at most. */
+/* A token that refused to open is not opened again earlier than this. */
 #define REFUSED_WAIT 1000U /* ms */
 
 static void next_key(struct token *t);
@@ -14,8 +14,8 @@ static void next_key(struct token *t);
 /* --- failing ----------------------------------------------------------- */
 
 /*
- * The token cannot be opened or used, and the worker says so: kill it, end all
- * jobs; the next one tries again.
+ * The worker works, but the token cannot be opened or used.  Kill the worker
+ * and end all jobs.  The next job tries again.
  */
 static void
 refuse(struct token *t, const char *text)
@@ -32,8 +32,8 @@ refuse(struct token *t, const char *text)
 }
 
 /*
- * The worker died, hung, or lost its token: kill it.  What it had been given
- * is handed over once more when it has started again.
+ * The worker died, hung, or lost its token.  Kill it.  Its jobs are handed over
+ * once more when it has started again.
  */
 static void
 failed(struct token *t, const char *text)
@@ -51,7 +51,7 @@ failed(struct token *t, const char *text)
 	(void)token_say_away(t, &e);
 	token_unlock_end(t, &e);
 	token_take_back(t, t->reason);
-	/* A callback may have started it again meanwhile. */
+	/* A callback may have started a worker meanwhile. */
 	if (t->phase != TOKEN_DOWN || t->njobs == 0)
 		return;
 	if (!worked || wait > TOKEN_PATIENCE || token_wake(t, &e) < 0)
@@ -67,7 +67,7 @@ token_look_for_keys(struct token *t)
 		next_key(t);
 }
 
-/* There is room, or something to hand over; a callback may end the worker. */
+/* Use the room in the window.  A callback may end the worker. */
 static void
 go_on(struct token *t)
 {
@@ -85,7 +85,7 @@ job_answered(struct token *t, bool asked)
 		failed(t, "the worker answered what was not asked");
 }
 
-/* Look for the next key, or be ready. */
+/* Look for the next key.  If there is none, the token is ready. */
 static void
 next_key(struct token *t)
 {
@@ -168,7 +168,7 @@ in_trouble(struct token *t, uint32_t tag,
 		refuse(t, why->text);
 }
 
-/* One answer.  What does not belong to the phase is no answer of a worker's. */
+/* Handle one message.  Anything that the phase does not allow is an error. */
 static void
 answered(struct token *t, const struct msg *m, const union protocol_body *body)
 {

@@ -25,7 +25,7 @@ token_note(struct token *t, enum journal_token_change change, const char *text)
 	    t->unlocking.active ? &t->unlocking.actor : NULL;
 	struct ht_error e;
 
-	/* A store that fails here fails the next commit, which ends keyd. */
+	/* If this fails, the next commit fails, too, and keyd ends. */
 	if (journal_token(t->store, actor, change, t->name, text, &e) < 0)
 		log_error("journal: %s", e.text);
 }
@@ -120,7 +120,7 @@ token_spawned(struct token *t, int fd)
 
 	if (t->spawns > 0)
 		t->spawns--;
-	/* The answer to one that was given up meanwhile. */
+	/* This answers a request that was given up meanwhile. */
 	if (t->phase != TOKEN_STARTING || t->spawns > 0) {
 		(void)close(fd);
 		return;
@@ -193,7 +193,7 @@ on_restart(void *cookie)
 		t->machine->not_started(t, &e);
 }
 
-/* Jobs are there: start the worker, now or when it is not too soon. */
+/* Jobs wait: start a worker, at retry_at or later. */
 static int
 start_soon(struct token *t, struct ht_error *e)
 {

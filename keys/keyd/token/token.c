@@ -11,7 +11,7 @@
 
 #define KEYS_MAX 64
 
-/* The folder of systemd.exec(5) where LoadCredential= puts its files. */
+/* systemd.exec(5): LoadCredential= puts its files into this folder. */
 #define CREDENTIALS "/run/credentials/htsign-keyd.service"
 
 /* --- making one -------------------------------------------------------- */
@@ -39,7 +39,7 @@ put_texts(struct buf *out, const char *const *texts, size_t n)
 		buf_text(out, texts[i]);
 }
 
-/* What the worker will be told, from what is configured. */
+/* Copy the configuration into what the worker will be told. */
 static int
 copy_conf(struct token *t, const struct conf_token *conf, struct ht_error *e)
 {
@@ -88,7 +88,7 @@ read_pin(struct token *t, struct ht_error *e)
 	return secret_read(t->configured, path, e);
 }
 
-/* All that needs more rights than keyd will have later. */
+/* Do all that needs more rights than keyd has later. */
 static int
 open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
 {

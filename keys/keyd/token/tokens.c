@@ -195,7 +195,7 @@ tokens_committed(struct tokens *ts)
 {
 	size_t i;
 
-	/* Written since the commit: not durable, so the next one's. */
+	/* What was written since waits for the next commit. */
 	if (store_dirty(ts->store))
 		return;
 	for (i = 0; i < ts->n; i++)

@@ -8,11 +8,11 @@
 #include "keys/keyd/core.h"
 #include "lib/log.h"
 
-/* Milliseconds in which a peer says who it is, and takes our last words. */
+/* Milliseconds for a peer's HELLO, and to read our last message. */
 #define GREETING 15000
 #define FAREWELL 10000
 
-/* Descriptors that connections leave for other uses. */
+/* Descriptors that are kept for other uses than connections. */
 #define SPARE_FILES 128
 
 static const size_t shares[PROTOCOL_LINK_KINDS] = {
@@ -48,7 +48,7 @@ too_late(void *cookie)
 	drop(c);
 }
 
-/* Without memory for the timer, nothing but the peer ends the connection. */
+/* If there is no memory for the timer, only the peer can end the connection. */
 static void
 allow(struct keyd_connection *c, uint64_t ms)
 {
@@ -57,8 +57,8 @@ allow(struct keyd_connection *c, uint64_t ms)
 }
 
 /*
- * One message a turn: a busy peer waits for the others, and poll tells again
- * what is left in the socket.
+ * Read one message a turn, so that a busy peer does not delay others.  If there
+ * is more in the socket, poll reports it again.
  */
 static void
 ready(void *cookie, short revents)
@@ -138,7 +138,7 @@ keyd_close(struct keyd_connection *c)
 	c->closing = true;
 }
 
-/* What is large is queued piece by piece, as the peer takes it. */
+/* Large answers are queued piece by piece, as the peer reads them. */
 static int
 send_all(struct keyd_connection *c, struct ht_error *e)
 {
@@ -171,7 +171,10 @@ keyd_flush(struct keyd *k)
 			drop(c);
 			continue;
 		}
-		/* Who does not read is not heard: what we keep is bounded. */
+		/*
+		 * Read nothing from a peer that does not read.  This bounds
+		 * what we keep.
+		 */
 		loop_watch_events(c->watch, more ? POLLOUT : POLLIN);
 	}
 }

@@ -15,7 +15,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 
-/* Login attempts that failed are counted, and said to nobody but the log. */
+/* Log and count a failed login. */
 static void
 count_failure(struct keyd *k, const char *door, const char *reason,
     const char *peer)
@@ -36,8 +36,8 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 /* --- sshd-sign --------------------------------------------------------- */
 
 /*
- * The blob comes from a network process: who proved what?  An unknown key at a
- * login is counted by STRANGER, if at all.
+ * The blob comes from a network process.  Find out who proved its key.  An
+ * unknown key at a login is not counted here; STRANGER counts it.
  */
 static int
 prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
@@ -58,7 +58,7 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 	return HT_ERR_DENIED;
 }
 
-/* A connection of its own for the shell, with one end kept and served. */
+/* Make a connection for a shell.  keyd serves one end, *shell is the other. */
 static int
 bind_shell(struct keyd *k, const struct identity *who, int *shell,
     struct ht_error *e)
@@ -145,7 +145,7 @@ make_ticket(struct keyd *k, const struct protocol_ask *ask,
 	    PROTOCOL_DOOR_OPENSSH, NULL, &who, reason, e);
 	if (rc < 0)
 		return rc;
-	*reason = SSHCERT_MALFORMED; /* a plain key has no ticket */
+	*reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
 	cert = sshcert_parse(ask->certificate, reason, e);
 	if (cert == NULL)
 		return HT_ERR_DENIED;

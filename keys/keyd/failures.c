@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "store/journal/journal.h"
 
-/* Kinds that are told apart; the rest of a minute counts as one. */
+/* The most combinations that are counted apart in a minute. */
 #define KINDS 256
 #define MINUTE 60000
 #define PREFIX_SIZE (INET6_ADDRSTRLEN + 4)
@@ -18,13 +18,13 @@
 struct kind {
 	const char *door, *reason;
 	char prefix[PREFIX_SIZE];
-	uint64_t count; /* not recorded yet */
+	uint64_t count; /* not yet recorded */
 };
 
 struct failures {
 	struct loop *loop;
 	struct store *store;
-	struct loop_timer *timer; /* set while there are kinds */
+	struct loop_timer *timer; /* set if n > 0 */
 	struct kind kinds[KINDS];
 	size_t n;
 };
@@ -73,7 +73,7 @@ record(struct failures *f, struct kind *kind, struct ht_error *e)
 	    kind->prefix, count, e);
 }
 
-/* The minute is over.  A write that fails shows when it is committed. */
+/* The minute is over.  If a write fails, the next commit fails, too. */
 static void
 record_all(void *cookie)
 {

@@ -21,7 +21,7 @@ check_version(const struct protocol_hello *hello, struct protocol_refuse *r)
 	return HT_ERR_INTERNAL;
 }
 
-/* Only the uid that the shells of this socket run under, and no stranger. */
+/* Get the uid of the peer. */
 static int
 peer_uid(int fd, uid_t *uid)
 {

@@ -33,7 +33,7 @@ denied(const char **reason, const char *word, struct ht_error *e,
 	return ht_error_set(e, HT_ERR_DENIED, "%s", text);
 }
 
-/* What a certificate that was checked makes of its holder. */
+/* Fill in *who from a certificate that was checked. */
 static void
 take_certificate(const struct sshcert *cert, struct identity *who)
 {
@@ -69,7 +69,7 @@ prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
 	return 0;
 }
 
-/* A plain key: one of the administrators of the configuration. */
+/* A plain key must be that of a configured administrator. */
 static int
 prove_key(struct keyd *k, struct cursor blob, struct identity *who,
     const char **reason, struct ht_error *e)
@@ -99,7 +99,7 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	return 0;
 }
 
-/* Whether the configuration of today still has who's key, name and role. */
+/* True if the current configuration has the key, name and role of who. */
 static bool
 configured(const struct setup *s, const struct identity *who)
 {
@@ -116,7 +116,7 @@ configured(const struct setup *s, const struct identity *who)
 	return false;
 }
 
-/* The rules that have nothing to do with how it was proved. */
+/* The rules that are the same for certificates and plain keys. */
 static int
 check_manner(struct keyd *k, const struct identity *who, const char *user,
     const char **reason, struct ht_error *e)
@@ -177,8 +177,8 @@ identity_stands(struct keyd *k, const struct identity *who,
 	if (who->role != NAMES_CLIENT)
 		return 0;
 	/*
-	 * One that another endpoint with the same CA issued is not in our
-	 * store, and is as good.
+	 * If our store does not have the certificate, another endpoint with the
+	 * same CA issued it.  That is as good.
 	 */
 	rc = user_certificate_find(k->store, who->serial, &issued, &e);
 	if (rc < 0 && rc != HT_ERR_USAGE) {

@@ -25,13 +25,13 @@
 #include "signature/init.h"
 #include "store/journal/journal.h"
 
-/* How long open requests may take once we are to end, in milliseconds. */
+/* Milliseconds that open requests get to end after SIGTERM. */
 #define DRAIN 10000
 
-/* Folders of files that a reload can read. */
+/* The most folders of files that a reload can read. */
 #define PATHS 64
 
-/* The process: what keyd's parts share, and what only its life needs. */
+/* The process: what keyd's parts share, and what only this file needs. */
 struct process {
 	struct keyd keyd; /* first */
 	struct sockets *sockets;
@@ -43,8 +43,8 @@ struct process {
 /* --- the loop ---------------------------------------------------------- */
 
 /*
- * Make what happened durable, let what waited for that go on, and send what
- * was queued.  A connection that closes may add an event, so again.
+ * Commit the events, go on with what waited for the commit, and send what is
+ * queued.  A connection that closes may add an event; then start again.
  */
 static void
 settle(struct keyd *k)
@@ -93,7 +93,7 @@ setup_again(struct keyd *k, struct ht_error *e)
 
 	if (conf == NULL)
 		return NULL;
-	/* Names of accounts were asked for when we were outside. */
+	/* Names of accounts were looked up before we entered the sandbox. */
 	memcpy(conf->users, old->users, sizeof(conf->users));
 	if (conf->single_user != old->single_user ||
 	    strcmp(conf->state, old->state) != 0 ||
@@ -170,7 +170,7 @@ watch_signals(struct process *p, struct ht_error *e)
 	return 0;
 }
 
-/* A folder of keyd's own. */
+/* Make a folder that keyd owns. */
 static int
 own_folder(const struct conf *conf, const char *path, struct ht_error *e)
 {
@@ -199,7 +199,7 @@ open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 	return k->spool < 0 ? ht_error_errno(e, "%s", path) : 0;
 }
 
-/* Each connection may hold a spool. */
+/* Each connection may hold a spool, which is a descriptor. */
 static void
 raise_limits(struct keyd *k)
 {
@@ -213,7 +213,7 @@ raise_limits(struct keyd *k)
 	k->files = files.rlim_cur < INT_MAX ? (int)files.rlim_cur : INT_MAX;
 }
 
-/* What is done as root, if root started us. */
+/* What needs root, if root started us. */
 static int
 prepare(struct process *p, const char *path, struct ht_error *e)
 {
@@ -260,7 +260,7 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	if (!conf->single_user) {
 		rc = proc_drop(user->uid, user->gid, e);
 		if (rc == 0)
-			rc = proc_harden(e); /* setuid may undo it */
+			rc = proc_harden(e); /* setuid may undo proc_harden */
 		if (rc < 0)
 			return rc;
 	}
@@ -352,7 +352,7 @@ finish(struct process *p)
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
 }
 
-/* A login that is cut off would stand in the PIN guard's way later. */
+/* A login that is cut off would make the PIN guard lock the token. */
 static bool
 is_drained(const struct keyd *k)
 {

@@ -13,7 +13,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 
-/* The link to the parent, in the process that is keyd itself. */
+/* The link to the parent. */
 #define PARENT_FD 3
 
 static const char usage[] =
@@ -27,7 +27,7 @@ static const char usage[] =
 struct options {
 	struct parent_options parent;
 	bool check;
-	bool keyd; /* this is not the parent */
+	bool keyd; /* not the parent */
 };
 
 static int
@@ -43,13 +43,13 @@ check(const char *path)
 	return -rc;
 }
 
-/* -1 to go on, or the exit status. */
+/* Return -1 to go on, or the exit status. */
 static int
 parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	/* How the parent starts keyd; nobody types it. */
+	/* The parent starts keyd with this; no user types it. */
 	if (argc > 1 && strcmp(argv[1], "--keyd") == 0) {
 		o->keyd = true;
 		argv++;
@@ -106,7 +106,7 @@ main(int argc, char **argv)
 	}
 	if (o.keyd)
 		return keyd_main(o.parent.conf, PARENT_FD, o.parent.verbose);
-	/* keyd is started again later, maybe from another folder. */
+	/* The parent starts keyd again later, perhaps from another folder. */
 	if (realpath(o.parent.conf, path) == NULL) {
 		log_error("%s: %s", o.parent.conf, strerror(errno));
 		return -HT_ERR_USAGE;

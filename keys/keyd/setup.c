@@ -9,7 +9,7 @@
 #include "keys/keyd/setup.h"
 #include "lib/log.h"
 
-/* Append the file at path, of at most max bytes, to out. */
+/* Append the file at path to out.  The file has at most max bytes. */
 static int
 read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
 {
@@ -45,7 +45,7 @@ read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-/* What went wrong with the contents of a file, with its name before it. */
+/* Put the name of the file before the error in its contents. */
 static int
 in_file(const char *path, struct ht_error *e)
 {
@@ -199,7 +199,7 @@ setup_free(struct setup *s)
 	free(s);
 }
 
-/* Add the folder of file, once. */
+/* Add the folder of file, unless it is there. */
 static int
 add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
 {

@@ -10,7 +10,7 @@
 #include "keys/keyd/sign-link.h"
 #include "lib/log.h"
 
-/* The most that the profiles of a WELCOME take, in bytes. */
+/* The most bytes for the profiles in a WELCOME. */
 #define PROFILES_SIZE ((size_t)48 << 10)
 
 struct welcomed {
@@ -18,15 +18,15 @@ struct welcomed {
 	size_t n;
 };
 
-/* One connection; its requests come one at a time. */
+/* One connection.  It has one request at a time. */
 struct sign_link {
-	struct keyd_connection c; /* first: the callbacks get this */
+	struct keyd_connection c; /* first, for the callbacks */
 	bool bound;
 	struct identity who;
-	struct request *request; /* the open one, or NULL */
+	struct request *request; /* the last one, or NULL */
 };
 
-/* As many as a WELCOME has room for; the others can be used all the same. */
+/* List what WELCOME has room for.  The other profiles work, too. */
 static void
 list_profile(void *cookie, const struct conf_profile *profile)
 {
@@ -65,7 +65,7 @@ begin(struct sign_link *s, const struct msg *m,
 	struct request_peer peer = { &s->c, &s->who, m->tag };
 
 	if (s->request != NULL)
-		request_abandon(s->request); /* the last one, which has ended */
+		request_abandon(s->request); /* it has ended */
 	s->request = request_begin(&peer, begin);
 }
 
@@ -110,7 +110,7 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 	case PROTOCOL_FAIL:
 		fail(s, m, &body->fail);
 		break;
-	default: /* the link's rules let nothing else through */
+	default: /* the link lets nothing else through */
 		keyd_close(c);
 		break;
 	}

@@ -19,7 +19,7 @@
 
 #define BACKLOG 1024
 
-/* Connections taken in one turn, so that those that are open get theirs. */
+/* The most connections accepted in one turn, so that open ones get theirs. */
 #define BURST 16
 
 static int
@@ -36,7 +36,7 @@ accept_admin(struct keyd *k, int fd, struct ht_error *e)
 
 static const struct {
 	const char *name;
-	int group; /* of the socket: whose group; -1 keeps root's */
+	int group; /* of the socket; -1: root's */
 	int (*accept)(struct keyd *k, int fd, struct ht_error *e);
 } kinds[] = {
 	{ PROTOCOL_SOCKET_SIGN, CONF_USER_SIGN, accept_sign },

@@ -1,10 +1,10 @@
 /*
- * What waits for the next commit of the journal.
+ * Steps that wait for the next commit of the journal.
  *
- * keyd's loop gathers the events of all connections that are ready, commits
- * them with one fsync, and only then goes on: sockets are flushed after the
- * commit, and what must look at the world once more between the commit and
- * its effect (a hand-over to a token, a release) is a step in this queue.
+ * keyd's loop handles all connections that are ready and gathers their events.
+ * It commits the events with one fsync, and flushes the sockets after that.  A
+ * step runs between the two.  It checks again, before an event takes effect,
+ * that the effect is still allowed: a release, for example.
  */
 
 #ifndef KEYS_KEYD_REQUEST_COMMIT_H
@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* Embedded in what waits; all zeros at first. */
+/* Part of what waits.  All zeros at first. */
 struct commit_step {
 	void (*run)(void *cookie);
 	void *cookie;
@@ -22,25 +22,26 @@ struct commit_step {
 
 struct commit_queue {
 	struct commit_step *first;   /* of those that wait */
-	struct commit_step *running; /* the rest of what commit_run took */
+	struct commit_step *running; /* those that commit_run has yet to run */
 };
 
 void commit_init(struct commit_queue *q);
 
 /*
- * Run step->run(step->cookie) once, after the next commit; in no particular
- * order.  Nothing happens to a step that waits already.
+ * Run step->run(step->cookie) once, after the next commit.  Steps run in no
+ * particular order.  Does nothing if step already waits.  step is borrowed
+ * until it has run or is forgotten.
  */
 void commit_after(struct commit_queue *q, struct commit_step *step);
 
 /*
- * Take a step out again; fine if it does not wait.
+ * Do not run step.  Fine if it does not wait.
  */
 void commit_forget(struct commit_step *step);
 
 /*
- * The commit is done: run the steps that waited for it.  What a step adds
- * waits for the next.
+ * Run the steps that waited for the commit that is done.  A step that is added
+ * meanwhile waits for the next commit.
  */
 void commit_run(struct commit_queue *q);
 

@@ -29,7 +29,7 @@ policy_clock(struct keyd *k)
 	return false;
 }
 
-/* Whether the space-joined list of grants holds name. */
+/* True if grants, a list separated by spaces, holds name. */
 static bool
 grants_hold(const char *grants, const char *name)
 {
@@ -73,7 +73,7 @@ keep_profile(void *cookie, const struct conf_profile *profile)
 	*kept = profile;
 }
 
-/* The profile that "" stands for, or NULL. */
+/* Return the profile that "" stands for, or NULL. */
 static const struct conf_profile *
 default_profile(struct keyd *k, const struct identity *who)
 {
@@ -105,7 +105,7 @@ policy_profile(struct keyd *k, const struct identity *who, const char *asked,
 		*profile = conf_profile(k->setup->conf, asked);
 		if (*profile != NULL)
 			return 0;
-		/* Which profiles exist is nobody's business without a grant. */
+		/* Without a grant, nobody learns which profiles exist. */
 		keyd_refusal(r, HT_ERR_DENIED, "profile",
 		    "profile %s is not granted to %s", asked, who->name);
 		return HT_ERR_DENIED;
@@ -118,7 +118,7 @@ policy_profile(struct keyd *k, const struct identity *who, const char *asked,
 	return HT_ERR_USAGE;
 }
 
-/* Why a certificate cannot sign under the profile now, or NULL. */
+/* Return why the certificate cannot sign under the profile now, or NULL. */
 static const char *
 unusable(const struct conf_profile *profile,
     const struct setup_certificate *certificate)
@@ -145,8 +145,8 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 }
 
 /*
- * The first certificate that can sign.  A token that is away for a moment may
- * be back when the file has come; one that is locked needs a person.
+ * Choose the first certificate that can sign.  A token that is away may be back
+ * when the file has arrived.  A locked token needs an administrator.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,

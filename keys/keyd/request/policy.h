@@ -1,9 +1,10 @@
 /*
  * The verdict: may this client have this signature now?
  *
- * It is asked when a request begins, when its content has come, once more
- * after the decision is on disk, and before the result is released: queues,
- * retries and slow uploads take time, and the answer may change.
+ * keyd asks for the verdict again at each step: when a request begins, when its
+ * content has arrived, before each decision is recorded and after it is
+ * durable, and before the result is released.  Queues, retries and slow uploads
+ * take time, and the answer may change.
  */
 
 #ifndef KEYS_KEYD_REQUEST_POLICY_H
@@ -13,26 +14,32 @@
 #include "keys/keyd/identity.h"
 
 /*
- * The profile that who asks for: by name, or with "" the client's default, or
- * the only one granted.  0 with *profile, or HT_ERR_DENIED or HT_ERR_USAGE
- * with the refusal.  Says nothing of grants yet.
+ * Find the profile that who asks for.  asked is its name, or "" for the default
+ * of policy_default.  Does not look at grants.  Errors, with *r set to the
+ * refusal: HT_ERR_DENIED if there is no such profile; HT_ERR_USAGE if asked is
+ * "" and there is no default.  *profile is valid until the loop is entered
+ * again.
  */
 int policy_profile(struct keyd *k, const struct identity *who,
     const char *asked, const struct conf_profile **profile,
     struct protocol_refuse *r);
 
 /*
- * The verdict on who and the profile of that name.  0 with *certificate, the
- * first of the profile's that can sign now, or HT_ERR_* with the refusal:
- * DENIED (client, grant, door), UNAVAILABLE (clock, no usable certificate).
- * Both are valid until the loop is entered again.
+ * Decide whether who may sign under the profile now.  *certificate is the first
+ * certificate of the profile that can sign now.  It is valid until the loop is
+ * entered again.
+ *
+ * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
+ * certificate, its grant, or the door; HT_ERR_UNAVAILABLE if the clock is not
+ * set or no certificate can sign; HT_ERR_INTERNAL if the store cannot be read.
  */
 int policy_verdict(struct keyd *k, const struct identity *who,
     const char *profile, const struct setup_certificate **certificate,
     struct protocol_refuse *r);
 
 /*
- * How many profiles who is granted and that exist; fn is called for each.
+ * Return how many configured profiles who is granted.  fn is called for each;
+ * fn may be NULL.
  */
 typedef void policy_profile_fn(void *cookie,
     const struct conf_profile *profile);
@@ -40,13 +47,15 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
     policy_profile_fn *fn, void *cookie);
 
 /*
- * The name of the profile that "" stands for, or "".
+ * Return the name of the profile that "" stands for: the client's default, or
+ * the only one granted.  "" if there is neither.  Valid until the loop is
+ * entered again.
  */
 const char *policy_default(struct keyd *k, const struct identity *who);
 
 /*
- * Whether the clock can be believed: not more than a minute behind the last
- * event.  Says so in the journal the first time that it cannot.
+ * True if the clock is believed: it is at most a minute behind the last event.
+ * When it first is not, the journal gets an event.
  */
 bool policy_clock(struct keyd *k);
 

@@ -6,7 +6,7 @@
 #include "signature/content.h"
 #include "signature/spc.h"
 
-/* Seconds after which room may have been given back. */
+/* Seconds after which there may be room again. */
 #define ROOM_RETRY 10
 
 _Static_assert(PROTOCOL_PAGES_MAX == SPC_PAGES_MAX,
@@ -17,7 +17,7 @@ _Static_assert(PROTOCOL_PAGES_MAX <= KEYD_CONTENT / 4 &&
 
 /* --- the room for content ------------------------------------------------ */
 
-/* What requests hold: this client's, or with NULL all. */
+/* Return the bytes that requests of client hold; NULL: those of all clients. */
 static size_t
 held(const struct keyd *k, const char *client)
 {
@@ -31,9 +31,9 @@ held(const struct keyd *k, const char *client)
 }
 
 /*
- * Room for n bytes: half of what the others leave, so that they always leave
- * some, however many of them do nothing but hold it.  What is little need not
- * be counted.
+ * Take room for n bytes.  A client may hold half of what the others leave.  So
+ * there is always some room left, even if requests hold theirs and do nothing.
+ * Small content is not counted.
  */
 static int
 take_room(struct request *r, size_t n, struct protocol_refuse *no)
@@ -59,8 +59,9 @@ take_room(struct request *r, size_t n, struct protocol_refuse *no)
 /* --- CONTENT ------------------------------------------------------------- */
 
 /*
- * What was announced stands: it was said before the shell saw the first byte
- * of the file, and a parser that the file took over cannot change it.
+ * The file must be the one that was announced.  The announcement came before
+ * the shell saw the first byte of the file.  So a file that takes over its
+ * parser cannot change the announcement.
  */
 bool
 request_is_announced(const struct request *r, uint64_t size,
@@ -74,8 +75,9 @@ request_is_announced(const struct request *r, uint64_t size,
 }
 
 /*
- * Catalogs send a CTL, of a size that the profile allows; nothing else does.
- * That there is a profile was seen with the format.
+ * Return the most bytes of content.  Catalogs send a CTL, within the size that
+ * the profile allows; other formats never do.  The profile exists, because
+ * request_check_format came first.
  */
 static uint64_t
 content_max(const struct request *r, const struct protocol_content *content)

@@ -5,8 +5,8 @@
 #include "keys/keyd/request/request-private.h"
 
 /*
- * Milliseconds in which a shell sends the content that it announced, and takes
- * the PKCS#7: it is a process of this machine that has both ready.
+ * Milliseconds in which a shell sends the content that it announced, or takes
+ * the PKCS#7.  The shell is a local process and has both ready.
  */
 #define TRANSFER 30000
 
@@ -132,7 +132,7 @@ request_abandon(struct request *r)
 		        &e),
 		    &e);
 		break;
-	case REQUEST_HANDED: /* the token has it: it ends on record in done() */
+	case REQUEST_HANDED: /* done() ends it */
 		return;
 	case REQUEST_ENDED:
 		break;

@@ -1,7 +1,8 @@
 /*
- * Between the files of a request: its beginning and what follows a signature
- * (request.c), the content that comes in parts (request-content.c), the way to
- * the token and back (request-sign.c), and all its endings (request-end.c).
+ * What the files of a request share.  request.c has its beginning, and what
+ * follows a signature.  request-content.c has the content, which comes in
+ * parts.  request-sign.c has the way to the token and back.  request-end.c has
+ * all its endings.
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
@@ -33,37 +34,37 @@ struct request {
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
 	uint8_t reply;      /* enum protocol_reply */
-	uint64_t announced; /* the input's size, or PROTOCOL_SIZE_UNKNOWN */
+	uint64_t announced; /* input's size or PROTOCOL_SIZE_UNKNOWN */
 	uint8_t announced_sha256[JOURNAL_SHA256];
 	bool has_sha256;
-	bool may_keep; /* GO said that a signed file goes back as it came */
+	bool may_keep; /* GO allowed to keep a signed file unchanged */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];
 	char token[NAMES_SIZE];
-	size_t held;    /* bytes of the room for content, or 0 */
-	struct buf der; /* the content, as it comes in PARTs */
-	char publisher[PROTOCOL_PUBLISHER]; /* whom the file names, or "" */
+	size_t held;                        /* bytes of large content, or 0 */
+	struct buf der;                     /* the content, from PARTs */
+	char publisher[PROTOCOL_PUBLISHER]; /* named by the file, or "" */
 	uint32_t length;
-	struct loop_timer *transfer; /* of the content, or of the PKCS#7 */
+	struct loop_timer *transfer; /* for content or PKCS#7 */
 	struct cms_signer *signer;
 	struct buf pkcs7;   /* until all of it is sent */
-	struct cursor rest; /* of that */
+	struct cursor rest; /* the unsent end of pkcs7 */
 	struct token_job *job;
 	struct loop_timer *waiting;
 	struct commit_step release;
-	uint64_t output;                /* its size, once it is finished */
+	uint64_t output;                /* bytes, once it is finished */
 	struct protocol_refuse refusal; /* status 0: none */
-	struct protocol_fail fail;      /* status 0: none; said while a token
-	                                   had the request */
-	struct request *next, **at;     /* of those that are open */
+	struct protocol_fail fail;      /* status 0: none; came while the
+	                                   token had the request */
+	struct request *next, **at;     /* among the open ones */
 };
 
 /* --- request-content.c ------------------------------------------------- */
 
 /*
- * Whether a file of this size and SHA-256 (JOURNAL_SHA256 bytes) is the one
- * that BEGIN announced, if it did.
+ * True if size and sha256 (JOURNAL_SHA256 bytes) are those that BEGIN
+ * announced.  What BEGIN did not announce is not compared.
  */
 bool request_is_announced(const struct request *r, uint64_t size,
     const uint8_t *sha256);
@@ -71,52 +72,57 @@ bool request_is_announced(const struct request *r, uint64_t size,
 /* --- request-sign.c ---------------------------------------------------- */
 
 /*
- * Whether r's profile, as it is now, signs files of the format of that name.
- * HT_ERR_REFUSED.
+ * Check that r's profile, as it is configured now, signs files of this format.
+ * Returns HT_ERR_REFUSED if not.
  */
 int request_check_format(const struct request *r, const char *format,
     struct ht_error *e);
 
 /*
- * All of the content is there: make what is to be signed, and queue that for
- * the token.
+ * All of the content has arrived: make what is to be signed and queue it for
+ * the token.  On error ends the request.
  */
 void request_sign(struct request *r);
 
 /* --- request-end.c ----------------------------------------------------- */
 
 /*
- * The shell has TRANSFER for what comes now, and the request ends if it takes
- * longer.  Without memory for the timer, nothing but the peer ends it.
+ * The shell now has TRANSFER milliseconds for what it sends or takes.  If it
+ * needs longer, the request ends.  Without memory for the timer there is no
+ * limit.
  */
 void request_start_transfer(struct request *r);
 
 /*
- * Free what r holds of content and signature, and give its room back.
+ * Free the content and the signature that r holds, and give back its room.
  */
 void request_let_go(struct request *r);
 
 /*
- * Nothing more happens; a request without a connection is freed.
+ * request_end: no more happens to r.  Frees r if it has no connection.
+ * request_free: free r and forget its steps and timers.
  */
 void request_end(struct request *r);
 void request_free(struct request *r);
 
 /*
- * keyd's own no: on record, said to the shell, and the connection ends.
- * refused tells policy's word from a failure.
+ * End the request with a refusal by keyd: record it, send it to the shell, and
+ * close the connection.  refused is true for policy's refusal and false for a
+ * failure.  *why gets the request's number.
  */
 void request_say_no(struct request *r, bool refused,
     struct protocol_refuse *why);
 
 /*
- * The same for something that went wrong; word names it in the journal.
+ * End the request because something went wrong.  Like request_say_no, with the
+ * error *e; word names it in the journal.
  */
 void request_give_up(struct request *r, const char *word,
     const struct ht_error *e);
 
 /*
- * The shell's own word that it cannot go on: on record, and NOTED.
+ * End the request because the shell cannot go on.  Records the shell's reason
+ * and answers NOTED.
  */
 void request_note_fail(struct request *r, const struct protocol_fail *fail);
 

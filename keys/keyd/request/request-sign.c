@@ -6,13 +6,13 @@
 #include "lib/log.h"
 #include "signature/publisher.h"
 
-/* A shell that waits hears of it after 2 s, then often enough to stay. */
+/* Milliseconds until a waiting shell is told; then again, so it stays. */
 #define WAIT_FIRST 2000
 #define WAIT_AGAIN 20000
 
 /* --- what is to be signed ---------------------------------------------- */
 
-/* A long wait is said to the shell, so that it knows we are there. */
+/* Tell the shell that it waits for the token, and that we are alive. */
 static void
 still_waiting(void *cookie)
 {
@@ -25,7 +25,7 @@ still_waiting(void *cookie)
 	    r->token);
 	r->waiting =
 	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
-	/* Who said FAIL waits for NOTED alone. */
+	/* A shell that said FAIL expects only NOTED. */
 	if (r->connection != NULL && r->fail.status == 0)
 		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
 }
@@ -56,7 +56,7 @@ check_publisher(const struct request *r,
 	return 0;
 }
 
-/* Make what is to be signed, under the profile as it is now. */
+/* Make what is to be signed, under the profile as it is configured now. */
 static int
 prepare(struct request *r, const struct setup_certificate *certificate,
     struct ht_error *e)
@@ -83,7 +83,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	options.algorithm = conf_digest_text(profile->digest);
 	rc = cms_signer_new(certificate->chain, r->format, r->der.data,
 	    r->der.len, &options, &r->signer, e);
-	buf_free(&r->der); /* the signer has its own */
+	buf_free(&r->der); /* the signer has a copy */
 	if (rc < 0)
 		return rc;
 	if (r->decision.size > profile->max_size)
@@ -109,7 +109,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 
 /* --- the token's side -------------------------------------------------- */
 
-/* May it be signed now, with the certificate that it was made for? */
+/* Check that r may be signed now, with the certificate that it was made for. */
 static int
 verdict_again(struct request *r, struct ht_error *e)
 {
@@ -163,7 +163,7 @@ lost(void *cookie, const char *text)
 	    journal_maybe_signed(r->keyd->store, r->number, text, &e), &e);
 }
 
-/* The signature came: check it, keep it, and let go of what it is over. */
+/* Check the signature, record it, and free what it was made from. */
 static int
 take_signature(struct request *r, const uint8_t *signature, size_t n,
     struct ht_error *e)
@@ -184,7 +184,7 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 	return 0;
 }
 
-/* request_more sends the PKCS#7 behind it. */
+/* Announce the PKCS#7.  request_more sends it. */
 static void
 hand_out(struct request *r)
 {

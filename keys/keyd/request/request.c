@@ -34,7 +34,7 @@ request_new(const struct request_peer *peer)
 	return r;
 }
 
-/* "asked"; begin is NULL for a request that never came to one. */
+/* Record "asked".  begin is NULL for a request that never said BEGIN. */
 static void
 record_asked(struct request *r, const struct protocol_begin *begin)
 {
@@ -82,7 +82,7 @@ open_requests(const struct keyd *k, const char *client)
 	return n;
 }
 
-/* What the request itself allows to be said before any upload. */
+/* Check what can be checked before any upload. */
 static int
 check_begin(struct request *r, const struct conf_profile *profile,
     const struct protocol_begin *begin, struct protocol_refuse *no)
@@ -116,7 +116,7 @@ check_begin(struct request *r, const struct conf_profile *profile,
 	return 0;
 }
 
-/* The fingerprints of all certificates that this endpoint has. */
+/* Append the fingerprints of all certificates that this endpoint has. */
 static void
 put_own(const struct setup *setup, struct buf *own)
 {
@@ -203,7 +203,7 @@ request_begin(const struct request_peer *peer,
 
 /* --- the end ----------------------------------------------------------- */
 
-/* "finished" is on disk: may the client still have it? */
+/* "finished" is durable.  May the client still have the result? */
 static void
 release(void *cookie)
 {
@@ -221,7 +221,7 @@ release(void *cookie)
 	r->phase = REQUEST_RELEASED;
 }
 
-/* It is recorded: once that is on disk, and still allowed, it may leave. */
+/* The end is recorded.  release() follows after the commit. */
 static void
 finish(struct request *r, uint64_t output)
 {
@@ -251,7 +251,7 @@ request_output(struct request *r, const struct protocol_output *output)
 	finish(r, output->size);
 }
 
-/* As it came: the whole file is the output, or a part of it is. */
+/* True if the output is the unchanged file, or a part of it for a PKCS#7. */
 static bool
 is_as_it_came(const struct request *r, const struct protocol_kept *kept)
 {
@@ -261,7 +261,7 @@ is_as_it_came(const struct request *r, const struct protocol_kept *kept)
 	    memcmp(kept->output_sha256.p, kept->sha256.p, JOURNAL_SHA256) == 0;
 }
 
-/* A file that the profile neither signs nor would have taken. */
+/* Check a kept file: the profile must take its format and its size. */
 static int
 check_kept(const struct request *r, const struct protocol_kept *kept,
     struct ht_error *e)
@@ -326,7 +326,7 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 		request_note_fail(r, fail);
 		return;
 	}
-	/* A token has it: its answer is on record first. */
+	/* A token has the request.  First its answer is recorded. */
 	r->fail = *fail;
 	if (r->fail.status == 0)
 		r->fail.status = (uint32_t)-HT_ERR_INTERNAL;

@@ -1,13 +1,14 @@
 /*
- * One request, from "asked" to its end: the order of DESIGN.md, "No signature
- * without a record".
+ * One request, from "asked" to its end.  The order is that of DESIGN.md, "No
+ * signature without a record".
  *
- *	OPEN ─► QUEUED ─► HANDED ─► SIGNED ─► FINISHED ─► RELEASED ─► ENDED
- *	  └────────────── a file is kept ───────┘
+ *	OPEN -> QUEUED -> HANDED -> SIGNED -> FINISHED -> RELEASED -> ENDED
+ *	  |                                       ^
+ *	  +----------- a file is kept ------------+
  *
- * Every step records its event; what it says to the shell leaves after the
+ * Every step records its event.  Its message to the shell leaves after the
  * commit.  A request whose connection is gone ends at once, unless a token has
- * it: then it ends on record when the token answers.
+ * it.  Then it is recorded and ends when the token answers.
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_H
@@ -25,54 +26,57 @@ struct request_peer {
 };
 
 /*
- * BEGIN, by somebody whose certificate is still valid: "asked" is recorded, and
- * GO said with a spool; or it is refused, on record, has ended, and the
- * connection closes.  Later on, too, a refusal closes the connection.  Never
- * NULL: without memory the process ends.
+ * BEGIN.  Records "asked" and answers GO with a spool, if the verdict allows
+ * it.  Otherwise records the refusal, ends the request and closes the
+ * connection.  A later refusal closes the connection, too.  The caller gives
+ * the result back with request_abandon.  Never NULL: keyd ends if there is no
+ * memory.
  */
 struct request *request_begin(const struct request_peer *peer,
     const struct protocol_begin *begin);
 
 /*
- * FAIL before any BEGIN: a request that made no sense gets its row too, and
- * NOTED.
+ * FAIL before any BEGIN, for a request that makes no sense.  Records it as a
+ * request of its own and answers NOTED.
  */
 void request_failed_early(const struct request_peer *peer,
     const struct protocol_fail *fail);
 
 /*
- * CONTENT and its PARTs; when all are there the request is queued.
+ * CONTENT and its PARTs.  When all parts have arrived, the request is queued.
  */
 void request_content(struct request *r, const struct protocol_content *content);
 void request_part(struct request *r, struct cursor bytes);
 
 /*
- * All that was said to the shell has been sent: say what there is to say after
- * that, the next PART of a PKCS#7.  Whether there was anything.
+ * All that was queued for the shell is sent.  Queue the next PART of the
+ * PKCS#7.  Returns false if there is none.
  */
 bool request_more(struct request *r);
 
 /*
- * OUTPUT: "finished"; RELEASE is said if, after the commit, the client may
- * still have it.  KEPT, where GO said so, is "kept" and then the same.
+ * request_output handles OUTPUT and records "finished".  request_kept handles
+ * KEPT, which GO must have allowed, and records "kept".  After the commit both
+ * answer RELEASE, if the client may still have the result.
  */
 void request_output(struct request *r, const struct protocol_output *output);
 void request_kept(struct request *r, const struct protocol_kept *kept);
 
 /*
- * DELIVERED, and FAIL: they end the request.
+ * DELIVERED and FAIL.  Both end the request.  If a token has the request, FAIL
+ * ends it when the token answers.
  */
 void request_delivered(struct request *r, uint64_t bytes);
 void request_fail(struct request *r, const struct protocol_fail *fail);
 
 /*
- * Whether it has ended.
+ * True if the request has ended.
  */
 bool request_ended(const struct request *r);
 
 /*
- * The connection is gone, or takes up the next request: r is not the
- * caller's any more.
+ * The connection is gone, or begins its next request.  The caller must not use
+ * r any more.  Records the end of a request that was open.
  */
 void request_abandon(struct request *r);
 

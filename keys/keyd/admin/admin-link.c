@@ -11,12 +11,12 @@
 #include "store/journal/journal.h"
 
 struct admin_link {
-	struct keyd_connection c; /* first: the callbacks get this */
+	struct keyd_connection c; /* first, for the callbacks */
 	bool bound;
 	struct identity who;
 	uint32_t tag;
 	struct verbs_command command; /* while one runs */
-	char line[MSG_MAX];           /* its words */
+	char line[MSG_MAX];           /* the command's words */
 };
 
 static void
@@ -29,7 +29,7 @@ hello(struct admin_link *a, const struct msg *m,
 		keyd_say(&a->c, PROTOCOL_WELCOME, m->tag, &w, NULL, 0);
 }
 
-/* The words as C strings in a->line; those that start with -- are options. */
+/* Split words into C strings in a->line; those with -- are options. */
 static int
 split(struct admin_link *a, struct cursor words, struct ht_error *e)
 {
@@ -53,7 +53,7 @@ split(struct admin_link *a, struct cursor words, struct ht_error *e)
 	return 0;
 }
 
-/* Send what a command printed, and how it ended. */
+/* Send what a command printed, and its status. */
 static void
 finish(struct admin_link *a, int rc, const struct ht_error *e)
 {
@@ -78,14 +78,14 @@ finish(struct admin_link *a, int rc, const struct ht_error *e)
 	ht_wipe(a->line, sizeof(a->line));
 }
 
-/* A verb that could not end at once has ended. */
+/* A verb that returned VERBS_LATER has ended. */
 static void
 later(void *cookie, const struct ht_error *e)
 {
 	finish(cookie, e == NULL ? 0 : e->code, e);
 }
 
-/* Whether a may still command anything; a connection can be open for long. */
+/* Check that a may still give commands: its connection may be old. */
 static int
 check_current(struct admin_link *a, struct ht_error *e)
 {

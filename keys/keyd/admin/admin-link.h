@@ -1,7 +1,6 @@
 /*
- * An administrator's connection: one command after another.
- *
- * What the commands are is the table in verbs.c.
+ * An administrator's connection.  It takes one command after another.  verbs.c
+ * has the table of commands.
  */
 
 #ifndef KEYS_KEYD_ADMIN_ADMIN_LINK_H
@@ -10,8 +9,9 @@
 #include "keys/keyd/identity.h"
 
 /*
- * Serve fd, which is taken over: bound to who, or with NULL from the socket.
- * 0, or as keyd_connection_add.
+ * Serve fd as an administrator's connection.  Takes over fd.  who is copied.
+ * If who is NULL, the shell came by the socket.  Returns 0, or an error of
+ * keyd_connection_add.  On error fd is closed.
  */
 int admin_link_accept(struct keyd *k, int fd, const struct identity *who,
     struct ht_error *e);

@@ -7,10 +7,10 @@
 #include "keys/keyd/admin/verbs-private.h"
 #include "store/authority/clients.h"
 
-/* How long a certificate lives that nobody said a --ttl for. */
+/* Seconds that a certificate is valid without --ttl. */
 #define TTL_DEFAULT 3600
 
-/* A certificate counts from a little earlier, for clocks that differ. */
+/* A certificate is valid from this many seconds ago, because clocks differ. */
 #define TTL_LEEWAY 60
 
 /* --- clients and grants ------------------------------------------------ */
@@ -115,7 +115,7 @@ ungrant(struct verbs_command *c, struct ht_error *e)
 
 /* --- user certificates ------------------------------------------------- */
 
-/* Give out a serial and sign; the store has the row before the text leaves. */
+/* Take a serial and sign.  The store has the row before the text leaves. */
 static int
 issue_for(struct verbs_command *c, const struct sshkey *key, uint64_t ttl,
     struct ht_error *e)

@@ -1,5 +1,5 @@
 /*
- * Between the files of the administrators' verbs: the verbs, words and columns.
+ * What the files of the administrators' verbs share.
  */
 
 #ifndef KEYS_KEYD_ADMIN_VERBS_PRIVATE_H
@@ -16,27 +16,30 @@ struct verb {
 	const char *words;   /* "client add"; NULL ends a table */
 	const char *args;    /* for people */
 	const char *options; /* names, each followed by a space */
-	size_t min, max;     /* words, the verb's included */
+	size_t min, max;     /* number of words, with the verb's */
 	unsigned int roles;
-	/* As verbs_run, with words and options already checked. */
+	/* As verbs_run.  Words and options are already checked. */
 	int (*run)(struct verbs_command *c, struct ht_error *e);
 	const char *text;
 };
 
 /*
- * A file's verbs, as verbs.c has them in its table of tables.
+ * The verbs of each file.  verbs.c lists these tables.
  */
 extern const struct verb verbs_of_clients[], verbs_of_tokens[],
     verbs_of_journal[];
 
 /*
- * The value of --name=VALUE, "" for --name, or NULL.
+ * Return the value of --name=VALUE, "" for --name alone, or NULL.  The value is
+ * borrowed from c.
  */
 const char *verbs_option(const struct verbs_command *c, const char *name);
 
 /*
- * A decimal number; seconds from "90", "90s", "15m", "8h" or "30d"; the rows
- * that --limit asks for.  0 or HT_ERR_USAGE.
+ * verbs_number reads a decimal number.  verbs_duration reads a time and returns
+ * seconds: "90", "90s", "15m", "8h" or "30d", from 1 s to CLIENT_MAX_TTL_LIMIT.
+ * verbs_limit returns the rows that --limit asks for, 100 without it.  All
+ * return HT_ERR_USAGE for anything else.
  */
 int verbs_number(const char *text, uint64_t *n);
 int verbs_duration(const char *text, uint64_t *seconds, struct ht_error *e);
@@ -44,14 +47,15 @@ int verbs_limit(const struct verbs_command *c, unsigned int *rows,
     struct ht_error *e);
 
 /*
- * HT_ERR_USAGE if the configuration has no such profile.
+ * Returns HT_ERR_USAGE if the configuration has no such profile.
  */
 int verbs_check_profile(const struct verbs_command *c, const char *profile,
     struct ht_error *e);
 
 /*
- * Append what others wrote, made harmless for a terminal: as it is, as a
- * column of at least width, as JSON.
+ * Append a text of somebody else, escaped for a terminal.  verbs_put_escaped
+ * appends at most 1023 bytes.  verbs_put_column appends at most 255, padded to
+ * width, and a space.  verbs_put_json appends a line of JSON in ASCII.
  */
 void verbs_put_escaped(struct buf *out, const char *text);
 void verbs_put_column(struct buf *out, int width, const char *text);

@@ -9,7 +9,7 @@
 #include "lib/log.h"
 #include "store/authority/clients.h"
 
-/* Rows that log and events show when nobody said a --limit. */
+/* Rows that log and events show without --limit. */
 #define LIMIT_DEFAULT 100
 
 const char *
@@ -40,9 +40,6 @@ verbs_number(const char *text, uint64_t *n)
 	return errno != 0 || *rest != '\0' ? HT_ERR_USAGE : 0;
 }
 
-/*
- * Seconds, CLIENT_MAX_TTL_LIMIT at most, from "90", "90s", "15m", "8h", "30d".
- */
 int
 verbs_duration(const char *text, uint64_t *seconds, struct ht_error *e)
 {

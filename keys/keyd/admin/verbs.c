@@ -29,7 +29,7 @@ help(struct verbs_command *c, struct ht_error *e)
 	return 0;
 }
 
-/* Whether the command starts with the verb's one or two words. */
+/* True if the command starts with the verb's one or two words. */
 static bool
 named(const struct verb *v, const struct verbs_command *c)
 {

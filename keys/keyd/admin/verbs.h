@@ -1,5 +1,5 @@
 /*
- * What an administrator can say: verbs, which their files have in tables.
+ * The verbs of administrators.  Each file of verbs has its own table.
  */
 
 #ifndef KEYS_KEYD_ADMIN_VERBS_H
@@ -7,10 +7,10 @@
 
 #include "keys/keyd/identity.h"
 
-/* The most words of a command, and options that a verb may have. */
+/* The most words of a command, and the most options. */
 #define VERBS_WORDS 16
 
-/* The most that a command may print, in bytes. */
+/* The most bytes that a command may print. */
 #define VERBS_OUTPUT ((size_t)16 << 20)
 
 /* A command while it runs. */
@@ -21,25 +21,30 @@ struct verbs_command {
 	size_t nwords;
 	char *options[VERBS_WORDS]; /* "ttl=1h", "json" */
 	size_t noptions;
-	struct cursor input;      /* what came on stdin */
+	struct cursor input;      /* from stdin */
 	struct buf out;           /* for stdout */
 	char text[PROTOCOL_TEXT]; /* for stderr, or "" */
-	token_unlock_fn *later;   /* called once by a verb that ends later, */
-	void *cookie;             /* with this */
+	token_unlock_fn *later;   /* a verb that ends later calls this */
+	void *cookie;             /* for later */
 };
 
-/* A verb returns this when later will be called. */
+/* Returned by a verb that will call later. */
 #define VERBS_LATER 1
 
 /*
- * Run the command: check the words against the table, the role against the
- * verb, and call it.  0 with out and text filled in, VERBS_LATER, or HT_ERR_*
- * with *e.  The store's changes are committed before any of it is said.
+ * Run a command.  Looks it up in the tables, and checks the role, the number of
+ * words and the options.  The caller commits the store's changes before it
+ * sends anything.
+ *
+ * Returns 0 with out and text filled in, or VERBS_LATER, or an error.  Errors:
+ * HT_ERR_USAGE if there is no such command, its words or options are wrong, or
+ * it prints too much; HT_ERR_DENIED if the role may not use it; those of the
+ * verb.
  */
 int verbs_run(struct verbs_command *command, struct ht_error *e);
 
 /*
- * The connection that waits with this cookie is gone: later is not called.
+ * The connection with this cookie is gone: later is not called.
  */
 void verbs_forget(struct keyd *k, void *cookie);
 

@@ -1,10 +1,13 @@
 /*
  * The verdict: may this client have this signature now?
  *
- * keyd asks for the verdict again at each step: when a request begins, when its
- * content has arrived, before each decision is recorded and after it is
- * durable, and before the result is released.  Queues, retries and slow uploads
- * take time, and the answer may change.
+ * keyd asks for the verdict again at each step:
+ * - when a request begins,
+ * - when its content has arrived,
+ * - before each decision is recorded, and after it is durable,
+ * - before the result is released.
+ *
+ * Queues, retries and slow uploads take time, and the answer may change.
  */
 
 #ifndef KEYS_KEYD_REQUEST_POLICY_H

@@ -3,10 +3,10 @@
  * connections to it.
  *
  * keyd has one thread and one loop.  The loop watches the connections of shells
- * (sign-link.c, admin-link.c), the connections of sshd-sign and
- * htsign-principals (door.c), and the token workers (token.c).  Every change
- * goes through the store.  Nothing that depends on a change leaves keyd before
- * the change is committed (commit.h).
+ * (sign-link.c, admin-link.c), of sshd-sign and htsign-principals (door.c), and
+ * of the token workers (token.c).  Every change goes through the store.
+ * Nothing that depends on a change leaves keyd before the change is committed
+ * (commit.h).
  */
 
 #ifndef KEYS_KEYD_CORE_H
@@ -115,8 +115,8 @@ void keyd_flush(struct keyd *k);
 
 /*
  * Check the result of a write to the store that must not fail.  If rc is
- * negative, logs *e and ends the process with status -rc, because keyd cannot
- * keep its promises any more.  Otherwise does nothing.
+ * negative, logs *e and ends the process with status -rc: keyd cannot keep its
+ * promises any more.  Otherwise does nothing.
  */
 void keyd_must(struct keyd *k, int rc, const struct ht_error *e);
 

@@ -28,10 +28,10 @@ struct identity {
  * Find out who proved key and comes from peer through door.  key is the blob of
  * a certificate.  For administrators it may be the blob of a plain key.
  *
- * A certificate must be signed by our CA, be valid now, have one principal, and
- * allow peer as its source address.  A plain key must be in the configuration.
- * user, the login name, must go with the role ("sign" or "admin").  At
- * sshd-sign the rules for administrators and sk- keys apply, too.
+ * A certificate must be signed by our CA and be valid now.  It must have one
+ * principal, and allow peer as its source address.  A plain key must be in the
+ * configuration.  user, the login name, must go with the role ("sign" or
+ * "admin").  At sshd-sign the rules for administrators and sk- keys apply, too.
  *
  * user may be NULL if sshd has checked it.  peer may be NULL if it is not known
  * yet; the source address is then unchecked, and the caller must ask again

@@ -11,8 +11,8 @@
  *
  * Only the store knows whether a certificate is revoked and whether its client
  * still exists.  Revoke by serial number, never by hash.  The holder of an
- * ECDSA-signed certificate can make a second valid signature from the first
- * one, and so a certificate with another hash.
+ * ECDSA-signed certificate can turn its signature into a second valid one, and
+ * the hash changes with it.
  */
 
 #ifndef KEYS_SSHCERT_SSHCERT_H
@@ -111,10 +111,10 @@ struct sshcert_authority {
 extern const char sshcert_any_peer[];
 
 /*
- * Check that one of n authorities signed cert for its role, that cert is valid
- * at now (seconds since 1970), and that cert may be used from peer.  peer is an
- * IPv4 or IPv6 address as text, or sshcert_any_peer.  NULL means that there is
- * no address; a certificate with a source-address is then refused.
+ * Check that one of n authorities signed cert for its role.  cert must be valid
+ * at now (seconds since 1970), and may be used from peer.  peer is an IPv4 or
+ * IPv6 address as text, or sshcert_any_peer.  NULL means that there is no
+ * address; a certificate with a source-address is then refused.
  *
  * Returns HT_ERR_DENIED with *reason set to one of the words above, or
  * HT_ERR_INTERNAL if there is no memory.  The signature is checked before the

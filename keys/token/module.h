@@ -48,8 +48,8 @@ int module_login(struct module *m, const char *pin,
 /*
  * Find the private key that uri names and that belongs to public.  "" names
  * every key on the token.  On success *key is the caller's, who frees it; on
- * error it is NULL.  If the token does not give a key's public half, that key
- * is taken only when it is the only one and no other is known to match.
+ * error it is NULL.  Some tokens do not give a key's public half.  Such a key
+ * is taken only if it is the only one, and no other key is known to match.
  */
 int module_key(struct module *m, const char *uri, EVP_PKEY *public,
     EVP_PKEY **key, struct protocol_token_trouble *t);

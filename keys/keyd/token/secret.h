@@ -31,10 +31,10 @@ int secret_set(struct secret *s, const uint8_t *p, size_t n,
     struct ht_error *e);
 
 /*
- * Like secret_set, with the only line of the file at path.  Errors:
- * HT_ERR_USAGE if the file cannot be opened, or is not one line that secret_set
- * accepts (a line end after it is fine); HT_ERR_INTERNAL if the file cannot be
- * read.
+ * Like secret_set, with the only line of the file at path.  A line end after it
+ * is fine.  Errors: HT_ERR_USAGE if the file cannot be opened, or its content
+ * is not one line that secret_set accepts; HT_ERR_INTERNAL if the file cannot
+ * be read.
  */
 int secret_read(struct secret *s, const char *path, struct ht_error *e);
 

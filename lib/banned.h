@@ -7,7 +7,7 @@
 #define LIB_BANNED_H
 
 /*
- * Their own headers first, so that the poison does not reach those; some of
+ * The system's headers come first: the poison must not reach them.  Some of
  * the names are macros there, depending on compiler and fortification.
  */
 #include <stdio.h>

@@ -16,12 +16,16 @@ enum base64_alphabet {
 };
 
 /*
- * Append the text of n bytes at p to out, or the bytes of a text.  Decoding
- * fails with HT_ERR_DATA for a text that base64_encode would not write, and
- * with HT_ERR_INTERNAL if out failed; encoding is seen in buf_failed(out).
+ * Append the text of n bytes at p to out.  buf_failed(out) reports a failure.
  */
 void base64_encode(const void *p, size_t n, enum base64_alphabet alphabet,
     struct buf *out);
+
+/*
+ * Append the bytes of a text to out.  On error, out may have some of them.
+ * Returns HT_ERR_DATA for a text that base64_encode would not write, and
+ * HT_ERR_INTERNAL if out failed.
+ */
 int base64_decode(struct cursor text, enum base64_alphabet alphabet,
     struct buf *out);
 

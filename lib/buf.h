@@ -1,12 +1,12 @@
 /*
  * Bytes from outside, and bytes to send.
  *
- * A cursor is the only way to read bytes that came from elsewhere: every
- * getter either advances past what it returns or fails and leaves the cursor
- * where it was.  Nobody does arithmetic on offsets by hand.
+ * A cursor is the only way to read bytes that came from elsewhere.  A getter
+ * advances past what it returns.  On error it leaves the cursor where it was.
+ * Nobody does arithmetic on offsets by hand.
  *
  * A buf is a growing string of bytes that we make ourselves.  Its errors (no
- * memory, over the limit) stick: put everything, then ask buf_failed() once.
+ * memory, over the limit) stick: append everything, then ask buf_failed() once.
  */
 
 #ifndef LIB_BUF_H
@@ -16,20 +16,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is left to read.  Passed by value where a function only peeks. */
+/* What is left to read.  Passed by value to a function that only peeks. */
 struct cursor {
 	const uint8_t *p;
 	size_t left;
 };
 
 /*
- * A cursor over n bytes at p, which must outlive it.  p may be NULL if n is 0.
+ * A cursor over n bytes at p.  The bytes are borrowed and must outlive it.
+ * p may be NULL if n is 0.
  */
 struct cursor cursor_over(const void *p, size_t n);
 
 /*
- * Getters: 0, or HT_ERR_DATA if fewer bytes are left than they need.  be and
- * le are the byte orders.
+ * Getters return 0, or HT_ERR_DATA if too few bytes are left.  be and le are
+ * the byte orders: most and least significant byte first.
  */
 int cursor_u8(struct cursor *c, uint8_t *v);
 int cursor_u16be(struct cursor *c, uint16_t *v);
@@ -40,7 +41,7 @@ int cursor_u32le(struct cursor *c, uint32_t *v);
 int cursor_u64le(struct cursor *c, uint64_t *v);
 
 /*
- * The next n bytes as a cursor of their own, pointing into the same memory.
+ * The next n bytes as a cursor of their own into the same memory.
  */
 int cursor_bytes(struct cursor *c, size_t n, struct cursor *out);
 int cursor_skip(struct cursor *c, size_t n);
@@ -51,8 +52,8 @@ int cursor_skip(struct cursor *c, size_t n);
 int cursor_string(struct cursor *c, struct cursor *out);
 
 /*
- * A string as above, copied as text with a NUL behind it into out, which has
- * room for size bytes.  HT_ERR_DATA also if it holds a NUL or does not fit.
+ * Copy an SSH-style string to out, NUL-terminated.  out has size bytes.
+ * HT_ERR_DATA also if the string contains a NUL or does not fit.
  */
 int cursor_text(struct cursor *c, char *out, size_t size);
 
@@ -62,7 +63,7 @@ int cursor_text(struct cursor *c, char *out, size_t size);
 int cursor_end(const struct cursor *c);
 
 /*
- * Whether the whole of c is exactly the text s.
+ * Whether the bytes left in c are exactly the text s.
  */
 bool cursor_is(struct cursor c, const char *s);
 
@@ -70,15 +71,15 @@ struct buf {
 	uint8_t *data;
 	size_t len;
 	size_t size;  /* allocated */
-	size_t limit; /* never grows past this; 0 means BUF_LIMIT */
+	size_t limit; /* of len, in bytes; 0 means BUF_LIMIT */
 	bool failed;
 };
 
 #define BUF_LIMIT ((size_t)64 << 20)
 
 /*
- * A buf starts as BUF_INIT (or all zeros) and ends with buf_free, which wipes
- * what it held and leaves it as at the start.
+ * A buf starts as BUF_INIT (or all zeros) and ends with buf_free.  buf_free
+ * wipes the bytes, frees them and makes the buf BUF_INIT again.
  */
 #define BUF_INIT                                                               \
 	{                                                                      \
@@ -87,10 +88,13 @@ struct buf {
 void buf_free(struct buf *b);
 
 /*
- * Empty it, wiping what was there but keeping the memory.
+ * Make the buf empty and clear its error.  Wipes the bytes, keeps the memory.
  */
 void buf_reset(struct buf *b);
 
+/*
+ * Append numbers, n bytes at p, or n zero bytes.
+ */
 void buf_u8(struct buf *b, uint8_t v);
 void buf_u16be(struct buf *b, uint16_t v);
 void buf_u32be(struct buf *b, uint32_t v);
@@ -102,42 +106,42 @@ void buf_bytes(struct buf *b, const void *p, size_t n);
 void buf_zeros(struct buf *b, size_t n);
 
 /*
- * An SSH-style string; buf_text takes one that ends with a NUL, which is not
- * part of it.
+ * Append an SSH-style string.  buf_text takes it NUL-terminated and does not
+ * append the NUL.
  */
 void buf_string(struct buf *b, const void *p, size_t n);
 void buf_text(struct buf *b, const char *s);
 
 /*
- * Formatted text, without the NUL.
+ * Append formatted text without its NUL.
  */
 void buf_format(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * See that there is memory for n more bytes and no more than that, where the
- * usual doubling would be much too much.
+ * Allocate memory for exactly n more bytes.  Use it where the usual doubling
+ * would waste much memory.
  */
 void buf_reserve(struct buf *b, size_t n);
 
 /*
- * Make room for n more bytes and return where they go, or NULL.  The caller
- * fills them; they count as put.
+ * Append n bytes that the caller fills in.  Returns where they start, or NULL
+ * on error.  The pointer is valid until the next append.
  */
 uint8_t *buf_room(struct buf *b, size_t n);
 
 /*
- * 0, or HT_ERR_INTERNAL if any put failed since the last reset.
+ * HT_ERR_INTERNAL if anything failed since the last reset, 0 otherwise.
  */
 int buf_failed(const struct buf *b);
 
 /*
- * A cursor over what has been put.  Valid until the next put.
+ * A cursor over the bytes of the buf.  Valid until the next append.
  */
 struct cursor buf_cursor(const struct buf *b);
 
 /*
- * Overwrite n bytes at p in a way that the compiler keeps.
+ * Overwrite n bytes at p.  The compiler cannot optimise this away.
  */
 void ht_wipe(void *p, size_t n);
 

@@ -2,9 +2,9 @@
  * Errors: what went wrong, as one code and one line.
  *
  * Every function that can fail returns 0 or one of the negative HT_ERR_*
- * codes, or a pointer or NULL; the reason goes into the struct ht_error that
- * the caller passed.  The codes are the exit statuses of DESIGN.md, negated,
- * so that the program at the edge ends with exit(-code).
+ * codes, or a pointer or NULL.  The reason goes into the struct ht_error that
+ * the caller passed.  A code is a negated exit status of DESIGN.md, section 8,
+ * so a program ends with exit(-code).
  */
 
 #ifndef LIB_ERROR_H
@@ -20,7 +20,7 @@
 #define HT_ERR_TEMPORARY (-75)   /* try again after a while */
 #define HT_ERR_DENIED (-77)      /* not allowed */
 
-/* An error has no place in a file. */
+/* The error has no place in the input. */
 #define HT_NO_OFFSET UINT64_MAX
 
 struct ht_error {
@@ -31,13 +31,13 @@ struct ht_error {
 };
 
 /*
- * Forget whatever *e says: code 0, no offset, empty text.
+ * Clear *e: code 0, no offset, empty text.
  */
 void ht_error_clear(struct ht_error *e);
 
 /*
- * Fill *e (which may be NULL) with code and the formatted text, cut to fit, and
- * return code, so a failing function can end with `return ht_error_set(…)`.
+ * Fill *e with code and the formatted text, which is cut to fit.  e may be
+ * NULL.  Returns code, so a function can end with `return ht_error_set(…)`.
  */
 int ht_error_set(struct ht_error *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -49,15 +49,15 @@ int ht_error_at(struct ht_error *e, int code, uint64_t offset, const char *fmt,
     ...) __attribute__((format(printf, 4, 5)));
 
 /*
- * The same for a failed system call: the text is followed by ": " and what
- * errno means.  ENOSPC, EDQUOT and EFBIG make the code HT_ERR_UNAVAILABLE;
- * everything else is HT_ERR_INTERNAL.
+ * The same for a failed system call.  Appends ": " and the text of errno.  The
+ * code is HT_ERR_UNAVAILABLE for ENOSPC, EDQUOT and EFBIG, else
+ * HT_ERR_INTERNAL.
  */
 int ht_error_errno(struct ht_error *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * The same where memory cannot be had: HT_ERR_INTERNAL and "out of memory".
+ * The same for a failed allocation: HT_ERR_INTERNAL and "out of memory".
  */
 int ht_error_memory(struct ht_error *e);
 

@@ -9,21 +9,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* So many go along at most. */
+/* At most so many descriptors in one message. */
 #define FDS_MAX 5
 
 /*
- * As send(2), with nfds descriptors that the caller keeps; no SIGPIPE, and
- * begun again when a signal comes.  Without descriptors it is send(2): where
- * none are to be sent, the sandbox has no sendmsg(2).  EINVAL for too many.
+ * send(2) with nfds descriptors, which the caller keeps.  Sends no SIGPIPE and
+ * starts again after a signal.  errno is EINVAL if nfds exceeds FDS_MAX.
+ * Without descriptors it calls send(2): a sandbox that passes no descriptors
+ * has no sendmsg(2).
  */
 ssize_t fds_send(int fd, const void *p, size_t n, const int *fds, size_t nfds);
 
 /*
- * As recv(2), with up to max descriptors, which are the caller's from then on
- * and close-on-exec; *nfds is their number.  Begun again when a signal comes.
- * *whole is false if more of them came, which are closed, or a message of more
- * than n bytes.
+ * recv(2) with at most max descriptors; *nfds is their number.  The caller
+ * owns them, and they are close-on-exec.  Starts again after a signal.
+ * *whole is false if more than max descriptors came (the others are closed) or
+ * if the message was longer than n bytes.
  */
 ssize_t fds_receive(int fd, void *p, size_t n, int *fds, size_t max,
     size_t *nfds, bool *whole);

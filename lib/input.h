@@ -2,14 +2,13 @@
  * The file being read: pull-through input.
  *
  * Every format is written against this one interface.  An input is a stream
- * that is still arriving, a file, or whatever has its bytes, such as an output
- * plan (lib/output.h); reading at an offset waits until those bytes are there.
- * What must see each byte of an upload sees it once, as it arrives: those are
- * the taps.
+ * that is still arriving, a file, memory, or another source such as an output
+ * plan (lib/output.h).  A read at an offset waits until those bytes arrive.
+ * A tap sees each byte of an upload once, as it arrives.
  *
- * Without a spool a stream keeps its first INPUT_HEAD bytes, and what was last
- * read; reading earlier bytes outside those is a programming error (HT_ERR_
- * INTERNAL).  With a spool (an unlinked file that the stream is copied to) any
+ * Without a spool, a stream keeps its first INPUT_HEAD bytes and what was read
+ * last.  Reading other earlier bytes is a programming error (HT_ERR_INTERNAL).
+ * A spool is an unlinked file to which the stream is copied.  With a spool, any
  * offset that has arrived can be read again.
  */
 
@@ -31,42 +30,43 @@
 struct input;
 
 /*
- * Called with every byte of a stream, in order, as it arrives; with n == 0
- * never.  Must not fail: it keeps its own state and says so later.
+ * Called with every byte of a stream, in order, as it arrives.  n is never 0.
+ * A tap cannot fail: it keeps its own state and reports an error later.
  */
 typedef void input_tap_fn(void *cookie, const uint8_t *p, size_t n);
 
 /*
- * Asked while a stream waits for more bytes: what else to poll, and what to do
- * when that is readable.  A negative return ends the read with that code and
- * the error it filled in.  The shell uses it to notice that keyd refused or
- * went away while an upload is going on.
+ * Called when watch_fd is readable while a stream waits for bytes.  A negative
+ * return ends the read with that code and with *e.  The shell uses it to
+ * notice that keyd refused or went away during an upload.
  */
 typedef int input_watch_fn(void *cookie, struct ht_error *e);
 
 struct input_stream {
-	int fd;            /* stays the caller's */
-	int spool;         /* an empty read-write file, or -1; not owned */
-	uint64_t max_size; /* bytes; more is HT_ERR_REFUSED, before any tap
-				 or consumer has seen the byte beyond it */
-	unsigned int idle; /* seconds without a byte: HT_ERR_UNAVAILABLE;
-				 0 waits for ever */
+	int fd;            /* the caller keeps it */
+	int spool;         /* an empty read-write file, which the caller
+				 keeps; or -1 */
+	uint64_t max_size; /* in bytes; a longer stream is HT_ERR_REFUSED, and
+				 no tap or consumer sees the byte beyond */
+	unsigned int idle; /* after so many seconds without a byte:
+				 HT_ERR_UNAVAILABLE; 0 waits for ever */
 	int watch_fd;      /* or -1 */
 	input_watch_fn *watch;
 	void *watch_cookie;
 };
 
 /*
- * As input_read, of n bytes from 1 to INPUT_CHUNK.
+ * Does and returns what input_read does.  n is from 1 to INPUT_CHUNK.
  */
 typedef int input_source_fn(const void *cookie, uint64_t offset, size_t n,
     const uint8_t **p, size_t *got, struct ht_error *e);
 
 /*
- * An input over a stream, a file (a seekable descriptor, which stays the
- * caller's; read with pread, never mapped), memory (copied), or size bytes from
- * elsewhere (cookie must outlive the input).  NULL and *e on no memory or a bad
- * descriptor.
+ * Make an input.  input_stream reads a descriptor as *how says.  input_file
+ * reads a regular file with pread(2) and never maps it; the caller keeps fd.
+ * input_memory copies n bytes at p.  input_over gets size bytes from source;
+ * cookie must outlive the input.  They return NULL and *e (HT_ERR_INTERNAL) if
+ * there is no memory; input_file also if fd is bad or no regular file.
  */
 struct input *input_stream(const struct input_stream *how, struct ht_error *e);
 struct input *input_file(int fd, struct ht_error *e);
@@ -76,64 +76,72 @@ struct input *input_over(input_source_fn *source, const void *cookie,
 void input_free(struct input *in);
 
 /*
- * Keep a stream in a spool from now on, with what has already arrived: for a
- * format that seeks, once it is known.  HT_ERR_INTERNAL if more than INPUT_HEAD
- * has been read by then; else as the spool's part of input_read.  Does nothing
- * where any offset can be read anyhow.
+ * Give a stream a spool later: for a format that seeks, once it is known.
+ * Copies what has arrived to the spool, an empty read-write file that the
+ * caller keeps.  Does nothing if the input is seekable already.
+ * HT_ERR_INTERNAL if the start of the stream is gone, which does not happen
+ * before a read beyond INPUT_HEAD.  HT_ERR_UNAVAILABLE if the spool has no
+ * room.  After an error the stream has no spool.
  */
 int input_spool(struct input *in, int spool, struct ht_error *e);
 
 /*
- * Register a tap on a stream before its first read, at most INPUT_TAPS of
- * them; on other inputs a tap sees each byte that is read for the first time,
- * in order, and input_drain makes sure that it sees all.
+ * Register a tap before the first read.  On an input that is no stream, a tap
+ * sees each byte when it is read for the first time, in order; bytes that are
+ * skipped come with input_drain.  HT_ERR_INTERNAL for more than INPUT_TAPS
+ * taps, or after the first read.
  */
 #define INPUT_TAPS 4
 int input_tap(struct input *in, input_tap_fn *fn, void *cookie,
     struct ht_error *e);
 
 /*
- * Make *p point to the bytes at offset, n <= INPUT_CHUNK of them, and *got how
- * many there are: less than n only where the file ends.  *p is valid until
- * the next call on this input.  Waits; HT_ERR_REFUSED over max_size,
- * HT_ERR_UNAVAILABLE for a stream that stalled or was cut, the code of the
- * watch function, HT_ERR_INTERNAL for an offset that is gone.
+ * Read n <= INPUT_CHUNK bytes at offset, waiting for them.  *p points to the
+ * bytes and *got is their number, less than n only at the end of the file.  *p
+ * is borrowed until the next call on this input.
+ *
+ * HT_ERR_REFUSED if a stream exceeds max_size.  HT_ERR_UNAVAILABLE if a stream
+ * stalled or was cut, or the spool has no room.  The code of the watch
+ * function.  HT_ERR_DATA if a file became shorter.  HT_ERR_INTERNAL if the
+ * bytes at offset are gone, n is too large, or a system call failed.
+ * Every later read of bytes that have not arrived repeats a stream's error.
  */
 int input_read(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
     size_t *got, struct ht_error *e);
 
 /*
- * Exactly n bytes at offset copied to out, or HT_ERR_DATA if the file ends
- * before that, else as input_read.  n may be larger than INPUT_CHUNK.
+ * Copy exactly n bytes at offset to out.  n may be larger than INPUT_CHUNK.
+ * HT_ERR_DATA if the file ends before that; else the errors of input_read.
  */
 int input_copy(struct input *in, uint64_t offset, void *out, size_t n,
     struct ht_error *e);
 
 /*
- * Read to the end and say in *size how long the file is.  Afterwards every tap
- * has seen every byte.
+ * Read to the end and set *size to the length of the file in bytes.
+ * Afterwards every tap has seen every byte.  The errors of input_read.
  */
 int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 
 /*
- * How many bytes have arrived so far (but for a stream: the size).
+ * How many bytes of a stream have arrived.  For any other input: its size.
  */
 uint64_t input_arrived(const struct input *in);
 
 /*
- * Whether a read failed for another reason than what the bytes are: too many,
- * too slow, no room for them.
+ * Whether a stream failed while it arrived: too many bytes, too slow, cut, or
+ * no room for them.  This tells such an error from one in the bytes
+ * themselves.  Always false for an input that is no stream.
  */
 bool input_failed(const struct input *in);
 
 /*
- * A descriptor that has each byte that arrived at its offset, the input's own
- * and for reading only; or -1.
+ * A descriptor that has each arrived byte at its offset: the spool, or the
+ * file.  -1 if there is none.  Borrowed, and for reading only.
  */
 int input_descriptor(const struct input *in);
 
 /*
- * Whether any offset that arrived can be read again.
+ * Whether any offset that has arrived can be read again.
  */
 bool input_seekable(const struct input *in);
 

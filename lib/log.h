@@ -14,25 +14,28 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG };
 
 /*
- * Start logging as program (not copied): to stderr as "program: text", or to
- * syslog (facility AUTHPRIV) if to_syslog.  DEBUG lines are dropped unless
- * verbose.  Comes before the sandbox: it reads the time zone and connects.
+ * Start the log of program.  The name is borrowed for good.  Lines go to
+ * stderr as "program: text", or to syslog (facility AUTHPRIV) if to_syslog.
+ * Debug lines are dropped unless verbose.  Call it before the sandbox: it
+ * reads the time zone and connects to syslog.
  */
 void log_open(const char *program, bool to_syslog, bool verbose);
 
 /*
- * Log one line.  What the format expands to is escaped as by log_escape.
+ * Log one line.  The expanded format is cut to 1023 bytes, then escaped as by
+ * log_escape.  errno stays as it was.
  */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Write n bytes at p to out (room for size bytes, always ended with a NUL) so
- * that no line, terminal sequence or quote can be forged: printable ASCII and
- * well-formed printable UTF-8 stay, a backslash is doubled, everything else
- * becomes \xNN.  Bidirectional controls count as not printable.  Returns the
- * length written; what does not fit is left out at a whole escape.
+ * Write n bytes at p to out, so that they cannot forge a line, a terminal
+ * sequence or a quote.  Printable ASCII and well-formed printable UTF-8 stay.
+ * A backslash is doubled.  Any other byte becomes \xNN.  Bidirectional
+ * controls count as not printable.  out has size bytes and is NUL-terminated
+ * unless size is 0.  Returns the length without the NUL.  Text that does not
+ * fit is cut, but never inside an escape or a character.
  */
 size_t log_escape(char *out, size_t size, const void *p, size_t n);
 

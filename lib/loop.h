@@ -1,9 +1,9 @@
 /*
  * The event loop of a single-threaded server: descriptors and timers.
  *
- * Callbacks may add and remove any watch or timer, their own included; what
- * was removed is not called again.  They must not call loop_once or loop_free.
- * Nothing wakes up without a cause.
+ * A callback may add and remove any watch or timer, its own included.  A
+ * removed one is not called again.  A callback must not call loop_once or
+ * loop_free.  The loop never wakes up without a cause.
  */
 
 #ifndef LIB_LOOP_H
@@ -23,16 +23,16 @@ typedef void loop_watch_fn(void *cookie, short revents);
 typedef void loop_timer_fn(void *cookie);
 
 /*
- * NULL if there is no memory.  loop_free takes what is left in it along; the
- * descriptors stay the callers'.
+ * NULL if there is no memory.  loop_free also frees the watches and timers
+ * that are left.  It does not close their descriptors.
  */
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
 
 /*
- * Call fn when fd is ready for events (POLLIN, POLLOUT or 0; POLLHUP and
- * POLLERR are always reported, the latter also for a closed fd).  NULL if
- * there is no memory.
+ * Call fn whenever fd is ready for events: POLLIN, POLLOUT or 0.  POLLHUP and
+ * POLLERR are always reported.  A closed fd is reported as POLLERR.  The caller
+ * keeps fd.  NULL if there is no memory.
  */
 struct loop_watch *loop_watch_add(struct loop *l, int fd, short events,
     loop_watch_fn *fn, void *cookie);
@@ -40,7 +40,7 @@ void loop_watch_events(struct loop_watch *w, short events);
 void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
 
 /*
- * Call fn once, ms milliseconds from now; the timer is gone when fn is called.
+ * Call fn once, ms milliseconds from now.  The timer is freed before the call.
  * NULL if there is no memory.
  */
 struct loop_timer *loop_timer_add(struct loop *l, uint64_t ms,
@@ -48,14 +48,15 @@ struct loop_timer *loop_timer_add(struct loop *l, uint64_t ms,
 void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
 
 /*
- * Wait for the next thing and run the callbacks of all that are ready, once.
- * A signal counts as a thing.  Watches come before timers.  0, or
- * HT_ERR_INTERNAL if poll(2) fails.
+ * Wait for an event or a signal, then call each ready watch and each due timer
+ * once.  Watches come before timers.  A timer added by a callback runs in the
+ * next round at the earliest.  HT_ERR_INTERNAL if poll(2) fails or there is no
+ * memory.
  */
 int loop_once(struct loop *l, struct ht_error *e);
 
 /*
- * Milliseconds of the monotonic clock.
+ * The monotonic clock, in milliseconds.
  */
 uint64_t loop_now(void);
 

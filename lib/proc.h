@@ -21,49 +21,60 @@
 struct proc_spec {
 	const char *const *argv; /* argv[0] is the file: an absolute path */
 	const char *const *env;  /* ended with NULL; NULL means empty */
-	const int *fds; /* become 0, 1, 2, … in the child; a -1 becomes
-	                   /dev/null; stderr is kept if nfds < 3 */
+	const int *fds;          /* become 0, 1, 2, … in the child; -1
+	                            becomes /dev/null; without one, 0 and
+	                            1 are /dev/null and 2 is our stderr */
 	size_t nfds;
-	uid_t uid; /* or PROC_SAME; otherwise no supplementary groups */
-	gid_t gid;
+	uid_t uid; /* or PROC_SAME; a change drops supplementary groups */
+	gid_t gid; /* the same */
 };
 
 /*
- * Fork and exec.  In the child: all signal dispositions and the mask reset,
- * the descriptors laid out, all others closed, a new session, uid and gid
- * changed, no_new_privs, and the parent's death kills it (PR_SET_PDEATHSIG).
- * Returns the pid and, if pidfd is not NULL, a close-on-exec pidfd.  0, or
- * HT_ERR_INTERNAL; a failed exec is seen as exit status 127 with one line on
- * the child's stderr.
+ * Fork and exec.  The child resets all signal dispositions and the mask, lays
+ * out its descriptors and closes all others, starts a session, changes uid and
+ * gid, and sets no_new_privs.  The death of the parent kills it
+ * (PR_SET_PDEATHSIG).  A child that cannot exec exits with status 127, after
+ * one line on its stderr.
+ *
+ * Sets *pid; the caller reaps the child.  Sets *pidfd, unless pidfd is NULL, to
+ * a close-on-exec pidfd that the caller closes.  On error both are -1 and no
+ * child is left.  HT_ERR_INTERNAL if a system call fails, nfds exceeds PROC_FDS
+ * or argv[0] is no absolute path.
  */
 int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
     struct ht_error *e);
 
 /*
- * First thing in every program: no core, undumpable (execve undoes it) and so
- * no ptrace by others; SIGPIPE and SIGXFSZ ignored; descriptors 0 to 2 open.
- * A build without sandbox stays dumpable, for debuggers and leak checkers.
+ * Every program calls this first.  Allows no core.  Makes the process
+ * undumpable, so others cannot ptrace it; execve(2) undoes that.  Ignores
+ * SIGPIPE and SIGXFSZ.  Opens descriptors 0 to 2 if they are closed.  A build
+ * without sandbox stays dumpable, for debuggers and leak checkers.
+ * HT_ERR_INTERNAL if a system call fails.
  */
 int proc_harden(struct ht_error *e);
 
 /*
- * Give up root for good: groups, gid, uid; then check that there is no way
- * back.  PROC_SAME for both does nothing.  Undumpable and the parent death
- * signal, which the kernel forgets on the way, are set again.
+ * Give up root for good: supplementary groups, gid, uid.  Then check that
+ * there is no way back.  PROC_SAME for both does nothing.  The change of uid
+ * makes the kernel forget that the process is undumpable, and its parent death
+ * signal: both are set again.  HT_ERR_INTERNAL if a system call or the check
+ * fails.  HT_ERR_UNAVAILABLE if the parent died meanwhile.
  */
 int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 
 /*
- * The full path of another program of ours: the folder named at build time,
- * or, when our own binary is where a build tree has one of these or a unit
- * test, the place that it has in that tree.  Never taken from the environment
- * or the search path.
+ * The full path of another program of ours, NUL-terminated, in path of size
+ * bytes.  If this process runs from a build tree, it is the program of that
+ * tree; otherwise the one in the folder named at build time.  Environment and
+ * search path play no part.  HT_ERR_INTERNAL if the name is unknown, the path
+ * is too long, or the path of this process cannot be read.
  */
 int proc_program(const char *name, char *path, size_t size, struct ht_error *e);
 
 /*
- * Restarting: how long to wait before the next start.  Doubles from 100 ms to
- * 30 s; a process that lived for a minute starts again at 100 ms.
+ * How long to wait before the next start, in milliseconds.  Doubles from 100
+ * to 30000.  Starts again at 100 after a process that lived for a minute.  The
+ * struct starts as zeros.
  */
 struct proc_backoff {
 	uint64_t started; /* loop_now() of the last start, or 0 */
@@ -73,9 +84,14 @@ void proc_backoff_started(struct proc_backoff *b);
 unsigned int proc_backoff_next(struct proc_backoff *b);
 
 /*
- * Close-on-exec, non-blocking; unix stream socket pair.
+ * A pair of unix stream sockets, close-on-exec and non-blocking.  The caller
+ * closes both.  HT_ERR_INTERNAL on error; then both are -1.
  */
 int proc_socketpair(int pair[2], struct ht_error *e);
+
+/*
+ * Make fd non-blocking.  HT_ERR_INTERNAL on error.
+ */
 int proc_nonblock(int fd, struct ht_error *e);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The rights that a process gives up before it meets its first outside byte:
- * seccomp and Landlock behind one call.  The roles are those of DESIGN.md §2.
+ * seccomp and Landlock behind one call.  The roles are the processes of
+ * DESIGN.md, section 2.
  */
 
 #ifndef LIB_SANDBOX_H
@@ -29,27 +30,33 @@ struct sandbox_path {
 };
 
 /*
- * Enter the sandbox of role, for good: no_new_privs, Landlock on exactly the
- * paths (none for SHELL and NETWORK; PARENT has no Landlock, since its children
- * would inherit it), then seccomp.  Calls outside the list kill the process
- * (allow-lists) or fail with EPERM (deny-lists, and probes that libraries are
- * known to make).  A SHELL is also limited in memory, descriptors and processor
- * time: a day, less once it knows what it may sign.  READ on a folder covers
- * what is below; neither access lets a file be executed.  TCP is closed to all
- * roles but TOKEN, which may connect, and PARENT.
+ * Enter the sandbox of role, for good: no_new_privs, then Landlock, then
+ * seccomp.
  *
- * *landlock is the kernel's version of Landlock; 0 means that it has none, and
- * is no error but for the log.  HT_ERR_INTERNAL or HT_ERR_UNAVAILABLE if a path
- * is not there or seccomp is missing: the program must not go on.
+ * Landlock leaves exactly the paths; SHELL and NETWORK pass none.  Neither
+ * access allows executing a file.  It closes TCP to all roles, except that
+ * TOKEN may connect.  PARENT gets no Landlock, because its children would
+ * inherit it.
+ *
+ * With an allow-list, any other call kills the process.  With a deny-list, a
+ * listed call fails with EPERM.  So do calls that libraries are known to probe.
+ *
+ * A SHELL is also limited in memory, descriptors and processor time: to a day,
+ * and to less once it knows what it may sign.
+ *
+ * *landlock is the kernel's version of Landlock.  0 means that it has none:
+ * that is no error, but log it.  HT_ERR_INTERNAL if a path is not there or
+ * seccomp is missing: the program must not go on.
  */
 int sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e);
 
 /*
- * A part of it, for a process that starts threads: no_new_privs and Landlock.
- * A thread inherits both, and gets neither afterwards; seccomp, which comes
- * with sandbox_enter, reaches the threads that are there and forbids new ones
- * where there is an allow-list.
+ * Only no_new_privs and Landlock, for a process that starts threads: call
+ * this, start the threads, then call sandbox_enter.  A thread inherits both
+ * from its creator and cannot get them later.  The seccomp of sandbox_enter
+ * also reaches threads that run already.  An allow-list forbids new threads.
+ * Returns what sandbox_enter does.
  */
 int sandbox_files(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e);

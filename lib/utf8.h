@@ -11,14 +11,14 @@
 #include "lib/buf.h"
 
 /*
- * How many bytes the first character of the n >= 1 bytes at p takes, 1 to 4,
- * and in *point (which may be NULL) its code point.  0 if it is no character:
- * cut short, not the shortest form, a surrogate, or beyond U+10FFFF.
+ * The length in bytes, 1 to 4, of the first character of the n >= 1 bytes at
+ * p.  *point is its code point; point may be NULL.  Returns 0 if it is no
+ * character: cut short, not the shortest form, a surrogate, or beyond U+10FFFF.
  */
 size_t utf8_next(const uint8_t *p, size_t n, uint32_t *point);
 
 /*
- * Append the character of this code point, which is at most U+10FFFF and no
+ * Append the character of a code point, which must be at most U+10FFFF and no
  * surrogate.
  */
 void utf8_put(struct buf *out, uint32_t point);

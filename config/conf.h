@@ -1,11 +1,10 @@
 /*
  * The configuration, htsign.conf(5): what exists on this machine.
  *
- * conf_load reads and checks the text alone; it opens no other file and asks
- * no name service, so a sandboxed process can reload.  A mistake is one line,
- * "FILE:LINE: what is wrong", and a wrong configuration is never half used:
- * there is a whole struct conf or none.  Its fields are for reading; pointers
- * in it live until conf_free.
+ * conf_load opens no other file and asks no name service, so a sandboxed
+ * process can reload.  An error is one line, "FILE:LINE: what is wrong".
+ * The caller gets a complete struct conf or none.  Callers only read it.  Its
+ * pointers are valid until conf_free.
  */
 
 #ifndef CONFIG_CONF_H
@@ -22,19 +21,19 @@
 
 #define CONF_DEFAULT_PATH HT_SYSCONFDIR "/htsign.conf"
 
-/* The largest configuration that is read, in bytes. */
+/* The largest configuration file, in bytes. */
 #define CONF_MAX ((size_t)1 << 20)
 
-/* The longest list in it. */
+/* The most elements of a list in it. */
 #define CONF_LIST_MAX 1000
 
 /* The largest max_size, in bytes. */
 #define CONF_MAX_SIZE ((uint64_t)1 << 40)
 
-/* The largest max_ctl, in bytes: what goes into a message. */
+/* The largest max_ctl, in bytes: PROTOCOL_CTL_MAX. */
 #define CONF_MAX_CTL ((uint64_t)960 << 10)
 
-/* The longest run: a socket's path in it must fit into sockaddr_un. */
+/* The longest run, in bytes: the path of its sockets must fit sockaddr_un. */
 #define CONF_RUN_MAX 90
 
 enum conf_user {
@@ -74,18 +73,20 @@ struct conf_ssh {
 	size_t nlisten;
 	const char *const *host_keys; /* private keys, paths */
 	size_t nhost_keys;
-	const char *user_ca;  /* private key of the clients' CA, path; set */
+	const char *user_ca;  /* private key of the clients' CA, path; never
+	                         NULL */
 	const char *admin_ca; /* public key of the administrators' CA, path;
 	                         or NULL */
 	const struct conf_admin *admins;
 	size_t nadmins;
-	bool admin;                 /* sshd-sign takes administrators who do not
-	                               come over loopback; default false */
-	unsigned int startups;      /* max_startups START:RATE:FULL as in */
-	unsigned int startups_rate; /* sshd_config(5); not yet authenticated */
-	unsigned int startups_full; /* connections; default 100:30:300 */
-	unsigned int login_grace;   /* seconds, 1 to 600; default 20 */
-	unsigned int max_auth_tries;  /* 1 to 100; default 6 */
+	bool admin;                  /* sshd-sign also takes administrators who
+	                               do not come over loopback; default
+	                               false */
+	unsigned int startups;       /* max_startups, START:RATE:FULL as in */
+	unsigned int startups_rate;  /* sshd_config(5): connections that have */
+	unsigned int startups_full;  /* not authenticated; default 100:30:300 */
+	unsigned int login_grace;    /* seconds, 1 to 600; default 20 */
+	unsigned int max_auth_tries; /* 1 to 100; default 6 */
 	unsigned int max_connections; /* 1 to 10000; default 512 */
 	unsigned int idle;            /* seconds without a channel, 1 to 86400;
 	                                 default 300 */
@@ -102,8 +103,8 @@ enum conf_pin {
 };
 
 /*
- * Either a PKCS#11 token (module, and label or serial or both) or a key file
- * (file); the fields of the other kind are NULL.
+ * A PKCS#11 token has module, and label or serial or both.  A key file has
+ * file.  The fields of the other kind are NULL.
  */
 struct conf_token {
 	const char *name;
@@ -113,7 +114,7 @@ struct conf_token {
 	const char *file; /* absolute path of a PEM private key */
 	enum conf_pin pin;
 	const char *pin_where;
-	/* What a module needs of its surroundings; PKCS#11 tokens only. */
+	/* What a module needs: PKCS#11 tokens only. */
 	const char *const *environment; /* "NAME=value" */
 	size_t nenvironment;
 	const char *const *writable; /* folders it writes to: absolute paths */
@@ -132,21 +133,22 @@ struct conf_certificate {
 
 enum conf_digest { CONF_SHA256 = 256, CONF_SHA384 = 384, CONF_SHA512 = 512 };
 
-/* What happens to a signature that a file has already. */
+/* What happens to a file that is signed already. */
 enum conf_existing {
-	CONF_EXISTING_OWN,     /* one of our own is replaced, another's is
-	                          refused */
-	CONF_EXISTING_REFUSE,  /* the file is refused */
-	CONF_EXISTING_REPLACE, /* it is replaced, whoever made it */
-	CONF_EXISTING_NEST,    /* it stays, and gets ours as a nested one */
-	CONF_EXISTING_KEEP     /* it stays, and the file as it came */
+	CONF_EXISTING_OWN,     /* if we signed it, replace the signature;
+	                          otherwise refuse the file */
+	CONF_EXISTING_REFUSE,  /* refuse the file */
+	CONF_EXISTING_REPLACE, /* replace the signature, whoever made it */
+	CONF_EXISTING_NEST,    /* keep the signature and nest ours in it */
+	CONF_EXISTING_KEEP     /* give the file back as it came */
 };
 
 enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
 
 /*
- * Bits of formats, and of doors.  A catalog vouches for files that nobody saw,
- * and a script's type is only the client's word: they must be named.
+ * Bits of formats, and of doors.  Catalogs and scripts are not in the default.
+ * A catalog vouches for files that nobody saw.  The type of a script is only
+ * the client's word.
  */
 #define CONF_FORMAT_PE (1U << 0)
 #define CONF_FORMAT_CAB (1U << 1)
@@ -161,7 +163,7 @@ enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
 
 struct conf_profile {
 	const char *name; /* never a verb */
-	const char *text; /* what `profiles` shows; "" by default */
+	const char *text; /* shown by `profiles`; default "" */
 	const struct conf_certificate *const *certificates; /* in order of
 	                                                       preference */
 	size_t ncertificates;                               /* at least 1 */
@@ -175,18 +177,18 @@ struct conf_profile {
 	enum conf_statement statement; /* SpcStatementType; individual */
 	const char *description;       /* default, UTF-8; or NULL */
 	const char *url;               /* default; or NULL */
-	bool signing_time;      /* a signingTime attribute; default false */
-	bool allow_weak;        /* RSA below 3072 bits; default false.  To be
-	                           said loudly wherever it is used */
+	bool signing_time;      /* add a signingTime attribute; default false */
+	bool allow_weak;        /* RSA below 3072 bits; default false.  Warn
+	                           wherever it is used */
 	unsigned int max_queue; /* requests of one client that wait or are
 	                           being signed; 1 to 10000; default 256 */
 };
 
 struct conf {
-	const char *path;  /* as given to conf_load */
+	const char *path;  /* a copy of conf_load's */
 	const char *state; /* folder; default /var/lib/htsign */
 	const char *run;   /* folder of the sockets; default /run/htsign */
-	bool single_user;  /* all under one uid: tests only */
+	bool single_user;  /* all under one uid: for tests only */
 	struct conf_account users[CONF_USERS];
 	struct conf_ssh ssh;
 	const struct conf_token *tokens;
@@ -199,15 +201,16 @@ struct conf {
 };
 
 /*
- * Read and check the file at path, which is kept as given for messages.
- * NULL and *e: HT_ERR_USAGE for a mistake in it ("FILE:LINE: …") or if it
- * cannot be opened, HT_ERR_INTERNAL if there is no memory.  The rules of
- * single_user (loopback listeners, test tokens only) are checked here too.
+ * Read and check the file at path.  Errors name path as given.  Also checks
+ * the rules of single_user: loopback listeners and test tokens only.  The
+ * caller frees the result with conf_free.  On error returns NULL and *e:
+ * HT_ERR_USAGE for a mistake in the file ("FILE:LINE: …") or if it cannot be
+ * opened, HT_ERR_INTERNAL if it cannot be read or there is no memory.
  */
 struct conf *conf_load(const char *path, struct ht_error *e);
 
 /*
- * The same for n bytes of text that are there already; path is for messages.
+ * The same for n bytes of text in memory.  path is for error messages only.
  */
 struct conf *conf_parse(const char *path, const char *text, size_t n,
     struct ht_error *e);
@@ -215,17 +218,17 @@ struct conf *conf_parse(const char *path, const char *text, size_t n,
 void conf_free(struct conf *c); /* NULL is fine */
 
 /*
- * Fill in uid and gid of every account.  Under single_user they are this
- * process's effective ids and no name is looked up; programs then start their
- * children with PROC_SAME.  Otherwise names are asked of getpwnam(3), and a
- * number that has no account gets the group of the same number.
- * HT_ERR_USAGE ("FILE:LINE: …") if there is no such account, or if two of the
- * six share a uid, or one is root's.
+ * Fill in uid and gid of every account.  Under single_user these are the
+ * effective ids of this process, and programs start their children with
+ * PROC_SAME.  Otherwise looks up names with getpwnam(3) and numbers with
+ * getpwuid(3).  A number without an account gets the group of the same number.
+ * HT_ERR_USAGE ("FILE:LINE: …") if there is no such account, two accounts
+ * share a uid, or an account is root's.
  */
 int conf_resolve(struct conf *c, struct ht_error *e);
 
 /*
- * Look up by name; NULL if there is none.
+ * Look up by name.  NULL if there is none.
  */
 const struct conf_token *conf_token(const struct conf *c, const char *name);
 const struct conf_certificate *conf_certificate(const struct conf *c,
@@ -243,12 +246,15 @@ const char *conf_digest_text(enum conf_digest digest);
 const char *conf_existing_text(enum conf_existing existing);
 
 /*
- * Whether the format of that name ("pe", as in struct format) is among the
- * bits; and the names of all that are, joined by commas, in out, which has room
- * for size bytes.  One bit may stand for several: CONF_FORMAT_SCRIPT for each
- * kind of script.
+ * Whether the bits have the format of that name: "pe", as in struct format.
+ * A bit may stand for several formats: CONF_FORMAT_SCRIPT for all scripts.
  */
 bool conf_format_in(unsigned int formats, const char *name);
+
+/*
+ * Write the names of the bits' formats to out, joined by commas.  The text is
+ * cut to size bytes, its NUL included.
+ */
 void conf_formats_text(unsigned int formats, char *out, size_t size);
 
 #endif

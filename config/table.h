@@ -1,6 +1,6 @@
 /*
- * Private to config/: tables of keys.  A group of the file is read into a
- * struct by a table that has one line for each key: how to read it, where it
+ * Private to config/: tables of keys.  A table says how a group of the file is
+ * read into a struct.  It has one line for each key: how to read it, where it
  * goes, what it may be.  A key without a line is an error.
  */
 
@@ -12,20 +12,20 @@
 #include "config/conf.h"
 
 struct conf_reader {
-	struct conf *conf; /* what is being made */
+	struct conf *conf; /* filled in by the tables */
 	struct ht_error *e;
 };
 
 struct conf_field;
 
 /*
- * Reads setting s as f says into the struct at out.  0, or a negative HT_ERR_*
- * with r->e.
+ * Read setting s into the struct at out, as f says.  Returns 0, or a negative
+ * HT_ERR_* with r->e.
  */
 typedef int conf_read_fn(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out);
 
-/* What a word of the file means. */
+/* A word of the file, and its value. */
 struct conf_word {
 	const char *word; /* NULL ends a list of words */
 	unsigned int value;
@@ -35,15 +35,15 @@ struct conf_word {
 struct conf_section {
 	const struct conf_field *fields; /* ended with a NULL key */
 	size_t size;                     /* of the struct */
-	void (*defaults)(void *out);     /* of a zeroed struct; or NULL */
-	conf_read_fn *check; /* when all is read, f is NULL; or NULL */
+	void (*defaults)(void *out);     /* fills a zeroed struct; or NULL */
+	conf_read_fn *check; /* called last, with NULL for f; or NULL */
 };
 
 struct conf_field {
 	const char *key;
 	conf_read_fn *read;
 	size_t offset;       /* in the struct */
-	size_t count_offset; /* of the size_t that goes with a list */
+	size_t count_offset; /* of the size_t that counts a list */
 	bool required;
 	unsigned int min; /* of a number */
 	unsigned int max;
@@ -52,37 +52,40 @@ struct conf_field {
 };
 
 /*
- * Zeroed memory for n things of size bytes, which lives as long as r->conf.
- * NULL with r->e if there is none.
+ * Zeroed memory for n elements of size bytes each.  conf_free(r->conf) frees
+ * it.  NULL with r->e (HT_ERR_INTERNAL) if there is none.
  */
 void *conf_alloc(struct conf_reader *r, size_t n, size_t size);
 
 /*
- * "FILE:LINE: " with the line of s, and the formatted text: HT_ERR_USAGE.
+ * Set r->e to HT_ERR_USAGE and "FILE:LINE: TEXT", where LINE is that of s and
+ * TEXT is formatted.  Returns HT_ERR_USAGE.
  */
 int conf_mistake(struct conf_reader *r, const config_setting_t *s,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * The key that s stands under, for messages.
+ * The key of s, or of the list that s is in, for messages.  "the file" if there
+ * is none.
  */
 const char *conf_key(const config_setting_t *s);
 
 /*
- * The printable text of a string setting, in the configuration's memory, or
- * NULL with r->e.
+ * The text of a string setting: 1 to 1024 bytes of printable UTF-8.  Owned by
+ * r->conf.  NULL with r->e on error.
  */
 const char *conf_string(struct conf_reader *r, const config_setting_t *s);
 
 /*
- * Read group s as section says into out, over its defaults.
+ * Set out, which is zeroed, to the defaults of section, then read group s into
+ * it.  Returns 0, or a negative HT_ERR_* with r->e.
  */
 int conf_section_read(struct conf_reader *r, const config_setting_t *s,
     const struct conf_section *section, void *out);
 
 /*
- * Readers for tables.  Unless they say otherwise what they fill in is one
- * field of the type named.
+ * Readers for tables.  Each fills in one field of the type named, and a list
+ * its count as well.
  */
 conf_read_fn conf_read_bool;   /* bool */
 conf_read_fn conf_read_number; /* unsigned int, min to max */
@@ -92,16 +95,16 @@ conf_read_fn conf_read_path;   /* const char *: absolute */
 conf_read_fn conf_read_name;   /* const char *: names_valid */
 conf_read_fn conf_read_word;   /* an enum: one of words */
 conf_read_fn conf_read_flags;  /* unsigned int: the sum of a list of words */
-conf_read_fn conf_read_paths;  /* const char *const *, and its count */
+conf_read_fn conf_read_paths;  /* const char *const *: absolute paths */
 conf_read_fn conf_read_group;  /* the struct of section, in place */
-conf_read_fn conf_read_list;   /* const struct *, and its count: a list of
-                                  groups.  The struct begins with its name
-                                  (const char *), unique in the list */
-conf_read_fn conf_read_later;  /* nothing: the key is not built yet */
+conf_read_fn conf_read_list;   /* const struct *: a list of groups.  Each
+                                  struct begins with its name (const char *),
+                                  unique in the list */
+conf_read_fn conf_read_later;  /* always fails: the key is not built yet */
 
 /*
- * The elements of an array or list: how many, at most CONF_LIST_MAX, or -1 with
- * r->e.
+ * How many elements an array or list has, at most CONF_LIST_MAX.  -1 with r->e
+ * on error.
  */
 int conf_length(struct conf_reader *r, const config_setting_t *s);
 

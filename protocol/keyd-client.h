@@ -1,13 +1,14 @@
 /*
  * The half that asks: what htsign-shell and htsign-principals say to
- * htsign-keyd, one step a function, waiting for the answer.
+ * htsign-keyd.  Each function is one step and waits for the answer.
  *
- * Every function returns 0 or HT_ERR_*.  When keyd refused, the code is the one
- * it gave, the text is in *e, and k->refusal holds all of it, with the
- * request's number and the seconds after which to try again; when keyd is gone
- * or silent the code is HT_ERR_UNAVAILABLE.  Where sending fails, the error is
- * keyd's, if it has said why.  After an error only keyd_client_fail, where a
- * request is open, and keyd_client_close may follow.
+ * Every function returns 0 or HT_ERR_*.  If keyd refused, the code is the one
+ * that keyd gave and *e has its text.  k->refusal is the whole refusal, with
+ * the number of the request and the seconds after which to try again.  If a
+ * send fails and keyd has refused before, the error is that refusal.
+ * HT_ERR_UNAVAILABLE if keyd is gone or silent.  HT_ERR_INTERNAL if keyd breaks
+ * the protocol, a message does not fit, or there is no memory.  After an error
+ * call only keyd_client_fail, if a request is open, and keyd_client_close.
  */
 
 #ifndef PROTOCOL_KEYD_CLIENT_H
@@ -15,64 +16,69 @@
 
 #include "protocol/messages.h"
 
-/* keyd silent for so long is away, in milliseconds. */
+/* A keyd that is silent for so long counts as gone, in milliseconds. */
 #define KEYD_CLIENT_TIMEOUT 60000
 
-/* Waiting for less is not worth a word, in milliseconds. */
+/* The shortest wait that the user is told of, in milliseconds. */
 #define KEYD_CLIENT_PATIENCE 2000
 
 struct keyd_client {
 	struct protocol_link link;
-	struct buf own;  /* what the last GO's own points into */
-	uint64_t number; /* of the open request, or of the last one; or 0 */
+	struct buf own;  /* memory of own in the last GO */
+	uint64_t number; /* of the open or the last request; or 0 */
 	bool refused;
 	struct protocol_refuse refusal;
 };
 
 /*
- * Connect to the socket at path, or take over a connection that the server
- * which started us has bound (fd is its own from then on).
- * HT_ERR_UNAVAILABLE if keyd is not there.
+ * Connect to the socket at path.  HT_ERR_UNAVAILABLE if keyd is not there.
  */
 int keyd_client_connect(struct keyd_client *k, const char *path,
     enum protocol_kind kind, struct ht_error *e);
+
+/*
+ * Use the bound connection that our server passed to us.  Owns fd from now on,
+ * and closes it on error.
+ */
 int keyd_client_bound(struct keyd_client *k, int fd, enum protocol_kind kind,
     struct ht_error *e);
 void keyd_client_close(struct keyd_client *k);
 
 /*
- * HELLO and WELCOME.  welcome->profiles points into *profiles, which the
- * caller frees.
+ * HELLO and WELCOME.  welcome->profiles points into *profiles, which is empty
+ * before and which the caller frees.
  */
 int keyd_client_greet(struct keyd_client *k, const struct protocol_hello *hello,
     struct protocol_welcome *welcome, struct buf *profiles, struct ht_error *e);
 
 /*
- * ASK and TICKET, for htsign-principals: the only thing said there.
+ * ASK and TICKET: the only step of htsign-principals.
  */
 int keyd_client_ticket(struct keyd_client *k, const struct protocol_ask *ask,
     struct protocol_ticket_for *ticket, struct ht_error *e);
 
 /*
- * BEGIN and GO: *spool is the caller's to close, and go->own is valid until the
- * next BEGIN or keyd_client_close.
+ * BEGIN and GO.  The caller closes *spool; it is -1 on error.  go->own is valid
+ * until the next keyd_client_begin or keyd_client_close.  Sets k->number.
  */
 int keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e);
 
 /*
- * Has keyd ended the request while we were busy with the file?  For the watch
- * function of an input over the descriptor keyd_client_fd: takes what arrived.
- * 0, or the reason why the request is over.
+ * Whether keyd has ended the request while we read the file.  For the watch
+ * function of an input (lib/input.h), over the descriptor keyd_client_fd.
+ * Receives what has arrived.  Returns 0, or the error that ended the request.
+ * Any message but REFUSE is HT_ERR_INTERNAL.
  */
 int keyd_client_fd(const struct keyd_client *k);
 int keyd_client_check(struct keyd_client *k, struct ht_error *e);
 
 /*
- * CONTENT, and the wait for the signature.  waiting (or NULL) is called for
- * every WAIT that has lasted for KEYD_CLIENT_PATIENCE.  The PKCS#7 is put at
- * the end of *pkcs7 and the name of the certificate copied to certificate
- * (PROTOCOL_NAME bytes).
+ * CONTENT with der in PARTs, then wait for SIGNED.  Sets content->length.
+ * Calls waiting, unless NULL, when nothing follows a WAIT within
+ * KEYD_CLIENT_PATIENCE.  Appends the PKCS#7 to *pkcs7.  Copies the name of the
+ * certificate to certificate, which has PROTOCOL_NAME bytes.  HT_ERR_REFUSED if
+ * der is empty or exceeds protocol_content_max.
  */
 typedef void keyd_client_waiting_fn(void *cookie,
     const struct protocol_wait *wait);
@@ -81,37 +87,39 @@ int keyd_client_content(struct keyd_client *k, struct protocol_content *content,
     struct buf *pkcs7, char *certificate, struct ht_error *e);
 
 /*
- * OUTPUT and RELEASE: after this the signature may leave.
+ * OUTPUT and RELEASE.  After success the output may leave the process.
  */
 int keyd_client_output(struct keyd_client *k,
     const struct protocol_output *output, struct ht_error *e);
 
 /*
- * KEPT and RELEASE, for a file that goes back as it came: in the place of
- * keyd_client_content and keyd_client_output, where GO said so.
+ * KEPT and RELEASE, for a file that goes back as it came.  Replaces
+ * keyd_client_content and keyd_client_output.  Only if existing in GO is
+ * "keep".
  */
 int keyd_client_kept(struct keyd_client *k, const struct protocol_kept *kept,
     struct ht_error *e);
 
 /*
- * DELIVERED: not answered.
+ * DELIVERED, which keyd does not answer.
  */
 int keyd_client_delivered(struct keyd_client *k, uint64_t bytes,
     struct ht_error *e);
 
 /*
- * FAIL and NOTED: the request ends with why (its code, offset and text) and
- * the word that names it in the journal.  k->number is the request's number
- * afterwards.  Not after keyd has refused (the journal has that already), and
- * harmless when keyd is gone.
+ * FAIL and NOTED: end the request with the code, offset and text of *why.
+ * word is its code in the journal.  Sets k->number.  Does nothing and returns 0
+ * if keyd has refused, because the journal has that already, or if there is no
+ * connection.  Harmless if keyd is gone.
  */
 int keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
     const char *word, struct ht_error *e);
 
 /*
- * COMMAND, PRINT and DONE.  words is a list of strings as buf_text puts them;
- * print gets what belongs on stdout.  *done is filled in; its status says how
- * the command ended, which is no error of this function.
+ * COMMAND, PRINT and DONE.  words is a list of strings made with buf_text.
+ * Calls print with each piece of stdout; an error of print ends the command.
+ * done->status says how the command ended: a failed command is no error of this
+ * function.
  */
 typedef int keyd_client_print_fn(void *cookie, struct cursor bytes,
     struct ht_error *e);

@@ -1,11 +1,11 @@
 /*
  * Every message between the processes of htsign: its fields, who may send it,
- * in which state of a link, and with how many descriptors.  PROTOCOL.md says
- * the same in words; the tables in messages.c are what is enforced.
+ * in which state of a link, and with how many descriptors.  The tables in
+ * messages.c enforce that.  PROTOCOL.md says the same in words.
  *
  * A link is one connection between two kinds of process.  Both ends keep its
- * state in a struct protocol_link and pass every frame through it, so neither
- * accepts what the other may not say now.
+ * state in a struct protocol_link and pass every frame through it.  So neither
+ * end accepts a message that the other may not send now.
  */
 
 #ifndef PROTOCOL_MESSAGES_H
@@ -19,7 +19,7 @@
 
 #define PROTOCOL_VERSION 1
 
-/* Room for texts, the NUL included. */
+/* Sizes of texts in bytes, the NUL included. */
 #define PROTOCOL_NAME 64    /* client, profile, certificate, token */
 #define PROTOCOL_WORD 32    /* a code or a reason, for programs */
 #define PROTOCOL_TEXT 256   /* a line for people */
@@ -30,7 +30,7 @@
 #define PROTOCOL_PUBLISHER 2049
 #define PROTOCOL_PATH 512
 
-/* Limits on content that travels in PART frames, in bytes. */
+/* Limits in bytes on content that comes in PARTs, and on one PART. */
 #define PROTOCOL_CONTENT_MAX ((uint32_t)16 << 10)
 #define PROTOCOL_PAGES_MAX ((uint32_t)9441075) /* a PE's with page hashes */
 #define PROTOCOL_CTL_MAX ((uint32_t)960 << 10)
@@ -38,7 +38,7 @@
 #define PROTOCOL_PART_MAX ((size_t)60 << 10)
 #define PROTOCOL_PROFILES_MAX 64
 
-/* Our own certificates are known by a SHA-256; bytes of one, and of all. */
+/* The SHA-256 of one of our certificates, and of all of them, in bytes. */
 #define PROTOCOL_FINGERPRINT ((size_t)32)
 #define PROTOCOL_OWN_MAX ((size_t)1000 * 32)
 
@@ -87,7 +87,7 @@ enum protocol_type {
 	PROTOCOL_TOKEN_SIGN,
 	PROTOCOL_TOKEN_SIGNATURE,
 	PROTOCOL_TOKEN_TROUBLE,
-	PROTOCOL_TYPES /* how many there are, and 0 */
+	PROTOCOL_TYPES /* one more than the last */
 };
 
 /* The sockets in the run folder, by who connects. */
@@ -101,7 +101,7 @@ enum protocol_type {
 #define PROTOCOL_DOOR_OPENSSH "openssh"
 #define PROTOCOL_DOOR_LOCAL "local"
 
-/* The code of a REFUSE that is counted later, by STRANGER. */
+/* keyd counts a REFUSE with this code only after a STRANGER. */
 #define PROTOCOL_UNKNOWN_KEY "unknown-key"
 
 /* What a request wants back. */
@@ -110,16 +110,16 @@ enum protocol_reply { PROTOCOL_REPLY_FULL, PROTOCOL_REPLY_PKCS7 };
 /* What the content to be signed is. */
 enum protocol_content_kind { PROTOCOL_KIND_SPC, PROTOCOL_KIND_CTL };
 
-/* A size that the client did not say. */
+/* The client did not announce a size. */
 #define PROTOCOL_SIZE_UNKNOWN UINT64_MAX
 
-/* Bytes fields point into the frame: they live as long as its struct msg. */
+/* A cursor points into the frame.  It is valid as long as its struct msg. */
 
 struct protocol_hello {
 	uint32_t version;
 	char door[PROTOCOL_WORD];
-	char ticket[PROTOCOL_TICKET]; /* "" where the connection is bound */
-	struct cursor certificate;    /* the SSH blob; empty where bound */
+	char ticket[PROTOCOL_TICKET]; /* "" on a bound connection */
+	struct cursor certificate;    /* the SSH blob; empty if bound */
 	char peer[PROTOCOL_ADDRESS];
 	char local[PROTOCOL_ADDRESS];
 	char banner[PROTOCOL_TEXT];
@@ -129,7 +129,7 @@ struct protocol_welcome {
 	char role[PROTOCOL_WORD]; /* client, admin, approver, auditor */
 	char name[PROTOCOL_NAME];
 	char profile[PROTOCOL_NAME]; /* the default one, or "" */
-	struct cursor profiles;      /* name and text, in turn, as strings */
+	struct cursor profiles;      /* strings: name, text, name, text, … */
 	char notice[PROTOCOL_TEXT];  /* "" or "test", shown in the greeting */
 };
 
@@ -147,9 +147,9 @@ struct protocol_begin {
 	char description[PROTOCOL_DESCRIPTION];
 	char url[PROTOCOL_DESCRIPTION];
 	char name[PROTOCOL_FILENAME];
-	char options[PROTOCOL_WORD]; /* words, with a space between */
+	char options[PROTOCOL_WORD]; /* words, separated by one space */
 	uint64_t size;               /* bytes, or PROTOCOL_SIZE_UNKNOWN */
-	struct cursor sha256;        /* 32 bytes, or none */
+	struct cursor sha256;        /* 32 bytes, or empty */
 };
 
 struct protocol_go { /* with one descriptor: the spool */
@@ -157,22 +157,21 @@ struct protocol_go { /* with one descriptor: the spool */
 	char profile[PROTOCOL_NAME];
 	char digest[PROTOCOL_WORD];   /* sha256, sha384, sha512 */
 	uint64_t max_size;            /* bytes */
-	char formats[PROTOCOL_TEXT];  /* names joined by commas */
+	char formats[PROTOCOL_TEXT];  /* names, separated by commas */
 	char existing[PROTOCOL_WORD]; /* "own", "refuse", … */
-	struct cursor own; /* of "own": the certificates that are, each as the
-	                      SHA-256 of its DER, PROTOCOL_OWN_MAX bytes at
-	                      most */
-	uint64_t max_ctl;  /* bytes of a catalog's CTL */
+	struct cursor own; /* for "own": our certificates, each as the SHA-256
+	                      of its DER; at most PROTOCOL_OWN_MAX bytes */
+	uint64_t max_ctl;  /* of a catalog's CTL, bytes */
 };
 
-struct protocol_content { /* followed by PARTs that make up length bytes */
+struct protocol_content { /* length bytes follow in PARTs */
 	uint8_t kind;     /* enum protocol_content_kind */
 	char format[PROTOCOL_WORD];
 	uint64_t size;        /* of the input, bytes */
 	struct cursor sha256; /* of the input, 32 bytes */
 	uint8_t existing;     /* 1: the input carried a signature */
-	char publisher[PROTOCOL_PUBLISHER]; /* whom the input names as its
-					       signer, or "" */
+	char publisher[PROTOCOL_PUBLISHER]; /* the only signer that the input
+					       allows, or "" */
 	uint32_t length;
 };
 
@@ -185,7 +184,7 @@ struct protocol_wait {
 	char text[PROTOCOL_TEXT];
 };
 
-struct protocol_signed { /* followed by PARTs that make up length bytes */
+struct protocol_signed { /* length bytes follow in PARTs */
 	char certificate[PROTOCOL_NAME];
 	uint32_t length;
 };
@@ -220,7 +219,7 @@ struct protocol_fail {
 
 struct protocol_command {
 	struct cursor words; /* strings */
-	struct cursor input; /* what came on stdin: a public key, a PIN */
+	struct cursor input; /* from stdin: a public key or a PIN */
 };
 
 struct protocol_print {
@@ -243,8 +242,8 @@ struct protocol_ticket_for {
 };
 
 /*
- * LOGIN and SESSION: what sshd-sign's listener passes on.  The blob comes from
- * the network process and is relayed unread; see struct protocol_session_blob.
+ * LOGIN and SESSION, from the listener of sshd-sign.  The blob is a struct
+ * protocol_session_blob of the network process.  The listener relays it unread.
  */
 struct protocol_relayed {
 	char peer[PROTOCOL_ADDRESS]; /* as the listener sees it */
@@ -261,9 +260,9 @@ struct protocol_start { /* with one descriptor: the bound connection */
 };
 
 struct protocol_ready {
-	uint32_t token_uid; /* (uid_t)-1: the same as the parent */
+	uint32_t token_uid; /* (uid_t)-1: that of the parent */
 	uint32_t token_gid;
-	uint32_t tokens; /* how many workers there will be */
+	uint32_t tokens; /* the number of workers */
 };
 
 struct protocol_worker { /* SPAWN, KILL; SPAWNED with one descriptor */
@@ -274,8 +273,8 @@ struct protocol_token_open {        /* with one descriptor for a key file */
 	char module[PROTOCOL_PATH]; /* "" for a key file */
 	char label[PROTOCOL_NAME];
 	char serial[PROTOCOL_NAME];
-	struct cursor environment; /* for the module: strings, NAME=value */
-	struct cursor writable;    /* folders it may write to: strings */
+	struct cursor environment; /* of the module: strings NAME=value */
+	struct cursor writable;    /* folders that it may write to: strings */
 };
 
 struct protocol_token_opened {
@@ -288,7 +287,7 @@ struct protocol_token_login {
 };
 
 struct protocol_token_key {
-	uint32_t key;            /* a number of keyd's choice */
+	uint32_t key;            /* a number that keyd chooses */
 	char uri[PROTOCOL_PATH]; /* PKCS#11 URI, or "" */
 	struct cursor spki;      /* DER of the certificate's public key */
 };
@@ -299,21 +298,21 @@ struct protocol_token_key_found {
 
 struct protocol_token_sign {
 	uint32_t key;
-	char digest[PROTOCOL_WORD]; /* its name */
+	char digest[PROTOCOL_WORD]; /* the name of the algorithm */
 	struct cursor hash;
 };
 
 struct protocol_token_signature {
-	struct cursor bytes; /* RSA: as it is; EC: DER of ECDSA-Sig-Value */
+	struct cursor bytes; /* RSA: PKCS #1 v1.5; EC: DER ECDSA-Sig-Value */
 };
 
-/* What a token may have to complain about. */
+/* What went wrong at a token. */
 enum protocol_trouble {
-	PROTOCOL_TROUBLE_GONE = 1, /* no such token now, or it went away */
+	PROTOCOL_TROUBLE_GONE = 1, /* no such token, or it was unplugged */
 	PROTOCOL_TROUBLE_PIN,      /* wrong PIN */
 	PROTOCOL_TROUBLE_LOCKED,   /* the token has locked its PIN */
 	PROTOCOL_TROUBLE_KEY,      /* no such key */
-	PROTOCOL_TROUBLE_LOGIN,    /* not logged in (any more) */
+	PROTOCOL_TROUBLE_LOGIN,    /* not logged in, or no longer */
 	PROTOCOL_TROUBLE_FAILED    /* the operation failed */
 };
 
@@ -357,8 +356,8 @@ union protocol_body {
 	struct protocol_token_trouble token_trouble;
 };
 
-/* Who is at which end.  The first of a link asks, the second (keyd, or the
- * token worker, or the parent) answers. */
+/* Who is at the two ends.  One asks; the other answers, and that is keyd
+ * unless a comment here says otherwise. */
 enum protocol_kind {
 	PROTOCOL_LINK_SIGN,
 	PROTOCOL_LINK_ADMIN,
@@ -370,60 +369,66 @@ enum protocol_kind {
 };
 
 enum protocol_state {
-	PROTOCOL_NEW,      /* before HELLO */
-	PROTOCOL_GREETED,  /* HELLO is out */
+	PROTOCOL_NEW,      /* before HELLO, or READY to the parent */
+	PROTOCOL_GREETED,  /* after HELLO */
 	PROTOCOL_IDLE,     /* welcomed; no request is open */
-	PROTOCOL_ASKED,    /* BEGIN is out */
-	PROTOCOL_GRANTED,  /* GO is out; the file is read */
-	PROTOCOL_CONTENTS, /* CONTENT is out, PARTs follow, then the key */
-	PROTOCOL_SIGNING,  /* SIGNED is out, PARTs follow, then the output is
-			      made */
-	PROTOCOL_MADE,     /* OUTPUT or KEPT is out */
-	PROTOCOL_RELEASED, /* RELEASE is out */
-	PROTOCOL_FAILED,   /* FAIL is out, NOTED is awaited */
-	PROTOCOL_BUSY,     /* an administrator's COMMAND runs */
-	PROTOCOL_OVER      /* nothing more may be said */
+	PROTOCOL_ASKED,    /* after BEGIN or ASK */
+	PROTOCOL_GRANTED,  /* after GO: the shell reads the file */
+	PROTOCOL_CONTENTS, /* after CONTENT: PARTs, then the token signs */
+	PROTOCOL_SIGNING,  /* after SIGNED: PARTs, then the shell makes the
+			      output */
+	PROTOCOL_MADE,     /* after OUTPUT or KEPT */
+	PROTOCOL_RELEASED, /* after RELEASE */
+	PROTOCOL_FAILED,   /* after FAIL, before NOTED */
+	PROTOCOL_BUSY,     /* a COMMAND runs */
+	PROTOCOL_OVER      /* no message is allowed */
 };
 
 struct protocol_link {
 	struct msg_channel *channel;
 	enum protocol_kind kind;
 	enum protocol_state state;
-	bool asker; /* which end this is */
+	bool asker; /* this end asks */
 };
 
 /*
- * Start a link over fd, which it owns; kinds without a greeting start IDLE,
- * a bound connection still says HELLO.  HT_ERR_INTERNAL if there is no memory;
- * fd is closed then.  protocol_close(link) is fine on an all-zero link.
+ * Start a link over fd.  It owns fd, and closes it also on error.  A link
+ * without a greeting starts in state IDLE.  A bound connection has a greeting:
+ * HELLO.  HT_ERR_INTERNAL if there is no memory.  protocol_close accepts an
+ * all-zero link.
  */
 int protocol_open(struct protocol_link *link, int fd, enum protocol_kind kind,
     bool asker, struct ht_error *e);
 void protocol_close(struct protocol_link *link);
 
 /*
- * Check that type may be sent now, encode body (the struct that goes with the
- * type, or NULL where it has no fields) and queue the frame with its
- * descriptors; msg_flush on link->channel sends it.  HT_ERR_INTERNAL for what
- * may not be said now or does not fit: our own mistake.
+ * Queue a message with its descriptors, which are duplicated: the caller keeps
+ * its own.  body is the struct of the type, or NULL for a type without fields.
+ * msg_flush(link->channel) sends it.  HT_ERR_INTERNAL if the type may not be
+ * sent now or with so many descriptors, if body does not fit, or if there is
+ * no memory.
  */
 int protocol_queue(struct protocol_link *link, enum protocol_type type,
     uint32_t tag, const void *body, const int *fds, size_t nfds,
     struct ht_error *e);
 
 /*
- * The same, and wait until it is sent.
+ * The same, then wait without a limit until it is sent.  HT_ERR_UNAVAILABLE if
+ * the peer is gone.
  */
 int protocol_send(struct protocol_link *link, enum protocol_type type,
     uint32_t tag, const void *body, const int *fds, size_t nfds,
     struct ht_error *e);
 
 /*
- * Take the next message off the link: 1 with *m and *body filled in, 0 if none
- * has arrived, HT_ERR_UNAVAILABLE if the peer is gone, HT_ERR_DATA if it may
- * not say this now, or if fields or descriptors are wrong; the descriptors are
- * closed then, and the caller closes the link.  protocol_wait waits for
- * timeout milliseconds (-1: for ever; HT_ERR_UNAVAILABLE when they are over).
+ * Receive the next message.  Returns 1 with *m and *body filled in, or 0 if
+ * none has arrived.  The caller owns the descriptors in *m.  HT_ERR_UNAVAILABLE
+ * if the peer is gone.  HT_ERR_DATA if the message may not come now, or if its
+ * framing, fields or descriptors are wrong.  After an error the caller closes
+ * the link, and no descriptor is left open.
+ *
+ * protocol_wait waits at most timeout milliseconds and never returns 0; -1
+ * waits for ever.  HT_ERR_UNAVAILABLE also when the time is over.
  */
 int protocol_next(struct protocol_link *link, struct msg *m,
     union protocol_body *body, struct ht_error *e);
@@ -431,46 +436,50 @@ int protocol_wait(struct protocol_link *link, struct msg *m,
     union protocol_body *body, int timeout, struct ht_error *e);
 
 /*
- * The fields of a message, as bytes, without a link: for tests and for fuzzing.
+ * Encode or decode the fields of a message without a link: for tests and
+ * fuzzing.  Encoding appends to out; HT_ERR_INTERNAL if body does not fit or
+ * out failed.  Decoding borrows the bytes of in; HT_ERR_DATA if they are not
+ * exactly the fields of type.
  */
 int protocol_encode(enum protocol_type type, const void *body, struct buf *out);
 int protocol_decode(enum protocol_type type, struct cursor in,
     union protocol_body *body);
 
 /*
- * A type's name as PROTOCOL.md has it, for logs and tests.
+ * The name of a type in PROTOCOL.md, for logs and tests.  "?" if unknown.
  */
 const char *protocol_name(enum protocol_type type);
 
 /*
- * Content that travels in PARTs: queue the next one, with the beginning of
- * *rest, which then is what is left.  As protocol_queue.
+ * Queue the next PART of content: at most PROTOCOL_PART_MAX bytes from *rest.
+ * Advances *rest past them.  Returns what protocol_queue does.
  */
 int protocol_part(struct protocol_link *link, uint32_t tag, struct cursor *rest,
     struct ht_error *e);
 
 /*
- * The largest content of this kind (enum protocol_content_kind) and the format
- * of that name, in bytes; 0 for a kind that there is not.  Whether the format
- * has content of that kind at all is not asked here, and a profile may allow
- * less.
+ * The largest content of a kind (enum protocol_content_kind) and a format, in
+ * bytes.  0 for an unknown kind.  Does not check whether the format has content
+ * of that kind.  A profile may allow less.
  */
 uint32_t protocol_content_max(unsigned int kind, const char *format);
 
 /*
- * What sshd-sign's network process sends to keyd through its listener (which
- * does not look at it), and what the listener hands to the shell on a
- * descriptor: the user name, the key or certificate that was proved, and for a
- * session its environment as "NAME=value" strings, among them
- * SSH_ORIGINAL_COMMAND where there is a command.
+ * The report of sshd-sign's network process.  The listener relays it to keyd
+ * unread, and hands it to the shell on a descriptor.
  */
 struct protocol_session_blob {
 	char user[PROTOCOL_NAME];
-	struct cursor key;
-	struct cursor environment;
+	struct cursor key;         /* the key or certificate that was proved */
+	struct cursor environment; /* of a session: strings "NAME=value"; a
+	                              command is SSH_ORIGINAL_COMMAND */
 };
 #define PROTOCOL_SESSION_MAX ((size_t)48 << 10)
 
+/*
+ * Append the report to out, or read one, borrowing the bytes of in.
+ * protocol_session_get returns HT_ERR_DATA if in is malformed.
+ */
 void protocol_session_put(struct buf *out,
     const struct protocol_session_blob *s);
 int protocol_session_get(struct cursor in, struct protocol_session_blob *s);

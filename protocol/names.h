@@ -1,7 +1,7 @@
 /*
- * Names of clients, profiles, tokens, certificates and administrators, and the
- * principals of SSH certificates that carry them (DESIGN.md, "Who vouches for
- * a client").
+ * Names of clients, profiles, tokens, certificates and administrators.  Also
+ * the principals of SSH certificates that contain such names (DESIGN.md,
+ * section 4).
  */
 
 #ifndef PROTOCOL_NAMES_H
@@ -11,7 +11,7 @@
 
 #include "lib/error.h"
 
-/* The longest name, without its NUL, and room for one. */
+/* The longest name in bytes, without its NUL and with it. */
 #define NAMES_MAX 63
 #define NAMES_SIZE (NAMES_MAX + 1)
 
@@ -26,13 +26,13 @@ struct names_principal {
 };
 
 /*
- * Whether name (NULL is not) matches [a-z0-9][a-z0-9._-]{0,62}.
+ * Whether name matches [a-z0-9][a-z0-9._-]{0,62}.  NULL does not.
  */
 bool names_valid(const char *name);
 
 /*
- * Whether word is a verb of the request line (help, profiles, wait, result,
- * verify, default), which no profile may be named like.
+ * Whether word is a verb of the request line: help, profiles, wait, result,
+ * verify or default.  No profile may have the name of a verb.
  */
 bool names_is_verb(const char *word);
 
@@ -42,21 +42,21 @@ bool names_is_verb(const char *word);
 const char *names_role_text(enum names_role role);
 
 /*
- * The role of an administrator from its word; false if there is none such.
- * "client" is none.
+ * Set *role from its word.  False if word is not the role of an administrator;
+ * "client" is not.
  */
 bool names_role_parse(const char *word, enum names_role *role);
 
 /*
- * Read "client:NAME", "role:admin", "role:approver" or "role:auditor";
- * HT_ERR_DENIED for all else.  Text from outside comes through cursor_text,
- * which refuses a NUL.
+ * Parse "client:NAME", "role:admin", "role:approver" or "role:auditor".
+ * HT_ERR_DENIED for anything else.  Read text from outside with cursor_text
+ * first: it refuses a NUL.
  */
 int names_principal_parse(const char *text, struct names_principal *p,
     struct ht_error *e);
 
 /*
- * Write p as above.  p is as names_principal_parse makes it.
+ * Write p as the text that names_principal_parse reads, NUL-terminated.
  */
 void names_principal_format(const struct names_principal *p,
     char out[NAMES_PRINCIPAL_SIZE]);

@@ -9,7 +9,7 @@
 
 #include "store/store.h"
 
-/* Every statement that is ever run after store_open; SQL in statements.c. */
+/* Every statement that runs after store_open.  statements.c has their SQL. */
 enum store_sql {
 	SQL_BEGIN,
 	SQL_COMMIT,
@@ -73,23 +73,25 @@ extern const char *const store_statements[SQL_STATEMENTS];
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *prepared[SQL_STATEMENTS];
-	sqlite3_stmt *held; /* a row that the caller still reads */
-	bool open;          /* a transaction */
-	bool wipe_log;      /* PIN hashes are to leave the WAL too */
-	int bind;           /* first failure of a bind since the last run */
+	sqlite3_stmt *held; /* a statement whose row the caller still reads */
+	bool open;          /* a transaction is open */
+	bool wipe_log;      /* store_commit also wipes PIN hashes in the WAL */
+	int bind;           /* a bind that failed for the next statement */
 	struct ht_error failure; /* code 0, or what spoilt the transaction */
 	int64_t last_time;
 };
 
 /*
- * The prepared statement, reset, without bindings; what was held is let go.
+ * The prepared statement, reset and without bindings.  Borrowed.  Also resets
+ * s->held.
  */
 sqlite3_stmt *store_statement(struct store *s, enum store_sql sql);
 
 /*
- * Bind parameter i.  A text or blob must live until the statement has run.
- * NULL text is NULL; bytes that are not UTF-8 become U+FFFD.  A number above
- * INT64_MAX is bound as decimal text.  Failures are seen when it is run.
+ * Bind parameter i.  A text or blob is borrowed until the statement has run.  A
+ * NULL text is SQL's NULL.  Bytes that are not UTF-8 become U+FFFD.  A number
+ * above INT64_MAX is bound as decimal text.  If a bind fails, running the
+ * statement returns HT_ERR_INTERNAL.
  */
 void store_bind_text(struct store *s, sqlite3_stmt *st, int i,
     const char *text);
@@ -100,39 +102,45 @@ void store_bind_blob(struct store *s, sqlite3_stmt *st, int i, const void *p,
     size_t n);
 
 /*
- * Lower-case hex of n <= STORE_HEX_MAX bytes.
+ * Bind n <= STORE_HEX_MAX bytes as lower-case hex.
  */
 #define STORE_HEX_MAX 344
 void store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
     size_t n);
 
 /*
- * Open a transaction if none is open; before every write.
+ * Open a transaction if none is open.  Call it before every write.  Fails with
+ * the failure that spoilt the transaction, if any.
  */
 int store_begin(struct store *s, struct ht_error *e);
 
 /*
- * Step a statement: 1 if there is a row, 0 at its end, or a negative HT_ERR_*.
- * store_write spoils the transaction then; it runs to the end, keeps nothing,
- * and returns 0.
+ * Step a statement.  Returns 1 if there is a row, 0 at the end, or a negative
+ * HT_ERR_*.
  */
 int store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+
+/*
+ * Run a statement to its end and drop its rows.  An error spoils the
+ * transaction.
+ */
 int store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e);
 
 /*
- * As store_write, for a statement that returns one row of two numbers.
+ * The same for a statement that returns one row of two numbers, in out.
  */
 int store_write_returning(struct store *s, sqlite3_stmt *st, int64_t out[2],
     struct ht_error *e);
 
 /*
- * Mark the transaction as spoilt by *why, if nothing has before.
+ * Mark the transaction as spoilt by *why, unless it is spoilt already.  Sets *e
+ * to the first failure and returns its code.
  */
 int store_spoil(struct store *s, const struct ht_error *why,
     struct ht_error *e);
 
 /*
- * Column i as text: never NULL.
+ * Column i as text, "" for NULL.  Valid until st is stepped or reset.
  */
 const char *store_column(sqlite3_stmt *st, int i);
 

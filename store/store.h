@@ -1,19 +1,23 @@
 /*
- * The store: the journal, and who may use this machine.  What engine lies
- * below (SQLite) is seen by nobody else.
+ * The store: the journal, and who may use this machine.  Only store/ knows
+ * that the engine is SQLite.
  *
- * Every function that writes opens a transaction if none is open; everything
- * written since then becomes durable, with one fsync, in store_commit: that
- * is the group commit.  Nothing may be said or done outside on the strength
- * of a write before store_commit has returned 0.
+ * Every function that writes opens a transaction if none is open.  store_commit
+ * makes all its writes durable with one fsync: that is the group commit.
+ * Before store_commit returns 0, the process must not answer anybody or act
+ * because of a write.
  *
- * A write that the engine fails spoils the transaction: every later write and
- * store_commit fail with the same error until store_rollback.  htsign-keyd
- * ends instead.  Refusals that say so (HT_ERR_USAGE: there is no such client,
- * …) are made before anything is written and spoil nothing.
+ * A write that fails in the engine spoils the transaction: every later write
+ * and store_commit fail with the same error until store_rollback.  htsign-keyd
+ * exits instead.  HT_ERR_USAGE and the like (there is no such client, …) come
+ * before anything is written and spoil nothing.
  *
- * Texts are UTF-8; what is not becomes U+FFFD.  Times are microseconds since
- * 1970-01-01 UTC unless their name says seconds.
+ * An error of the engine is HT_ERR_UNAVAILABLE (no room), HT_ERR_DATA (the
+ * file is damaged) or HT_ERR_INTERNAL.  Any function with a struct ht_error can
+ * return one.
+ *
+ * Texts are UTF-8; a byte that is not becomes U+FFFD.  Times are microseconds
+ * since 1970-01-01 UTC unless a comment says seconds.
  */
 
 #ifndef STORE_STORE_H
@@ -28,40 +32,43 @@
 struct store;
 
 /*
- * Open the database at path for this process alone, creating it with mode
- * 0600; an older schema is brought up to date in one transaction.
+ * Open the database at path for this process alone.  Creates it with mode 0600
+ * if it does not exist.  Upgrades an older schema in one transaction.  A
+ * process that signs calls journal_recover next.
+ *
+ * The caller frees the store with store_close.  On error returns NULL and *e:
  * HT_ERR_UNAVAILABLE if another process has it open or there is no room,
  * HT_ERR_USAGE if its schema is newer than this program, HT_ERR_DATA if it is
- * no store of ours or damaged, HT_ERR_INTERNAL for all else.  Whoever signs
- * calls journal_recover next.
+ * damaged or no store of ours, HT_ERR_INTERNAL for anything else.
  */
 struct store *store_open(const char *path, struct ht_error *e);
 
 /*
- * What is not committed is gone.  NULL is fine.
+ * Close the store without a commit, and free it.  NULL is fine.
  */
 void store_close(struct store *s);
 
 /*
- * Whether there is something to commit.
+ * Whether there is something to commit, or a failure that store_commit would
+ * report.
  */
 bool store_dirty(const struct store *s);
 
 /*
- * Make everything written since the last commit durable: one fsync.  0 also
- * if there is nothing.  HT_ERR_UNAVAILABLE (no room) or HT_ERR_INTERNAL: it is
- * unknown whether the writes will be there after a restart; the caller claims
- * nothing, does not try again and ends.
+ * Make everything written since the last commit durable with one fsync.
+ * Returns 0 also if there is nothing.  After an error nobody knows whether the
+ * writes will be there after a restart: the caller claims nothing, does not try
+ * again, and exits.
  */
 int store_commit(struct store *s, struct ht_error *e);
 
 /*
- * Forget everything written since the last commit, and a failure with it.
+ * Undo everything written since the last commit, and clear a failure.
  */
 void store_rollback(struct store *s);
 
 /*
- * Who changes something, as it stands in the journal.  Any may be NULL.
+ * Who changes something, for the journal.  Any field may be NULL.
  */
 struct store_actor {
 	const char *name; /* an administrator's, or "root", "htsign-keyd" */

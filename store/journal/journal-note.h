@@ -1,5 +1,5 @@
 /*
- * How store/ records what happens: a change and its event are one transaction.
+ * How store/ records an event.  A change and its event are one transaction.
  * Private to store/.
  */
 
@@ -10,8 +10,9 @@
 #include "store/store-private.h"
 
 /*
- * An event of any kind but asked, decided, signed, finished and kept.  What is
- * NULL or 0 is left out of its detail, but offset is HT_NO_OFFSET then.
+ * An event of any kind except asked, decided, signed, finished and kept.  The
+ * detail leaves out a field that is NULL or 0, but an offset only if it is
+ * HT_NO_OFFSET.
  */
 struct journal_note {
 	const char *kind;
@@ -34,20 +35,23 @@ struct journal_note {
 	uint64_t seconds;
 	uint64_t exit;
 	uint64_t offset;
-	uint64_t bytes;
-	int64_t valid_after;
-	int64_t valid_before;
+	uint64_t bytes;       /* of "delivered", even if 0; of no other kind */
+	int64_t valid_after;  /* seconds */
+	int64_t valid_before; /* seconds */
 	bool test;
 };
 
 /*
- * Record an event; *seq (may be NULL) is its number.  Opens the transaction.
+ * Record an event.  Opens a transaction if none is open.  *seq is its number;
+ * seq may be NULL.  HT_ERR_INTERNAL if the state of its request does not allow
+ * it.
  */
 int journal_note(struct store *s, const struct journal_note *note, int64_t *seq,
     struct ht_error *e);
 
 /*
- * Bring the table of requests up to date with event seq of that kind.
+ * Apply event seq, which is of that kind, to the table of requests.  Does
+ * nothing for a kind that has no request.
  */
 int journal_project(struct store *s, const char *kind, int64_t seq,
     struct ht_error *e);

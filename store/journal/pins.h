@@ -1,9 +1,12 @@
 /*
- * The PINs that were tried (DESIGN.md, "Rules that hold everywhere").  Before
- * each C_Login the caller hashes the PIN slowly with the token's salt, asks
- * whether that attempt stands, adds it and commits; a login that succeeds
- * clears the token.  What is cleared is overwritten in the file.  token is the
- * token's serial number.
+ * The PINs that were tried and never cleared (DESIGN.md, section 10).
+ *
+ * Before each C_Login the caller hashes the PIN slowly with the token's salt
+ * and calls pin_attempt_stands.  If the attempt stands, the caller does not log
+ * in.  Otherwise it calls pin_attempt_add and store_commit, then logs in.
+ * After a successful login it calls pin_attempt_clear.  Cleared attempts are
+ * overwritten in the file.  token is the serial number of the token.  Errors
+ * of the engine: store.h.
  */
 
 #ifndef STORE_JOURNAL_PINS_H
@@ -15,26 +18,27 @@
 #define PIN_HASH 32
 
 /*
- * The salt of the attempts that stand for the token, or a new random one.
+ * The salt of the token's attempts that stand, or a new random one if none
+ * stands.
  */
 int pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
     struct ht_error *e);
 
 /*
- * Whether an attempt with that hash stands uncleared: 1, 0, or negative.
+ * Whether an attempt with that hash stands: 1, 0, or a negative HT_ERR_*.
  */
 int pin_attempt_stands(struct store *s, const char *token,
     const uint8_t hash[PIN_HASH], struct ht_error *e);
 
 /*
- * Add an attempt; one that stands already stays.
+ * Add an attempt.  Changes nothing if it stands already.
  */
 int pin_attempt_add(struct store *s, const char *token,
     const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
     struct ht_error *e);
 
 /*
- * Clear all attempts of a token; *count (may be NULL) is how many stood.
+ * Clear all attempts of a token.  *count is how many stood; count may be NULL.
  */
 int pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
     struct ht_error *e);

@@ -1,9 +1,9 @@
--- The store, version 1.  How later versions follow from this one is the table
--- of steps in store.c; every step ends by setting user_version.
+-- The store, version 1.  The table of steps in store.c upgrades it to later
+-- versions.  Every step ends by setting user_version.
 
 PRAGMA application_id = 0x68747367;
 
--- The journal: append-only, the truth.  at is microseconds since 1970 (UTC);
+-- The journal: append-only, the truth.  at is in microseconds since 1970 (UTC).
 -- detail is a JSON object without nulls.
 CREATE TABLE event (
 	seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,9 +34,9 @@ CREATE TRIGGER pkcs7_delete BEFORE DELETE ON pkcs7 BEGIN
 	SELECT RAISE(ABORT, 'a kept signature never changes');
 END;
 
--- One row a request as its events leave it; store_rebuild makes it anew.
--- unknown counts the hand-overs whose outcome is unknown.  A serial that is
--- no signed 64-bit number is text.  Times as in event.
+-- One row a request: its state after its events.  journal_rebuild builds the
+-- table again from them.  unknown counts the hand-overs whose outcome is
+-- unknown.  A serial above 2^63 - 1 is text.  Times are as in event.
 CREATE TABLE signing (
 	request INTEGER PRIMARY KEY,
 	status TEXT NOT NULL,
@@ -92,7 +92,7 @@ CREATE TABLE client_grant (
 	PRIMARY KEY (client, profile)
 ) STRICT, WITHOUT ROWID;
 
--- valid_after and valid_before are seconds, as in the certificate.
+-- valid_after and valid_before are in seconds, as in the certificate.
 CREATE TABLE user_certificate (
 	serial INTEGER PRIMARY KEY AUTOINCREMENT,
 	principal TEXT NOT NULL,
@@ -106,7 +106,8 @@ CREATE TABLE user_certificate (
 ) STRICT;
 CREATE INDEX user_certificate_name ON user_certificate (name);
 
--- PINs that were tried and have not been seen to succeed.
+-- PINs that were tried and never cleared by a login that succeeded or by an
+-- administrator.
 CREATE TABLE pin_attempt (
 	token TEXT NOT NULL,
 	salt BLOB NOT NULL,

@@ -5,8 +5,8 @@
  * and calls pin_attempt_stands.  If the attempt stands, the caller does not log
  * in.  Otherwise it calls pin_attempt_add and store_commit, then logs in.
  * After a successful login it calls pin_attempt_clear.  Cleared attempts are
- * overwritten in the file.  token is the serial number of the token.  Errors
- * of the engine: store.h.
+ * overwritten in the file.  token is the serial number of the token, or its
+ * name if it has none.  Errors of the engine: store.h.
  */
 
 #ifndef STORE_JOURNAL_PINS_H

@@ -37,7 +37,7 @@ base64_encode(const void *p, size_t n, enum base64_alphabet alphabet,
 	}
 }
 
-/* What the digit c stands for, or -1. */
+/* The value of digit c, or -1 if it is none. */
 static int
 digit_value(uint8_t c, enum base64_alphabet alphabet)
 {
@@ -52,7 +52,7 @@ digit_value(uint8_t c, enum base64_alphabet alphabet)
 	return c == (uint8_t)digits[alphabet][63] ? 63 : -1;
 }
 
-/* Two to four digits make one to three bytes; spare bits must be zero. */
+/* Decode two to four digits to one to three bytes.  Spare bits must be 0. */
 static int
 decode_group(const uint8_t *p, size_t n, enum base64_alphabet alphabet,
     struct buf *out)
@@ -78,7 +78,7 @@ decode_group(const uint8_t *p, size_t n, enum base64_alphabet alphabet,
 	return 0;
 }
 
-/* Take the padding off a text that must have it. */
+/* Remove the padding, which makes the length a multiple of 4. */
 static int
 strip_padding(struct cursor *text)
 {

@@ -155,7 +155,8 @@ buf_reset(struct buf *b)
 }
 
 /*
- * What held a secret must not be left to realloc.
+ * Move the bytes to new memory.  realloc(3) would not wipe the old memory,
+ * which may have held a secret.
  */
 static int
 buf_move(struct buf *b, size_t size)
@@ -175,7 +176,7 @@ buf_move(struct buf *b, size_t size)
 }
 
 /*
- * Make the memory larger than need, so that buf_format has room for a NUL.
+ * Allocate more than need bytes: buf_format writes a NUL after its text.
  */
 static int
 buf_grow(struct buf *b, size_t need)
@@ -331,7 +332,7 @@ buf_format(struct buf *b, const char *fmt, ...)
 		b->failed = true;
 		return;
 	}
-	/* There is always a byte more: see buf_grow. */
+	/* There is room for the NUL: see buf_grow. */
 	va_start(ap, fmt);
 	(void)vsnprintf((char *)at, (size_t)n + 1, fmt, ap);
 	va_end(ap);

@@ -8,7 +8,7 @@
 
 #include "lib/fds.h"
 
-/* Ancillary data: room for one descriptor more than may come. */
+/* Ancillary data, with room for one descriptor too many: take() notices it. */
 union control {
 	struct cmsghdr align;
 	char space[CMSG_SPACE((FDS_MAX + 1) * sizeof(int))];
@@ -54,7 +54,7 @@ fds_send(int fd, const void *p, size_t n, const int *fds, size_t nfds)
 	return sent;
 }
 
-/* Take what came; false if it is more than max. */
+/* Take at most max descriptors.  If more came, close them and return false. */
 static bool
 take(struct msghdr *h, int *fds, size_t max, size_t *nfds)
 {

@@ -13,14 +13,14 @@
 #include "lib/input.h"
 
 /*
- * A stream's window: room for a read of INPUT_CHUNK that starts anywhere in
- * the last one.
+ * The buffer of a stream, in bytes.  It has room for a read of INPUT_CHUNK
+ * bytes that starts anywhere in the one before.
  */
 #define WINDOW (INPUT_HEAD + 2 * INPUT_CHUNK)
 
 /*
- * Reads of a file are at least so long: formats of many small parts have most
- * of them one behind the other.
+ * The least that is read from a file at once, in bytes.  Formats with many
+ * small parts have most of them one after another.
  */
 #define AHEAD ((size_t)16 << 10)
 
@@ -29,7 +29,7 @@ struct tap {
 	void *cookie;
 };
 
-/* What was last read of a file. */
+/* The bytes of a file, or of the spool, that were read last. */
 struct window {
 	uint8_t *bytes; /* INPUT_CHUNK */
 	uint64_t at;
@@ -37,25 +37,26 @@ struct window {
 };
 
 struct input {
-	/* Where bytes come from; as input_read, for n in 1 to INPUT_CHUNK. */
+	/* Does what input_read does, for n from 1 to INPUT_CHUNK. */
 	int (*read)(struct input *in, uint64_t offset, size_t n,
 	    const uint8_t **p, size_t *got, struct ht_error *e);
 	struct tap taps[INPUT_TAPS];
 	size_t ntaps;
-	uint64_t tapped;      /* how far the taps have seen it */
-	uint64_t arrived;     /* but of a stream: the size */
+	uint64_t tapped;      /* the taps have seen the bytes before it */
+	uint64_t arrived;     /* of a stream; of any other input, the size */
 	uint8_t *buffer;      /* of a stream: WINDOW bytes; of memory: all */
 	struct window window; /* of a file, or the spool */
 
-	int fd;                  /* a file's */
-	input_source_fn *source; /* of input_over, and what it gets */
+	int fd;                  /* of a file */
+	input_source_fn *source; /* of input_over, and its cookie */
 	const void *cookie;
 
+	/* Of a stream. */
 	struct input_stream how;
-	uint8_t *head;          /* the first INPUT_HEAD bytes, for good */
+	uint8_t *head;          /* the first INPUT_HEAD bytes */
 	uint64_t base;          /* the offset of buffer[0]; up to arrived */
 	bool ended;             /* at the end */
-	struct ht_error failed; /* what ended it otherwise */
+	struct ht_error failed; /* the error that ended it; code 0: none */
 };
 
 static void
@@ -64,7 +65,7 @@ feed(struct input *in, uint64_t offset, const uint8_t *p, size_t n)
 	uint64_t skip = in->tapped - offset;
 	size_t i;
 
-	/* Seen before, or ahead of what the taps are waiting for. */
+	/* The taps saw all of it, or miss bytes before it. */
 	if (in->tapped < offset || skip >= n)
 		return;
 	for (i = 0; i < in->ntaps; i++)
@@ -75,8 +76,8 @@ feed(struct input *in, uint64_t offset, const uint8_t *p, size_t n)
 /* --- files --------------------------------------------------------------- */
 
 /*
- * n bytes of a file at offset, and some of those behind them for the next
- * time.  HT_ERR_DATA if there are fewer.
+ * Read n bytes of a file at offset, and some after them for the next read.
+ * HT_ERR_DATA if the file has fewer than n.
  */
 static int
 read_window(struct input *in, int fd, uint64_t offset, size_t n,
@@ -122,7 +123,7 @@ milliseconds(void)
 }
 
 /*
- * Wait until the stream has bytes or its end, serving the watch meanwhile.
+ * Wait until the stream has bytes or ends.  Meanwhile call the watch function.
  */
 static int
 stream_wait(const struct input_stream *how, struct ht_error *e)
@@ -164,7 +165,7 @@ stream_wait(const struct input_stream *how, struct ht_error *e)
 }
 
 /*
- * read(2) once: how many bytes, 0 at the end, or an error.
+ * Wait, then read(2) once.  *got is the number of bytes, 0 at the end.
  */
 static int
 stream_receive(const struct input_stream *how, uint8_t *p, size_t n,
@@ -211,7 +212,7 @@ stream_spool(const struct input_stream *how, const uint8_t *p, size_t n,
 }
 
 /*
- * The byte after max_size: there must be none.
+ * At max_size the stream must end: a byte more is HT_ERR_REFUSED.
  */
 static int
 stream_check_full(struct input *in, struct ht_error *e)
@@ -231,8 +232,7 @@ stream_check_full(struct input *in, struct ht_error *e)
 }
 
 /*
- * Take what the stream has, up to n bytes, to the end of the window, where
- * there is room for them.
+ * Append at most n bytes of the stream to the buffer, which has room for them.
  */
 static int
 stream_take(struct input *in, size_t n, struct ht_error *e)
@@ -268,8 +268,7 @@ stream_take(struct input *in, size_t n, struct ht_error *e)
 }
 
 /*
- * Move the window so that it starts at offset, or at what arrived so far if
- * that is less.
+ * Make the buffer start at offset, or at arrived if that is less.
  */
 static void
 stream_slide(struct input *in, uint64_t offset)
@@ -285,7 +284,8 @@ stream_slide(struct input *in, uint64_t offset)
 }
 
 /*
- * Read on until the bytes up to end are there, or the stream ends.
+ * Receive until the bytes before end have arrived, or the stream ends.  Keep
+ * those from offset on in the buffer.
  */
 static int
 stream_fill(struct input *in, uint64_t offset, uint64_t end, struct ht_error *e)
@@ -311,7 +311,7 @@ stream_fill(struct input *in, uint64_t offset, uint64_t end, struct ht_error *e)
 }
 
 /*
- * Bytes that the buffer has no more, from the spool.
+ * Read bytes that have left the buffer from the spool.
  */
 static int
 stream_back(struct input *in, uint64_t offset, size_t n, const uint8_t **p,

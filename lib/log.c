@@ -12,13 +12,13 @@
 #include "lib/log.h"
 #include "lib/utf8.h"
 
-/* What the format of one line may expand to; escaping at most quadruples it. */
+/* The size of one line with its NUL.  Escaping at most quadruples it. */
 #define LINE_MAX_TEXT 1024
 
 /*
- * Code points that are no printable text: controls, and what reorders, hides
- * or breaks a line (the format characters and separators of Unicode), and what
- * means nothing (surrogates, private use, noncharacters).
+ * Code points that are not printable: controls, the format characters and
+ * separators of Unicode, which reorder, hide or break text, and code points
+ * without a meaning (surrogates, private use, noncharacters).
  */
 static const struct {
 	uint32_t first;
@@ -54,7 +54,7 @@ log_open(const char *program, bool to_syslog, bool verbose)
 	the_log.program = program;
 	the_log.to_syslog = to_syslog;
 	the_log.verbose = verbose;
-	/* Both reach for files that a sandbox will not let through later. */
+	/* Both open files, which a sandbox forbids later. */
 	tzset();
 	if (to_syslog)
 		openlog(program, LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
@@ -74,7 +74,7 @@ is_printable(uint32_t point)
 }
 
 /*
- * How many bytes the printable character at p takes, or 0 if there is none.
+ * The length in bytes of the printable character at p, or 0 if there is none.
  */
 static size_t
 printable_length(const uint8_t *p, size_t n)
@@ -121,7 +121,7 @@ log_escape(char *out, size_t size, const void *p, size_t n)
 	return len;
 }
 
-/* One write(2), so that lines of several processes do not mix. */
+/* One write(2) a line, so that lines of several processes do not mix. */
 static void
 write_stderr(const char *text)
 {

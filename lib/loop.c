@@ -26,20 +26,20 @@ struct loop_timer {
 	TAILQ_ENTRY(loop_timer) entry;
 	struct loop *loop;
 	uint64_t due;
-	uint64_t round; /* of loop_once in which it was added */
+	uint64_t round; /* the call of loop_once in which it was added */
 	loop_timer_fn *fn;
 	void *cookie;
 };
 
 /*
- * The poll array and the watches that its slots belong to are rebuilt when
- * watches came or went.  While callbacks run, the slot of a watch that was
- * removed is NULL, and a new watch has none: so what one callback does to
- * other watches cannot confuse the round.
+ * polled is the array for poll(2), and slots has the watch of each element.
+ * loop_once rebuilds both after watches were added or removed.  While callbacks
+ * run, the slot of a removed watch is NULL, and a new watch has no slot.  So a
+ * callback can add and remove other watches.
  */
 struct loop {
 	TAILQ_HEAD(watch_list, loop_watch) watches;
-	TAILQ_HEAD(timer_list, loop_timer) timers; /* the first due first */
+	TAILQ_HEAD(timer_list, loop_timer) timers; /* sorted by due */
 	size_t nwatches;
 	struct pollfd *polled;
 	struct loop_watch **slots;
@@ -135,7 +135,7 @@ loop_timer_add(struct loop *l, uint64_t ms, loop_timer_fn *fn, void *cookie)
 	t->round = l->round;
 	t->fn = fn;
 	t->cookie = cookie;
-	/* From the end: most timers of a server are equally long. */
+	/* Search from the end: most timers of a server have one length. */
 	TAILQ_FOREACH_REVERSE(before, &l->timers, timer_list, entry) {
 		if (before->due <= t->due)
 			break;
@@ -200,7 +200,7 @@ rebuild(struct loop *l, struct ht_error *e)
 	return 0;
 }
 
-/* What poll(2) takes: milliseconds until the first timer, or -1. */
+/* The timeout for poll(2): milliseconds until the first timer, or -1. */
 static int
 next_timeout(const struct loop *l)
 {
@@ -226,7 +226,7 @@ run_watches(struct loop *l)
 		w = l->slots[i];
 		if (w == NULL)
 			continue;
-		/* An earlier callback may have changed what it waits for. */
+		/* An earlier callback may have changed the events. */
 		revents = l->polled[i].revents &
 		    (w->events | POLLHUP | POLLERR | POLLNVAL);
 		if (revents & POLLNVAL)
@@ -237,8 +237,8 @@ run_watches(struct loop *l)
 }
 
 /*
- * Those that are due, but not what their callbacks add: a timer of 0 ms that
- * sets itself again must not keep the descriptors waiting.
+ * Run the timers that are due, except those that callbacks added in this round:
+ * a timer of 0 ms that adds itself again must not starve the descriptors.
  */
 static void
 run_timers(struct loop *l)

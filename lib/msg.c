@@ -13,11 +13,11 @@
 
 _Static_assert(MSG_FDS <= FDS_MAX, "they go in one message");
 
-/* A frame on its way out. */
+/* A frame in the queue. */
 struct frame {
 	struct frame *next;
 	int fd[MSG_FDS];
-	size_t nfds; /* 0 once they have been sent */
+	size_t nfds; /* 0 after they have been sent */
 	size_t len;
 	size_t sent;
 	uint8_t bytes[];
@@ -27,9 +27,9 @@ struct msg_channel {
 	int fd;
 	struct frame *first;
 	struct frame **last;
-	int in_fd[MSG_FDS]; /* came with the frame that is arriving */
+	int in_fd[MSG_FDS]; /* of the frame that is arriving */
 	size_t in_nfds;
-	size_t have; /* bytes of that frame */
+	size_t have; /* bytes of that frame in in[] */
 	uint8_t in[MSG_MAX];
 };
 
@@ -103,16 +103,16 @@ msg_close_fds(struct msg *m)
 void
 msg_wipe(struct msg *m)
 {
-	/* The body is a part of the channel's own memory. */
+	/* The body is in the channel's own memory, which is not const. */
 	ht_wipe((void *)(uintptr_t)m->body.p, m->body.left);
 }
 
 /* --- receiving --------------------------------------------------------- */
 
 /*
- * Receive until want bytes of the frame are there.  1 when they are, 0 when
- * they have not come yet.  Descriptors may only come with the header, which is
- * received apart, so they cannot be another frame's.
+ * Receive until want bytes of the frame have arrived.  Returns 1 if they have,
+ * 0 if not yet.  Descriptors may only come with the first byte.  The header is
+ * received separately, so they cannot belong to the next frame.
  */
 static int
 receive(struct msg_channel *ch, size_t want, struct ht_error *e)
@@ -258,7 +258,7 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Wait until fd is ready; deadline < 0 is never. */
+/* Wait until fd is ready.  A negative deadline never comes. */
 static int
 wait_ready(int fd, short events, int64_t deadline, struct ht_error *e)
 {
@@ -283,7 +283,7 @@ wait_ready(int fd, short events, int64_t deadline, struct ht_error *e)
 	}
 }
 
-/* When it will be so late. */
+/* The deadline in so many milliseconds, or -1 for never. */
 static int64_t
 deadline_in(int timeout)
 {

@@ -80,7 +80,7 @@ make_room(struct output *out, struct ht_error *e)
 }
 
 /*
- * Whether segment b goes on where a ends.
+ * Whether the bytes of segment b follow those of a in the same source.
  */
 static bool
 follows(const struct segment *a, const struct segment *b)
@@ -90,7 +90,7 @@ follows(const struct segment *a, const struct segment *b)
 }
 
 /*
- * Append a segment, of which start is not filled in yet.
+ * Append a segment.  Fills in its start.
  */
 static int
 append(struct output *out, struct segment s, struct ht_error *e)
@@ -115,8 +115,9 @@ append(struct output *out, struct segment s, struct ht_error *e)
 }
 
 /*
- * Not a buf: these may be many megabytes and are no secret, and realloc(3)
- * moves them without having them twice.
+ * Make room for n more literal bytes.  They are not in a buf: they can be many
+ * megabytes, and realloc(3) moves them without a second copy.  They are no
+ * secret, so nothing must be wiped.
  */
 static int
 make_literal_room(struct output *out, size_t n, struct ht_error *e)
@@ -180,7 +181,7 @@ output_size(const struct output *out)
 }
 
 /*
- * The segment that holds the byte at offset, which is below the size.
+ * The index of the segment with the byte at offset, which is below the size.
  */
 static size_t
 find_segment(const struct output *out, uint64_t offset)
@@ -200,7 +201,7 @@ find_segment(const struct output *out, uint64_t offset)
 }
 
 /*
- * Up to n bytes from skip bytes into a segment, all of them in it.
+ * Read at most n bytes of one segment, from skip bytes after its start.
  */
 static int
 read_segment(const struct output *out, const struct segment *s, uint64_t skip,
@@ -247,7 +248,7 @@ output_read(const struct output *out, uint64_t offset, size_t n,
 	if (rc < 0)
 		return rc;
 	if (piece < n) {
-		/* Only what crosses segments is copied. */
+		/* Only a read across segments is copied. */
 		while (done < n) {
 			memcpy(out->joined + done, *p, piece);
 			done += piece;
@@ -278,7 +279,7 @@ output_as_input(const struct output *out, struct ht_error *e)
 }
 
 /*
- * Wait until fd takes bytes again, at most idle seconds.
+ * Wait until fd takes bytes, at most idle seconds; 0 waits for ever.
  */
 static int
 wait_writable(int fd, unsigned int idle, struct ht_error *e)
@@ -301,7 +302,7 @@ wait_writable(int fd, unsigned int idle, struct ht_error *e)
 }
 
 /*
- * After a write that failed: 0 to try again.
+ * Handle a failed write by errno.  Returns 0 to try again.
  */
 static int
 write_failed(int fd, unsigned int idle, struct ht_error *e)
@@ -337,8 +338,8 @@ write_all(int fd, const uint8_t *p, size_t n, unsigned int idle,
 }
 
 /*
- * Have the kernel move the rest of a range from file to fd, which saves two
- * copies of it.  1 if it has moved, 0 if these descriptors do not allow that,
+ * Let the kernel copy the rest of a range from file to fd, which saves two
+ * copies.  Returns 1 when it is done, 0 if these descriptors do not allow that,
  * or an error.
  */
 static int
@@ -371,7 +372,7 @@ int
 output_write(const struct output *out, int fd, unsigned int idle,
     uint64_t *written, struct ht_error *e)
 {
-	/* A write that waits has no deadline, so none may wait. */
+	/* A write that blocks would have no deadline. */
 	int flags = idle == 0 ? -1 : fcntl(fd, F_GETFL);
 	int file = input_descriptor(out->in);
 	const struct segment *s;

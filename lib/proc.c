@@ -19,14 +19,14 @@
 #include "lib/loop.h"
 #include "lib/proc.h"
 
-/* What a shell says when it cannot run a command. */
+/* The exit status with which a shell reports that it cannot run a command. */
 #define EXIT_NO_EXEC 127
 
 #define BACKOFF_LEAST 100U  /* ms */
 #define BACKOFF_MOST 30000U /* ms */
-#define BACKOFF_GOOD 60000U /* ms of life that clear the past */
+#define BACKOFF_GOOD 60000U /* ms of life that reset the wait */
 
-/* Where each program of ours is when installed, and in a build tree. */
+/* The folder of each program of ours, installed and in a build tree. */
 static const struct {
 	const char *name;
 	const char *installed;
@@ -39,7 +39,7 @@ static const struct {
 	{ "sshd-sign", HT_SBINDIR, "sshd-sign" },
 };
 
-/* The one line of a child that cannot become its program, and its end. */
+/* A child cannot exec its program: print one line and exit. */
 static void __attribute__((noreturn))
 child_fail(const char *program, const char *what)
 {
@@ -54,8 +54,9 @@ open_null(void)
 }
 
 /*
- * Make the wanted descriptors 0, 1, 2, …: first copy each to a number beyond
- * all targets, so that no target overwrites a source that is still needed.
+ * Make the given descriptors 0, 1, 2, … in the child.  First copy each to a
+ * number beyond all targets: no target then overwrites a source that is still
+ * needed.
  */
 static void
 child_descriptors(const struct proc_spec *spec)
@@ -83,9 +84,9 @@ child_descriptors(const struct proc_spec *spec)
 }
 
 /*
- * An ignored signal outlives execve(2), and so does the mask.  glibc keeps two
- * signals from its callers, which may have been ignored by who started us; so
- * the kernel is asked: all zeros are SIG_DFL.
+ * Ignored signals and the mask survive execve(2).  glibc reserves two signals
+ * and refuses to set them, but our parent may have ignored them.  So call the
+ * kernel directly; an action of all zeros is SIG_DFL.
  */
 static void
 child_signals(void)
@@ -115,18 +116,18 @@ child_run(const struct proc_spec *spec, pid_t parent)
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		child_fail(spec->argv[0], "no_new_privs");
-	/* After the change of uid, which clears it. */
+	/* Only now, because the change of uid clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		child_fail(spec->argv[0], "parent death signal");
 	if (getppid() != parent)
 		_exit(EXIT_NO_EXEC);
-	/* execve takes both as it finds them: its prototype predates const. */
+	/* execve changes neither: its prototype predates const. */
 	execve(spec->argv[0], (char *const *)(uintptr_t)spec->argv,
 	    spec->env != NULL ? (char *const *)(uintptr_t)spec->env : no_env);
 	child_fail(spec->argv[0], "cannot run");
 }
 
-/* A child that nobody can watch must not stay. */
+/* Open the pidfd of a child.  On error kill and reap the child. */
 static int
 watch_child(pid_t child, int *pidfd, struct ht_error *e)
 {
@@ -155,7 +156,7 @@ proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
 	if (spec->nfds > PROC_FDS || spec->argv[0][0] != '/')
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "%s cannot be started so", spec->argv[0]);
-	/* No handler of the parent's may run in the child. */
+	/* The child must not run a signal handler of the parent. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	child = fork();
@@ -196,7 +197,7 @@ proc_harden(struct ht_error *e)
 	return 0;
 }
 
-/* Whether any of the user or group ids is still another, or can be again. */
+/* Whether an id is not the wanted one, or root can be had again. */
 static bool
 way_back(uid_t uid, gid_t gid)
 {
@@ -216,8 +217,8 @@ way_back(uid_t uid, gid_t gid)
 }
 
 /*
- * A change of uid makes the kernel forget the parent death signal; take it up
- * again, unless the parent died just then.
+ * Set the parent death signal again, which a change of uid clears.  Fails if
+ * the parent died meanwhile.
  */
 static int
 restore_death_signal(int death, pid_t parent, struct ht_error *e)
@@ -251,13 +252,13 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 	if (way_back(uid, gid))
 		return ht_error_set(e, HT_ERR_INTERNAL, "uid %u did not hold",
 		    (unsigned int)uid);
-	/* fs.suid_dumpable decides what a change of uid leaves here. */
+	/* After a change of uid the kernel sets this from fs.suid_dumpable. */
 	if (dumpable == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		return ht_error_errno(e, "undumpable");
 	return restore_death_signal(death, parent, e);
 }
 
-/* Cut "/FOLDER" off the end of a path, if that is there. */
+/* Cut "/FOLDER" off the end of a path.  False if the path does not end so. */
 static bool
 cut_folder(char *path, const char *folder)
 {
@@ -271,9 +272,9 @@ cut_folder(char *path, const char *folder)
 }
 
 /*
- * The build tree that this program runs from, as TREE/FOLDER/NAME, or "".  The
- * name of the folder tells, which is none of an installation's: a path that is
- * compiled in would make each build another.
+ * The build tree TREE if this program is TREE/FOLDER/NAME, or "" if it is
+ * installed.  FOLDER decides: no installation has such a folder.  A path that
+ * is compiled in would make every build different.
  */
 static int
 find_tree(char tree[PATH_MAX], struct ht_error *e)

@@ -11,8 +11,8 @@
 #include "lib/sandbox-private.h"
 
 /*
- * What newer kernels know and the headers of an older one do not name.  These
- * numbers are the kernel's interface and do not change.
+ * Rights that newer kernels know but older headers do not define.  The numbers
+ * are the kernel's interface and do not change.
  */
 #define FS_REFER (UINT64_C(1) << 13)     /* version 2 */
 #define FS_TRUNCATE (UINT64_C(1) << 14)  /* version 3 */
@@ -22,7 +22,7 @@
 #define SCOPE_ABSTRACT_SOCKET (UINT64_C(1) << 0) /* version 6 */
 #define SCOPE_SIGNAL (UINT64_C(1) << 1)
 
-/* Version 1 knows these: all but the ones above. */
+/* The rights of version 1: all except the ones above. */
 #define FS_FIRST ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -32,19 +32,22 @@
 	    LANDLOCK_ACCESS_FS_MAKE_REG | FS_REFER | FS_TRUNCATE |             \
 	    FS_IOCTL_DEV)
 
-/* The rights that make sense for something that is no folder. */
+/* The rights that the kernel accepts for a path that is no folder. */
 #define FS_OF_FILES                                                            \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |          \
 	    LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
-/* struct landlock_ruleset_attr as of version 6. */
+/* struct landlock_ruleset_attr of version 6. */
 struct ruleset {
 	uint64_t fs;
 	uint64_t net;
 	uint64_t scoped;
 };
 
-/* What a kernel of this version can take away from role: all of it. */
+/*
+ * Every right that a kernel of this version can take away from role.  Returns
+ * the size of struct ruleset in that version.
+ */
 static size_t
 describe(enum sandbox_role role, int abi, struct ruleset *r)
 {
@@ -60,7 +63,7 @@ describe(enum sandbox_role role, int abi, struct ruleset *r)
 	if (abi < 4)
 		return sizeof(r->fs);
 	r->net = NET_BIND_TCP;
-	/* A network HSM is reached by its vendor's module over TCP. */
+	/* A vendor's module connects to a network HSM over TCP. */
 	if (role != SANDBOX_TOKEN)
 		r->net |= NET_CONNECT_TCP;
 	if (abi < 6)
@@ -108,7 +111,7 @@ sandbox_landlock(enum sandbox_role role, const struct sandbox_path *paths,
 	    LANDLOCK_CREATE_RULESET_VERSION);
 	if (*abi < 0)
 		*abi = 0;
-	/* What a parent gave up its children would lack. */
+	/* The children of a PARENT would inherit its limits. */
 	if (*abi == 0 || role == SANDBOX_PARENT)
 		return 0;
 	size = describe(role, *abi, &r);

@@ -25,7 +25,7 @@
 #define LISTED (SHELL | NETWORK | KEYD) /* have an allow-list */
 #define DENIED (TOKEN | PARENT)         /* have a deny-list */
 
-/* The whole argument is v; or of its bits in mask, exactly v are set. */
+/* Argument n is v; or, of its bits in mask, exactly those of v are set. */
 #define IS(n, v)                                                               \
 	{                                                                      \
 		(n), SCMP_CMP_EQ, (v), 0                                       \
@@ -35,7 +35,7 @@
 		(n), SCMP_CMP_MASKED_EQ, (mask), (v)                           \
 	}
 
-/* The kernel looks at 32 bits only of an int: so must a rule that denies. */
+/* The kernel reads only 32 bits of an int, so a rule that denies does too. */
 #define INT_IS(n, v) BITS(n, UINT32_MAX, (v))
 
 struct call {
@@ -50,8 +50,9 @@ struct checked_call {
 };
 
 /*
- * Allowed whatever the arguments are.  Files: what works on a descriptor that
- * is open already.  SHELL and NETWORK cannot get another but by recvmsg(2).
+ * Allowed with any arguments.  The first calls work on descriptors that are
+ * open already.  SHELL and NETWORK can open no file; they get new descriptors
+ * only by recvmsg(2).
  */
 static const struct call allowed[] = {
 	{ SCMP_SYS(read), LISTED },
@@ -114,7 +115,7 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(socketpair), KEYD },
 	{ SCMP_SYS(pipe2), KEYD },
 	{ SCMP_SYS(memfd_create), KEYD },
-	/* Files by name, where Landlock says which. */
+	/* Files by name; Landlock limits which. */
 	{ SCMP_SYS(open), KEYD },
 	{ SCMP_SYS(openat), KEYD },
 	{ SCMP_SYS(access), KEYD },
@@ -140,7 +141,7 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(rmdir), KEYD },
 	{ SCMP_SYS(umask), KEYD },
 	{ SCMP_SYS(fchmod), KEYD },
-	{ SCMP_SYS(fchown), KEYD }, /* SQLite's, when it runs as root */
+	{ SCMP_SYS(fchown), KEYD }, /* SQLite calls it if run as root */
 	{ SCMP_SYS(fsync), KEYD },
 	{ SCMP_SYS(fdatasync), KEYD },
 	{ SCMP_SYS(ftruncate), KEYD },
@@ -148,12 +149,12 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(flock), KEYD },
 };
 
-/* Allowed if the argument fits. */
+/* Allowed if one argument matches. */
 static const struct checked_call allowed_when[] = {
 	/* No executable memory. */
 	{ SCMP_SYS(mmap), LISTED, BITS(2, PROT_EXEC, 0) },
 	{ SCMP_SYS(mprotect), LISTED, BITS(2, PROT_EXEC, 0) },
-	/* Its own limits only. */
+	/* Only its own limits. */
 	{ SCMP_SYS(prlimit64), LISTED, IS(0, 0) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFL) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_SETFL) },
@@ -167,12 +168,12 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLKW) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_GETLK) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_SETLK) },
-	/* A terminal's settings and size, but not TIOCSTI: typing for it. */
+	/* Settings and size of a terminal, but not TIOCSTI, which types. */
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCGETS) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETS) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSW) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSF) },
-	/* The C library's since glibc 2.42. */
+	/* The C library calls these since glibc 2.42. */
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCGETS2) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETS2) },
 	{ SCMP_SYS(ioctl), LISTED, IS(1, TCSETSW2) },
@@ -182,8 +183,9 @@ static const struct checked_call allowed_when[] = {
 };
 
 /*
- * Not on an allow-list, but libraries try them and live without: syslog(3)
- * connects again, allocators and libcrypto set names and options.
+ * Calls that fail with EPERM instead of killing the process.  Libraries try
+ * them and can do without: syslog(3) connects again, allocators and libcrypto
+ * set names and options.
  */
 static const struct call probed[] = {
 	{ SCMP_SYS(prctl), LISTED },
@@ -192,8 +194,9 @@ static const struct call probed[] = {
 };
 
 /*
- * glibc 2.36 makes fstat(3) of it, which the C library may call and can do
- * without; a path would be looked up too, and tell who else runs here.
+ * glibc 2.36 implements fstat(3) with newfstatat(2).  The C library may call
+ * fstat(3) and can do without.  The call is not allowed, because it also looks
+ * up paths, and those tell who else runs here.
  */
 static const struct checked_call probed_when[] = {
 	{ SCMP_SYS(newfstatat), SHELL | NETWORK, IS(3, AT_EMPTY_PATH) },
@@ -211,7 +214,7 @@ static const struct call denied[] = {
 	{ SCMP_SYS(kcmp), DENIED },
 	{ SCMP_SYS(move_pages), DENIED },
 	{ SCMP_SYS(migrate_pages), DENIED },
-	/* Large parts of the kernel that nobody here needs. */
+	/* Large parts of the kernel that no process of ours needs. */
 	{ SCMP_SYS(io_uring_setup), DENIED },
 	{ SCMP_SYS(io_uring_enter), DENIED },
 	{ SCMP_SYS(io_uring_register), DENIED },
@@ -288,7 +291,7 @@ static const struct checked_call denied_when[] = {
 	{ SCMP_SYS(clone), TOKEN, BITS(0, CLONE_THREAD, 0) },
 };
 
-/* 0, or the negative errno of the first rule that libseccomp did not take. */
+/* 0, or the negative errno of the first rule that libseccomp refused. */
 static int
 add_calls(scmp_filter_ctx ctx, uint32_t action, unsigned int role,
     const struct call *calls, size_t n)
@@ -321,7 +324,7 @@ add_checked(scmp_filter_ctx ctx, uint32_t action, unsigned int role,
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Signals for the process itself, as abort(3) sends them. */
+/* Allow signals to the process itself, as abort(3) sends them. */
 static int
 allow_itself(scmp_filter_ctx ctx)
 {
@@ -332,8 +335,9 @@ allow_itself(scmp_filter_ctx ctx)
 }
 
 /*
- * send(2) has no address, and descriptors need sendmsg(2).  Out-of-band bytes
- * nobody sends here, and unix sockets have had trouble with them.
+ * Allow sendto(2) without an address, which is send(2).  It cannot pass
+ * descriptors: that needs sendmsg(2).  Deny out-of-band bytes: no process of
+ * ours sends them, and the kernel's unix sockets have had bugs there.
  */
 static int
 allow_send(scmp_filter_ctx ctx)
@@ -344,7 +348,7 @@ allow_send(scmp_filter_ctx ctx)
 	    how);
 }
 
-/* How fast packets go, but no filter programs and no other protocols. */
+/* Allow two options for fast packets; no filter programs, no other protocol. */
 static int
 allow_tcp_options(scmp_filter_ctx ctx)
 {
@@ -416,7 +420,7 @@ add_deny_list(scmp_filter_ctx ctx, unsigned int role)
 		    COUNT(denied_when));
 	if (rc == 0 && (role & TOKEN)) {
 		rc = deny_others(ctx);
-		/* Its flags are in memory; glibc then takes clone(2). */
+		/* Its flags are in memory.  glibc falls back to clone(2). */
 		if (rc == 0)
 			rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS),
 			    SCMP_SYS(clone3), 0, NULL);
@@ -424,16 +428,16 @@ add_deny_list(scmp_filter_ctx ctx, unsigned int role)
 	return rc;
 }
 
-/* What holds for the filter as a whole. */
+/* Set what applies to the whole filter. */
 static int
 set_attributes(scmp_filter_ctx ctx)
 {
 	int rc;
 
-	/* Those of i386 and x32, or of 32-bit ARM. */
+	/* Calls of other ABIs: i386 and x32, or 32-bit ARM. */
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 	    SCMP_ACT_KILL_PROCESS);
-	/* Threads that a library started before must not stay outside. */
+	/* The filter also applies to threads that a library has started. */
 	if (rc == 0)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	/* A binary tree instead of a list of comparisons. */

@@ -7,7 +7,7 @@
 #include "lib/sandbox.h"
 
 #ifdef HT_NO_SANDBOX
-/* A build on purpose without protection: for debuggers and sanitizers. */
+/* A build without sandbox, on purpose: for debuggers and sanitizers. */
 static int
 confine_files(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e)
@@ -33,8 +33,8 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 }
 #else
 /*
- * What a shell takes from the machine at most, many times what it needs: a
- * parser that runs wild or was taken over must not starve the others.
+ * Limit what a shell takes from the machine, to many times what it needs.  A
+ * parser that loops or was taken over must not starve other processes.
  */
 static int
 limit_shell(struct ht_error *e)

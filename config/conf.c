@@ -73,7 +73,7 @@ root_defaults(void *out)
 	}
 }
 
-/* What single_user demands (DESIGN.md, "Programs"). */
+/* Check the rules of single_user (DESIGN.md, section 2). */
 static int
 check_single_user(struct conf_reader *r, const config_setting_t *root)
 {
@@ -115,7 +115,7 @@ root_check(struct conf_reader *r, const config_setting_t *s,
 #define ROOT(member) .offset = offsetof(struct conf, member)
 #define ROOT_COUNT(member) .count_offset = offsetof(struct conf, member)
 
-/* In the order in which one refers to another. */
+/* Read in this order: each may refer to those before it. */
 static const struct conf_field root_fields[] = {
 	{ "state", conf_read_path, ROOT(state) },
 	{ "run", conf_read_path, ROOT(run) },
@@ -144,8 +144,8 @@ static const struct conf_section root_section = {
 /* --- reading it ------------------------------------------------------ */
 
 /*
- * What libconfig would do that we do not want: read other files, and end a
- * text at a NUL.
+ * What is wrong with a line that libconfig would accept, or NULL.  libconfig
+ * would read other files, and end a text at a NUL.
  */
 static const char *
 line_mistake(const char *line, size_t n)
@@ -162,7 +162,7 @@ line_mistake(const char *line, size_t n)
 	return NULL;
 }
 
-/* text has n bytes and a NUL behind them. */
+/* text has n bytes and is NUL-terminated. */
 static int
 check_text(const char *path, const char *text, size_t n, struct ht_error *e)
 {
@@ -200,7 +200,7 @@ read_text(struct conf_reader *r, const char *text)
 	return ret;
 }
 
-/* A copy of n bytes with a NUL behind them. */
+/* A NUL-terminated copy of n bytes.  Owned by r->conf. */
 static char *
 copy_text(struct conf_reader *r, const char *text, size_t n)
 {
@@ -237,7 +237,7 @@ conf_parse(const char *path, const char *text, size_t n, struct ht_error *e)
 	return r.conf;
 }
 
-/* The whole of a file of at most CONF_MAX bytes; one more shows that. */
+/* Read a file to its end, or CONF_MAX + 1 bytes if it is too long. */
 static ssize_t
 read_file(int fd, char *text)
 {

@@ -23,7 +23,7 @@ static const struct conf_word formats[] = {
 };
 
 /*
- * What formats/ calls the formats that such a word stands for.
+ * The names in formats/, and the bit of the word that stands for each.
  */
 static const struct {
 	const char *name;
@@ -102,7 +102,7 @@ read_pin(struct conf_reader *r, const config_setting_t *s,
 	return 0;
 }
 
-/* "NAME=value", as environ(7) has it. */
+/* Whether text is "NAME=value", as in environ(7). */
 static bool
 is_variable(const char *text)
 {
@@ -140,7 +140,7 @@ read_environment(struct conf_reader *r, const config_setting_t *s,
 	return 0;
 }
 
-/* SoftHSM's library has had two names. */
+/* The library of SoftHSM has had two names. */
 static bool
 is_softhsm(const char *module)
 {

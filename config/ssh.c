@@ -158,8 +158,8 @@ read_startups(struct conf_reader *r, const config_setting_t *s,
 }
 
 /*
- * Whether the key blob of an authorized_keys line (base64) begins with the
- * type that the line says.
+ * Whether the key blob of an authorized_keys line, in base64, begins with the
+ * type that the line names.
  */
 static bool
 blob_has_type(const char *base64, size_t n, const char *type)

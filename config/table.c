@@ -8,7 +8,7 @@
 #include "config/table.h"
 #include "lib/log.h"
 
-/* Texts are for one line on a screen or a path, never more. */
+/* The longest text, in bytes.  A text is one line on a screen, or a path. */
 #define TEXT_MAX 1024
 
 _Static_assert(sizeof(enum conf_digest) == sizeof(unsigned int),
@@ -73,7 +73,7 @@ conf_key(const config_setting_t *s)
 	return config_setting_is_root(s) ? "the file" : config_setting_name(s);
 }
 
-/* Whether log_escape would change nothing but double the backslashes. */
+/* Whether log_escape would only double the backslashes. */
 static bool
 is_printable(const char *s, size_t n)
 {
@@ -111,7 +111,7 @@ conf_string(struct conf_reader *r, const config_setting_t *s)
 	return copy;
 }
 
-/* Fields are filled in through their offset; pointers of any type alike. */
+/* Set the field at an offset, whatever its type. */
 static void
 put(void *out, size_t offset, const void *value, size_t size)
 {
@@ -214,7 +214,7 @@ conf_read_number(struct conf_reader *r, const config_setting_t *s,
 	return 0;
 }
 
-/* Digits and then K, M, G or nothing; -1 if it is not that, or too large. */
+/* Bytes as digits, then K, M, G or nothing.  -1 if malformed or too large. */
 static long long
 parse_size(const char *text)
 {
@@ -405,7 +405,7 @@ conf_read_group(struct conf_reader *r, const config_setting_t *s,
 	return conf_section_read(r, s, f->section, (char *)out + f->offset);
 }
 
-/* The name that the struct of a list begins with. */
+/* The name at the start of an element of a list. */
 static const char *
 name_of(const char *element)
 {

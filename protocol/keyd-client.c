@@ -61,7 +61,7 @@ keyd_client_fd(const struct keyd_client *k)
 	return msg_channel_fd(k->link.channel);
 }
 
-/* The connection failed: whatever the reason, the file is not to blame. */
+/* The connection failed.  Never HT_ERR_DATA: the file is not to blame. */
 static int
 lost(int rc, struct ht_error *e)
 {
@@ -72,7 +72,7 @@ lost(int rc, struct ht_error *e)
 	    "htsign-keyd: %s", why.text);
 }
 
-/* keyd has refused: make its word the error. */
+/* keyd has refused: its refusal becomes the error. */
 static int
 refused(struct keyd_client *k, const struct protocol_refuse *r,
     struct ht_error *e)
@@ -89,8 +89,8 @@ refused(struct keyd_client *k, const struct protocol_refuse *r,
 }
 
 /*
- * Send all that was queued.  Where that fails, keyd may have said why before
- * it closed.
+ * Send the whole queue.  If that fails, look for a REFUSE: keyd may have sent
+ * one before it closed the connection.
  */
 static int
 drain(struct keyd_client *k, struct ht_error *e)
@@ -122,8 +122,8 @@ send_message(struct keyd_client *k, enum protocol_type type, const void *body,
 }
 
 /*
- * Wait for the next message, which is of one of two types (the link's rules
- * see to the rest), or a refusal.
+ * Wait for the next message.  A REFUSE becomes an error.  The rules of the link
+ * leave at most two other types, which the caller tells apart.
  */
 static int
 await(struct keyd_client *k, struct msg *m, union protocol_body *body,
@@ -175,7 +175,7 @@ keyd_client_ticket(struct keyd_client *k, const struct protocol_ask *ask,
 	return rc;
 }
 
-/* The frame is gone with the next one, the fingerprints are needed later. */
+/* Copy the fingerprints of GO: the next frame overwrites this one. */
 static int
 keep_own(struct keyd_client *k, struct protocol_go *go, struct ht_error *e)
 {
@@ -233,7 +233,7 @@ keyd_client_check(struct keyd_client *k, struct ht_error *e)
 	    protocol_name(m.type));
 }
 
-/* Take PARTs until length bytes are there. */
+/* Receive PARTs until out has length more bytes. */
 static int
 collect(struct keyd_client *k, uint32_t length, struct buf *out,
     struct ht_error *e)
@@ -263,7 +263,7 @@ collect(struct keyd_client *k, uint32_t length, struct buf *out,
 	return 0;
 }
 
-/* Whether nothing has come from keyd for KEYD_CLIENT_PATIENCE. */
+/* Whether nothing comes from keyd within KEYD_CLIENT_PATIENCE. */
 static bool
 is_slow(const struct keyd_client *k)
 {
@@ -272,7 +272,7 @@ is_slow(const struct keyd_client *k)
 	return poll(&in, 1, KEYD_CLIENT_PATIENCE) == 0;
 }
 
-/* One part after the other: a copy of all of it would be large. */
+/* Send one PART at a time: a queue with all of them would be large. */
 static int
 send_content(struct keyd_client *k, const struct protocol_content *content,
     struct cursor der, struct ht_error *e)
@@ -368,7 +368,7 @@ keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
 	memcpy(fail.code, word, strnlen(word, sizeof(fail.code) - 1));
 	memcpy(fail.text, why->text, strnlen(why->text, sizeof(fail.text) - 1));
 	rc = send_message(k, PROTOCOL_FAIL, &fail, e);
-	/* A SIGNED that crossed our FAIL breaks the rules: the link ends. */
+	/* If a SIGNED crosses our FAIL, await fails: the rules forbid it. */
 	if (rc == 0)
 		rc = await(k, &m, &body, e);
 	if (rc == 0)

@@ -145,7 +145,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 
 struct rule {
 	enum protocol_kind kind;
-	bool asker; /* who says it */
+	bool asker; /* the end that sends it */
 	enum protocol_type type;
 	unsigned int states;
 	int next; /* enum protocol_state, or SAME */
@@ -226,7 +226,7 @@ static const struct rule rules[] = {
 
 struct limit {
 	enum protocol_content_kind kind;
-	const char *format; /* NULL: any that is not above */
+	const char *format; /* NULL: any format not listed before */
 	uint32_t most;      /* bytes */
 };
 
@@ -377,7 +377,7 @@ protocol_close(struct protocol_link *link)
 	link->state = PROTOCOL_OVER;
 }
 
-/* The rule that lets this end or the other say type now, or NULL. */
+/* The rule that lets that end send type now, or NULL. */
 static const struct rule *
 rule_for(const struct protocol_link *link, bool asker, unsigned int type)
 {
@@ -433,7 +433,7 @@ protocol_send(struct protocol_link *link, enum protocol_type type, uint32_t tag,
 	return msg_drain(link->channel, -1, e);
 }
 
-/* A frame has arrived: may it be said now, and what does it say? */
+/* Check a frame that has arrived against the rules, and decode it. */
 static int
 accept_message(struct protocol_link *link, struct msg *m,
     union protocol_body *body, struct ht_error *e)

@@ -30,7 +30,7 @@ is_utf8(const char *text, size_t n)
 	return true;
 }
 
-/* A malloc'ed copy in which every byte that is no UTF-8 is U+FFFD. */
+/* A copy in which each byte that is not UTF-8 is U+FFFD.  The caller frees. */
 static char *
 make_utf8(const char *text, size_t n)
 {

@@ -2,7 +2,7 @@
 
 #include "store/store-private.h"
 
-/* The layout is that of the SQL. */
+/* Laid out as SQL. */
 /* clang-format off */
 
 /* Times for people: to the second, and to the microsecond. */
@@ -19,7 +19,7 @@
 	"json(CASE " column " WHEN 1 THEN 'true' WHEN 0 THEN 'false' " \
 	"ELSE 'null' END)"
 
-/* false where there is a signature that was too long to be kept. */
+/* false if the signature was too long to be kept, otherwise null. */
 #define STORED \
 	"json(iif(pkcs7_size IS NOT NULL AND NOT EXISTS " \
 	"(SELECT 1 FROM pkcs7 WHERE pkcs7.request = signing.request), " \
@@ -83,7 +83,7 @@
 	EVENT_JSON " " \
 	"FROM event "
 
-/* The profiles granted to a client, in order. */
+/* The profiles granted to a client, sorted. */
 #define GRANTS(aggregate) \
 	"(SELECT " aggregate " FROM (SELECT profile FROM client_grant " \
 	"WHERE client = name ORDER BY profile))"
@@ -119,11 +119,11 @@
 	CERTIFICATE_JSON " " \
 	"FROM user_certificate "
 
-/* How every event begins: time, request, kind, actor, and then its detail. */
+/* The start of every event: time, request, kind, actor, detail. */
 #define EVENT_INSERT \
 	"INSERT INTO event (at, request, kind, actor, detail) "
 
-/* An update of the request that event ?1 belongs to. */
+/* Update the request that event ?1 belongs to. */
 #define PROJECT(set) \
 	"UPDATE signing SET " set " FROM event AS e " \
 	"WHERE e.seq = ?1 AND signing.request = e.request"

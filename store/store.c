@@ -9,20 +9,20 @@
 #include "store/schema.h"
 #include "store/store-private.h"
 
-/* Step i brings version i to version i + 1, and says so in user_version. */
+/* Step i upgrades version i to version i + 1, and sets user_version. */
 static const char *const steps[] = { store_schema };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 #define APPLICATION 0x68747367 /* "htsg"; schema.sql sets it */
 
-/*
- * What the connection is: exclusive from its first lock on (so that the WAL's
- * index needs no shared memory), durable at each commit, and not to be talked
- * into anything by a damaged schema.
- */
-/* A process that was killed may take so long to be gone, in milliseconds. */
+/* How long to wait for a killed process to exit, in milliseconds. */
 #define LEAVING 2000
 
+/*
+ * The first lock on the file is exclusive, so the index of the WAL needs no
+ * shared memory.  Each commit is synced.  Deleted bytes are overwritten.  Pages
+ * are checked and never mapped, because the file may be damaged.
+ */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
@@ -35,7 +35,7 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 
 /* --- errors ---------------------------------------------------------- */
 
-/* What the engine last failed at, as one of ours. */
+/* The last error of the engine as an HT_ERR_*. */
 static int
 engine_error(struct store *s, struct ht_error *e)
 {
@@ -76,8 +76,9 @@ store_spoil(struct store *s, const struct ht_error *why, struct ht_error *e)
 /* --- opening --------------------------------------------------------- */
 
 /*
- * SQLite would create the file with the umask's mode.  This descriptor must be
- * closed before SQLite locks the file: closing any drops all POSIX locks.
+ * Create the file with mode 0600; SQLite would use the umask.  This descriptor
+ * must be closed before SQLite locks the file: closing any descriptor of a file
+ * drops all POSIX locks on it.
  */
 static int
 create_file(const char *path, struct ht_error *e)
@@ -98,7 +99,7 @@ run_script(struct store *s, const char *sql, struct ht_error *e)
 	return 0;
 }
 
-/* The value of a statement that yields one number. */
+/* Run a statement that returns one number. */
 static int
 ask_number(struct store *s, const char *sql, int *value, struct ht_error *e)
 {
@@ -114,7 +115,7 @@ ask_number(struct store *s, const char *sql, int *value, struct ht_error *e)
 	return ret;
 }
 
-/* SQLite stays with another journal mode without an error if it must. */
+/* If SQLite cannot use a WAL, it keeps another mode and reports no error. */
 static int
 check_wal(struct store *s, struct ht_error *e)
 {
@@ -131,7 +132,7 @@ check_wal(struct store *s, struct ht_error *e)
 	                 "the journal cannot have a write-ahead log here");
 }
 
-/* The version of the schema, 0 if the file is new; whether it is ours. */
+/* *version is that of the schema, 0 in a new file.  Fails if it is not ours. */
 static int
 find_version(struct store *s, int *version, struct ht_error *e)
 {
@@ -211,6 +212,7 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 	        NULL) != SQLITE_OK)
 		return s->db == NULL ? ht_error_memory(e) : engine_error(s, e);
 	(void)sqlite3_busy_timeout(s->db, LEAVING);
+	/* Do not trust the schema: the file may be damaged. */
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -267,7 +269,7 @@ store_close(struct store *s)
 bool
 store_dirty(const struct store *s)
 {
-	/* A failure is something to commit: that is where it is noticed. */
+	/* With a failure too: the caller notices it in store_commit. */
 	return s->open || s->failure.code != 0;
 }
 
@@ -287,7 +289,7 @@ store_begin(struct store *s, struct ht_error *e)
 	return 0;
 }
 
-/* Move what was written over the hashes into the file, and empty the WAL. */
+/* Write the pages without the PIN hashes to the file, and empty the WAL. */
 static int
 wipe_log(struct store *s, struct ht_error *e)
 {
@@ -320,7 +322,7 @@ store_rollback(struct store *s)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_ROLLBACK);
 
-	/* SQLite may have rolled back by itself, as on a full disk. */
+	/* SQLite may have rolled back itself, for example on a full disk. */
 	if (sqlite3_get_autocommit(s->db) == 0)
 		(void)sqlite3_step(st);
 	(void)sqlite3_reset(st);

@@ -6,10 +6,10 @@
 #include "store/authority/clients.h"
 #include "store/journal/journal-note.h"
 
-/* Times beyond it (year 36812) are no use to anybody and overflow. */
+/* The latest time, in seconds (year 36812).  Far later times would overflow. */
 #define LATEST ((int64_t)1 << 40)
 
-/* The current row of a CERTIFICATE_ROW statement. */
+/* Fill in a certificate from the current row of a CERTIFICATE_ROW. */
 static void
 fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
 {
@@ -26,7 +26,7 @@ fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
 	certificate->json = store_column(st, 10);
 }
 
-/* Whether a client may have a certificate that long. */
+/* Check that the client may have a certificate that is valid for so long. */
 static int
 check_client(struct store *s, const struct user_certificate *what,
     struct ht_error *e)
@@ -69,7 +69,7 @@ check_certificate(struct store *s, const struct user_certificate *what,
 	return principal.role == NAMES_CLIENT ? check_client(s, what, e) : 0;
 }
 
-/* Insert it, which gives it its serial. */
+/* Insert the certificate.  The database assigns the serial. */
 static int
 add_certificate(struct store *s, const struct user_certificate *what,
     uint64_t *serial, struct ht_error *e)
@@ -120,7 +120,7 @@ user_certificate_issue(struct store *s, const struct store_actor *actor,
 	return 0;
 }
 
-/* Revoke a serial that was issued and is not revoked. */
+/* Revoke a serial.  It was issued, and is not revoked yet. */
 static int
 revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
     const char *name, struct ht_error *e)
@@ -160,7 +160,10 @@ user_certificate_revoke(struct store *s, const struct store_actor *actor,
 	return revoke(s, actor, serial, name, e);
 }
 
-/* The first serial of a name that is still good: 1, or 0 if there is none. */
+/*
+ * Find the first certificate of a name that is neither revoked nor expired.
+ * Returns 1, or 0 if there is none.
+ */
 static int
 next_valid(struct store *s, const char *name, uint64_t *serial,
     struct ht_error *e)

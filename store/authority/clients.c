@@ -16,7 +16,7 @@ check_name(const char *what, const char *name, struct ht_error *e)
 	return 0;
 }
 
-/* The current row of a CLIENT_ROW statement. */
+/* Fill in a client from the current row of a CLIENT_ROW. */
 static void
 fill_client(struct client *client, sqlite3_stmt *st)
 {
@@ -29,7 +29,7 @@ fill_client(struct client *client, sqlite3_stmt *st)
 	client->json = store_column(st, 6);
 }
 
-/* Run a statement over texts that yields a row or none: 1 or 0. */
+/* Whether a statement with one or two texts returns a row: 1 or 0. */
 static int
 has_row(struct store *s, enum store_sql sql, const char *one, const char *two,
     struct ht_error *e)
@@ -45,7 +45,7 @@ has_row(struct store *s, enum store_sql sql, const char *one, const char *two,
 	return ret;
 }
 
-/* 0 if there is a client of that name (or, !exists, if there is none). */
+/* HT_ERR_USAGE if the client must exist and does not, or the reverse. */
 static int
 check_client(struct store *s, const char *name, bool exists, struct ht_error *e)
 {

@@ -1,5 +1,5 @@
 /*
- * The journal's events that belong to no request.
+ * The events that belong to no request.
  */
 
 #include "config.h"

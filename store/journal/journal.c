@@ -7,7 +7,7 @@
 
 #include "store/journal/journal-note.h"
 
-/* States of a request that may still change, as bits. */
+/* The states of a request that has not ended, as bits. */
 #define ASKED (1U << 0)
 #define DECIDED (1U << 1)
 #define MAYBE_SIGNED (1U << 2)
@@ -27,11 +27,11 @@ static const struct {
 	{ "kept", KEPT },
 };
 
-/* What an event does to its request. */
+/* The events of a request. */
 static const struct {
 	const char *kind;
-	enum store_sql project;
-	unsigned int after; /* the states that it is allowed in */
+	enum store_sql project; /* applies it to the table of requests */
+	unsigned int after;     /* the states in which it is allowed */
 } kinds[] = {
 	{ "asked", SQL_PROJECT_ASKED, 0 },
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | MAYBE_SIGNED },
@@ -66,7 +66,7 @@ journal_last_time(const struct store *s)
 	return s->last_time;
 }
 
-/* The time to record an event with. */
+/* The time of a new event. */
 static int64_t
 stamp(struct store *s)
 {
@@ -88,7 +88,7 @@ find_kind(const char *kind)
 	return i;
 }
 
-/* The state of a request that has not ended, or 0. */
+/* The state of a request as a bit.  0 if it has ended or does not exist. */
 static int
 find_state(struct store *s, uint64_t number, unsigned int *state,
     struct ht_error *e)
@@ -109,7 +109,7 @@ find_state(struct store *s, uint64_t number, unsigned int *state,
 	return 0;
 }
 
-/* Whether the event may happen to the request now; opens the transaction. */
+/* Check that the request allows the event now.  Opens the transaction. */
 static int
 check_state(struct store *s, uint64_t number, const char *kind,
     struct ht_error *e)
@@ -141,7 +141,7 @@ journal_project(struct store *s, const char *kind, int64_t seq,
 	return store_write(s, st, e);
 }
 
-/* Run a statement that inserts an event, and project that. */
+/* Run a statement that inserts an event, then apply it to its request. */
 static int
 insert_event(struct store *s, sqlite3_stmt *st, const char *kind,
     uint64_t *number, int64_t *seq, struct ht_error *e)
@@ -293,7 +293,7 @@ bind_note(struct store *s, sqlite3_stmt *st, const struct journal_note *note)
 {
 	static const struct store_actor nobody;
 	const struct store_actor *actor = note->actor;
-	/* In the order of the statement's parameters, from ?7 on. */
+	/* In the order of the parameters of SQL_NOTE, from ?7 on. */
 	const char *const texts[] = { note->client, note->profile, note->token,
 		note->door, note->peer, note->reason, note->code, note->text,
 		note->principal, note->fingerprint, note->version, note->name };
@@ -370,7 +370,7 @@ journal_failed(struct store *s, uint64_t number, const struct journal_end *why,
 	return end_request(s, number, "failed", why, e);
 }
 
-/* An event of a request that has only words to add. */
+/* Record an event that has only a text. */
 static int
 say(struct store *s, uint64_t number, const char *kind, const char *text,
     struct ht_error *e)

@@ -33,7 +33,7 @@ fill_event(struct journal_event *event, sqlite3_stmt *st)
 	event->json = store_column(st, 6);
 }
 
-/* Hand every row to fn; *rows (may be NULL) is how many there were. */
+/* Call fn for every row.  Adds their number to *rows; rows may be NULL. */
 static int
 each_row(struct store *s, sqlite3_stmt *st, journal_row_fn *fn, void *cookie,
     size_t *rows, struct ht_error *e)
@@ -72,7 +72,7 @@ each_event(struct store *s, sqlite3_stmt *st, journal_event_fn *fn,
 	return ret;
 }
 
-/* SQL's own word for no limit is a negative one. */
+/* In SQL, a negative limit means none. */
 static void
 bind_limit(struct store *s, sqlite3_stmt *st, int i, unsigned int limit)
 {

@@ -34,7 +34,7 @@ journal_rebuild(struct store *s, struct ht_error *e)
 
 /* --- after a crash --------------------------------------------------- */
 
-/* The next request that is open: 1, or 0 if there is none. */
+/* Find the first request that has not ended.  Returns 1, or 0 if none. */
 static int
 next_open(struct store *s, uint64_t *number, char *status, size_t size,
     struct ht_error *e)
@@ -51,8 +51,9 @@ next_open(struct store *s, uint64_t *number, char *status, size_t size,
 }
 
 /*
- * What was handed to a token may have been signed: that is recorded first, and
- * stays the status of a request that ends without a signature.
+ * End a request.  If it was handed to a token, that may have signed it.  So
+ * record maybe-signed first: it stays the status of a request that ends without
+ * a signature.
  */
 static int
 close_request(struct store *s, uint64_t number, const char *status,

@@ -62,11 +62,12 @@ typedef int input_source_fn(const void *cookie, uint64_t offset, size_t n,
     const uint8_t **p, size_t *got, struct ht_error *e);
 
 /*
- * Make an input.  input_stream reads a descriptor as *how says.  input_file
- * reads a regular file with pread(2) and never maps it; the caller keeps fd.
- * input_memory copies n bytes at p.  input_over gets size bytes from source;
- * cookie must outlive the input.  They return NULL and *e (HT_ERR_INTERNAL) if
- * there is no memory; input_file also if fd is bad or no regular file.
+ * Make an input, which the caller frees.  input_stream reads a descriptor as
+ * *how says.  input_file reads a regular file with pread(2) and never maps it.
+ * The caller keeps fd.  input_memory copies n bytes at p.  input_over gets size
+ * bytes from source; cookie must outlive the input.  All return NULL and *e
+ * (HT_ERR_INTERNAL) if there is no memory.  So does input_file if fd is bad or
+ * no regular file.
  */
 struct input *input_stream(const struct input_stream *how, struct ht_error *e);
 struct input *input_file(int fd, struct ht_error *e);
@@ -101,24 +102,24 @@ int input_tap(struct input *in, input_tap_fn *fn, void *cookie,
  * is borrowed until the next call on this input.
  *
  * HT_ERR_REFUSED if a stream exceeds max_size.  HT_ERR_UNAVAILABLE if a stream
- * stalled or was cut, or the spool has no room.  The code of the watch
- * function.  HT_ERR_DATA if a file became shorter.  HT_ERR_INTERNAL if the
- * bytes at offset are gone, n is too large, or a system call failed.
- * Every later read of bytes that have not arrived repeats a stream's error.
+ * stalled or was cut, or the spool has no room.  HT_ERR_DATA if a file became
+ * shorter.  HT_ERR_INTERNAL if the bytes at offset are gone, n is too large, or
+ * a system call failed.  An error of the watch function is returned as it is.
+ * After an error a stream receives no more: later reads return the same error.
  */
 int input_read(struct input *in, uint64_t offset, size_t n, const uint8_t **p,
     size_t *got, struct ht_error *e);
 
 /*
  * Copy exactly n bytes at offset to out.  n may be larger than INPUT_CHUNK.
- * HT_ERR_DATA if the file ends before that; else the errors of input_read.
+ * HT_ERR_DATA if the file ends before that.  Also the errors of input_read.
  */
 int input_copy(struct input *in, uint64_t offset, void *out, size_t n,
     struct ht_error *e);
 
 /*
  * Read to the end and set *size to the length of the file in bytes.
- * Afterwards every tap has seen every byte.  The errors of input_read.
+ * Afterwards every tap has seen every byte.  Returns the errors of input_read.
  */
 int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 

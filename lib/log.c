@@ -16,9 +16,9 @@
 #define LINE_MAX_TEXT 1024
 
 /*
- * Code points that are not printable: controls, the format characters and
- * separators of Unicode, which reorder, hide or break text, and code points
- * without a meaning (surrogates, private use, noncharacters).
+ * Code points that are not printable.  Controls, format characters and
+ * separators can reorder, hide or break text.  Surrogates, private use and
+ * noncharacters have no meaning.
  */
 static const struct {
 	uint32_t first;

@@ -49,7 +49,8 @@ int msg_channel_fd(const struct msg_channel *ch);
 int msg_next(struct msg_channel *ch, struct msg *m, struct ht_error *e);
 
 /*
- * Close the descriptors of m.  Before, set those to -1 that you keep.
+ * Close the descriptors of m, except those that the caller has set to -1
+ * because it keeps them.
  */
 void msg_close_fds(struct msg *m);
 
@@ -76,12 +77,12 @@ int msg_flush(struct msg_channel *ch, struct ht_error *e);
 bool msg_pending(const struct msg_channel *ch);
 
 /*
- * For a program that does one thing at a time.  msg_drain sends the whole
- * queue; the peer must take some of it every timeout milliseconds.  msg_wait
- * receives the next frame within timeout milliseconds and returns 1.  A
- * negative timeout waits for ever.  HT_ERR_UNAVAILABLE when the time is over or
- * the peer is gone; HT_ERR_INTERNAL if poll(2) fails; msg_wait also HT_ERR_DATA
- * as msg_next.
+ * For a program that does one thing at a time.  msg_drain sends the whole queue
+ * and returns 0.  The peer must take some of it every timeout milliseconds.
+ * msg_wait receives the next frame within timeout milliseconds and returns 1.
+ * A negative timeout waits for ever.  HT_ERR_UNAVAILABLE if the time is over or
+ * the peer is gone.  HT_ERR_INTERNAL if poll(2) fails.  msg_wait also returns
+ * HT_ERR_DATA as msg_next does.
  */
 int msg_drain(struct msg_channel *ch, int timeout, struct ht_error *e);
 int msg_wait(struct msg_channel *ch, struct msg *m, int timeout,

@@ -30,11 +30,11 @@ struct proc_spec {
 };
 
 /*
- * Fork and exec.  The child resets all signal dispositions and the mask, lays
- * out its descriptors and closes all others, starts a session, changes uid and
- * gid, and sets no_new_privs.  The death of the parent kills it
- * (PR_SET_PDEATHSIG).  A child that cannot exec exits with status 127, after
- * one line on its stderr.
+ * Fork and exec.  The child lays out its descriptors and closes all others.  It
+ * resets all signal dispositions and the mask.  Then it starts a session,
+ * changes uid and gid, and sets no_new_privs.  The death of the parent kills
+ * the child (PR_SET_PDEATHSIG).  A child that cannot exec exits with status
+ * 127, after one line on its stderr.
  *
  * Sets *pid; the caller reaps the child.  Sets *pidfd, unless pidfd is NULL, to
  * a close-on-exec pidfd that the caller closes.  On error both are -1 and no

@@ -33,20 +33,20 @@ struct sandbox_path {
  * Enter the sandbox of role, for good: no_new_privs, then Landlock, then
  * seccomp.
  *
- * Landlock leaves exactly the paths; SHELL and NETWORK pass none.  Neither
- * access allows executing a file.  It closes TCP to all roles, except that
- * TOKEN may connect.  PARENT gets no Landlock, because its children would
+ * Landlock leaves access to exactly the paths.  SHELL and NETWORK pass none.
+ * Neither access allows executing a file.  Landlock also closes TCP, except
+ * that TOKEN may connect.  PARENT gets no Landlock, because its children would
  * inherit it.
  *
  * With an allow-list, any other call kills the process.  With a deny-list, a
  * listed call fails with EPERM.  So do calls that libraries are known to probe.
  *
- * A SHELL is also limited in memory, descriptors and processor time: to a day,
- * and to less once it knows what it may sign.
+ * A SHELL is also limited in memory, descriptors and processor time.  It gets a
+ * day of processor time, and less once it knows what it may sign.
  *
- * *landlock is the kernel's version of Landlock.  0 means that it has none:
- * that is no error, but log it.  HT_ERR_INTERNAL if a path is not there or
- * seccomp is missing: the program must not go on.
+ * *landlock is the kernel's version of Landlock, or 0 if it has none.  0 is no
+ * error, but log it.  HT_ERR_INTERNAL if a path does not exist or the kernel
+ * has no seccomp.  Then the program must not go on.
  */
 int sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, int *landlock, struct ht_error *e);

@@ -405,8 +405,8 @@ void protocol_close(struct protocol_link *link);
  * Queue a message with its descriptors, which are duplicated: the caller keeps
  * its own.  body is the struct of the type, or NULL for a type without fields.
  * msg_flush(link->channel) sends it.  HT_ERR_INTERNAL if the type may not be
- * sent now or with so many descriptors, if body does not fit, or if there is
- * no memory.
+ * sent now, or not with so many descriptors.  Also if body does not fit or
+ * there is no memory.
  */
 int protocol_queue(struct protocol_link *link, enum protocol_type type,
     uint32_t tag, const void *body, const int *fds, size_t nfds,

@@ -36,10 +36,10 @@ struct store;
  * if it does not exist.  Upgrades an older schema in one transaction.  A
  * process that signs calls journal_recover next.
  *
- * The caller frees the store with store_close.  On error returns NULL and *e:
- * HT_ERR_UNAVAILABLE if another process has it open or there is no room,
- * HT_ERR_USAGE if its schema is newer than this program, HT_ERR_DATA if it is
- * damaged or no store of ours, HT_ERR_INTERNAL for anything else.
+ * The caller frees the store with store_close.  Returns NULL and *e on error.
+ * HT_ERR_UNAVAILABLE if another process has the database open or there is no
+ * room.  HT_ERR_USAGE if its schema is newer than this program.  HT_ERR_DATA if
+ * it is damaged or no store of ours.  HT_ERR_INTERNAL for anything else.
  */
 struct store *store_open(const char *path, struct ht_error *e);
 

@@ -104,9 +104,9 @@ typedef int user_certificate_fn(void *cookie,
  * "certificate-issued": assign the next serial to a certificate that is about
  * to be signed.  Ignores serial, key_id, issued, revoked and json of *what.
  * *serial is 0 on error.  The certificate may leave only after store_commit.
- * HT_ERR_USAGE if the principal is malformed or of another name, the validity
- * is empty or out of range, the client is disabled, or the certificate is valid
- * for longer than the client's max_ttl.
+ * HT_ERR_USAGE if the principal is malformed or of another name, or if the
+ * validity is empty or out of range.  Also if the client is disabled, or its
+ * max_ttl is shorter than the validity.
  */
 int user_certificate_issue(struct store *s, const struct store_actor *actor,
     const struct user_certificate *what, uint64_t *serial, struct ht_error *e);

@@ -136,7 +136,7 @@ int journal_undelivered(struct store *s, uint64_t number, const char *text,
 
 /* Why a request ended without a result. */
 struct journal_end {
-	int status;       /* exit status of DESIGN.md, section 8 */
+	int status;       /* exit status, 64 to 78: DESIGN.md, section 8 */
 	const char *code; /* one word for programs, or NULL */
 	uint64_t offset;  /* in the input, or HT_NO_OFFSET */
 	const char *text; /* one line for people */

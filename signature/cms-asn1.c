@@ -50,7 +50,7 @@ ASN1_SEQUENCE(SIGNED_DATA_INFO) = {
 } ASN1_SEQUENCE_END(SIGNED_DATA_INFO)
 IMPLEMENT_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
 
-/* A SET OF as it is digested: sorted, and as it stands. */
+/* A SET OF as it is digested: sorted, or in its present order. */
 ASN1_ITEM_TEMPLATE(ATTRIBUTES_SORTED) =
 	ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SET_OF, 0, attributes, X509_ATTRIBUTE)
 static_ASN1_ITEM_TEMPLATE_END(ATTRIBUTES_SORTED)
@@ -179,7 +179,7 @@ content_digest(const void *der, size_t n, const char *algorithm,
 	if (n > LONG_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "content is too long");
 	kind = ASN1_get_object(&p, &length, &tag, &class, (long)n);
-	/* The error bit, and the bit of a BER length that is not given. */
+	/* The error bit, and the bit for an indefinite BER length. */
 	if ((kind & 0x81) != 0 || p + length != (const unsigned char *)der + n)
 		return spc_crypto_error(e, HT_ERR_DATA,
 		    "content is not one DER value (X.690)");

@@ -1,8 +1,9 @@
 /*
- * The ASN.1 of PKCS #7 v1.5 SignedData (RFC 2315) as libcrypto templates,
- * inside signature/ only.  Our own, because a SignedData whose content is
- * neither data nor an OCTET STRING, and whose key is elsewhere, is more than
- * libcrypto's are made for.
+ * The ASN.1 of PKCS #7 v1.5 SignedData (RFC 2315) as libcrypto templates, for
+ * signature/ only.
+ *
+ * libcrypto's own templates do not serve.  They expect content that is data or
+ * an OCTET STRING, and a key in this process.
  */
 
 #ifndef SIGNATURE_CMS_ASN1_H
@@ -52,8 +53,8 @@ typedef struct {
 } SIGNED_DATA;
 
 /*
- * The same around SignedData, which is a type of its own, so that the content,
- * which may have 9 MiB, is not copied once more on its way in or out.
+ * The ContentInfo around SignedData.  It is a type of its own, so that content
+ * of up to 9 MiB is not copied once more on its way in or out.
  */
 typedef struct {
 	ASN1_OBJECT *type;
@@ -67,40 +68,44 @@ DECLARE_ASN1_FUNCTIONS(SIGNED_DATA)
 DECLARE_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
 
 /*
- * Set the content, n bytes of DER that are a SEQUENCE, and its type, in dotted
- * form.  0, or -1 without memory.
+ * Set the content to a copy of n bytes of DER, which are a SEQUENCE, and its
+ * type to an identifier in dotted form.  Returns 0, or -1 without memory.
  */
 int signed_data_set_content(SIGNED_DATA *data, const char *type,
     const void *content, size_t n);
 
 /*
- * Append the DER of the ContentInfo with this SignedData.  HT_ERR_INTERNAL.
+ * Append the DER of the ContentInfo with this SignedData.  HT_ERR_INTERNAL if
+ * it cannot be encoded; der is then unchanged.
  */
 int signed_data_encode(SIGNED_DATA *data, struct buf *der, struct ht_error *e);
 
 /*
- * The digest over the SET OF attributes (RFC 2315 9.3: with the tag of SET OF,
- * not the [0] they are stored with), in the order they stand in; DER order is
- * the order they are made in.
+ * Digest the attributes as a SET OF in their present order.  DER order is that
+ * of attributes_sort.  The tag is that of SET OF, not the [0] of the stored
+ * form (RFC 2315 9.3).  algorithm is a name that spc_algorithm returned.
+ * HT_ERR_INTERNAL if libcrypto fails.
  */
 int attributes_digest(const STACK_OF(X509_ATTRIBUTE) *attributes,
     const char *algorithm, struct spc_digest *digest, struct ht_error *e);
 
 /*
- * Put the attributes into the order of DER (X.690 11.6).
+ * Replace *attributes with the same ones in DER order (X.690 11.6), and free
+ * the old ones.  HT_ERR_INTERNAL without memory; *attributes is then unchanged.
  */
 int attributes_sort(STACK_OF(X509_ATTRIBUTE) **attributes, struct ht_error *e);
 
 /*
- * The digest over the contents octets of a DER value: its tag and length are
- * left out (RFC 2315 9.3).  HT_ERR_DATA if der is not one whole value.
+ * Digest the contents octets of a DER value, without its tag and length (RFC
+ * 2315 9.3).  HT_ERR_DATA if der is not exactly one value.  HT_ERR_INTERNAL if
+ * libcrypto fails.
  */
 int content_digest(const void *der, size_t n, const char *algorithm,
     struct spc_digest *digest, struct ht_error *e);
 
 /*
- * Verify a signature over a digest with the public key of a certificate:
- * PKCS #1 v1.5 or ECDSA.  HT_ERR_DATA if it is not good.
+ * Verify a signature over a digest with the public key of a certificate: RSA
+ * with PKCS #1 v1.5, or ECDSA.  HT_ERR_DATA if it does not verify.
  */
 int signature_verify(X509 *certificate, const struct spc_digest *digest,
     const void *signature, size_t n, struct ht_error *e);

@@ -12,12 +12,12 @@
 #include "signature/spc-asn1.h"
 #include "signature/utf16.h"
 
-/* What an ASN.1 time can say: 1950-01-01 to 9999-12-31 (RFC 5280 4.1.2.5). */
+/* The range of an ASN.1 time: 1950-01-01 to 9999-12-31 (RFC 5280 4.1.2.5). */
 #define TIME_FIRST (-631152000LL)
 #define TIME_LAST 253402300799LL
 
 /*
- * A text of the options: NULL and "" are none.
+ * Check a text of the options.  NULL and "" mean none.
  */
 static int
 check_text(const char *what, const char *text, bool ascii_only,
@@ -75,9 +75,9 @@ is_ascii(const char *text)
 }
 
 /*
- * Append an attribute with one value: for a primitive type a pointer to its
- * ASN.1 object and n == -1, otherwise n bytes (those of a SEQUENCE with tag and
- * length).
+ * Append an attribute with one value.  For a primitive type, value is the ASN.1
+ * object and n is -1.  Otherwise value is n bytes; those of a SEQUENCE include
+ * tag and length.
  */
 static int
 add_attribute(SIGNER_INFO *info, const char *oid, int type, const void *value,
@@ -156,7 +156,7 @@ out:
 	return rc;
 }
 
-/* ASCII as it is, everything else as BMP, which is what Windows reads. */
+/* ASCII stays ASCII; all else becomes BMP, which Windows reads. */
 static int
 set_program_name(SPC_STRING *name, const char *text)
 {

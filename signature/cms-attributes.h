@@ -1,7 +1,8 @@
 /*
- * The signed attributes of an Authenticode signature, inside signature/
- * only.  PKCS #9 (RFC 2985 5.3), Windows Authenticode Portable Executable
- * Signature Format, "Authenticated Attributes".
+ * The signed attributes of an Authenticode signature, for signature/ only.
+ *
+ * PKCS #9 (RFC 2985 5.3); Windows Authenticode Portable Executable Signature
+ * Format, "Authenticated Attributes".
  */
 
 #ifndef SIGNATURE_CMS_ATTRIBUTES_H
@@ -11,15 +12,20 @@
 #include "signature/cms.h"
 
 /*
- * HT_ERR_USAGE, as cms_signer_new has it, for options that cannot be signed.
+ * Check that the options can be signed.  HT_ERR_USAGE if not, in the cases that
+ * cms_signer_new lists.
  */
 int cms_options_check(const struct cms_options *options, struct ht_error *e);
 
 /*
- * Give info its signed attributes: contentType (dotted), messageDigest (the
- * digest of the content's octets), signingTime if there is one,
- * SpcStatementType, and SpcSpOpusInfo if there is a description or a URL; in no
- * order yet.  -1 without memory.
+ * Give info its signed attributes, in no order yet:
+ * - contentType: type, in dotted form;
+ * - messageDigest: content, the digest of the content's contents octets;
+ * - signingTime, if the options have a time;
+ * - SpcStatementType;
+ * - SpcSpOpusInfo, if the options have a description or a URL.
+ *
+ * Returns 0, or -1 without memory.
  */
 int cms_attributes_add(SIGNER_INFO *info, const struct cms_options *options,
     const char *type, const struct spc_digest *content);

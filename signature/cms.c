@@ -17,9 +17,9 @@
 #include "signature/x509.h"
 
 struct cms_signer {
-	SIGNED_DATA *data; /* whole, but for the signature */
+	SIGNED_DATA *data; /* complete except for the signature */
 	SIGNER_INFO *info; /* its only signer; inside data */
-	X509 *certificate; /* whose key signs */
+	X509 *certificate; /* the signer's */
 	struct spc_digest file;
 	struct spc_digest attributes;
 	bool is_signed;
@@ -28,15 +28,15 @@ struct cms_signer {
 static int
 set_algorithm(X509_ALGOR *out, int nid)
 {
-	/* Parameters NULL, in RFC 2315 and in what signtool writes. */
+	/* Parameters are NULL, in RFC 2315 and in what signtool writes. */
 	return X509_ALGOR_set0(out, OBJ_nid2obj(nid), V_ASN1_NULL, NULL) == 1
 	    ? 0
 	    : -1;
 }
 
 /*
- * The signer's certificate, and the others but for a root: Windows must find
- * the way to a root of its own, and does not fetch what is missing.
+ * Add the signer's certificate and the others, but no root.  Windows has roots
+ * of its own, and fetches no missing certificate on the way to them.
  */
 static int
 add_certificates(SIGNED_DATA *data, const struct chain *chain)

@@ -1,7 +1,8 @@
 /*
- * What a signature is over: an SpcIndirectDataContent (signature/spc.h), or
- * for a catalog its CTL (signature/ctl.h), which has no digest of its own:
- * there the digest of the file is that of the CTL's contents octets.
+ * The content of a signature: an SpcIndirectDataContent (signature/spc.h), or
+ * the CTL of a catalog (signature/ctl.h).  A CTL names no digest of its own.
+ * The digest of a catalog's file is therefore that of the CTL's contents
+ * octets.
  */
 
 #ifndef SIGNATURE_CONTENT_H
@@ -22,16 +23,17 @@
 const char *content_type(const char *format);
 
 /*
- * Take content that is to be signed, n bytes of DER, as spc_parse or ctl_parse
- * does, and fill *digest; algorithm is for catalogs only (NULL: sha256).
- * Errors as there.
+ * Parse content that is to be signed, n bytes of DER, with spc_parse or
+ * ctl_parse, and fill *digest.  algorithm counts for catalogs only (NULL:
+ * sha256).  Errors as those functions.
  */
 int content_parse(const char *format, const void *der, size_t n,
     const char *algorithm, struct spc_digest *digest, struct ht_error *e);
 
 /*
- * For verifying: what p7 says is the digest of a file of this format.  As
- * spc_read, and HT_ERR_DATA if the content is of another type.
+ * Fill *digest with what p7 says is the digest of a file of this format, for
+ * verifying.  Errors as spc_read; HT_ERR_DATA also if the content is of another
+ * type.
  */
 int content_read(const char *format, const struct pkcs7 *p7,
     struct spc_digest *digest, struct ht_error *e);

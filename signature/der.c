@@ -84,7 +84,8 @@ count_more(size_t n, size_t max, size_t *count, struct ht_error *e)
 }
 
 /*
- * The n octets of a value that is primitive, as its identifier octet says.
+ * Count what libcrypto may find in the n octets of a value whose identifier
+ * octet says primitive.
  */
 static int
 count_primitive(uint8_t tag, size_t n, size_t max, size_t *count,
@@ -119,7 +120,7 @@ count_in(struct cursor c, unsigned int depth, size_t max, size_t *count,
 		constructed = (tag & DER_CONSTRUCTED) != 0;
 		open = constructed && c.left > 0 && *c.p == LONG_FORM;
 		if (open)
-			/* What is inside is counted as if it came behind. */
+			/* Count what is inside as if it followed. */
 			(void)cursor_skip(&c, 1);
 		else if (read_length(&c, &length) < 0 ||
 		    cursor_bytes(&c, length, &inside) < 0)

@@ -1,7 +1,6 @@
 /*
- * DER as it stands, one value after another: for editing what others encoded,
- * of which nothing may change but what has to.  Reading structures is done
- * with templates (signature/cms-asn1.h).
+ * DER value by value, for editing what others encoded without changing anything
+ * else.  Structures are read with templates (signature/cms-asn1.h).
  */
 
 #ifndef SIGNATURE_DER_H
@@ -31,48 +30,52 @@ struct der {
 };
 
 /*
- * Take the next value off c; *out points into the same memory.  Lengths need
- * not be the shortest, as some signers write them.  HT_ERR_DATA for a length
- * that is left open (indefinite, X.690 8.1.3.6) or beyond what there is, for
- * tag numbers above 30, and at the end.
+ * Read the next value of c into *out, which points into the same memory.
+ * Lengths need not be the shortest, because some signers write longer ones.
+ * HT_ERR_DATA for a length that is indefinite (X.690 8.1.3.6), has more than 4
+ * octets or exceeds what is left; for tag numbers above 30; and at the end.
  */
 int der_next(struct cursor *c, struct der *out, struct ht_error *e);
 
 /*
- * The same, for a value that must have this identifier octet.
+ * The same, but HT_ERR_DATA also for another identifier octet than tag.
  */
 int der_expect(struct cursor *c, uint8_t tag, struct der *out,
     struct ht_error *e);
 
 /*
- * Whether the next value has this identifier octet.
+ * Whether the next value of c has this identifier octet.
  */
 bool der_is_next(const struct cursor *c, uint8_t tag);
 
 /*
- * Add to *count how many values libcrypto may find in c, those inside others
- * included; it makes some hundred bytes of each.  It takes a SEQUENCE or SET
- * for one also where the identifier octet says that it is primitive: such a one
- * is refused, and under a context-specific tag, which may be implicit, the
- * octets count as the most values that fit.  HT_ERR_DATA if *count would be
- * more than max, for a value that does not end in the one that it is in, or
- * that is 64 deep; or as der_next, but that a length may be left open.
+ * Add to *count an upper bound on the values that libcrypto finds in c, nested
+ * values included.  libcrypto allocates some hundred bytes for each.
+ *
+ * libcrypto parses a SEQUENCE or SET even if its identifier octet says
+ * primitive; such a value is refused.  A context-specific tag may be implicit.
+ * Primitive octets under one count as the most values that fit into them.
+ *
+ * Returns 0, or HT_ERR_DATA: if *count would exceed max; for a value that does
+ * not end inside the one around it; for a value 64 levels deep; and as
+ * der_next, except that indefinite lengths are allowed.
  */
 int der_count(struct cursor c, size_t max, size_t *count, struct ht_error *e);
 
 /*
- * How many octets a value of n contents octets has in all.
+ * The size in octets of a value with n contents octets: identifier, length and
+ * contents.
  */
 size_t der_size(size_t n);
 
 /*
- * Append identifier and length octets for n contents octets that follow, the
- * length as DER has it.
+ * Append the identifier octet and the length in DER of a value.  The caller
+ * appends its n contents octets.
  */
 void der_put_header(struct buf *b, uint8_t tag, size_t n);
 
 /*
- * Whether a comes before b, or is the same, in the order of a SET OF in DER
+ * Whether a comes before b, or equals it, in the order of a SET OF in DER
  * (X.690 11.6).
  */
 bool der_in_order(struct cursor a, struct cursor b);

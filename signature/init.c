@@ -11,8 +11,8 @@
 #include "signature/spc-asn1.h"
 
 /*
- * What libcrypto 3 looks up when it is first used; what was found once it
- * keeps for as long as the process lives.
+ * Fetch what libcrypto 3 looks up on first use.  It keeps what it has found for
+ * the life of the process.
  */
 static int
 fetch_all(void)
@@ -44,7 +44,7 @@ fetch_all(void)
 			return -1;
 		EVP_SIGNATURE_free(signature);
 	}
-	/* For public keys; whichever is asked for, all are fetched. */
+	/* For public keys.  Asking for one kind fetches all decoders. */
 	decoder = OSSL_DECODER_CTX_new_for_pkey(&key, "DER",
 	    "SubjectPublicKeyInfo", "RSA", EVP_PKEY_PUBLIC_KEY, NULL, NULL);
 	OSSL_DECODER_CTX_free(decoder);
@@ -56,8 +56,8 @@ authenticode_init(struct ht_error *e)
 {
 	tzset();
 	/*
-	 * The texts of errors are loaded when there is one, and tidying up all
-	 * of libcrypto at exit would cost as much as a signature's check.
+	 * Error texts are loaded on the first error.  There is no cleanup at
+	 * exit: it would cost as much as verifying a signature.
 	 */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
 	            OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,

@@ -8,10 +8,11 @@
 #include "lib/error.h"
 
 /*
- * Start libcrypto without reading its configuration, fetch every algorithm that
- * this library uses, and read the time zone.  Afterwards nothing in
- * signature/ opens a file or a socket.  Call it once, before any other
- * function of signature/ and before sandbox_enter.  0, or HT_ERR_INTERNAL.
+ * Start libcrypto without its configuration file, fetch every algorithm that
+ * this library uses, and read the time zone.  Afterwards nothing in signature/
+ * opens a file or a socket.  Call it once, before any other function of
+ * signature/ and before sandbox_enter.  HT_ERR_INTERNAL if libcrypto cannot
+ * start.
  */
 int authenticode_init(struct ht_error *e);
 

@@ -34,7 +34,7 @@ pkcs7_signed_value(const struct pkcs7 *p7, const char *oid, int type)
 }
 
 /*
- * As a string in C.  A NUL must not hide what follows it, so it is shown as
+ * Convert to a C string.  A NUL must not hide what follows it, so it becomes
  * U+FFFD, which stands for what cannot be shown.
  */
 static char *

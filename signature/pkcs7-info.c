@@ -37,8 +37,8 @@ find_issuer(const struct pkcs7 *p7, X509 *certificate)
 }
 
 /*
- * Certificate i of the chain, or NULL; cross certificates may lead round in a
- * circle, so it has an end.
+ * Certificate i of the chain, or NULL.  The limit ends a circle of cross
+ * certificates.
  */
 static X509 *
 find_certificate(const struct pkcs7 *p7, size_t i)

@@ -1,6 +1,6 @@
 /*
- * What else a signature says, for people.  Nothing here is verified, and all of
- * it is outside bytes: escape texts where they are shown.
+ * What else a signature says, for people.  Nothing here is verified.  All texts
+ * are outside bytes: escape them where they are shown.
  */
 
 #ifndef SIGNATURE_PKCS7_INFO_H
@@ -12,10 +12,10 @@
 #include "lib/error.h"
 #include "signature/pkcs7.h"
 
-/* No chain that is shown is longer. */
+/* The most certificates of a chain that are shown. */
 #define PKCS7_INFO_CHAIN 16
 
-/* No time is said. */
+/* No time is stated. */
 #define PKCS7_NO_TIME INT64_MIN
 
 struct pkcs7_certificate {
@@ -28,17 +28,18 @@ struct pkcs7_certificate {
 };
 
 /*
- * Certificate i of the chain as it is embedded: 0 is the signer's, 1 is one
- * that calls itself the issuer of that, and so on.  1 and *out
- * (pkcs7_certificate_clear), 0 behind the last one, or HT_ERR_INTERNAL.
+ * Read certificate i of the embedded chain.  Certificate 0 is the signer's.
+ * Each following one calls itself the issuer of the one before.  Returns 1 and
+ * *out, which the caller frees with pkcs7_certificate_clear; 0 past the last
+ * one; HT_ERR_INTERNAL without memory.  Unless it returns 1, *out is all zeros.
  */
 int pkcs7_certificate(const struct pkcs7 *p7, size_t i,
     struct pkcs7_certificate *out, struct ht_error *e);
 void pkcs7_certificate_clear(struct pkcs7_certificate *certificate);
 
 /*
- * The signingTime attribute (RFC 2985 5.3.3), which the signer can set as he
- * likes; or PKCS7_NO_TIME.
+ * The signingTime attribute (RFC 2985 5.3.3) in seconds since 1970, or
+ * PKCS7_NO_TIME.  The signer can set it to any time.
  */
 int64_t pkcs7_signing_time(const struct pkcs7 *p7);
 

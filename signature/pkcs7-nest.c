@@ -6,13 +6,13 @@
 #include "signature/pkcs7-nest.h"
 #include "signature/pkcs7.h"
 
-/* pkcs7-signedData, and szOID_NESTED_SIGNATURE, as contents octets. */
+/* pkcs7-signedData and szOID_NESTED_SIGNATURE, as contents octets. */
 static const uint8_t signed_data_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 	0x01, 0x07, 0x02 };
 static const uint8_t nested_oid[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37,
 	0x02, 0x04, 0x01 };
 
-/* What encloses the unsigned attributes, from outside (RFC 2315 7, 9). */
+/* What encloses the unsigned attributes, from the outside (RFC 2315 7, 9). */
 enum level {
 	CONTENT_INFO,
 	CONTENT, /* [0] EXPLICIT */
@@ -24,13 +24,13 @@ enum level {
 
 struct opened {
 	struct der level[LEVELS];
-	struct cursor attributes; /* [1] with its header; empty, behind all
-	                             else, where the signer has none */
-	struct cursor elements;   /* what is in it: a SET OF Attribute */
+	struct cursor attributes; /* [1] with its header; empty and at the
+	                             end of the signer if it has none */
+	struct cursor elements;   /* its contents: a SET OF Attribute */
 	struct cursor nested;     /* the Attribute of nested signatures, or
 	                             empty */
-	struct cursor values;     /* what is in it: a SET OF ContentInfo */
-	size_t count;             /* of those */
+	struct cursor values;     /* its values: a SET OF ContentInfo */
+	size_t count;             /* how many values */
 };
 
 static bool
@@ -49,7 +49,7 @@ left_over(const struct cursor *c, struct ht_error *e)
 }
 
 /*
- * Down to the SET OF SignerInfo.
+ * Open everything down to the SET OF SignerInfo.
  */
 static int
 open_signed_data(struct cursor c, struct opened *o, struct ht_error *e)
@@ -91,7 +91,7 @@ open_signed_data(struct cursor c, struct opened *o, struct ht_error *e)
 }
 
 /*
- * Down to the unsigned attributes of the first SignerInfo.
+ * Open everything down to the unsigned attributes of the first SignerInfo.
  */
 static int
 open_signer(struct opened *o, struct ht_error *e)
@@ -141,8 +141,8 @@ count_values(struct opened *o, struct ht_error *e)
 }
 
 /*
- * The attribute of nested signatures; of several the first.  All attributes are
- * looked at, so that none is found to be damaged while they are put.
+ * Find the attribute of nested signatures, the first of several.  All
+ * attributes are checked here, so that put_elements later meets no damaged one.
  */
 static int
 find_nested(struct opened *o, struct ht_error *e)
@@ -187,8 +187,9 @@ open_pkcs7(const void *der, size_t n, struct opened *o, struct ht_error *e)
 }
 
 /*
- * Append the elements of a SET OF with one more, which comes before the first
- * that DER puts behind it and takes the place of the one that starts at old.
+ * Append the elements of a SET OF together with added.  It goes before the
+ * first element that DER puts behind it.  The element that starts at old is
+ * left out.
  */
 static int
 put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
@@ -216,7 +217,7 @@ put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
 }
 
 /*
- * The attribute of nested signatures with inner among them.
+ * Append the attribute of nested signatures, with inner as one more value.
  */
 static int
 put_attribute(const struct opened *o, struct cursor inner, struct buf *out,
@@ -234,7 +235,7 @@ put_attribute(const struct opened *o, struct cursor inner, struct buf *out,
 }
 
 /*
- * Where the level below begins, or the attributes.
+ * The level below, or the attributes below the last level.
  */
 static struct cursor
 inside(const struct opened *o, int level)
@@ -243,9 +244,9 @@ inside(const struct opened *o, int level)
 }
 
 /*
- * All of it, with the attribute in place of the one that is there.  Lengths are
- * computed from the inside out, and then every byte is put once, as there may
- * be many; those of the attribute, and the inner signature in it, have been put
+ * Append everything, with the new attribute in place of the old one.  Lengths
+ * are computed from the inside out.  Then every byte is copied once, because
+ * there may be many.  Only the new attribute with its inner signature was put
  * together before.
  */
 static int

@@ -1,9 +1,9 @@
 /*
  * One signature inside another.
  *
- * A file that is signed twice carries one PKCS#7, which has the others as
- * values of an unsigned attribute, 1.3.6.1.4.1.311.2.4.1 (szOID_NESTED_
- * SIGNATURE).  Reading them is signature/pkcs7.h.
+ * A file that is signed twice carries one PKCS#7.  The other signatures are
+ * values of an unsigned attribute in it, 1.3.6.1.4.1.311.2.4.1
+ * (szOID_NESTED_SIGNATURE).  signature/pkcs7.h reads them.
  */
 
 #ifndef SIGNATURE_PKCS7_NEST_H
@@ -15,18 +15,21 @@
 #include "lib/error.h"
 
 /*
- * Append to out the n bytes at outer, the DER of a signed ContentInfo, with
- * the m bytes at inner, another one, nested in its first SignerInfo: as one
- * more value of the attribute if there is one.  Nothing is encoded anew: of
- * outer only the lengths that enclose the attribute change, and the attribute
- * (and the value in it) comes before the first one that DER puts behind it
- * (X.690 11.6), so that what was in order stays so.  Neither signature is
+ * Append outer to out, with inner nested in its first SignerInfo.  Both are the
+ * DER of a signed ContentInfo, of n and m bytes.  Neither signature is
  * verified.
  *
- * HT_ERR_DATA if one of the two is not SignedData with a signer and definite
- * lengths, or has bytes left over; if inner nests others; if outer then had
- * more than PKCS7_NESTED_MAX or were longer than PKCS7_PAGED_MAX.
- * HT_ERR_INTERNAL without memory.  out is as before on error.
+ * inner becomes one more value of the attribute of nested signatures, which is
+ * added if absent.  Nothing is encoded anew: of outer only the lengths that
+ * enclose the attribute change.  Attribute and value each go before the first
+ * one that DER puts behind them (X.690 11.6), so that what was in order stays
+ * in order.
+ *
+ * Returns 0; on error out is unchanged.  HT_ERR_DATA if one of the two is not
+ * SignedData with a signer and definite lengths, has bytes left over, or is
+ * longer than PKCS7_PAGED_MAX; if inner nests others; if the result would be
+ * longer than PKCS7_PAGED_MAX or nest more than PKCS7_NESTED_MAX.
+ * HT_ERR_INTERNAL without memory.
  */
 int pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
     struct buf *out, struct ht_error *e);

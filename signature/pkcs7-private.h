@@ -1,6 +1,6 @@
 /*
- * What the parts of signature/pkcs7.h share: pkcs7.c reads a SignedData,
- * pkcs7-attributes.c its signed attributes, pkcs7-unsigned.c the others, and
+ * What the parts of signature/pkcs7.h share.  pkcs7.c reads a SignedData,
+ * pkcs7-attributes.c its signed attributes, pkcs7-unsigned.c its unsigned ones.
  * pkcs7-verify.c verifies it.
  */
 
@@ -16,29 +16,31 @@ struct pkcs7 {
 	SIGNER_INFO *info;     /* the only signer; inside data */
 	X509 *signer;          /* its certificate; inside data */
 	const char *algorithm; /* its digest algorithm */
-	const char *type;      /* of the content, dotted */
+	const char *type;      /* the content type, in dotted form; static */
 	char *subject;
 	char *description;
 	char *url;
-	struct pkcs7_unsigned *attributes; /* the unsigned ones */
-	size_t count;                      /* of those */
+	struct pkcs7_unsigned *attributes; /* the unsigned attributes */
+	size_t count;                      /* how many */
 };
 
 /*
- * The value of a signed attribute that is there once, with one value of this
- * type; or NULL.
+ * The value of a signed attribute, or NULL.  NULL unless the attribute occurs
+ * once and has one value, of this ASN.1 type.  Valid as long as p7.
  */
 const ASN1_TYPE *pkcs7_signed_value(const struct pkcs7 *p7, const char *oid,
     int type);
 
 /*
- * Fill in what there is to show to people.  Nothing depends on it, so an
- * SpcSpOpusInfo that cannot be read is the same as none.
+ * Fill in subject, description and URL, which are for people.  Nothing depends
+ * on them, so an SpcSpOpusInfo that cannot be read counts as none.
+ * HT_ERR_INTERNAL without memory.
  */
 int pkcs7_read_texts(struct pkcs7 *p7, struct ht_error *e);
 
 /*
- * Fill in the unsigned attributes.  HT_ERR_DATA if they are too many.
+ * Fill in the unsigned attributes.  HT_ERR_DATA if they or the nested
+ * signatures among them are too many; HT_ERR_INTERNAL without memory.
  */
 int pkcs7_read_unsigned(struct pkcs7 *p7, struct ht_error *e);
 

@@ -54,8 +54,8 @@ read_value(const ASN1_TYPE *value, struct pkcs7_unsigned *out)
 }
 
 /*
- * How many values all attributes have, an attribute without any being one; no
- * more than one above the limit.
+ * The number of values of all attributes.  An attribute without a value counts
+ * as one.  Counting stops above the limit.
  */
 static size_t
 count_values(const STACK_OF(X509_ATTRIBUTE) *attributes)
@@ -75,7 +75,8 @@ count_values(const STACK_OF(X509_ATTRIBUTE) *attributes)
 }
 
 /*
- * One attribute to *out and what follows it; how many that were.
+ * Read the values of one attribute into out[0] and what follows.  Returns how
+ * many entries it filled.
  */
 static size_t
 read_attribute(X509_ATTRIBUTE *attribute, struct pkcs7_unsigned *out)

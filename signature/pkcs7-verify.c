@@ -9,12 +9,12 @@
 #include "signature/pkcs7-private.h"
 #include "signature/x509.h"
 
-/* More than any chain that embedded certificates form. */
+/* No real chain of embedded certificates is longer. */
 #define DEPTH_MAX 16
 
 /*
- * RFC 2315 9.2: the attributes must say the type of the content, and its
- * digest.
+ * The attributes must state the type of the content and its digest (RFC 2315
+ * 9.2).
  */
 static int
 check_attributes(const struct pkcs7 *p7, struct ht_error *e)
@@ -62,7 +62,7 @@ find_issuer(const SIGNED_DATA *data, X509 *certificate)
 	return NULL;
 }
 
-/* Cross certificates may lead round in a circle. */
+/* Cross certificates can form a circle. */
 static bool
 is_among(X509 *const *path, int n, const X509 *certificate)
 {

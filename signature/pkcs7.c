@@ -17,8 +17,8 @@ not_signed_data(struct ht_error *e)
 }
 
 /*
- * libcrypto takes a tenth of a millisecond for each certificate, and up to
- * eighty times the memory of what is in it.
+ * libcrypto takes 0.1 ms for each certificate, and up to 80 times its size in
+ * memory.
  */
 static int
 check_certificates(struct cursor set, struct ht_error *e)
@@ -44,8 +44,8 @@ check_certificates(struct cursor set, struct ht_error *e)
 }
 
 /*
- * Of n bytes of ContentInfo what is going to be taken apart: all but the
- * content.
+ * Check the sizes of what libcrypto is going to parse: all of the ContentInfo
+ * but the content.
  */
 static int
 check_sizes(const void *der, size_t n, struct ht_error *e)
@@ -106,7 +106,7 @@ unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
 }
 
 /*
- * Which of the two types that are signed the content is of, or NULL.
+ * The content type if it is one of the two that are signed, else NULL.
  */
 static const char *
 type_of(const CONTENT_INFO *content)
@@ -174,8 +174,9 @@ find_signer(const SIGNED_DATA *data, const ISSUER_AND_SERIAL *wanted)
 }
 
 /*
- * Whether the signature algorithm is that of the signer's key, alone (RFC 2315,
- * signtool) or joined with the digest algorithm (RFC 5652, osslsigncode).
+ * Whether the signature algorithm is that of the signer's key.  It may stand
+ * alone (RFC 2315, signtool) or include the digest algorithm (RFC 5652,
+ * osslsigncode).
  */
 static bool
 is_signature_algorithm(const struct pkcs7 *p7)

@@ -11,7 +11,7 @@
 #include "signature/publisher.h"
 #include "signature/x509.h"
 
-/* The schema's names of attribute types, and what X.520 calls them. */
+/* The schema's names of attribute types, and their identifiers. */
 static const struct {
 	const char *name;
 	const char *dotted;
@@ -55,7 +55,7 @@ skip_blanks(struct cursor *c)
 }
 
 /*
- * The identifier of an attribute's type, dotted, with a NUL behind it.
+ * Read an attribute's type into dotted, as a NUL-terminated identifier.
  */
 static int
 read_type(struct cursor *c, struct buf *dotted, struct ht_error *e)
@@ -118,7 +118,8 @@ read_plain(struct cursor *c, struct buf *value, struct ht_error *e)
 }
 
 /*
- * Put one attribute into subject, before those that came earlier in the text.
+ * Read one attribute and put it into subject before the others: the text has
+ * them in reverse order.
  */
 static int
 read_attribute(struct cursor *c, X509_NAME *subject, struct ht_error *e)
@@ -170,8 +171,8 @@ read_publisher(const char *publisher, X509_NAME *subject, struct ht_error *e)
 }
 
 /*
- * Whether two attributes are of one type and have the same text, whatever kind
- * of string it is in.
+ * Whether two attributes have the same type and the same text.  The kind of
+ * string may differ.
  */
 static bool
 same_entry(const X509_NAME_ENTRY *a, const X509_NAME_ENTRY *b)
@@ -191,7 +192,10 @@ same_entry(const X509_NAME_ENTRY *a, const X509_NAME_ENTRY *b)
 	return same;
 }
 
-/* A part of several attributes cannot be said in a Publisher. */
+/*
+ * A Publisher cannot express an RDN of several attributes, so that never
+ * matches.
+ */
 static bool
 same_name(const X509_NAME *a, const X509_NAME *b)
 {

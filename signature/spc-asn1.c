@@ -16,7 +16,7 @@ ASN1_CHOICE(SPC_STRING) = {
 } ASN1_CHOICE_END(SPC_STRING)
 IMPLEMENT_ASN1_FUNCTIONS(SPC_STRING)
 
-/* A moniker is never made, and never looked into. */
+/* Monikers are neither made nor looked into here. */
 ASN1_CHOICE(SPC_LINK) = {
 	ASN1_IMP(SPC_LINK, value.url, ASN1_IA5STRING, 0),
 	ASN1_IMP(SPC_LINK, value.moniker, ASN1_SEQUENCE, 1),

@@ -1,10 +1,11 @@
 /*
- * The ASN.1 of Authenticode as libcrypto templates, for signature/ and
- * formats/ only.
+ * The ASN.1 of Authenticode as libcrypto templates, for signature/ and formats/
+ * only.
  *
  * Windows Authenticode Portable Executable Signature Format, "Authenticode-
- * Specific Structures"; where Windows and the text differ, as Windows has it:
- * SpcAttributeTypeAndOptionalValue carries its value without the [0].
+ * Specific Structures".  Where Windows and the text differ, the templates
+ * follow Windows: SpcAttributeTypeAndOptionalValue carries its value without
+ * the [0].
  */
 
 #ifndef SIGNATURE_SPC_ASN1_H
@@ -66,7 +67,7 @@ typedef struct {
 	SPC_LINK *file;
 } SPC_PE_IMAGE_DATA;
 
-/* SpcSipInfo, which names the Subject Interface Package that digests a file. */
+/* SpcSipInfo names the Subject Interface Package that digests a file. */
 typedef struct {
 	ASN1_INTEGER *version;
 	ASN1_OCTET_STRING *guid;
@@ -112,16 +113,17 @@ int i2d_SPC_STATEMENT_TYPE(const SPC_STATEMENT_TYPE *purposes,
 bool spc_is_object(const ASN1_OBJECT *object, const char *dotted);
 
 /*
- * The libcrypto digest of an spc_algorithm name; and the algorithm's name from
- * an AlgorithmIdentifier whose parameters are NULL or absent, or NULL if it is
- * none of the three.
+ * spc_md returns the libcrypto digest of a name that spc_algorithm returned.
+ * spc_algorithm_of returns the name for an AlgorithmIdentifier whose parameters
+ * are NULL or absent.  Both return NULL for any other algorithm.  Results are
+ * static.
  */
 const EVP_MD *spc_md(const char *algorithm);
 const char *spc_algorithm_of(const X509_ALGOR *algorithm);
 
 /*
- * Say in *e that libcrypto failed at what, with its own reason if it gave one,
- * and empty its error queue.  Returns code.
+ * Say in *e that libcrypto failed at what, with libcrypto's reason if there is
+ * one.  Empties libcrypto's error queue.  Returns code.
  */
 int spc_crypto_error(struct ht_error *e, int code, const char *what);
 

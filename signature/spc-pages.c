@@ -9,8 +9,8 @@
 #include "signature/spc-pages.h"
 
 /*
- * The elements around the list, each in the one before, and what stands in
- * them before the next.
+ * The elements around the list, from the outside in.  Each entry has a tag, and
+ * the bytes in that element before the next one.
  */
 static const uint8_t pe_image_data[] = { DER_OBJECT, 10, 0x2b, 0x06, 0x01, 0x04,
 	0x01, 0x82, 0x37, 0x02, 0x01, 0x0f }; /* OID_SPC_PE_IMAGE_DATA */
@@ -54,7 +54,7 @@ is_length(size_t n)
 }
 
 /*
- * All that stands before a list of n bytes.
+ * Append all that comes before a list of n bytes.
  */
 static void
 put_before(size_t n, struct buf *out)
@@ -144,8 +144,9 @@ read_digest(struct cursor der, struct spc_digest *digest, struct ht_error *e)
 /* --- reading ------------------------------------------------------------- */
 
 /*
- * Into the element that is the next level, past what stands in it before the
- * one below.  Others set other flags.  *after is what follows the element.
+ * Enter the element of this level, and move *c past the bytes before the next
+ * one.  The flags may be any: other signers set others.  *after is what follows
+ * the element.
  */
 static int
 enter(struct cursor *c, size_t level, struct cursor *after)
@@ -211,7 +212,7 @@ spc_pages_read(const void *der, size_t n, struct spc_digest *digest,
 	memset(digest, 0, sizeof(*digest));
 	*list = cursor_over(NULL, 0);
 	for (i = 0; i < LEVELS; i++) {
-		/* Behind the second comes DigestInfo, behind others nothing. */
+		/* DigestInfo follows the second, nothing follows the others. */
 		if (enter(&c, i, &after) < 0 ||
 		    (i != 1 && cursor_end(&after) < 0))
 			return ht_error_at(e, HT_ERR_DATA,

@@ -16,8 +16,9 @@
 #define GUID_LENGTH 16
 
 /*
- * Each format's SPC type, and what makes its value; for an SpcSipInfo its
- * version and GUID, the latter as it is in a Windows GUID's memory.
+ * For each format: its SPC type and the function that makes its value.  For an
+ * SpcSipInfo also its version and its GUID, in the byte order of Windows
+ * memory.
  */
 struct spc_format {
 	const char *format;
@@ -80,8 +81,8 @@ format_of(const char *name)
 }
 
 /*
- * The link that stands where a file name might be: the word that Windows has
- * there since it has no use for one.
+ * The link in place of a file name.  Windows writes this word there because it
+ * has no use for a name.
  */
 static SPC_LINK *
 obsolete_link(void)
@@ -115,7 +116,7 @@ out:
 }
 
 /*
- * SpcPeImageData: flags includeResources, and the link.
+ * SpcPeImageData: the flag includeResources, and the link.
  */
 static ASN1_TYPE *
 pe_value(const struct spc_format *f)
@@ -133,7 +134,7 @@ pe_value(const struct spc_format *f)
 }
 
 /*
- * SpcLink.  A CHOICE is no SEQUENCE: its own tag is kept.
+ * SpcLink.  It is a CHOICE, not a SEQUENCE, so it keeps its own tag.
  */
 static ASN1_TYPE *
 link_value(const struct spc_format *f)
@@ -192,8 +193,8 @@ is_sip_of(const struct spc_format *f, const ASN1_TYPE *value)
 }
 
 /*
- * Whether n bytes are a package's digests, each of length bytes, behind their
- * tags and in their order; the last one may be missing.
+ * Whether the n bytes at p are a package's digests, in order, each of length
+ * bytes after its tag.  The last one may be missing.
  */
 static bool
 is_tagged(const void *p, size_t n, size_t length)
@@ -217,8 +218,8 @@ is_tagged(const void *p, size_t n, size_t length)
 }
 
 /*
- * Whether n bytes can be the digest of such a file, the algorithm's digests
- * being of length bytes.
+ * Whether the n bytes at p can be the digest of a file of this format.  length
+ * is the size of one digest of the algorithm.
  */
 static bool
 is_digest(const struct spc_format *f, const void *p, size_t n, size_t length)

@@ -2,9 +2,9 @@
  * SpcIndirectDataContent: what an Authenticode signature says about a file.
  *
  * Windows Authenticode Portable Executable Signature Format, "Authenticode-
- * Specific Structures".  The DER of this structure is what htsign-shell hands
- * to htsign-keyd; keyd takes nothing that spc_parse does not take, so the key
- * can only ever make Authenticode signatures.
+ * Specific Structures".  htsign-shell sends the DER of this structure to
+ * htsign-keyd.  keyd accepts only what spc_parse accepts, so the key can make
+ * only Authenticode signatures.
  */
 
 #ifndef SIGNATURE_SPC_H
@@ -16,15 +16,16 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The longest DER that spc_parse looks at, unless there are page hashes. */
+/* The longest DER that spc_parse accepts without page hashes. */
 #define SPC_MAX ((size_t)16 << 10)
 
 /*
  * Page hashes are of pages of this size, whatever the processor's is, in PE
- * files of at most 1 GiB: 262,144 pages.  Each section can end within one, and
- * section headers of 40 bytes in the first page are at most 102; then there
- * are the headers and the end.  With 36 bytes each and what is around them that
- * makes 9,441,075 bytes.
+ * files of at most 1 GiB: 262,144 pages.  Each section can end inside a page,
+ * which makes one more entry.  The first page has room for at most 102 section
+ * headers of 40 bytes.  The headers and the end of the list make two more
+ * entries.  With 36 bytes an entry and the bytes around the list, that is at
+ * most 9,441,075 bytes.
  */
 #define SPC_PAGE 4096
 #define SPC_PAGED_FILE_MAX ((uint64_t)1 << 30)
@@ -34,7 +35,9 @@
 #define SPC_PAGES_AROUND 147
 #define SPC_PAGES_MAX ((size_t)SPC_PAGES * SPC_PAGES_ENTRY + SPC_PAGES_AROUND)
 
-/* The longest digest: five of SHA-512 with their tags, of an APPX package. */
+/*
+ * The longest digest: that of an APPX package, five SHA-512 digests with tags.
+ */
 #define SPC_DIGEST_MAX (4 + 5 * (4 + 64))
 
 struct spc_digest {
@@ -44,40 +47,44 @@ struct spc_digest {
 };
 
 /*
- * The static name that equals the digest algorithm `name` in any case, and its
- * length in bytes (length may be NULL).  NULL if it is none of the three: SHA-1
- * and MD5 are not for signing.
+ * The static name of the digest algorithm `name`, compared without case, and
+ * its digest's length in bytes (length may be NULL).  NULL if name is none of
+ * the three: SHA-1 and MD5 are not for signing.
  */
 const char *spc_algorithm(const char *name, size_t *length);
 
 /*
- * Append to der the DER of SpcIndirectDataContent for a file of this format
- * ("pe"; the name of the struct format) with this digest.  Its SPC type and
- * data are fixed by the format.  HT_ERR_INTERNAL for a format or an algorithm
- * that is not known, or no memory.
+ * Append to der the DER of SpcIndirectDataContent with this digest, for a file
+ * of this format ("pe"; the name of the struct format).  The format decides SPC
+ * type and data.  HT_ERR_INTERNAL for an unknown format or algorithm, a digest
+ * of the wrong form, or without memory.
  */
 int spc_encode(const char *format, const struct spc_digest *digest,
     struct buf *der, struct ht_error *e);
 
 /*
- * Take the n bytes at der only if they are exactly what spc_encode makes for
- * this format and the digest in them, or for a PE what spc-pages.h makes with
- * page hashes: the SPC type and data of the format, a
- * digest algorithm of the three with NULL parameters, a digest of its length,
- * DER with nothing left over.  Fills *digest.  HT_ERR_DATA (with the offset
- * where known, and what was wrong) for everything else, and for an unknown
- * format; digest->length is 0 then.
+ * Read a digest that is to be signed from the n bytes at der.  They must be
+ * exactly what spc_encode makes for this format and this digest, or for a PE
+ * what spc-pages.h makes with page hashes.  This means: the SPC type and data
+ * of the format, one of the three algorithms with NULL parameters, a digest of
+ * its length, DER with nothing left over.
+ *
+ * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA for all
+ * else and for an unknown format, with the offset where known.  HT_ERR_INTERNAL
+ * without memory.
  */
 int spc_parse(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e);
 
 /*
- * For verifying what other signers made: read the digest out of an
- * SpcIndirectDataContent of the format's SPC type, whatever its data say; of an
- * SpcSipInfo only the GUID is looked at, which tells the formats apart, and
- * page hashes must be such as spc-pages.h reads.  HT_ERR_DATA if it is not one,
- * has bytes left over, or a digest that does not fit one of the three
- * algorithms.
+ * Read the digest from an SpcIndirectDataContent that another signer made, for
+ * verifying.  Its SPC type must be that of the format.  Its data may be
+ * anything, with two exceptions.  An SpcSipInfo must have the format's GUID,
+ * which tells formats apart.  Page hashes must be such as spc-pages.h reads.
+ *
+ * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA if it is
+ * not such content, is over SPC_MAX without page hashes, has bytes left over,
+ * or has a digest that does not fit one of the three algorithms.
  */
 int spc_read(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e);

@@ -14,14 +14,14 @@
 #include "signature/timestamp.h"
 #include "signature/x509.h"
 
-/* The same, but for its name, and deprecated since. */
+/* The same function: libcrypto 3.4 renamed it and deprecated the old name. */
 #if OPENSSL_VERSION_NUMBER < 0x30400000L
 #define TS_VERIFY_CTX_set0_store TS_VERIFY_CTX_set_store
 #endif
 
 /*
- * libcrypto's own PKCS#7 serves here: a token's content is an OCTET STRING,
- * and its signature is to be verified and nothing else.
+ * libcrypto's own PKCS#7 serves here.  A token's content is an OCTET STRING,
+ * and its signature only needs to be verified.
  */
 struct token {
 	PKCS7 *p7;
@@ -38,7 +38,7 @@ close_token(struct token *token)
 }
 
 /*
- * The certificate of the one signer.
+ * Find the certificate of the only signer.
  */
 static int
 find_signer(struct token *token, struct ht_error *e)
@@ -60,8 +60,7 @@ find_signer(struct token *token, struct ht_error *e)
 }
 
 /*
- * What is in the content, which is an OCTET STRING to whoever counts what the
- * token is made of.
+ * Count the values inside the content.  der_count sees it as one OCTET STRING.
  */
 static int
 count_content(const PKCS7 *p7, size_t *values, struct ht_error *e)
@@ -182,7 +181,7 @@ check_imprint(const struct token *token, const void *stamped, size_t length,
 }
 
 /*
- * The signature, and the signing certificate attribute.  Takes roots over.
+ * Verify the signature and the signing certificate attribute.  Consumes roots.
  */
 static int
 check_signature(const struct token *token, X509_STORE *roots,

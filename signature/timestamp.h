@@ -1,10 +1,10 @@
 /*
  * Timestamps (RFC 3161).
  *
- * An authority signs that a signature existed at a time.  Its token, the
- * ContentInfo of RFC 3161 2.4.2, is the value of an unsigned attribute of the
- * signature, 1.3.6.1.4.1.311.3.3.1.  Everything here is a function of bytes: it
- * looks at no clock, and at nothing outside.
+ * An authority signs that a signature existed at a time.  Its token is the
+ * ContentInfo of RFC 3161 2.4.2.  The token is the value of an unsigned
+ * attribute of the signature, 1.3.6.1.4.1.311.3.3.1.  Every result here depends
+ * on the arguments alone, on no clock and nothing else outside.
  */
 
 #ifndef SIGNATURE_TIMESTAMP_H
@@ -16,8 +16,7 @@
 #include "lib/error.h"
 
 /*
- * The longest token that is looked at, and with how many values in it and in
- * its TSTInfo.
+ * The longest token in bytes, and the most ASN.1 values in it and its TSTInfo.
  */
 #define TIMESTAMP_MAX ((size_t)1 << 20)
 #define TIMESTAMP_VALUES_MAX 16384
@@ -25,36 +24,48 @@
 struct timestamp {
 	int64_t time;    /* genTime in seconds since 1970, rounded down */
 	char *authority; /* the subject of the responder's certificate (RFC
-	                    2253, UTF-8); outside bytes, so escape them where
+	                    2253, UTF-8); outside bytes: escape them where
 	                    they are shown */
 };
 
 /*
- * Read the n bytes of DER at token.  Nothing is verified: what is in *out is
- * only what the token says.  0 and *out (timestamp_clear), or HT_ERR_DATA if
- * it is not a token with one signer, whose certificate is in it, or has bytes
- * left over; HT_ERR_INTERNAL without memory.  *out is all zeros on error.
+ * Read the n bytes of DER at token and verify nothing: *out is only what the
+ * token says.
+ *
+ * Returns 0 and *out, which the caller frees with timestamp_clear.  On error
+ * *out is all zeros.  HT_ERR_DATA if it is not a token with one signer whose
+ * certificate is embedded, has bytes left over, or exceeds a limit above.
+ * HT_ERR_INTERNAL without memory.
  */
 int timestamp_read(const void *token, size_t n, struct timestamp *out,
     struct ht_error *e);
 
 /*
- * Read a token and verify that it is one for the length octets at stamped (of
- * a signature: the contents octets of encryptedDigest, RFC 2315 9.2): their
- * digest is the imprint; imprint and token are digested with SHA-256, SHA-384
- * or SHA-512; its signature, and the binding of the responder's certificate to
- * it, are good (RFC 3161 2.4.2); that certificate is for timestamps and for
- * nothing else (2.3), and at genTime had a valid chain (RFC 5280) up to one of
- * the roots in the size bytes of PEM.  Whether the signer's certificate was
- * valid at genTime is for the caller to see.
+ * Read a token as timestamp_read does, and verify that it is for the length
+ * octets at stamped.  Of a signature these are the contents octets of
+ * encryptedDigest (RFC 2315 9.2).
  *
- * Errors as timestamp_read, HT_ERR_DATA also for all of this, and HT_ERR_USAGE
- * if the PEM holds no certificate.
+ * These rules are checked:
+ * - the imprint is the digest of the octets;
+ * - imprint and token use SHA-256, SHA-384 or SHA-512;
+ * - the signature verifies, and the responder's certificate is bound to it (RFC
+ *   3161 2.4.2);
+ * - that certificate is for timestamps and nothing else (2.3);
+ * - at genTime it had a valid chain (RFC 5280) up to one of the roots in the
+ *   size bytes of PEM.
+ *
+ * The caller checks whether the signer's certificate was valid at genTime.
+ *
+ * Errors as timestamp_read; HT_ERR_DATA also if a rule is broken.  HT_ERR_USAGE
+ * unless the PEM is 1 to 1000 certificates, each one once.
  */
 int timestamp_verify(const void *token, size_t n, const void *stamped,
     size_t length, const void *pem, size_t size, struct timestamp *out,
     struct ht_error *e);
 
+/*
+ * Free what *timestamp holds, and set it to all zeros.
+ */
 void timestamp_clear(struct timestamp *timestamp);
 
 #endif

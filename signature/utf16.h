@@ -12,15 +12,15 @@
 #include "lib/error.h"
 
 /*
- * Append the n bytes of UTF-8 at text to out as UTF-16BE without a byte order
+ * Append the n bytes of UTF-8 at text to out, as UTF-16BE without a byte order
  * mark.  HT_ERR_DATA with the offset if it is not UTF-8; out then holds what
- * came before.
+ * came before the offset.
  */
 int utf16_from_utf8(const char *text, size_t n, struct buf *out,
     struct ht_error *e);
 
 /*
- * Append the n bytes of UTF-16BE at p to out as UTF-8; a lone surrogate or an
+ * Append the n bytes of UTF-16BE at p to out, as UTF-8.  A lone surrogate or an
  * odd last byte becomes U+FFFD.
  */
 void utf16_to_utf8(const uint8_t *p, size_t n, struct buf *out);

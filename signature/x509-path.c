@@ -12,8 +12,8 @@
 #define ROOTS_MAX 1000
 
 /*
- * SSL_CTX_set_security_level(3): keys and signatures of 80 bits, so neither
- * SHA-1 nor MD5 below a root, and no RSA keys of less than 1024 bits.
+ * SSL_CTX_set_security_level(3): keys and signatures of at least 80 bits.  This
+ * excludes SHA-1 and MD5 below a root, and RSA keys of less than 1024 bits.
  */
 #define SECURITY_LEVEL 1
 
@@ -64,9 +64,9 @@ out:
 }
 
 /*
- * libcrypto 3.0 knows no purpose of code signing, and asks of a CA none of
- * timestamps; so every certificate below the root that narrows its use must
- * allow it.
+ * libcrypto 3.0 has no purpose for code signing, and does not check a CA for
+ * timestamps.  So each issuer below the root that narrows its use must allow it
+ * here.
  */
 static int
 check_purposes(X509_STORE_CTX *path, uint32_t use, struct ht_error *e)

@@ -17,8 +17,8 @@
 #define DAY ((int64_t)24 * 60 * 60)
 
 /*
- * The next certificate of the PEM: 1 and *certificate, 0 at the end, or an
- * error for a block that is not one.
+ * Read the next certificate of the PEM.  Returns 1 and *certificate, 0 at the
+ * end, or HT_ERR_DATA for a block that is not a certificate.
  */
 static int
 next_certificate(BIO *pem, X509 **certificate, struct ht_error *e)
@@ -127,7 +127,7 @@ x509_is_root(X509 *certificate)
 int
 x509_check_code_signing(X509 *certificate, struct ht_error *e)
 {
-	/* Both say all bits set where the extension is absent. */
+	/* Both return all bits set if the extension is absent. */
 	uint32_t extended = X509_get_extended_key_usage(certificate);
 	uint32_t usage = X509_get_key_usage(certificate);
 
@@ -198,7 +198,7 @@ x509_check_issuer(X509 *certificate, X509 *issuer, struct ht_error *e)
 	return 0;
 }
 
-/* Without the time zone that timegm(3) would load. */
+/* timegm(3) would load the time zone. */
 int
 x509_seconds(const ASN1_TIME *time, int64_t *seconds)
 {

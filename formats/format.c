@@ -8,8 +8,8 @@
 #include "signature/spc-pages.h"
 
 /*
- * In the order in which they are asked: those that their first bytes tell come
- * before those that a file name tells.
+ * In the order of detection.  Formats told by their first bytes come before
+ * those told by a file name.
  */
 static const struct format *const formats[] = {
 	&format_pe,
@@ -69,7 +69,7 @@ format_detect(struct input *in, const char *file_name,
 }
 
 /*
- * What only some formats can have.
+ * Refuse options that this format cannot have.
  */
 static int
 check_options(const struct format *format, const struct format_options *options,
@@ -96,9 +96,10 @@ check_options(const struct format *format, const struct format_options *options,
 }
 
 /*
- * Whether the file has room for a signature, before a token makes one for
- * nothing.  One that is signed may have it where the old signature is, which
- * format_plan sees, as it does if a signature is larger than that room.
+ * Check that the file has room for a signature, before a token makes one in
+ * vain.  A signed file may have that room where the old signature is;
+ * format_plan checks that.  It also checks signatures larger than
+ * FORMAT_SIGNATURE_ROOM.
  */
 static int
 check_room(const struct format_file *file, struct ht_error *e)
@@ -114,7 +115,7 @@ check_room(const struct format_file *file, struct ht_error *e)
 }
 
 /*
- * As format_digest; page_hashes is as in struct format_file.
+ * format_digest, with page_hashes as in struct format_file.
  */
 static int
 digest_file(const struct format *format, struct input *in,
@@ -199,8 +200,8 @@ out:
 /* --- what is in a signature ---------------------------------------------- */
 
 /*
- * How the signature was made, as far as it says: all but msi_ex, which only the
- * file tells.
+ * The options that the signature was made with, except for msi_ex, which only
+ * the file tells.
  */
 static struct format_options
 options_of(const struct pkcs7 *p7)
@@ -222,7 +223,7 @@ same_digest(const struct spc_digest *a, const struct spc_digest *b)
 }
 
 /*
- * Whether the file that was digested is the one that p7 is a signature of.
+ * Set *is to whether p7 is a signature of the digested file.
  */
 static int
 is_of(const struct pkcs7 *p7, const struct format_file *file, bool *is,
@@ -247,7 +248,9 @@ format_digest_for(const struct format *format, struct input *in,
 	if (rc == 0)
 		rc = is_of(p7, *file, &is, e);
 	if (rc == 0 && !is && format == &format_msi) {
-		/* The digest alone says that there was another in it. */
+		/*
+		 * Only the digest tells that MsiDigitalSignatureEx was there.
+		 */
 		options.msi_ex = true;
 		format_file_free(*file);
 		rc = format_digest(format, in, &options, file, e);
@@ -274,7 +277,7 @@ format_signature(const struct format *format, struct input *in, struct buf *p7,
 }
 
 /*
- * The signature that the file carries, verified in itself.
+ * Read the signature that the file carries, and verify it by itself.
  */
 static int
 read_signature(const struct format *format, struct input *in,
@@ -317,8 +320,8 @@ read_pages(const struct pkcs7 *p7, struct cursor *pages, struct ht_error *e)
 }
 
 /*
- * Digest the file as p7 was made and compare that with what p7 says; *spc is
- * what its content is called.
+ * Digest the file with p7's options, and compare the digest with p7's.  *spc is
+ * content_parse's name for the content.
  */
 static int
 verify_file(const struct format *format, struct input *in,
@@ -361,9 +364,9 @@ same_content(const struct pkcs7 *a, const struct pkcs7 *b)
 }
 
 /*
- * The digest that was compared with the file for another signature, where that
- * settles it for p7: the same algorithm, and no page hashes that would have to
- * be compared as well, unless they are the same ones.
+ * A digest, already compared with the file, that settles p7 as well.  It has
+ * the same algorithm, and p7 has no page hashes or the same content.  NULL if
+ * there is none.
  */
 static const struct spc_digest *
 find_compared(const struct format_verified *out, const struct pkcs7 *p7)
@@ -413,7 +416,7 @@ verify_nested(const struct format *format, struct input *in, const char *spc,
 			    "differs");
 	}
 out:
-	/* One that failed counts, so that it is freed. */
+	/* A failed one counts as well, so that it is freed. */
 	out->nested_count++;
 	if (rc < 0)
 		return ht_error_set(e, rc, "nested signature %zu: %s",

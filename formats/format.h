@@ -1,9 +1,9 @@
 /*
  * The signable formats.
  *
- * One file for each format (pe.c, …) with one const struct format, listed in
- * format.c.  A caller finds the format, digests the file while it arrives,
- * and makes the output plan when the signature comes back:
+ * Each format is one const struct format in a file of its own (pe.c, …).
+ * format.c lists them.  A caller finds the format, digests the file while it
+ * arrives, and makes the output plan when the signature comes back:
  *
  *	format_detect(in, name, &format, e)
  *	format_digest(format, in, &options, &file, e)	reads to the end
@@ -29,98 +29,109 @@
 
 #define FORMAT_PUBLISHER_MAX 2048
 
-/* What a signature may take of a format's size_max. */
+/* The part of a format's size_max that is kept free for a signature. */
 #define FORMAT_SIGNATURE_ROOM ((uint64_t)1 << 20)
 
 /*
- * What a signature is to have.  What is asked of another format is refused.
+ * What a signature is to have.  A format refuses options that are another
+ * format's.
  */
 struct format_options {
-	const char *algorithm; /* as spc_algorithm takes it */
-	bool page_hashes;      /* of a PE: digests of its pages, too */
-	bool msi_ex;           /* of an MSI: MsiDigitalSignatureEx */
-	bool as_signed;        /* of a file that has a signature: msi_ex as
-	                          that has it, whatever msi_ex says */
-	bool no_plan;          /* only verified: format_plan will not be asked,
-	                          and what only that needs is left out */
+	const char *algorithm; /* a name that spc_algorithm accepts; never
+	                          NULL */
+	bool page_hashes;      /* PE: digests of the pages, too */
+	bool msi_ex;           /* MSI: MsiDigitalSignatureEx */
+	bool as_signed;        /* for a signed file: msi_ex is as in its
+	                          signature, whatever msi_ex here says */
+	bool no_plan;          /* only verify: the digest leaves out what
+	                          only format_plan needs, and format_plan
+	                          fails */
 };
 
 /*
  * One file that is being signed or verified, after its digest.  The format's
- * hooks fill it in, and callers only read it, but that they may free (buf_free)
- * what is long once they do not need it any more themselves: signature, which
- * no function here looks at again, and content, if format_plan will not be
- * asked for a catalog without its signature, which is made of that.
+ * hooks fill it in.
+ *
+ * Callers only read it.  To save memory they may free two members early with
+ * buf_free.  One is signature, which no function here reads again.  The other
+ * is content, unless format_plan will be asked for a catalog without its
+ * signature.
  */
 struct format_file {
 	const struct format *format;
 	struct input *in; /* the caller's; outlives this */
-	/* As the caller said it, but: the algorithm is a static name, and
-	   msi_ex is what was done. */
+	/*
+	 * A copy of the caller's options, with two changes: algorithm is a
+	 * static name, and msi_ex is what was done.
+	 */
 	struct format_options options;
-	/* While verifying: the list that the file must have; no content. */
+	/*
+	 * While verifying: the list that the file must match.  content is then
+	 * empty.
+	 */
 	struct cursor page_hashes;
 	uint64_t size;            /* of the whole file, in bytes */
 	bool was_signed;          /* it carries a signature, which a plan
 	                             replaces */
-	struct buf signature;     /* that: the DER of each PKCS#7, one behind
-	                             the other; what the file has in its
-	                             place, where it is no DER.  Nothing in
-	                             it has been looked at */
+	struct buf signature;     /* that signature, unchecked: the DER of
+	                             each PKCS#7, one after the other; or the
+	                             raw bytes found there if not DER */
 	struct spc_digest digest; /* of what Authenticode covers */
-	struct buf content;       /* DER of what keyd is to sign */
-	const char *spc;          /* what content_parse calls the content: the
-	                             format's name, unless it has two kinds */
-	struct buf publisher;     /* UTF-8, whom the file names as the only
-	                             one who may sign it, or empty; at most
-	                             FORMAT_PUBLISHER_MAX bytes, no NUL */
+	struct buf content;       /* the DER that keyd is to sign */
+	const char *spc;          /* content_parse's name for the content:
+	                             the format's, unless that has two kinds */
+	struct buf publisher;     /* UTF-8: the only publisher whom the file
+	                             lets sign it; empty if it names none; at
+	                             most FORMAT_PUBLISHER_MAX bytes, no NUL */
 	void *state;              /* the format's own */
 };
 
 /*
- * A format.  The hooks are called through the functions below, which check
- * what is common to all; each returns 0 or HT_ERR_* as its caller does.
+ * A format.  The functions below call the hooks, and check what all formats
+ * have in common.  A hook returns 0 or HT_ERR_* as its caller does.
  */
 struct format {
 	const char *name;  /* in messages and the journal: "pe" */
 	const char *title; /* for people: "PE" */
-	bool nests;        /* Windows knows nested signatures in it */
-	bool seeks;        /* digest reads out of order: a stream needs a spool
-	                      (input_spool) before that */
-	uint64_t size_max; /* bytes of a signed file, a little less than a
-	                      whole number of GiB; 0: the format sets none,
-	                      or has its own way to tell */
+	bool nests;        /* Windows accepts nested signatures in it */
+	bool seeks;        /* digest reads out of order: a stream must be
+	                      spooled (input_spool) first */
+	uint64_t size_max; /* the most bytes of a signed file, a little less
+	                      than a whole number of GiB; 0 if the format has
+	                      no limit or checks it itself */
 
 	/*
-	 * Set *is to whether this is such a file, from its first bytes
-	 * (INPUT_HEAD at most) or, where the bytes cannot tell (scripts),
-	 * from file_name, which may be NULL.  Fails for a file that is one
-	 * but is too damaged to go on with.
+	 * Set *is to whether this is such a file.  Its first bytes decide, at
+	 * most INPUT_HEAD of them.  For scripts, whose bytes do not tell,
+	 * file_name decides; it may be NULL.  Fails for such a file that is too
+	 * damaged to go on with.
 	 */
 	int (*detect)(struct input *in, const char *file_name, bool *is,
 	    struct ht_error *e);
 
 	/*
-	 * One pass over the input to its end: fill size, was_signed, signature,
-	 * digest (digest.algorithm is set by the caller), content, state.
+	 * Read the input to its end in one pass.  Fill size, was_signed,
+	 * signature, digest (the caller has set digest.algorithm), content and
+	 * state.
 	 */
 	int (*digest)(struct format_file *file, struct ht_error *e);
 
 	/*
-	 * What verifying looks at beyond the digest, after it; NULL if that is
-	 * nothing.
+	 * Check what verifying needs beyond the digest, after it.  NULL if
+	 * there is nothing.
 	 */
 	int (*check)(const struct format_file *file, struct ht_error *e);
 
 	/*
-	 * Append to plan the file with the signature p7 in it; or without a
-	 * signature, if p7 is NULL, which it is only for a file that has one.
+	 * Append the file with the signature p7 to plan.  If p7 is NULL, append
+	 * the file without its signature; the caller has checked that it has
+	 * one.
 	 */
 	int (*plan)(const struct format_file *file, const void *p7, size_t n,
 	    struct output *plan, struct ht_error *e);
 
 	/*
-	 * Put the PKCS#7 that the file carries into p7; it stays empty if
+	 * Put the PKCS#7 that the file carries into p7.  p7 stays empty if
 	 * there is none.  Seeks.
 	 */
 	int (*signature)(struct input *in, struct buf *p7, struct ht_error *e);
@@ -132,30 +143,37 @@ struct format {
 };
 
 /*
- * Find the format of in; file_name (may be NULL) is a hint for those that
- * their bytes do not tell.  Reads no more than is needed.  HT_ERR_DATA if it
- * is no signable file: empty, text, a damaged header; else as input_read.
+ * Find the format of in.  file_name is a hint for formats that the bytes do not
+ * tell; it may be NULL.  Reads no more than is needed.  Returns 0 and *format,
+ * which is static; NULL on error.  HT_ERR_DATA if it is no signable file:
+ * empty, text, a damaged header.  Other errors as input_read.
  */
 int format_detect(struct input *in, const char *file_name,
     const struct format **format, struct ht_error *e);
 
 /*
- * The format of that name, or NULL.
+ * The format of that name, or NULL.  Static.
  */
 const struct format *format_find(const char *name);
 
 /*
- * Read in to its end and digest it as options say, which are copied.  0 and
- * *file, which the caller frees, or *file NULL and HT_ERR_DATA with the offset
- * and the rule that was broken; HT_ERR_USAGE for the algorithm; HT_ERR_REFUSED
- * for options that are not for this format, for page hashes of a file that
- * cannot have any, or with another algorithm than SHA-256, and for a file that
- * is sound but larger, or otherwise made, than can be signed, be that only for
- * want of room for a signature (size_max; not with no_plan, or of a file that
- * has one); or as input_read.
+ * Read in to its end and digest it as options say.  options are copied.
  *
- * With msi_ex a plan puts MsiDigitalSignatureEx in beside the signature;
- * without, it takes out any that there is.
+ * Returns 0 and *file, which the caller frees with format_file_free; *file is
+ * NULL on error.  HT_ERR_DATA with the offset and the broken rule.
+ * HT_ERR_USAGE for an unknown algorithm.  HT_ERR_INTERNAL without memory.
+ * Other errors as input_read.
+ *
+ * HT_ERR_REFUSED in these cases:
+ * - the options are not for this format;
+ * - page hashes with another algorithm than SHA-256, or of a file that cannot
+ *   have any;
+ * - the file is sound, but its size or its form rules out a signature;
+ * - a signature would exceed size_max (not checked with no_plan, or if the file
+ *   is signed).
+ *
+ * With msi_ex a plan puts in MsiDigitalSignatureEx beside the signature;
+ * without it, a plan takes out any that there is.
  */
 int format_digest(const struct format *format, struct input *in,
     const struct format_options *options, struct format_file **file,
@@ -163,56 +181,62 @@ int format_digest(const struct format *format, struct input *in,
 void format_file_free(struct format_file *file); /* NULL is fine */
 
 /*
- * The same with the options that p7 was made with, a signature of this file
- * that is to be put into it.  in must be seekable.  HT_ERR_DATA also if it is a
- * signature of something else.
+ * The same, with the options that p7 was made with.  p7 is a signature of this
+ * file that is to be put into it.  in must be seekable.  HT_ERR_DATA also if p7
+ * is a signature of something else.
  */
 int format_digest_for(const struct format *format, struct input *in,
     const struct pkcs7 *p7, struct format_file **file, struct ht_error *e);
 
 /*
- * The signed file: file's input with the n bytes of PKCS#7 DER at p7 put in,
- * in place of any signature that it had.  p7 and file->in must outlive the
- * plan, and that input be seekable when the plan is read or written.  0 and
- * *plan (output_free), or *plan NULL and HT_ERR_REFUSED (the file has no room
- * for it, as that would be larger than the format allows), HT_ERR_DATA (p7 is
- * too long, or what is read again for the plan is damaged), HT_ERR_INTERNAL.
+ * Plan the signed file: file's input with the n bytes of PKCS#7 DER at p7 in
+ * place of any signature that it had.  p7 and file->in must outlive the plan.
+ * file->in must be seekable when the plan is read or written.
  *
- * With p7 NULL and n 0, the file without its signature, and HT_ERR_DATA if it
- * has none; for a catalog file->content must still be there.  What a signer
- * added is taken away, as far as the file tells it from what was there before:
+ * Returns 0 and *plan, which the caller frees with output_free; *plan is NULL
+ * on error.  HT_ERR_REFUSED if the result would be larger than the format
+ * allows.  HT_ERR_DATA if p7 is too long, or if what the plan reads again is
+ * damaged.  HT_ERR_INTERNAL without memory, or if the file was digested with
+ * no_plan.
  *
- *	PE	The certificate table and its directory entry; CheckSum is
- *		computed, whatever it was before signing.  Zeros that filled up
- *		a size that is no multiple of 8 have become content, and stay.
+ * If p7 is NULL and n is 0, the plan is the file without its signature.
+ * HT_ERR_DATA if it has none.  For a catalog file->content must still be there.
+ * The plan takes away what a signer added, as far as the file tells that from
+ * what was there before:
+ *
+ *	PE	The certificate table and its directory entry.  CheckSum is
+ *		computed, whatever it was before signing.  Zeros with which
+ *		the signer padded a size that is no multiple of 8 have
+ *		become content, and stay.
  *	CAB	A reserved area of 20 bytes without a first structure is a
  *		signer's, and goes.  Any other one keeps its size, and loses
- *		what says where the signature is.
- *	MSI	Both signature streams, their directory entries, and the
- *		sectors that nothing uses then, at the end of the file and of
- *		the tables; others become free, and zero.  An entry that is not
- *		used any more has the numbers that [MS-CFB] 2.6.1 wants, where
- *		some writers have zeros.
+ *		the offset and the length of the signature.
+ *	MSI	Both signature streams and their directory entries.  Sectors
+ *		that become unused go if they end the file or the tables.
+ *		Others become free, and zero.  Unused entries get the
+ *		numbers that [MS-CFB] 2.6.1 requires, where some writers
+ *		have zeros.
  *	catalog	Signer, certificates and digest algorithms: SignedData over
  *		the same CTL, with nothing else in it.
- *	APPX	The signature's part and the Override for it among the content
- *		types, which are then stored, not deflated.
+ *	APPX	The signature's part and its Override in the content types.
+ *		The content types are then stored, not deflated.
  *	scripts	The signature block, with the CRLF in front of it.
  */
 int format_plan(const struct format_file *file, const void *p7, size_t n,
     struct output **plan, struct ht_error *e);
 
 /*
- * Put the DER of the PKCS#7 that the file carries into p7, which must be empty,
- * or nothing if it is not signed.  in must be seekable.  HT_ERR_DATA for what
- * is damaged, HT_ERR_REFUSED as format_digest, else as input_read.
+ * Put the DER of the PKCS#7 that the file carries into p7, which must be empty.
+ * p7 stays empty if the file is not signed.  in must be seekable.  HT_ERR_DATA
+ * for a damaged file, HT_ERR_REFUSED as format_digest, other errors as
+ * input_read.
  */
 int format_signature(const struct format *format, struct input *in,
     struct buf *p7, struct ht_error *e);
 
 /*
- * A signature that pkcs7_verify has been content with, and the digest that is
- * both the file's and its own.
+ * A signature that passed pkcs7_verify, and its digest, which is that of the
+ * file.
  */
 struct format_signature {
 	struct pkcs7 *p7;
@@ -223,26 +247,29 @@ struct format_signature {
  * What format_verify found.
  */
 struct format_verified {
-	struct pkcs7 *p7; /* the file's signature, */
+	struct pkcs7 *p7; /* the file's signature */
 	struct spc_digest digest;
 	uint64_t size; /* of the file */
-	/* and those that are nested in it. */
+	/* The signatures nested in p7. */
 	struct format_signature nested[PKCS7_NESTED_MAX];
 	size_t nested_count;
 };
 
 /*
- * Verify a signed file, all but the root: extract the PKCS#7, verify it
- * (pkcs7_verify), digest the file in one forward pass, so that a tap on in has
- * seen every byte when this returns, and compare with the signature.  The same
- * goes for each nested signature; it costs another pass where it is of another
- * algorithm, or has page hashes of its own.  If content is not NULL, the signed
- * content (of the first, not of a nested one) must also be exactly those n
- * bytes.  in must be seekable.
+ * Verify a signed file, except for the root.  Extract the PKCS#7, verify it
+ * (pkcs7_verify), digest the file and compare the digest with the signature's.
+ * The digest takes one forward pass, so that a tap on in sees every byte.  in
+ * must be seekable.
  *
- * 0 and *out (format_verified_clear), or HT_ERR_DATA if the file carries no
- * signature or anything does not fit, HT_ERR_REFUSED as format_digest, else as
- * input_read; *out is all zeros then.
+ * Each nested signature is verified in the same way.  It takes another pass if
+ * it has another algorithm, or page hashes of its own.
+ *
+ * If content is not NULL, the signed content must be exactly those n bytes.
+ * This counts for the outer signature only.
+ *
+ * Returns 0 and *out, which the caller frees with format_verified_clear; *out
+ * is all zeros on error.  HT_ERR_DATA if the file has no signature or anything
+ * does not match.  HT_ERR_REFUSED as format_digest, other errors as input_read.
  */
 int format_verify(const struct format *format, struct input *in,
     const void *content, size_t n, struct format_verified *out,

@@ -70,7 +70,7 @@ forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
 	size_t n;
 	int rc;
 
-	/* It may be long, and growing would have it twice. */
+	/* It may be long, and growing would hold it twice. */
 	if (expected - offset <= max)
 		buf_reserve(kept, (size_t)(expected - offset));
 	do {

@@ -1,6 +1,6 @@
 /*
- * Reading forward, for formats whose digest is over long runs of the file, or
- * over all of it; in formats/ only.
+ * Reading forward, for formats whose digest is over long runs of the file or
+ * over all of it; for formats/ only.
  */
 
 #ifndef FORMATS_FORWARD_H
@@ -17,33 +17,34 @@
 #include "lib/input.h"
 
 /*
- * The next n bytes of the input from *offset on, none at end or where the input
- * ends before that, and *offset behind them.  They end on multiples of
- * INPUT_CHUNK, and so need no copying.  As input_read.
+ * Read the next bytes from *offset, at most up to end, and advance *offset past
+ * them.  *p is borrowed, as from input_read.  *n is 0 at end or where the input
+ * ends.  The bytes end on a multiple of INPUT_CHUNK if they can, so that
+ * nothing is copied.  Errors as input_read.
  */
 int forward_next(struct input *in, uint64_t *offset, uint64_t end,
     const uint8_t **p, size_t *n, struct ht_error *e);
 
 /*
- * Digest the input from *offset up to end, or to where it ends before that, and
- * leave *offset there.  HT_ERR_INTERNAL, or as input_read.
+ * Digest the input from *offset up to end, or to the input's end if that comes
+ * first.  Leaves *offset there.  HT_ERR_INTERNAL, or as input_read.
  */
 int forward_digest(struct input *in, EVP_MD_CTX *md, uint64_t *offset,
     uint64_t end, struct ht_error *e);
 
 /*
- * Put the whole input into out, which must be empty; *fits is false if it is
- * more than max bytes, and then a part of it is there.  HT_ERR_INTERNAL, or as
+ * Put the whole input into out, which must be empty.  *fits is false if it is
+ * more than max bytes; out then holds a part of it.  HT_ERR_INTERNAL, or as
  * input_read.
  */
 int forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
     struct ht_error *e);
 
 /*
- * Read on from offset to the end of the input, or until it is known to go on
- * beyond `expected`; *size is how far that was.  What stands before `expected`
- * is a signature, and appended to kept: HT_ERR_DATA if that becomes more than
- * max bytes.  HT_ERR_INTERNAL, or as input_read.
+ * Read from offset to the end of the input, but stop soon after `expected`.
+ * *size is where reading ended: the input's size, or more than `expected`.  The
+ * bytes before `expected` are a signature; append them to kept.  HT_ERR_DATA if
+ * they are more than max.  HT_ERR_INTERNAL, or as input_read.
  */
 int forward_keep(struct input *in, uint64_t offset, uint64_t expected,
     size_t max, struct buf *kept, uint64_t *size, struct ht_error *e);

@@ -1,5 +1,5 @@
 /*
- * Signatures that end a file are padded to 8 bytes; inside formats/ only.
+ * Padding to 8 bytes of signatures that end a file; for formats/ only.
  */
 
 #ifndef FORMATS_PADDING_H
@@ -15,10 +15,10 @@
 unsigned int padding_of(uint64_t n);
 
 /*
- * The one DER SEQUENCE that padded holds, with 7 zero bytes behind it at most:
- * what else is there no digest covers, and nobody would miss it (CVE-2013-
- * 3900).  HT_ERR_DATA if it is anything else.  What is inside the SEQUENCE is
- * not looked at.
+ * Set *der to the one DER SEQUENCE in padded, with at most 7 zero bytes after
+ * it.  No digest covers other bytes there, and nobody would notice them
+ * (CVE-2013-3900).  HT_ERR_DATA for anything else.  The inside of the SEQUENCE
+ * is not checked.
  */
 int padding_strip(struct cursor padded, struct cursor *der);
 

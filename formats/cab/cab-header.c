@@ -23,7 +23,7 @@
 
 #define NAME_MAX_BYTES 255
 
-/* CFHEADER as read, and what was found behind it. */
+/* CFHEADER as read, and what follows it. */
 struct front {
 	struct cursor all; /* the first bytes of the file */
 	uint32_t cabinet;  /* cbCabinet */
@@ -35,7 +35,7 @@ struct front {
 	uint8_t folder_reserve;
 	uint8_t data_reserve;
 	struct cursor first; /* the first structure in the reserved area */
-	uint32_t signature;  /* the second structure */
+	uint32_t signature;  /* from the second structure: where it is */
 	uint32_t signature_size;
 	struct cursor names;
 	struct cursor folders;
@@ -48,7 +48,7 @@ offset_of(const struct front *f, const struct cursor *c)
 }
 
 /*
- * Say that what was read of the file ends inside `what`.
+ * Report that the front ends inside `what`.
  */
 static int
 front_cut(const struct front *f, const char *what, struct ht_error *e)
@@ -103,7 +103,7 @@ all_zero(struct cursor c)
 }
 
 /*
- * The second structure, and what is left of the area behind it.
+ * Read the second structure, and check the rest of the area.
  */
 static int
 read_entry(struct front *f, struct cursor area, uint16_t length,
@@ -131,7 +131,7 @@ read_entry(struct front *f, struct cursor area, uint16_t length,
 }
 
 /*
- * abReserve: empty, zeros, or the two structures.
+ * Read abReserve: empty, zeros, or the two structures.
  */
 static int
 read_area(struct front *f, struct cursor area, uint64_t offset,
@@ -176,7 +176,7 @@ read_reserve(struct front *f, struct cursor *c, struct ht_error *e)
 }
 
 /*
- * A name that ends with a NUL.
+ * Skip a NUL-terminated name.
  */
 static int
 skip_name(const struct front *f, struct cursor *c, struct ht_error *e)
@@ -217,7 +217,7 @@ read_names(struct front *f, struct cursor *c, struct ht_error *e)
 }
 
 /*
- * Whether the data of each folder are between the CFFILEs and the end.
+ * Check that the folder's data are between the CFFILEs and the end.
  */
 static int
 check_folder(const struct front *f, struct cursor folder, uint64_t offset,
@@ -274,7 +274,7 @@ read_folders(struct front *f, struct cursor *c, struct ht_error *e)
 
 /* The reserved area of CFHEADER as it will be. */
 struct area {
-	bool present;    /* with the sizes in front of it */
+	bool present;    /* with the three sizes in front of it */
 	size_t size;     /* cbCFHeader */
 	uint16_t second; /* length of the second structure */
 };
@@ -314,7 +314,7 @@ put_folders(struct buf *out, const struct front *f, size_t old, size_t now)
 
 	while (cursor_u32le(&left, &start) == 0 &&
 	    cursor_bytes(&left, rest, &more) == 0) {
-		/* An empty folder's may be anything. */
+		/* An empty folder can have any offset. */
 		if (start + now >= old)
 			start = (uint32_t)(start + now - old);
 		buf_u32le(out, start);
@@ -323,7 +323,8 @@ put_folders(struct buf *out, const struct front *f, size_t old, size_t now)
 }
 
 /*
- * Everything moves by what the reserved area grows or shrinks.
+ * Append the front with another reserved area.  Every offset moves by what the
+ * area grows or shrinks.
  */
 static int
 put_front(struct buf *out, const struct front *f, const struct area *area,
@@ -375,7 +376,8 @@ make_signed(struct cab_header *h, const struct front *f, struct ht_error *e)
 }
 
 /*
- * An area that has room for a signature and nothing else is a signer's.
+ * Drop an area that has room for a signature and nothing else: a signer made
+ * it.
  */
 static int
 make_unsigned(struct cab_header *h, const struct front *f, struct ht_error *e)

@@ -1,11 +1,12 @@
 /*
  * Cabinets.
  *
- * Microsoft Cabinet File Format ("MS-CAB"); what its signature covers stands in
- * no specification.  The signed file is digested as it will be: from a header
- * with the signature's place reserved, everything but reserved1, the sizes of
- * the reserved areas, and where the signature is; then all up to cbCabinet.
- * The PKCS#7 is bare and ends the file.  All of that goes forward.
+ * Microsoft Cabinet File Format ("MS-CAB").  No specification says what a
+ * signature covers.  The digest is over the file as it will be when signed.  It
+ * covers a header with a place for the signature, except for reserved1, the
+ * sizes of the reserved areas, and the offset and length of the signature.
+ * Then it covers everything up to cbCabinet.  The PKCS#7 has no wrapping and
+ * ends the file.  All of this reads forward.
  */
 
 #include "config.h"
@@ -36,8 +37,8 @@ cab_detect(struct input *in, const char *file_name, bool *is,
 }
 
 /*
- * The length of the first structure in abReserve belongs to what is digested,
- * that of the second does not.
+ * The digest covers the length of the first structure in abReserve, but not
+ * that of the second.
  */
 static int
 digest_front(const struct cab_header *h, EVP_MD_CTX *md)
@@ -77,7 +78,7 @@ check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
 }
 
 /*
- * Append the DER of the signature that is in padded.
+ * Append the DER of the signature in padded to p7.
  */
 static int
 put_signature(const struct cab_header *h, const struct buf *padded,
@@ -95,7 +96,7 @@ put_signature(const struct cab_header *h, const struct buf *padded,
 }
 
 /*
- * What is behind the cabinet: nothing, or a signature up to the end.
+ * Read what follows the cabinet: nothing, or a signature up to the end.
  */
 static int
 read_end(struct format_file *file, const struct cab_header *h, uint64_t offset,

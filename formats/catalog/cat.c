@@ -1,7 +1,7 @@
 /*
  * Catalogs: a PKCS#7 SignedData, signed or not, whose content is a certificate
- * trust list.  Signing one makes a new SignedData over the same CTL, which is
- * kept to the byte.
+ * trust list.  Signing makes a new SignedData over the same CTL, which stays
+ * unchanged to the byte.
  */
 
 #include "config.h"
@@ -13,10 +13,10 @@
 #include "signature/content.h"
 #include "signature/ctl.h"
 
-/* A SEQUENCE's tag, the longest length that is used, the type. */
+/* A SEQUENCE's tag, the longest length in use, the type. */
 #define HEAD (2 + 4 + 11)
 
-/* pkcs7-signedData (RFC 2315 14), as it stands in a ContentInfo. */
+/* pkcs7-signedData (RFC 2315 14), as encoded in a ContentInfo. */
 static const uint8_t signed_data[11] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
 	0xf7, 0x0d, 0x01, 0x07, 0x02 };
 
@@ -48,7 +48,7 @@ cat_detect(struct input *in, const char *file_name, bool *is,
 }
 
 /*
- * The whole file, which is never large.
+ * Read the whole file, which is never large.
  */
 static int
 read_all(struct input *in, struct buf *out, struct ht_error *e)

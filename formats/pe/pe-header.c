@@ -34,8 +34,8 @@
 #define SECTION_HEADER 40
 
 /*
- * Read a number at an offset from the PE signature.  The headers end too early
- * if it is not there.
+ * Read a number at an offset from the PE signature.  HT_ERR_DATA if the headers
+ * end before it.
  */
 static int
 header_u16(struct cursor headers, size_t at, uint16_t *v)
@@ -54,7 +54,7 @@ header_u32(struct cursor headers, size_t at, uint32_t *v)
 }
 
 /*
- * Say that the headers (all that was read, from at) end too early.
+ * Report that the headers (all that was read from at) end too early.
  */
 static int
 header_cut(struct cursor headers, uint64_t at, const char *what,
@@ -108,7 +108,8 @@ pe_header_signature(struct input *in, uint64_t at, struct ht_error *e)
 }
 
 /*
- * The section table (PE, Section Table): where the last byte of a section is.
+ * Read the section table (PE, Section Table), and find where the last byte of a
+ * section is.
  */
 static int
 read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
@@ -126,7 +127,7 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 		    header_u32(headers, start + 20, &offset) < 0)
 			return header_cut(headers, at, "section table", e);
 		end = (uint64_t)offset + size;
-		/* Where nothing is it does not matter where that would be. */
+		/* The offset of no data does not matter. */
 		if (offset != 0 && size != 0 && end > out->sections_end)
 			out->sections_end = end;
 	}
@@ -134,7 +135,7 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 }
 
 /*
- * The directory entry of the certificate table (PE, Optional Header Data
+ * Read the directory entry of the certificate table (PE, Optional Header Data
  * Directories).
  */
 static int
@@ -158,7 +159,7 @@ read_directory(struct cursor headers, uint64_t at, size_t directories,
 		    (unsigned long)count);
 	out->checksum = at + PE_CHECKSUM;
 	out->security = at + entry;
-	/* Others disagree about what half an entry means. */
+	/* Verifiers disagree on the meaning of half an entry. */
 	if ((table == 0) != (size == 0))
 		return ht_error_at(e, HT_ERR_DATA, at + entry,
 		    "the certificate table has an offset and no size, or a "

@@ -1,5 +1,5 @@
 /*
- * The headers of a Portable Executable, as far as signing needs them; inside
+ * The headers of a Portable Executable, as far as signing needs them; for
  * formats/pe/ only.  Microsoft PE and COFF Specification ("PE" in errors).
  */
 
@@ -18,42 +18,43 @@ struct pe_header {
 	uint64_t checksum;     /* the field CheckSum, 4 bytes */
 	uint64_t security;     /* the certificate table's directory entry */
 	uint64_t headers_end;  /* of the section table */
-	uint64_t sections_end; /* of headers and of every section's data */
+	uint64_t sections_end; /* of the headers and every section's data */
 	uint64_t table;        /* the certificate table, or 0 */
 	uint64_t table_size;
 };
 
 /*
- * The offset of the PE signature, from the DOS header at the start of in.
- * HT_ERR_DATA if that is cut, or the offset is beyond 256 MiB, where the
- * Windows loader stops looking.
+ * Read the offset of the PE signature from the DOS header at the start of in.
+ * HT_ERR_DATA if the DOS header is cut, or the offset is beyond 256 MiB, where
+ * the Windows loader stops looking.  Other errors as input_read.
  */
 int pe_header_lfanew(struct input *in, uint32_t *lfanew, struct ht_error *e);
 
 /*
- * HT_ERR_DATA unless there is a PE signature at this offset.
+ * Check that there is a PE signature at this offset.  HT_ERR_DATA if not; other
+ * errors as input_read.
  */
 int pe_header_signature(struct input *in, uint64_t at, struct ht_error *e);
 
 /*
- * Read the headers that start with the PE signature at this offset.  Looks at
- * the next 64 KiB only, as one input_read, so that they can be read again.
- * HT_ERR_DATA with the rule that they break.
+ * Read the headers that start with the PE signature at this offset.  Uses only
+ * the next 64 KiB, with one input_read, so that they can be read again.
+ * HT_ERR_DATA with the broken rule; other errors as input_read.
  */
 int pe_header_read(struct input *in, uint64_t at, struct pe_header *header,
     struct ht_error *e);
 
-/* Where the data of a section is. */
+/* Where the data of a section are, in the file. */
 struct pe_section {
 	uint32_t offset;
 	uint32_t size;
 };
 
 /*
- * The sections that have data in the file, in the order of the section table,
- * at most `room` of them, and how long the headers are (SizeOfHeaders).
- * pe_header_read has been content with the headers at this offset.
- * HT_ERR_REFUSED if there are more sections.
+ * List the sections that have data in the file, in the order of the section
+ * table, and set *headers_size to SizeOfHeaders.  pe_header_read must have
+ * accepted the headers at this offset.  HT_ERR_REFUSED if there are more than
+ * `room` sections.  Other errors as pe_header_read.
  */
 int pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
     struct pe_section *sections, size_t room, size_t *count,

@@ -13,7 +13,7 @@
 #define ENTRY SPC_PAGES_ENTRY
 #define SHA256_LENGTH 32
 
-/* A section, and which entry of the list is its first. */
+/* A section, and the index of its first entry in the list. */
 struct run {
 	uint32_t offset;
 	uint32_t size;
@@ -22,15 +22,15 @@ struct run {
 
 struct pe_pages {
 	EVP_MD *sha256;
-	EVP_MD_CTX *md;                      /* of the page that is under way */
+	EVP_MD_CTX *md;                      /* of the current page */
 	struct run runs[SPC_PAGED_SECTIONS]; /* in the order of the file */
 	size_t count;
-	size_t current;     /* the run that is under way, or comes next */
-	uint32_t done;      /* bytes of it */
+	size_t current;     /* the current run, or the next one */
+	uint32_t done;      /* bytes of it that are done */
 	struct cursor list; /* to compare with, or empty */
-	uint8_t *made;      /* or where the list goes; in content */
+	uint8_t *made;      /* or where the list goes; inside content */
 	uint64_t last;      /* where the last section of the table ends */
-	size_t entries;     /* of the list, with the end */
+	size_t entries;     /* of the list, with the last one */
 };
 
 void
@@ -71,7 +71,8 @@ crypto_failed(struct ht_error *e)
 }
 
 /*
- * End the page under way, of which n bytes have been digested, with zeros.
+ * Fill up the current page, of which n bytes have been digested, with zeros,
+ * and put its entry.
  */
 static int
 end_page(struct pe_pages *pages, size_t n, size_t entry, uint32_t offset,
@@ -99,8 +100,8 @@ by_offset(const void *a, const void *b)
 }
 
 /*
- * The sections in the order of the file, and their entries in that of the
- * table.
+ * Sort the sections in the order of the file.  Their entries stay in the order
+ * of the table.
  */
 static int
 plan_runs(struct pe_pages *pages, const struct pe_section *sections,
@@ -136,7 +137,7 @@ plan_runs(struct pe_pages *pages, const struct pe_section *sections,
 }
 
 /*
- * The first page: the headers but for the two fields.
+ * Hash the first page: the headers without the two fields.
  */
 static int
 hash_headers(struct pe_pages *pages, struct input *in,
@@ -230,7 +231,7 @@ out:
 /* --- the bytes ----------------------------------------------------------- */
 
 /*
- * Bytes of the current run, at most as many as its page needs.
+ * Take n bytes of the current run, at most as many as its page needs.
  */
 static int
 run_bytes(struct pe_pages *pages, const uint8_t *p, size_t n,

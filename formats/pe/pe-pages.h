@@ -1,11 +1,11 @@
 /*
- * Page hashes of a PE: made, or compared with those of a signature, in the one
- * pass that the digest of the file takes; inside formats/pe/ only.
+ * Page hashes of a PE, made or compared with those of a signature in the same
+ * pass as the file's digest; for formats/pe/ only.
  *
- * What is hashed is the headers, without the two fields that the file's digest
- * leaves out, and each section's data, in pages of 4096 bytes, short ones
- * filled up with zeros.  The list (spc-pages.h) is in the order of the section
- * table, and ends with where the last section ends.
+ * The hashes cover the headers and each section's data, in pages of 4096 bytes.
+ * The headers lack the two fields that the file's digest leaves out.  A short
+ * page is filled up with zeros.  The list (spc-pages.h) is in the order of the
+ * section table.  Its last entry has the offset at which the last section ends.
  */
 
 #ifndef FORMATS_PE_PE_PAGES_H
@@ -22,15 +22,18 @@
 struct pe_pages;
 
 /*
- * Begin with the headers, which have been read (pe_header_read).  If list is
- * empty the hashes are made, into content, which gets all that stands before
- * them and must be left alone until pe_pages_end; otherwise they are compared
- * with list, which must outlive this, and content is not used.
+ * Start the page hashes of a file whose headers pe_header_read has read, and
+ * hash the headers.  If list is empty, the hashes are made in content, after
+ * all that comes before them there.  The caller must leave content alone until
+ * all pages are done.  Otherwise the hashes are compared with list, which must
+ * outlive *pages; content is then unused.
  *
- * HT_ERR_REFUSED for headers that are longer than a page, too many sections, or
- * an end beyond 1 GiB; HT_ERR_DATA if two sections, or one and the headers,
- * have bytes of the file in common, or list has not as many entries;
- * HT_ERR_INTERNAL.
+ * Returns 0 and *pages, which the caller frees with pe_pages_free; *pages is
+ * NULL on error.  HT_ERR_REFUSED for headers longer than a page, too many
+ * sections, or an end beyond 1 GiB.  HT_ERR_DATA if two sections, or a section
+ * and the headers, overlap; if the headers are longer than SizeOfHeaders, or
+ * are cut; or if list has another number of entries.  HT_ERR_INTERNAL without
+ * memory.  Other errors as input_read.
  */
 int pe_pages_new(struct input *in, uint64_t pe, const struct pe_header *header,
     struct cursor list, struct buf *content, struct pe_pages **pages,
@@ -38,8 +41,10 @@ int pe_pages_new(struct input *in, uint64_t pe, const struct pe_header *header,
 void pe_pages_free(struct pe_pages *pages); /* NULL is fine */
 
 /*
- * The n bytes at offset of the file: every byte of it behind the headers, once,
- * in order.  HT_ERR_DATA if a page does not have the hash of the list.
+ * Take the n bytes at offset of the file.  The caller passes every byte after
+ * the headers once, in order; bytes outside the sections are skipped.
+ * HT_ERR_DATA if a page does not have the hash in the list.  HT_ERR_INTERNAL if
+ * libcrypto fails.
  */
 int pe_pages_bytes(struct pe_pages *pages, uint64_t offset, const uint8_t *p,
     size_t n, struct ht_error *e);

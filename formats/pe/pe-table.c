@@ -16,7 +16,8 @@ bad_entry(uint64_t at, struct ht_error *e, const char *what)
 }
 
 /*
- * The next WIN_CERTIFICATE.  Its dwLength may include its padding or not.
+ * Read the next WIN_CERTIFICATE.  Its dwLength may or may not include the
+ * padding.
  */
 static int
 read_entry(struct cursor *table, uint64_t at, struct cursor *der,
@@ -75,7 +76,7 @@ pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
 void
 pe_table_header(struct buf *out, size_t n)
 {
-	/* dwLength includes the padding, as everybody has it. */
+	/* dwLength includes the padding, as other signers have it. */
 	buf_u32le(out, (uint32_t)(PE_WIN_CERT_HEADER + n + padding_of(n)));
 	buf_u16le(out, REVISION_2_0);
 	buf_u16le(out, TYPE_PKCS_SIGNED_DATA);

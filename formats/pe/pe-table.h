@@ -1,7 +1,7 @@
 /*
- * The certificate table of a Portable Executable, inside formats/pe/ only.
+ * The certificate table of a Portable Executable, for formats/pe/ only.
  * Microsoft PE and COFF Specification ("PE" in errors), Attribute Certificate
- * Table: WIN_CERTIFICATEs, each on 8 bytes.
+ * Table: WIN_CERTIFICATEs, each aligned to 8 bytes.
  */
 
 #ifndef FORMATS_PE_PE_TABLE_H
@@ -13,29 +13,29 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* A WIN_CERTIFICATE without what it holds. */
+/* The size of a WIN_CERTIFICATE without its contents. */
 #define PE_WIN_CERT_HEADER 8
 
-/* More than anybody puts into a file, each of which may have to be verified. */
+/* More than anybody puts into a file.  Each one may have to be verified. */
 #define PE_WIN_CERTS_MAX 16
 
 /*
- * Put what each WIN_CERTIFICATE of the table holds in the table's place, one
- * behind the other, and say how many there are: a signature with page hashes is
- * too long to have it twice.  at is where the table begins in the file, for
- * errors.
+ * Replace the table by the contents of its WIN_CERTIFICATEs, one after the
+ * other, and set *count to their number.  It works in place, because a
+ * signature with page hashes is too long to hold twice.  at is the table's
+ * offset in the file, for errors.
  *
- * HT_ERR_DATA with the rule that is broken: one that is cut, or of another
- * revision or type than PKCS#7, or with more behind its DER than 7 zeros; an
- * empty table, or one of more than PE_WIN_CERTS_MAX.  What the table is then is
- * not said.
+ * HT_ERR_DATA with the broken rule: a WIN_CERTIFICATE that is cut, has another
+ * revision or type than that of PKCS#7, or has more than 7 zeros after its DER;
+ * an empty table; more than PE_WIN_CERTS_MAX.  On error the contents of table
+ * are undefined.
  */
 int pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
     struct ht_error *e);
 
 /*
- * Append what stands before n bytes of DER in a table of one WIN_CERTIFICATE;
- * behind them come padding_of(n) zeros.
+ * Append the header of a table with one WIN_CERTIFICATE of n bytes of DER.  The
+ * caller appends the DER, and padding_of(n) zeros.
  */
 void pe_table_header(struct buf *out, size_t n);
 

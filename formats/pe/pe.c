@@ -2,10 +2,10 @@
  * Portable Executable: Windows programs, libraries and drivers, EFI images,
  * .NET assemblies.
  *
- * Microsoft PE and COFF Specification ("PE" below), and Windows Authenticode
+ * Microsoft PE and COFF Specification ("PE" below); Windows Authenticode
  * Portable Executable Signature Format, "Calculating the PE Image Hash".  The
- * digest covers all but CheckSum, the directory entry of the certificate table
- * and that table, which ends the file; so it is made in one pass forward.
+ * digest covers everything but CheckSum, the certificate table and its
+ * directory entry.  The table ends the file, so one forward pass is enough.
  */
 
 #include "config.h"
@@ -30,9 +30,9 @@ struct pe {
 	struct pe_header header;
 	uint64_t content_end;   /* where the padding or the old table begins */
 	bool sums;              /* a plan may follow, and needs sum */
-	uint64_t sum;           /* of 16-bit words, not folded; the fields that
-	                         the plan sets count as zero */
-	struct pe_pages *pages; /* while digesting, if they are asked for */
+	uint64_t sum;           /* of 16-bit words, not folded; the fields
+	                           that the plan sets count as zero */
+	struct pe_pages *pages; /* while digesting, if asked for */
 };
 
 static int
@@ -52,16 +52,17 @@ pe_detect(struct input *in, const char *file_name, bool *is, struct ht_error *e)
 		return 0;
 	*is = true;
 	rc = pe_header_lfanew(in, &lfanew, e);
-	/* Further on the bytes must not be read before the digest's turn. */
+	/* The digest must be the first to read later bytes. */
 	if (rc == 0 && lfanew + 4 <= INPUT_HEAD)
 		rc = pe_header_signature(in, lfanew, e);
 	return rc;
 }
 
 /*
- * The sum of little-endian 16-bit words, the first byte standing at offset in
- * the file.  Folding it at the end gives the same for wider words, as 2^16 is 1
- * modulo 2^16 - 1 (RFC 1071, section 2); a carry out of 64 bits is 1 as well.
+ * The sum of little-endian 16-bit words.  offset is that of the first byte in
+ * the file.  The loop adds wider words.  Folding gives the same in the end, as
+ * 2^16 is 1 modulo 2^16 - 1 (RFC 1071, section 2); so a carry out of 64 bits
+ * counts as 1.
  */
 static uint64_t
 sum_words(uint64_t offset, const uint8_t *p, size_t n)
@@ -99,8 +100,8 @@ fold_sum(uint64_t sum, uint64_t size)
 }
 
 /*
- * Digest and sum the input from *offset up to end, or to the end of the file,
- * and leave *offset where that was.
+ * Digest and sum the input from *offset up to end, or to the end of the file.
+ * Leaves *offset there.
  */
 static int
 digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
@@ -125,7 +126,7 @@ digest_range(struct input *in, EVP_MD_CTX *md, struct pe *pe, uint64_t *offset,
 }
 
 /*
- * The headers, without the two fields; *offset is behind the second.
+ * Digest the headers without the two fields.  Leaves *offset after the second.
  */
 static int
 digest_headers(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
@@ -153,7 +154,7 @@ digest_headers(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 }
 
 /*
- * After the content: everything must be where the headers say.
+ * Check, after the content, that everything is where the headers say.
  */
 static int
 check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
@@ -178,8 +179,8 @@ check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
 }
 
 /*
- * Past the old certificate table to the end of the file, or as far as it takes
- * to know that it does not end where it should.
+ * Read the old certificate table to the end of the file.  Stops early if the
+ * file goes on after the table.
  */
 static int
 read_old_table(struct format_file *file, const struct pe *pe,
@@ -274,13 +275,13 @@ pe_clear(struct format_file *file)
 }
 
 /*
- * What the plan puts behind the content: padding, and a certificate table of
- * one entry.  It begins on 8 bytes, so the digest and the checksum know what
- * stands where.
+ * What the plan puts after the content: padding, and a certificate table of one
+ * entry.  It begins on a multiple of 8 bytes, so the offsets are known to the
+ * digest and the checksum.
  */
 struct tail {
-	struct buf before; /* the signature */
-	const void *p7;    /* or NULL, and all of it is empty */
+	struct buf before; /* padding and header, before the signature */
+	const void *p7;    /* or NULL, and everything is empty */
 	size_t n;
 	unsigned int after; /* zeros */
 	uint64_t size;
@@ -308,7 +309,7 @@ make_tail(const struct pe *pe, const void *p7, size_t n, struct tail *tail,
 }
 
 /*
- * The two fields of the header that a signature changes.
+ * Make the two fields of the headers that a signature changes.
  */
 static int
 make_fields(const struct pe *pe, const struct tail *tail, struct buf *checksum,
@@ -380,8 +381,9 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
 }
 
 /*
- * Windows verifies the first WIN_CERTIFICATE and hands the others to whoever
- * asks, so a file with several is signed by nobody in particular.
+ * Unpack a table that must have one WIN_CERTIFICATE.  Windows verifies only the
+ * first and gives the others to whoever asks.  So it is unclear who signed a
+ * file with several.
  */
 static int
 only_signature(struct buf *table, uint64_t at, struct ht_error *e)

@@ -21,7 +21,7 @@ at_end(const struct script_text *t, size_t at)
 }
 
 /*
- * The code unit at that offset, which is not the end.
+ * The code unit at that offset, which must be before the end.
  */
 static unsigned int
 unit_at(const struct script_text *t, size_t at)
@@ -38,7 +38,7 @@ lower(unsigned int c)
 }
 
 /*
- * Whether ASCII text stands at that offset, in any case of its letters.
+ * Whether the ASCII text s is at that offset, without regard to case.
  */
 static bool
 is_like(const struct script_text *t, size_t at, const char *s)
@@ -52,7 +52,7 @@ is_like(const struct script_text *t, size_t at, const char *s)
 }
 
 /*
- * The same to the letter, and *at goes behind it.
+ * Whether s is at *at, with regard to case.  If so, move *at past it.
  */
 static bool
 take(const struct script_text *t, size_t *at, const char *s)
@@ -79,7 +79,7 @@ is_line_start(const struct script_text *t, size_t at)
 }
 
 /*
- * From *at on, the next place that anybody might take for the beginning of a
+ * Move *at to the next place that any program could take for the beginning of a
  * block.
  */
 static bool
@@ -95,7 +95,7 @@ find_marker(const struct script_text *t, const struct script_kind *kind,
 }
 
 /*
- * The last place of that text from the offset `from` on.
+ * Find the last occurrence of s from the offset `from` on.
  */
 static bool
 find_last(const struct script_text *t, size_t from, const char *s, size_t *at)
@@ -132,7 +132,7 @@ is_base64(unsigned int c)
 }
 
 /*
- * One line of Base64, from its opening to its CRLF.
+ * Take one line of Base64, with its opening and its CRLF.
  */
 static bool
 take_line(const struct script_text *t, const struct script_kind *kind,
@@ -151,7 +151,7 @@ take_line(const struct script_text *t, const struct script_kind *kind,
 }
 
 /*
- * The block whose first line is at *at; *at goes behind it.
+ * Read the block whose first line is at *at, and move *at past it.
  */
 static int
 read_block(struct script_text *t, const struct script_kind *kind, size_t *at,
@@ -182,7 +182,7 @@ out:
 }
 
 /*
- * The end of the text, where there is no block: where one would go.
+ * Find where a block goes if there is none.
  */
 static int
 find_end(struct script_text *t, const struct script_kind *kind, size_t from,
@@ -263,8 +263,8 @@ set_encoding(struct script_text *t, const struct script_kind *kind,
 }
 
 /*
- * NULs are in no text, and what is not UTF-8 although it says so would be read
- * as something else.
+ * Check the text.  No text has NULs.  A program would read bytes that are not
+ * UTF-8, in spite of the mark, as something else.
  */
 static int
 check_text(struct script_text *t, struct ht_error *e)

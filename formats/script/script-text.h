@@ -1,5 +1,5 @@
 /*
- * The text of a script, and the signature block in it; inside formats/script/
+ * The text of a script, and the signature block in it; for formats/script/
  * only.
  */
 
@@ -15,26 +15,26 @@
 #include "lib/input.h"
 
 /*
- * The longest script and the longest signature, in bytes, as both are held in
- * memory; and the longest of both together, in UTF-16.
+ * The longest script and the longest signature, in bytes.  Both are held in
+ * memory.  Then the longest of both together, in UTF-16.
  */
 #define SCRIPT_MAX ((size_t)12 << 20)
 #define SCRIPT_PKCS7_MAX ((size_t)1 << 20)
 #define SCRIPT_SIGNED_MAX ((size_t)16 << 20)
 
-/* What one kind of script makes of a signature. */
+/* How one kind of script writes a signature. */
 struct script_kind {
 	const char *begin; /* the block's first line */
 	const char *end;   /* and its last */
-	const char *open;  /* what is around Base64 on the lines between */
+	const char *open;  /* text around the Base64 of each line between */
 	const char *close;
-	const char *marker; /* what makes a block of a line that begins so */
-	bool anywhere;      /* or that has it anywhere: comments that may
-	                       follow something else */
-	const char *before; /* what follows the block: the last such text; or
-	                       NULL for the end of the file */
-	bool guess_utf8;    /* without a byte order mark, what is UTF-8 is
-	                       read so; otherwise always as ANSI */
+	const char *marker; /* a line that begins with this begins a block */
+	bool anywhere;      /* the same for a line with marker anywhere: such
+	                       comments may follow other text */
+	const char *before; /* the block goes before the last occurrence of
+	                       this text; NULL for the end of the file */
+	bool guess_utf8;    /* without a byte order mark, read as UTF-8 if it
+	                       is valid UTF-8; otherwise always as ANSI */
 	bool wsh;           /* digested as the Windows Script Host does */
 };
 
@@ -46,16 +46,19 @@ struct script_text {
 	size_t unit;   /* bytes of a code unit: 1, or 2 in UTF-16 */
 	size_t mark;   /* length of the byte order mark */
 	size_t end;    /* where a block begins, or would, with its CRLF */
-	size_t rest;   /* where the text goes on behind it */
+	size_t rest;   /* where the text continues after the block */
 	struct buf p7; /* what the block holds; empty if there is none */
 };
 
 /*
- * Read in to its end as a script of that kind.  0 and *text
- * (script_text_clear), or HT_ERR_DATA for what is no text, is cut, or has a
- * signature block that is not exactly what a signer writes, or in another
- * place: two programs might disagree on what of it is signed.  HT_ERR_REFUSED
- * over SCRIPT_MAX, or as input_read; *text is all zeros then.
+ * Read in to its end as a script of that kind.
+ *
+ * Returns 0 and *text, which the caller frees with script_text_clear; *text is
+ * all zeros on error.  HT_ERR_DATA if it is not text, or is cut.  HT_ERR_DATA
+ * also for a signature block that differs from what a signer writes, or is in
+ * another place: two programs might disagree on what is signed.  HT_ERR_REFUSED
+ * over SCRIPT_MAX.  HT_ERR_INTERNAL without memory.  Other errors as
+ * input_read.
  */
 int script_text_read(struct input *in, const struct script_kind *kind,
     struct script_text *text, struct ht_error *e);

@@ -1,11 +1,12 @@
 /*
- * Scripts: PowerShell, its XML files, MOF, and the Windows Script Host's.
+ * Scripts: PowerShell, its XML files, MOF, and those of the Windows Script
+ * Host.
  *
- * Nothing in their bytes tells them from other text, so the file's name does.
- * A signature is a block of comments in the script's own encoding.  What is
- * digested is the text without it, as UTF-16LE:  with its byte order mark for
- * PowerShell; for the Script Host without one, but with the block's position
- * behind it.  No specification says so.
+ * Their bytes do not tell them from other text, so the file's name does.  A
+ * signature is a block of comments in the script's own encoding.  The digest is
+ * over the text without the block, as UTF-16LE.  PowerShell includes the byte
+ * order mark.  The Script Host leaves it out and appends the block's position.
+ * No specification says so.
  */
 
 #include "config.h"
@@ -24,7 +25,7 @@
 
 #define BASE64_LINE 64
 
-/* The most bytes that one character of any encoding becomes in UTF-16. */
+/* The most bytes of UTF-16 for one character. */
 #define UTF16_MAX 4
 
 static const struct script_kind kind_js = {
@@ -85,7 +86,7 @@ static const struct script_kind kind_wsf = {
 	.wsh = true,
 };
 
-/* Windows-1252 from 0x80 to 0x9f; what it leaves free are C1 controls. */
+/* Windows-1252 from 0x80 to 0x9f.  Undefined bytes become C1 controls. */
 static const uint16_t ansi[] = { 0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026,
 	0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x008d, 0x017d,
 	0x008f, 0x0090, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
@@ -108,7 +109,7 @@ has_extension(const char *name, const char *const *extensions)
 }
 
 /*
- * The next character of one-byte encodings.
+ * Read the next character of ANSI or UTF-8.
  */
 static uint32_t
 next_point(const struct script_text *t, size_t *at)
@@ -143,7 +144,8 @@ put_utf16(uint8_t *p, uint32_t point)
 }
 
 /*
- * Digest the text between two offsets as UTF-16LE, and add the length of that.
+ * Digest the text between two offsets as UTF-16LE.  Add the number of bytes to
+ * *length.
  */
 static int
 digest_part(const struct script_text *t, size_t from, size_t to, EVP_MD_CTX *md,
@@ -321,8 +323,8 @@ script_signature(struct input *in, const struct script_kind *kind,
 /* --- the formats --------------------------------------------------------- */
 
 /*
- * A format for each kind: the hooks have nothing but the format to tell what
- * comments to write.  The further arguments are its file names' extensions.
+ * A format for each kind.  A hook knows only its format, and needs the kind.
+ * The further arguments are the extensions of its file names.
  */
 #define SCRIPT_FORMAT(kind, words, ...)                                        \
 	static int kind##_detect(struct input *in, const char *file_name,      \

@@ -211,15 +211,15 @@ int format_digest_for(const struct format *format, struct input *in,
  *	CAB	A reserved area of 20 bytes without a first structure is a
  *		signer's, and goes.  Any other one keeps its size, and loses
  *		the offset and the length of the signature.
- *	MSI	Both signature streams and their directory entries.  Sectors
- *		that become unused go if they end the file or the tables.
- *		Others become free, and zero.  Unused entries get the
- *		numbers that [MS-CFB] 2.6.1 requires, where some writers
+ *	MSI	Both signature streams and their directory entries.
+ *		Sectors that become unused go if they end the file or the
+ *		tables.  Others become free, and zero.  Unused entries get
+ *		the numbers that [MS-CFB] 2.6.1 requires, where some writers
  *		have zeros.
- *	catalog	Signer, certificates and digest algorithms: SignedData over
- *		the same CTL, with nothing else in it.
- *	APPX	The signature's part and its Override in the content types.
- *		The content types are then stored, not deflated.
+ *	catalog	Signer, certificates and digest algorithms: SignedData
+ *		over the same CTL, with nothing else in it.
+ *	APPX	The signature's part and its Override in the content
+ *		types.  These are then stored, not deflated.
  *	scripts	The signature block, with the CRLF in front of it.
  */
 int format_plan(const struct format_file *file, const void *p7, size_t n,

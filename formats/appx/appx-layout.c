@@ -10,12 +10,12 @@
 /* No list of content types is longer. */
 #define TYPES_MAX ((size_t)4 << 20)
 
-/* Room for the signature's entry, beside itself. */
+/* Room for the signature's entry in addition to the PKCS#7. */
 #define ENTRY_ROOM 1024
 
 /*
- * The record of the content types that takes the old one's place, stored, if
- * the signature's is among them and should not be, or the other way round.
+ * Make the stored record that replaces the content types', if the signature's
+ * type has to be added or removed.
  */
 static int
 make_types(const struct appx_parts *parts, bool with_type,
@@ -51,7 +51,7 @@ out:
 }
 
 /*
- * A record of the directory with its offset moved.
+ * Append a record of the directory with another offset.
  */
 static int
 put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
@@ -74,7 +74,8 @@ put_moved(struct buf *out, const struct zip_entry *entry, uint64_t offset,
 }
 
 /*
- * Where the directory is, and how long.  A moved record is as long as before.
+ * Compute where the directory is, and its size.  A moved record keeps its
+ * length.
  */
 static int
 place_directory(const struct appx_parts *parts, struct appx_layout *layout,
@@ -143,7 +144,8 @@ appx_layout_records(const struct appx_layout *layout,
 }
 
 /*
- * What becomes of a record; *at is where the file has it, unless it is changed.
+ * Set *record to the new record.  *at becomes HT_NO_OFFSET if that differs from
+ * the file's.
  */
 static int
 change_record(const struct appx_layout *layout, const struct zip_entry *types,

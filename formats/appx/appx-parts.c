@@ -7,7 +7,7 @@
 #include "formats/appx/xml.h"
 #include "formats/format.h"
 
-/* No manifest is near that, and no list of content types. */
+/* Far more than any manifest or list of content types has. */
 #define MANIFEST_MAX ((size_t)4 << 20)
 
 #define TYPE_OVERRIDE                                                          \
@@ -42,7 +42,7 @@ note_part(struct appx_parts *parts, const struct zip_entry *entry,
 			    "APPX: a part that is %s but for its case",
 			    names[i]);
 		parts->part[i] = *entry;
-		/* What the entry points to goes. */
+		/* The entry's cursors become invalid. */
 		parts->part[i].name = cursor_over(names[i], strlen(names[i]));
 		parts->part[i].central.p = NULL;
 		parts->has[i] = true;
@@ -147,7 +147,7 @@ out:
 }
 
 /*
- * Identity is a child of the root.
+ * Find the Publisher of Identity, which is a child of the root.
  */
 static int
 find_publisher(struct xml *xml, const char *root, struct buf *out,
@@ -247,7 +247,7 @@ appx_hash_method(const void *p, size_t n, const char **algorithm,
 }
 
 /*
- * Whether a tag is the Override for the signature.
+ * Set *is to whether a tag is the Override for the signature.
  */
 static int
 is_type(const struct xml *xml, const struct xml_tag *tag, bool *is,
@@ -272,7 +272,7 @@ is_type(const struct xml *xml, const struct xml_tag *tag, bool *is,
 }
 
 /*
- * Go on to the next Override for the signature; *is is false behind the last.
+ * Read on to the next Override for the signature; *is is false after the last.
  */
 static int
 next_type(struct xml *xml, struct xml_tag *tag, bool *is, struct ht_error *e)

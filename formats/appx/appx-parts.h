@@ -1,6 +1,5 @@
 /*
- * The parts of an APPX package that signing looks at, inside formats/appx/
- * only.
+ * The parts of an APPX package that signing needs, for formats/appx/ only.
  */
 
 #ifndef FORMATS_APPX_APPX_PARTS_H
@@ -10,7 +9,7 @@
 
 #define APPX_SIGNATURE "AppxSignature.p7x"
 
-/* What stands in front of the PKCS#7 in it. */
+/* What comes before the PKCS#7 in it. */
 #define APPX_MAGIC "PKCX"
 #define APPX_MAGIC_SIZE 4
 
@@ -28,56 +27,65 @@ struct appx_parts {
 	struct zip zip;
 	struct zip_entry part[APPX_PARTS];
 	bool has[APPX_PARTS];
-	uint64_t
-	    records_end; /* of the local records, without the signature's */
+	uint64_t records_end; /* where the local records end, without the
+	                         signature's */
 	bool is_bundle;
 };
 
 /*
- * Walk over the package, find its parts, and see that it has what a package or
- * a bundle must have.  As zip_open and zip_next; appx_parts_close also after an
- * error.
+ * Read the package, find its parts, and check that it has what a package or a
+ * bundle must have.  HT_ERR_DATA if not; other errors as zip_open and zip_next.
+ * The caller calls appx_parts_close, also after an error.
  */
 int appx_parts_open(struct appx_parts *parts, struct input *in,
     struct ht_error *e);
 void appx_parts_close(struct appx_parts *parts);
 
 /*
- * Append the content of a part to out, of at most max bytes.
+ * Append the content of a part to out, at most max bytes.  The package must
+ * have the part.  Errors as zip_extract.
  */
 int appx_part_read(const struct appx_parts *parts, enum appx_part which,
     size_t max, struct buf *out, struct ht_error *e);
 
 /*
- * Append the PKCS#7 of a package that has APPX_P7X to p7: HT_ERR_DATA if it is
- * longer than PKCS7_MAX, or has another magic number.
+ * Append to p7 the PKCS#7 of a package that has APPX_P7X.  HT_ERR_DATA if it is
+ * longer than PKCS7_MAX or does not start with APPX_MAGIC.  Other errors as
+ * zip_extract.
  */
 int appx_p7x_read(const struct appx_parts *parts, struct buf *p7,
     struct ht_error *e);
 
 /*
- * The Publisher of the manifest, as UTF-8 without a NUL: HT_ERR_DATA if there
- * is none, two, or an empty one.
+ * Put the Publisher of the manifest into out, which must be empty.  HT_ERR_DATA
+ * if there is none, an empty one, one with a NUL or of more than
+ * FORMAT_PUBLISHER_MAX bytes, or two identities.  HT_ERR_DATA also for a
+ * manifest over 4 MiB, or with another root element.  Other errors as
+ * zip_extract and xml_next.
  */
 int appx_publisher(const struct appx_parts *parts, struct buf *out,
     struct ht_error *e);
 
 /*
- * The digest algorithm of the block map, as spc_algorithm names it, from its
- * first n bytes.
+ * Set *algorithm to the digest algorithm of the block map, from its first n
+ * bytes.  It is a static name, as spc_algorithm has it; NULL on error.
+ * HT_ERR_DATA if it is not SHA-256, SHA-384 or SHA-512, or for damaged XML.
  */
 int appx_hash_method(const void *p, size_t n, const char **algorithm,
     struct ht_error *e);
 
 /*
- * The content types with the signature's among them: appended to out, from the
- * n bytes at p.  *changed is false if it was there already, and out untouched.
+ * Append to out the n bytes of content types at p, with the signature's type
+ * added.  If they have it already, *changed is false and out is unchanged.
+ * HT_ERR_DATA for damaged XML, or if the root is not Types.  HT_ERR_INTERNAL
+ * without memory.
  */
 int appx_add_type(const void *p, size_t n, struct buf *out, bool *changed,
     struct ht_error *e);
 
 /*
- * The same without it: *changed is false if it was not there.
+ * The same with the signature's type removed.  If they do not have it, *changed
+ * is false and out is unchanged.
  */
 int appx_remove_type(const void *p, size_t n, struct buf *out, bool *changed,
     struct ht_error *e);

@@ -2,11 +2,12 @@
  * APPX and MSIX packages, and their bundles: ZIP files with a signature as
  * their last entry.
  *
- * What is digested is the package without that entry, but with the content
- * type for it: AXPC all local records, AXCD the central directory and the end
- * records, AXCT the content types, AXBM the block map, AXCI the catalog for
- * code integrity if there is one; the latter three unpacked.  The signed digest
- * is all of these, each behind its tag.
+ * The digest is over the package without that entry, but with the content type
+ * for it.  It has these parts: AXPC all local records; AXCD the central
+ * directory and the end records; AXCT the content types; AXBM the block map;
+ * AXCI the catalog for code integrity, if there is one.  The last three are
+ * digested unpacked.  The signed digest is the digests of all parts, each after
+ * its tag.
  */
 
 #include "config.h"
@@ -26,20 +27,21 @@
 
 #define BUNDLE "appxbundle"
 
-/* As much of the block map as is kept, to see its HashMethod. */
+/* The bytes of the block map that are kept, to read its HashMethod. */
 #define HEAD_MAX ((size_t)64 << 10)
 
 /*
- * The most that is unpacked to be digested: what deflate makes of a few bytes
- * could keep us busy for hours.  A package of 100 GiB has a block map of this
- * size.
+ * The most that is unpacked to be digested.  A few deflated bytes could
+ * otherwise keep us busy for hours.  A package of 100 GiB has a block map of
+ * this size.
  */
 #define PART_MAX ((uint64_t)128 << 20)
 
 /* What the digest leaves for the plan. */
 struct appx {
 	struct appx_parts parts;
-	struct appx_layout layout; /* without the signature, but its type */
+	struct appx_layout layout; /* without the signature, but with its
+	                              type */
 };
 
 static int
@@ -76,7 +78,7 @@ start(EVP_MD_CTX *md, const struct format_file *file, struct ht_error *e)
 	return 0;
 }
 
-/* The tag and what was digested, behind the others. */
+/* Append the tag and the digest to the others. */
 static int
 finish(EVP_MD_CTX *md, const char *tag, struct spc_digest *digest,
     struct ht_error *e)
@@ -174,7 +176,8 @@ take(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 }
 
 /*
- * Windows takes the algorithm from the block map, and so must the signature.
+ * Windows takes the algorithm from the block map, so the signature must have it
+ * as well.
  */
 static int
 check_method(const struct format_file *file, const struct buf *head,
@@ -283,8 +286,8 @@ appx_digest(struct format_file *file, struct ht_error *e)
 }
 
 /*
- * Where the signature's content type is not there, the digest is of a package
- * that had it.
+ * Check that the signature's content type is in the file.  If not, the digest
+ * was of a package that had it.
  */
 static int
 appx_check(const struct format_file *file, struct ht_error *e)
@@ -314,7 +317,8 @@ appx_clear(struct format_file *file)
 /* --- the package with a signature, and without --------------------------- */
 
 /*
- * Records, signature, directory, its entry there, and the end.
+ * Append records, signature, directory, the signature's entry there, and the
+ * end.
  */
 static int
 append_signed(struct output *plan, struct appx *appx, const struct buf *p7x,
@@ -363,7 +367,7 @@ plan_signed(struct appx *appx, const void *p7, size_t n, struct output *plan,
 }
 
 /*
- * Records, directory, and the end.
+ * Plan records, directory, and the end.
  */
 static int
 plan_unsigned(struct appx *appx, struct output *plan, struct ht_error *e)

@@ -34,7 +34,7 @@ starts_with(const struct cursor *c, const char *text)
 	return c->left >= n && memcmp(c->p, text, n) == 0;
 }
 
-/* Behind the next occurrence of text. */
+/* Move *c past the next occurrence of text. */
 static int
 skip_past(struct cursor *c, const char *text)
 {
@@ -61,7 +61,8 @@ xml_open(struct xml *xml, const char *part, const void *p, size_t n,
 }
 
 /*
- * What stands between '<' and '>', quoted '>' apart; *c ends up behind it.
+ * Read what is between '<' and '>', and move *c past it.  A '>' in quotes does
+ * not end it.
  */
 static int
 read_inside(struct cursor *c, struct cursor *inside)
@@ -142,7 +143,7 @@ start_tag(struct xml *xml, struct xml_tag *tag)
 }
 
 /*
- * One character or piece of markup; *is_start if it was a start tag.
+ * Read one character or piece of markup; *is_start if it was a start tag.
  */
 static int
 next_token(struct xml *xml, struct xml_tag *tag, bool *is_start,
@@ -220,7 +221,7 @@ digit_of(uint8_t v, unsigned int base, unsigned long *digit)
 	return 0;
 }
 
-/* #N or #xN: U+0001 to U+10FFFF but for surrogates. */
+/* #N or #xN: U+0001 to U+10FFFF, without surrogates. */
 static int
 put_number(struct cursor number, struct buf *out)
 {
@@ -284,7 +285,7 @@ put_value(struct cursor value, struct buf *out)
 				return HT_ERR_DATA;
 			continue;
 		}
-		/* XML 3.3.3: a blank of any kind is a space. */
+		/* XML 3.3.3: a blank of any kind becomes a space. */
 		buf_u8(out, is_blank(*value.p) ? ' ' : *value.p);
 		(void)cursor_skip(&value, 1);
 	}

@@ -1,8 +1,8 @@
 /*
- * As much of XML 1.0 as the parts of an APPX package need: the start tags in
- * order, their depth, their attributes.  UTF-8 only; a document type
- * declaration, which could give names other meanings, is refused.  Whether end
- * tags fit their start tags is not looked at.
+ * The part of XML 1.0 that the parts of an APPX package need: the start tags in
+ * order, with depth and attributes.  UTF-8 only.  A document type declaration
+ * is refused, because it could change the meaning of names.  End tags are not
+ * compared with their start tags.
  */
 
 #ifndef FORMATS_APPX_XML_H
@@ -16,45 +16,46 @@
 #include "lib/error.h"
 
 struct xml {
-	const char *part; /* whose, for messages */
+	const char *part; /* the part's name, for messages */
 	const uint8_t *start;
 	struct cursor rest;
 	unsigned int depth; /* of the next start tag */
 	bool has_root;
-	size_t root_end; /* offset of the root's end tag, once it was read */
+	size_t root_end; /* offset of the root's end tag, once it is read */
 };
 
 struct xml_tag {
 	struct cursor prefix;     /* of the name, without its colon */
-	struct cursor name;       /* behind any prefix */
+	struct cursor name;       /* without the prefix */
 	struct cursor attributes; /* from the name to the end of the tag */
 	unsigned int depth;       /* 0 is the root */
 };
 
 /*
- * Start over n bytes at p, which must stay.  HT_ERR_DATA if they are not UTF-8.
+ * Start reading n bytes at p.  part and p are borrowed.  HT_ERR_DATA if a NUL
+ * is in the bytes, as in UTF-16.
  */
 int xml_open(struct xml *xml, const char *part, const void *p, size_t n,
     struct ht_error *e);
 
 /*
- * The next start tag; *more is false at the end.  HT_ERR_DATA for what is not
- * well-formed, as far as that is looked at.
+ * Read the next start tag; *more is false at the end.  tag points into the
+ * bytes.  HT_ERR_DATA if the XML is not well-formed, as far as this is checked.
  */
 int xml_next(struct xml *xml, struct xml_tag *tag, bool *more,
     struct ht_error *e);
 
 /*
- * Behind the whole element whose start tag was the last that xml_next read:
- * from *start it goes up to *end, as offsets.  Errors as there.
+ * Skip the rest of the element of tag, which must be the last that xml_next
+ * read.  The element is from offset *start up to *end.  Errors as xml_next.
  */
 int xml_skip(struct xml *xml, const struct xml_tag *tag, size_t *start,
     size_t *end, struct ht_error *e);
 
 /*
- * Append the value of an attribute (no prefix) to out, references replaced;
- * *found is whether there is one.  HT_ERR_DATA if the tag is damaged or has two
- * of that name, HT_ERR_INTERNAL without memory.
+ * Append the value of an attribute without a prefix to out, with references
+ * replaced.  *found tells whether there is one.  HT_ERR_DATA if the tag is
+ * damaged or has two of that name.  HT_ERR_INTERNAL without memory.
  */
 int xml_attribute(const struct xml *xml, const struct xml_tag *tag,
     const char *name, struct buf *out, bool *found, struct ht_error *e);

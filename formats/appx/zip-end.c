@@ -37,7 +37,7 @@ read_end(struct cursor c, struct end *end)
 	return 0;
 }
 
-/* The packaging tool has all ones for disks in ZIP64 files. */
+/* The packaging tool writes all ones as disk numbers in ZIP64 files. */
 static bool
 is_first_disk(uint32_t disk, bool zip64)
 {
@@ -45,8 +45,8 @@ is_first_disk(uint32_t disk, bool zip64)
 }
 
 /*
- * APPNOTE 4.3.14: the record has no extensible data.  What the older end record
- * says must be the same, or all ones.
+ * Read the ZIP64 end record, without extensible data (APPNOTE 4.3.14).  The
+ * older end record must have the same values, or all ones.
  */
 static int
 read_end64(struct zip *zip, struct cursor c, const struct end *end,
@@ -187,7 +187,7 @@ zip_put_end(const struct zip *zip, uint64_t entries, uint64_t offset,
 	    0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "no end record");
 	if (zip->is_zip64) {
-		/* Up to the disks; up to the locator's offset; what follows. */
+		/* Up to the disks; up to the locator's offset; the rest. */
 		buf_bytes(out, p, 24);
 		buf_u64le(out, entries);
 		buf_u64le(out, entries);

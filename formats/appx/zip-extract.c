@@ -36,8 +36,8 @@ give(struct unpacking *u, const uint8_t *p, size_t n, struct ht_error *e)
 }
 
 /*
- * Inflate n bytes.  *done is set at the end of the stream, which must also be
- * that of the bytes.
+ * Inflate n bytes.  *done is set at the end of the stream, after which no bytes
+ * may follow.
  */
 static int
 inflate_bytes(struct unpacking *u, z_stream *z, const uint8_t *p, size_t n,

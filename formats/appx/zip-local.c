@@ -8,8 +8,8 @@
 #define LOCAL_SIZE 30
 
 /*
- * What the local header says of CRC and sizes: the same as the directory, or
- * zero where a descriptor says it later (APPNOTE 4.4.4, bit 3).
+ * Whether the local header's CRC or size agrees with the directory.  It may be
+ * zero if a descriptor has it (APPNOTE 4.4.4, bit 3).
  */
 static bool
 agrees(const struct zip_entry *entry, uint64_t said, uint64_t is)
@@ -18,8 +18,8 @@ agrees(const struct zip_entry *entry, uint64_t said, uint64_t is)
 }
 
 /*
- * Between data and the next record: nothing, or a descriptor in one of its four
- * forms, which their lengths tell apart (APPNOTE 4.3.9).
+ * Check the n bytes between data and the next record: nothing, or a descriptor
+ * in one of its four forms.  Their lengths tell these apart (APPNOTE 4.3.9).
  */
 static int
 check_descriptor(const struct zip *zip, const struct zip_entry *entry,
@@ -73,7 +73,8 @@ differs(struct ht_error *e, const struct zip_entry *entry)
 }
 
 /*
- * As much as the local header says that it has of name and extra fields.
+ * Set *c to the local header, with the length of name and extra fields that it
+ * states.
  */
 static int
 see_local(const struct zip *zip, uint64_t offset, struct cursor *c,

@@ -2,7 +2,9 @@
 
 #include "formats/appx/zip-private.h"
 
-/* What both headers have, from the version needed to the extra's length. */
+/*
+ * Append what both headers have, from the version needed to the extra's length.
+ */
 static void
 put_common(const struct zip_entry *entry, uint16_t needed, uint16_t extra,
     struct buf *out)

@@ -11,7 +11,9 @@
 
 #define CENTRAL_SIZE 46
 
-/* Level of deflation, descriptor, UTF-8: what does not change the meaning. */
+/*
+ * Level of deflation, descriptor, UTF-8: flags that do not change the meaning.
+ */
 #define FLAGS_KNOWN (0x0006U | ZIP_DESCRIPTOR | ZIP_UTF8)
 
 int
@@ -99,7 +101,7 @@ zip_central(struct cursor *c, struct zip_entry *entry, struct ht_error *e)
 }
 
 /*
- * Read the directory from that offset on, as much as holds the longest record.
+ * Load the directory from that offset on, enough for the longest record.
  */
 static int
 load_directory(struct zip *zip, uint64_t offset, struct ht_error *e)
@@ -135,7 +137,7 @@ zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
 	int rc;
 
 	rc = zip_central(&c, entry, e);
-	/* The record may go on behind what is loaded. */
+	/* The record may go on after what is loaded. */
 	if (rc < 0 && (zip->window.len == 0 || zip->window_at != offset)) {
 		rc = load_directory(zip, offset, e);
 		c = loaded_from(zip, offset);
@@ -156,7 +158,7 @@ zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
 /* --- names ------------------------------------------------------------- */
 
 /*
- * Keep a hash of the name in lower case: Windows does not tell A from a.
+ * Keep a hash of the name in lower case, because Windows ignores case.
  */
 static int
 note_name(struct zip *zip, struct cursor name, struct ht_error *e)

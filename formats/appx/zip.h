@@ -2,12 +2,15 @@
  * A strict reader of ZIP files, for APPX packages.
  *
  * APPNOTE.TXT, the .ZIP File Format Specification ("APPNOTE" below).  Whatever
- * two readers might understand in two ways is refused: records with gaps
- * between them, overlapping, or in another order than the central directory
- * has them in; local headers that differ from it; two entries of one name, in
- * any case; anything before the first record or after the end record, also a
- * comment; parts of several disks; encryption; methods other than stored and
- * deflated.
+ * two readers might understand differently is refused:
+ * - records with gaps between them, overlapping, or in another order than in
+ *   the central directory;
+ * - local headers that differ from the directory;
+ * - two entries of one name, compared without case;
+ * - anything before the first record or after the end record, also a comment;
+ * - parts of several disks;
+ * - encryption;
+ * - methods other than stored and deflated.
  */
 
 #ifndef FORMATS_APPX_ZIP_H
@@ -51,10 +54,10 @@ struct zip_entry {
 	uint64_t size;   /* and unpacked */
 	uint32_t attributes;
 	uint64_t offset;    /* of the local record */
-	size_t offset_at;   /* where central has that, and in how many */
-	size_t offset_size; /* bytes, 4 or 8 */
+	size_t offset_at;   /* where central has offset, and in */
+	size_t offset_size; /* how many bytes: 4 or 8 */
 	uint64_t data;      /* offset of the packed bytes */
-	uint64_t end;       /* offset behind the local record */
+	uint64_t end;       /* offset of the end of the local record */
 };
 
 struct zip {
@@ -65,54 +68,57 @@ struct zip {
 	uint64_t directory_end; /* and where it ends */
 	struct buf window;      /* a part of it, from window_at on */
 	uint64_t window_at;
-	struct buf end; /* what is behind it, to the end of the file */
+	struct buf end; /* what follows it, to the end of the file */
 	bool is_zip64;
 
-	/* Of the walk over the entries. */
-	uint64_t rest; /* where the record behind that of ahead is */
+	/* For the walk over the entries. */
+	uint64_t rest; /* where the record after that of ahead is */
 	struct zip_entry ahead;
 	bool has_ahead;
 	struct buf records[2]; /* of ahead, and of the one before */
 	uint64_t seen;
 	uint64_t expected; /* offset of the next local record */
-	struct buf names;  /* hashes of those seen */
+	struct buf names;  /* hashes of the names seen */
 };
 
 /*
- * Read the end records of in, which is seekable and has arrived whole
- * (input_drain).  The directory is never in memory as a whole.  HT_ERR_DATA
- * with the offset for what is damaged, HT_ERR_REFUSED for a directory over
- * ZIP_DIRECTORY_MAX, or as input_read.  zip_close also after an error.
+ * Read the end records of in, which must be seekable, after waiting for all of
+ * it (input_drain).  The directory is never in memory as a whole.  The caller
+ * calls zip_close, also after an error.  HT_ERR_DATA with the offset of the
+ * damage.  HT_ERR_REFUSED for a directory over ZIP_DIRECTORY_MAX.
+ * HT_ERR_INTERNAL without memory, or as input_read.
  */
 int zip_open(struct zip *zip, struct input *in, struct ht_error *e);
 void zip_close(struct zip *zip);
 
 /*
- * The next entry, checked against its local record; *more is false behind the
- * last one, and then all that concerns all of them has been checked, too.  The
- * entry's cursors are good until the next call.
+ * Read the next entry and check it against its local record.  The entry's
+ * cursors are valid until the next call.  *more is false after the last entry;
+ * then the rules for all entries together have been checked, too.  HT_ERR_DATA
+ * with the broken rule, HT_ERR_INTERNAL without memory, or as input_read.
  */
 int zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
     struct ht_error *e);
 
 /*
- * Read the central record at the start of *c alone: everything but data and
- * end.
+ * Read one central record at the start of *c, and advance *c past it.  Sets
+ * everything but data and end.  The entry's cursors point into the same memory.
+ * HT_ERR_DATA if the record is damaged.
  */
 int zip_central(struct cursor *c, struct zip_entry *entry, struct ht_error *e);
 
 /*
- * The same for the one at that offset of the file, for those who go through a
- * directory again.  bytes is emptied and gets the record, and the entry's
- * cursors point there.
+ * The same for the record at that offset of the file, to go through a directory
+ * again.  bytes is emptied and gets the record.  The entry's cursors point into
+ * bytes.  HT_ERR_INTERNAL without memory, or as input_read.
  */
 int zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
     struct zip_entry *entry, struct ht_error *e);
 
 /*
- * Unpack an entry: sink gets its bytes in order.  HT_ERR_DATA if it is of more
- * than max bytes, or size or CRC are not what the headers say, else as
- * input_read, or the sink's own code.
+ * Unpack an entry; sink gets its bytes in order.  HT_ERR_DATA if it has more
+ * than max bytes, or if size or CRC differ from the headers.  HT_ERR_INTERNAL
+ * without memory, or as input_read, or the sink's own code.
  */
 typedef int zip_sink_fn(void *cookie, const uint8_t *p, size_t n,
     struct ht_error *e);
@@ -120,23 +126,25 @@ int zip_extract(const struct zip *zip, const struct zip_entry *entry,
     uint64_t max, zip_sink_fn *sink, void *cookie, struct ht_error *e);
 
 /*
- * Append a local header, or a central record, for an entry that is stored: of
- * entry name, flags (but for a descriptor), time, date, crc, size, made_by and
- * attributes are used, and offset by the latter.
+ * Append a local header or a central record for a stored entry.  Both use name,
+ * flags (only ZIP_UTF8), time, date, crc and size of the entry.  The
+ * central record also uses made_by, attributes and offset.
  */
 void zip_put_local(const struct zip_entry *entry, struct buf *out);
 void zip_put_central(const struct zip_entry *entry, struct buf *out);
 
 /*
- * Append the end records for a directory of so many entries and bytes at
- * offset: those of zip with these numbers in them, and zeros for the numbers of
- * disks, which is what Windows digests whatever is there.
+ * Append the end records for a directory of that many entries and bytes at
+ * offset: those of zip with the new numbers.  The disk numbers become zeros,
+ * because Windows digests zeros whatever the file has.  HT_ERR_INTERNAL if zip
+ * has no end record; the caller checks out for lack of memory.
  */
 int zip_put_end(const struct zip *zip, uint64_t entries, uint64_t offset,
     uint64_t size, struct buf *out, struct ht_error *e);
 
 /*
- * Whether a directory at an offset with one more entry fits the end records.
+ * Whether the end records can describe a directory at an offset, with one more
+ * entry.
  */
 bool zip_has_room(const struct zip *zip, uint64_t offset);
 

@@ -1,5 +1,5 @@
 /*
- * A compound file's directory: its entries, and the trees that they make.
+ * A compound file's directory: its entries, and the trees that they form.
  */
 
 #include "config.h"
@@ -29,8 +29,8 @@ unit_of(const struct cfb_entry *entry, unsigned int i)
 }
 
 /*
- * Upper case as Unicode has it for the letters that occur: Latin, Greek and
- * Cyrillic.  Windows Installer's own names are of letters without case.
+ * Upper case of Unicode for the letters that occur: Latin, Greek and Cyrillic.
+ * Windows Installer's own names have only letters without case.
  */
 static uint16_t
 upper(uint16_t c)
@@ -100,7 +100,7 @@ cfb_find(const struct cfb *cfb, const void *name, size_t name_size)
 /* --- entries ------------------------------------------------------------- */
 
 /*
- * A name ends with its only NUL.
+ * Whether the name is valid: its only NUL ends it.
  */
 static bool
 is_name(const struct cfb_entry *entry)
@@ -118,7 +118,8 @@ is_name(const struct cfb_entry *entry)
 }
 
 /*
- * Zero, but for the three numbers of other entries, which may be none.
+ * Whether an entry is unused: all zeros, except that its three numbers of other
+ * entries may say "none".
  */
 static bool
 is_unused(const uint8_t *p)
@@ -156,7 +157,7 @@ decode(const uint8_t *p, struct cfb_entry *entry)
 }
 
 /*
- * One entry, the i-th: of a type that may be there, with a name.
+ * Read the next entry.  It must have a valid type and a name.
  */
 static int
 read_entry(struct cfb *cfb, const uint8_t *p, uint64_t at, struct ht_error *e)
@@ -226,7 +227,7 @@ cfb_read_directory(struct cfb *cfb, struct ht_error *e)
 
 /* --- trees --------------------------------------------------------------- */
 
-/* What a walk needs: the way down, and who was met. */
+/* What a walk needs: the path down, and the entries met. */
 struct walk {
 	uint32_t *stack;
 	size_t depth;
@@ -243,7 +244,7 @@ damaged_tree(const struct cfb *cfb, uint32_t entry, const char *why,
 }
 
 /*
- * Go down the left side from node, which parent names.
+ * Go down the left side from node, a child of parent.
  */
 static int
 descend(struct cfb *cfb, struct walk *walk, uint32_t node, uint32_t parent,
@@ -266,7 +267,7 @@ descend(struct cfb *cfb, struct walk *walk, uint32_t node, uint32_t parent,
 }
 
 /*
- * The members of a storage, in order.
+ * Read the members of a storage, in order.
  */
 static int
 read_members(struct cfb *cfb, struct walk *walk, struct cfb_entry *storage,
@@ -305,7 +306,7 @@ walk_trees(struct cfb *cfb, struct walk *walk, struct ht_error *e)
 		return damaged_tree(cfb, 0, "the root has siblings", e);
 	walk->seen[0] = true;
 	rc = read_members(cfb, walk, &cfb->entries[0], e);
-	/* The list grows while it is gone through. */
+	/* The list grows during the loop. */
 	for (i = 0; rc == 0 && i < cfb->member_count; i++) {
 		if (cfb->members[i]->type == CFB_STORAGE)
 			rc = read_members(cfb, walk, cfb->members[i], e);

@@ -10,7 +10,10 @@
 #include "formats/msi/cfb-edit.h"
 #include "lib/buf.h"
 
-/* Bytes of the changed file: length of edit->bytes, from there. */
+/*
+ * New bytes at offset of the changed file: length bytes of edit->bytes,
+ * starting at from.
+ */
 struct piece {
 	uint64_t offset;
 	size_t from;
@@ -29,15 +32,17 @@ struct cfb_edit {
 	struct cfb_list mini_fat_sectors;
 	struct cfb_list mini_stream;
 	struct cfb_list entries; /* numbers of the changed ones */
-	struct cfb_entry *entry; /* all */
+	struct cfb_entry *entry; /* all of them */
 	uint32_t entry_count;
-	struct cfb_list changed;      /* FAT sectors, by place in the FAT */
-	struct cfb_list mini_changed; /* the same of the mini FAT */
+	struct cfb_list changed;      /* indexes of changed sectors in
+	                                 fat_sectors */
+	struct cfb_list mini_changed; /* the same for the mini FAT */
 	struct cfb_list freed;        /* sectors, and mini sectors */
 	struct cfb_list mini_freed;
 	size_t mini_kept; /* sectors that have always been the mini stream's */
-	bool removed;     /* a stream, since the last cfb_edit_shrink */
-	size_t search;    /* no free sector is before these */
+	bool removed;     /* a stream was removed after the last
+	                     cfb_edit_shrink */
+	size_t search;    /* no free sector comes before these */
 	size_t mini_search;
 	struct piece *pieces;
 	size_t piece_count;
@@ -46,8 +51,10 @@ struct cfb_edit {
 };
 
 /*
- * Start a piece where edit->bytes ends: the caller puts the length bytes after
- * this.  Or put one of n bytes at p, and zeros up to length.
+ * Start a piece of length bytes where edit->bytes ends; the caller appends the
+ * bytes.  cfb_put_piece also appends them: n bytes at p, and zeros up to
+ * length.  HT_ERR_INTERNAL without memory.  cfb_edit_plan checks edit->bytes
+ * for lack of memory.
  */
 int cfb_start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
     struct ht_error *e);
@@ -55,8 +62,9 @@ int cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p,
     size_t n, size_t length, struct ht_error *e);
 
 /*
- * Set an entry of the FAT or mini FAT, and remember in which of its sectors;
- * remember that a directory entry changed.
+ * Set an entry of the FAT or mini FAT, and note which sector of the table
+ * changed.  cfb_change_entry notes that a directory entry changed.
+ * HT_ERR_INTERNAL without memory.
  */
 int cfb_set_next(struct cfb_edit *edit, bool mini, uint32_t one, uint32_t next,
     struct ht_error *e);
@@ -64,8 +72,9 @@ int cfb_change_entry(struct cfb_edit *edit, uint32_t number,
     struct ht_error *e);
 
 /*
- * In cfb-remove.c: if streams were removed, give back what is not used at the
- * ends of the directory, the mini stream, the tables and the file.
+ * In cfb-remove.c.  If streams were removed, give back the unused ends of the
+ * directory, the mini stream, the tables and the file.  HT_ERR_INTERNAL without
+ * memory.
  */
 int cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e);
 

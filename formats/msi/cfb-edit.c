@@ -60,7 +60,7 @@ cfb_change_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 {
 	size_t i;
 
-	/* There are never more than a sector of new ones and their parents. */
+	/* There are at most the new ones of a sector, and their parents. */
 	for (i = 0; i < edit->entries.n; i++) {
 		if (edit->entries.v[i] == number)
 			return 0;

@@ -1,5 +1,5 @@
 /*
- * What was changed in a compound file, as pieces of the new one.
+ * The changes to a compound file, as pieces of the new one.
  */
 
 #include "config.h"
@@ -12,7 +12,7 @@
 /* --- the tables, as they will be ----------------------------------------- */
 
 /*
- * The sectors of FAT or mini FAT that changed.
+ * Put the changed sectors of FAT or mini FAT.
  */
 static int
 put_table(struct cfb_edit *edit, bool mini, struct ht_error *e)
@@ -53,7 +53,7 @@ is_same(const struct cfb_list *a, const struct cfb_list *b)
 }
 
 /*
- * All of the DIFAT behind the header's part, if the FAT is elsewhere now.
+ * Put all of the DIFAT after the header's part, if the FAT has moved.
  */
 static int
 put_difat(struct cfb_edit *edit, struct ht_error *e)
@@ -145,8 +145,8 @@ put_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 /* --- what is no longer used ---------------------------------------------- */
 
 /*
- * Zeros where sectors were given back and not taken again, and for the rest of
- * the sectors that the mini stream grew by.
+ * Put zeros where sectors were given back and not taken again, and at the end
+ * of what the mini stream grew by.
  */
 static int
 put_zeros(struct cfb_edit *edit, struct ht_error *e)
@@ -195,7 +195,7 @@ by_offset(const void *a, const void *b)
 }
 
 /*
- * The pieces, in order, and the input between them.
+ * Append the pieces in order, and the input between them.
  */
 static int
 append_pieces(struct cfb_edit *edit, struct output *plan, struct ht_error *e)

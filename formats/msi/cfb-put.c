@@ -8,7 +8,7 @@
 /* --- sectors ------------------------------------------------------------- */
 
 /*
- * One more sector at the end of the file, which the FAT already reaches.
+ * Append a sector to the file.  The FAT must already reach it.
  */
 static int
 append_sector(struct cfb_edit *edit, uint32_t mark, uint32_t *sector,
@@ -27,8 +27,8 @@ append_sector(struct cfb_edit *edit, uint32_t mark, uint32_t *sector,
 }
 
 /*
- * One more sector of FAT, which is the first that it knows, and where the
- * DIFAT is full one of that.
+ * Append a sector of FAT, which lists itself first; if the DIFAT is full, also
+ * a sector of DIFAT.
  */
 static int
 grow_fat(struct cfb_edit *edit, struct ht_error *e)
@@ -50,7 +50,7 @@ grow_fat(struct cfb_edit *edit, struct ht_error *e)
 }
 
 /*
- * A free sector, which becomes the end of a chain.
+ * Take a free sector and make it the end of a chain.
  */
 static int
 take_sector(struct cfb_edit *edit, uint32_t *sector, struct ht_error *e)
@@ -72,7 +72,7 @@ take_sector(struct cfb_edit *edit, uint32_t *sector, struct ht_error *e)
 }
 
 /*
- * One more sector for a chain.
+ * Extend a chain by a sector.
  */
 static int
 extend(struct cfb_edit *edit, struct cfb_list *chain, struct ht_error *e)
@@ -112,7 +112,7 @@ grow_directory(struct cfb_edit *edit, struct ht_error *e)
 }
 
 /*
- * Put an entry where its name belongs in the root's tree, as a leaf.
+ * Insert an entry as a leaf where its name belongs in the root's tree.
  */
 static int
 insert_leaf(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
@@ -163,7 +163,7 @@ new_entry(struct cfb_edit *edit, const void *name, size_t name_size,
 /* --- streams ------------------------------------------------------------- */
 
 /*
- * A free mini sector, which becomes the end of a chain.
+ * Take a free mini sector and make it the end of a chain.
  */
 static int
 take_mini(struct cfb_edit *edit, uint32_t *one, struct ht_error *e)

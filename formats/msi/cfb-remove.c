@@ -1,5 +1,5 @@
 /*
- * Streams taken out of a compound file, and the ends that nothing uses then.
+ * Removing streams from a compound file, and the unused ends after that.
  */
 
 #include "config.h"
@@ -11,7 +11,7 @@
 /* --- the tree ------------------------------------------------------------ */
 
 /*
- * Where the root's tree has the number of an entry, and whose link that is.
+ * Find the link to an entry in the root's tree, and whose link it is.
  */
 static uint32_t *
 find_link(struct cfb_edit *edit, uint32_t number, uint32_t *parent)
@@ -31,8 +31,7 @@ find_link(struct cfb_edit *edit, uint32_t number, uint32_t *parent)
 }
 
 /*
- * Black, wherever it comes to stand: so two red ones never meet ([MS-CFB]
- * 2.6.4).
+ * Make a moved entry black, so that two red ones never meet ([MS-CFB] 2.6.4).
  */
 static int
 move_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
@@ -44,8 +43,8 @@ move_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 }
 
 /*
- * Take the next entry in order out from below this one, which has both sides,
- * and give it those.
+ * Unlink the next entry in order after this one, which has both sides, and give
+ * it these sides.
  */
 static int
 take_next(struct cfb_edit *edit, struct cfb_entry *entry, uint32_t *next,
@@ -149,7 +148,7 @@ cfb_edit_remove(struct cfb_edit *edit, const void *name, size_t name_size,
 /* --- the ends ------------------------------------------------------------ */
 
 /*
- * Give back the sectors behind the first n of a chain.
+ * Give back the sectors after the first n of a chain.
  */
 static int
 shorten(struct cfb_edit *edit, struct cfb_list *chain, size_t n,
@@ -191,8 +190,8 @@ is_among(const struct cfb_list *list, uint32_t one)
 }
 
 /*
- * Only what was the signature's goes from the end of the mini stream: it may
- * have had free mini sectors there before.
+ * Shrink the mini stream by what was the signature's, and no more.  It may have
+ * had free mini sectors at its end before.
  */
 static int
 shrink_mini_stream(struct cfb_edit *edit, struct ht_error *e)
@@ -220,8 +219,8 @@ shrink_mini_stream(struct cfb_edit *edit, struct ht_error *e)
 }
 
 /*
- * Whether the last sector of FAT knows of no sector in use but itself, and a
- * sector of DIFAT that is only there for it, which is then *difat.
+ * Whether the last sector of FAT lists nothing in use but itself and perhaps a
+ * sector of DIFAT.  That sector exists only for it; it is then *difat.
  */
 static bool
 is_fat_surplus(const struct cfb_edit *edit, uint32_t *difat)

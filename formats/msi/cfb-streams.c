@@ -22,7 +22,7 @@ read_mini_fat(struct cfb *cfb, struct ht_error *e)
 	size_t i;
 	int rc;
 
-	/* Some writers say so that there is none. */
+	/* Some writers mark an absent mini FAT in this way. */
 	if (h->mini_fat_sectors == 0 && first == CFB_FREESECT)
 		first = CFB_ENDOFCHAIN;
 	rc = cfb_read_chain(cfb, first, h->mini_fat_sectors, "the mini FAT",
@@ -70,8 +70,8 @@ cfb_read_mini_stream(struct cfb *cfb, struct ht_error *e)
 /* --- streams ------------------------------------------------------------- */
 
 /*
- * Walk the chain of a stream, which must be as long as the stream, claiming
- * its sectors or mini sectors.
+ * Walk the chain of a stream and claim its sectors or mini sectors.  The chain
+ * must be as long as the stream.
  */
 static int
 check_stream(struct cfb *cfb, uint8_t *mini_claimed,
@@ -99,7 +99,7 @@ check_stream(struct cfb *cfb, uint8_t *mini_claimed,
 }
 
 /*
- * Hand count bytes, which follow each other in the file, to fn in chunks.
+ * Pass count contiguous bytes of the file to fn, in chunks.
  */
 static int
 read_run(struct input *in, uint64_t at, uint64_t count, cfb_bytes_fn *fn,
@@ -170,7 +170,7 @@ expect_zeros(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 }
 
 /*
- * All that nothing claimed is free and zero.
+ * Check that everything unclaimed is free and zero.
  */
 static int
 check_free(const struct cfb *cfb, const uint8_t *claimed, bool mini,

@@ -72,7 +72,7 @@ read_header(struct cfb *cfb, struct ht_error *e)
 }
 
 /*
- * How many sectors there are, and that nothing else is there.
+ * Count the sectors, and check that there is nothing else.
  */
 static int
 count_sectors(struct cfb *cfb, struct ht_error *e)
@@ -100,7 +100,7 @@ count_sectors(struct cfb *cfb, struct ht_error *e)
 /* --- the FAT ------------------------------------------------------------- */
 
 /*
- * A sector of the DIFAT: more FAT sectors, and the next of its kind.
+ * Read a sector of the DIFAT: more FAT sectors, and the next sector of DIFAT.
  */
 static int
 read_difat_sector(struct cfb *cfb, uint32_t *sector, struct ht_error *e)
@@ -172,7 +172,7 @@ read_difat(struct cfb *cfb, struct ht_error *e)
 }
 
 /*
- * Each sector of a kind is marked as such in the FAT.
+ * Check that each of these sectors is marked as such in the FAT.
  */
 static int
 check_marks(const struct cfb *cfb, const struct cfb_list *sectors,

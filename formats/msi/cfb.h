@@ -1,14 +1,17 @@
 /*
- * Compound files, the file systems that Windows Installer packages are; inside
+ * Compound files, the file systems that Windows Installer packages are; for
  * formats/msi/ only.  [MS-CFB], versions 3 (sectors of 512 bytes) and 4 (of
  * 4096).
  *
- * The reader takes a file only if it can be read in one way: every sector is
- * in exactly one chain or is free and zero, the last one is in a chain and ends
- * the file; the same holds for mini sectors; every directory entry is in one
- * tree, in order, or is unused and zero.  What the digest of a package does not
- * cover then is the header's and the directory's own data and the rest of each
- * stream's last sector, which Windows does not clear.
+ * The reader accepts only files that can be read in one way:
+ * - every sector is in exactly one chain, or is free and zero;
+ * - the last sector is in a chain and ends the file;
+ * - the same holds for mini sectors;
+ * - every directory entry is in one tree, in order, or is unused and zero.
+ *
+ * A package's digest then covers everything but the header's and the
+ * directory's own data, and the rest of each stream's last sector, which
+ * Windows does not clear.
  */
 
 #ifndef FORMATS_MSI_CFB_H
@@ -19,22 +22,22 @@
 #include "lib/error.h"
 #include "lib/input.h"
 
-/* Sector numbers that are none ([MS-CFB] 2.1). */
+/* Special sector numbers ([MS-CFB] 2.1). */
 #define CFB_DIFSECT UINT32_C(0xfffffffc)
 #define CFB_FATSECT UINT32_C(0xfffffffd)
 #define CFB_ENDOFCHAIN UINT32_C(0xfffffffe)
 #define CFB_FREESECT UINT32_C(0xffffffff)
 
-/* No directory entry ([MS-CFB] 2.6.1). */
+/* The number of no directory entry ([MS-CFB] 2.6.1). */
 #define CFB_NOSTREAM UINT32_C(0xffffffff)
 
 /*
- * The largest file: behind it is the range lock sector ([MS-CFB] 2.4, product
- * behaviour), and Windows Installer takes nothing larger.
+ * The largest file in bytes.  The range lock sector comes after it ([MS-CFB]
+ * 2.4, product behaviour), and Windows Installer accepts nothing larger.
  */
 #define CFB_SIZE_MAX UINT64_C(0x7fffff00)
 
-/* The most directory entries, and bytes of mini stream for that many. */
+/* The most directory entries, and the most bytes of mini stream for them. */
 #define CFB_ENTRIES_MAX ((uint32_t)1 << 16)
 #define CFB_MINI_MAX ((uint64_t)CFB_ENTRIES_MAX * CFB_CUTOFF)
 
@@ -50,13 +53,17 @@
 #define CFB_MINI ((size_t)1 << CFB_MINI_SHIFT)
 #define CFB_CUTOFF 4096 /* shorter streams are in the mini stream */
 
-/* Numbers of sectors, in the order of a chain, or of a table's entries. */
+/* Sector numbers in the order of a chain, or the entries of a table. */
 struct cfb_list {
 	uint32_t *v;
 	size_t n;
 	size_t room;
 };
 
+/*
+ * cfb_list_copy overwrites *to.  The caller frees a list with cfb_list_free,
+ * which empties it.  HT_ERR_INTERNAL without memory.
+ */
 int cfb_list_push(struct cfb_list *list, uint32_t v, struct ht_error *e);
 int cfb_list_copy(struct cfb_list *to, const struct cfb_list *from,
     struct ht_error *e);
@@ -77,13 +84,13 @@ struct cfb_entry {
 	uint16_t name_size;     /* bytes of it, with the NUL */
 	uint8_t type;           /* enum cfb_type */
 	uint8_t colour;
-	uint32_t left; /* of the tree of its siblings, by cfb_compare */
+	uint32_t left; /* in the tree of its siblings, by cfb_compare */
 	uint32_t right;
-	uint32_t child; /* of a storage: its members' tree */
+	uint32_t child; /* of a storage: the tree of its members */
 	uint8_t clsid[16];
-	uint8_t metadata[20]; /* state bits, times made and changed */
+	uint8_t metadata[20]; /* state bits, times of creation and change */
 	uint32_t start;       /* a sector, or mini sector */
-	uint64_t size;        /* bytes; the mini stream's for the root */
+	uint64_t size;        /* bytes; for the root those of the mini stream */
 
 	/* Of a storage: its members, in cfb.members. */
 	uint32_t first;
@@ -106,8 +113,8 @@ struct cfb {
 	struct input *in;
 	uint64_t size;
 	unsigned int version; /* 3 or 4 */
-	unsigned int shift;   /* of the sector size: 9 or 12 */
-	uint32_t sectors;     /* in the file, behind the header's */
+	unsigned int shift;   /* log2 of the sector size: 9 or 12 */
+	uint32_t sectors;     /* in the file, after the header's */
 	struct cfb_header header;
 	struct cfb_list fat; /* an entry for each sector */
 	struct cfb_list fat_sectors;
@@ -118,23 +125,26 @@ struct cfb {
 	struct cfb_list mini_stream; /* its sectors */
 	struct cfb_entry *entries;   /* the root first */
 	uint32_t entry_count;
-	struct cfb_entry **members; /* each storage's in a row, in tree order;
-				       a caller may sort them otherwise */
+	struct cfb_entry **members; /* each storage's in a row, in tree
+	                               order; a caller may sort them
+	                               differently */
 	uint32_t member_count;
-	uint8_t *claimed; /* a bit for each sector, while being checked */
+	uint8_t *claimed; /* a bit for each sector, during cfb_open */
 };
 
 /*
- * Wait for all of in and read everything but the streams' data, checking what
- * is said above.  HT_ERR_DATA with the offset and the clause that is broken;
- * else as input_read.  The memory needed is some bytes for each sector and
- * entry.  cfb_close in any case.
+ * Wait for all of in, read everything but the streams' data, and check the
+ * rules above.  in must be seekable.  The caller calls cfb_close, also after an
+ * error.  It needs some bytes of memory for each sector and entry.
+ *
+ * HT_ERR_DATA with the offset and the broken clause, also over CFB_SIZE_MAX.
+ * HT_ERR_INTERNAL without memory.  Other errors as input_read.
  */
 int cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e);
 void cfb_close(struct cfb *cfb);
 
 /*
- * Where a sector, a mini sector, a directory entry is in the file.
+ * The offset in the file of a sector, a mini sector, a directory entry.
  */
 uint64_t cfb_sector_at(const struct cfb *cfb, uint32_t sector);
 uint64_t cfb_mini_at(const struct cfb *cfb, const struct cfb_list *mini_stream,
@@ -144,20 +154,23 @@ uint64_t cfb_entry_at(const struct cfb *cfb, const struct cfb_list *directory,
 
 /*
  * The order of siblings ([MS-CFB] 2.6.4): shorter names first, then by code
- * units in upper case.  Negative, 0, positive.
+ * units in upper case.  Returns a negative number, 0 or a positive one, as a is
+ * before b, equal or after it.
  */
 int cfb_compare(const struct cfb_entry *a, const struct cfb_entry *b);
 
 /*
- * The member of the root that Windows would find by that name (in any case), or
- * NULL.  The name's bytes include the NUL, at most CFB_NAME of them.
+ * The member of the root that Windows would find by that name, compared without
+ * case; NULL if there is none.  The name's bytes include the NUL, at most
+ * CFB_NAME of them.  Valid as long as cfb.
  */
 const struct cfb_entry *cfb_find(const struct cfb *cfb, const void *name,
     size_t name_size);
 
 /*
- * Call fn with all bytes of a stream, in order.  As fn and input_read; cfb_open
- * has seen that the chain is good.
+ * Call fn with all bytes of a stream, in order; it stops at fn's first error.
+ * cfb_open has checked the chain.  Errors of fn, or as input_read; HT_ERR_DATA
+ * if the file ends inside the stream.
  */
 typedef int cfb_bytes_fn(void *cookie, const uint8_t *p, size_t n,
     struct ht_error *e);

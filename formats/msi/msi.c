@@ -2,12 +2,14 @@
  * Windows Installer packages (msi), patches (msp), merge modules (msm) and
  * transforms (mst): compound files with a signature in a stream of the root.
  *
- * The digest covers the content of all streams but the signature's own two,
- * storage by storage with the members sorted by the bytes of their names, and
- * behind each storage's members its CLSID.  Names, sizes, state bits and times
- * it does not cover.  Where that is asked for, or a signature that stays has
- * it, they are in the stream MsiDigitalSignatureEx as a digest of their own,
- * which then comes first in the other.
+ * The digest covers the content of all streams but the signature's two.  It
+ * goes storage by storage, with the members sorted by the bytes of their names.
+ * After each storage's members comes its CLSID.  It does not cover names,
+ * sizes, state bits and times.
+ *
+ * A second digest covers these.  It is made if msi_ex asks for it, or if a
+ * signature that stays has it.  It is in the stream MsiDigitalSignatureEx, and
+ * the first digest then begins with it.
  */
 
 #include "config.h"
@@ -22,13 +24,13 @@
 #include "formats/msi/cfb.h"
 #include "signature/spc-asn1.h"
 
-/* UTF-16LE; the second byte of the NUL is the one that C adds. */
+/* UTF-16LE; C adds the second byte of the NUL. */
 static const uint8_t signature_name[] = "\5\0D\0i\0g\0i\0t\0a\0l\0S\0i\0g\0n\0"
                                         "a\0t\0u\0r\0e\0\0";
 static const uint8_t signature_ex_name[] =
     "\5\0M\0s\0i\0D\0i\0g\0i\0t\0a\0l\0S\0i\0g\0n\0a\0t\0u\0r\0e\0E\0x\0\0";
 
-/* The longest comment of a ZIP file, and the record that it is in. */
+/* The longest comment of a ZIP file, and the record around it. */
 #define ZIP_COMMENT_MAX 65535
 #define ZIP_END 22
 
@@ -36,7 +38,7 @@ static const uint8_t signature_ex_name[] =
 struct msi {
 	struct cfb cfb;
 	bool extended; /* a signature is to have MsiDigitalSignatureEx */
-	bool stale;    /* which the file has with another digest than this */
+	bool stale;    /* the file has that with another digest */
 	struct spc_digest metadata;
 };
 
@@ -58,7 +60,8 @@ msi_detect(struct input *in, const char *file_name, bool *is,
 /* --- what may be signed -------------------------------------------------- */
 
 /*
- * Other compound files are documents of all kinds.
+ * Check that this is Windows Installer's.  Other compound files are documents
+ * of all kinds.
  */
 static int
 check_class(const struct cfb *cfb, struct ht_error *e)
@@ -86,8 +89,8 @@ check_class(const struct cfb *cfb, struct ht_error *e)
 }
 
 /*
- * What ends like a ZIP file is one to Java, which would run it under a
- * signature that does not cover what that reads (CVE-2020-1464).
+ * Refuse what ends like a ZIP file.  Java takes it for one, and would run it
+ * under a signature that does not cover what Java reads (CVE-2020-1464).
  */
 static int
 check_zip(const struct cfb *cfb, struct ht_error *e)
@@ -113,8 +116,8 @@ check_zip(const struct cfb *cfb, struct ht_error *e)
 }
 
 /*
- * The stream of that name, or NULL.  Windows finds it in any case of letters,
- * so there must be no other spelling.
+ * Find the stream of that name; *found is NULL if there is none.  Windows
+ * ignores case, so another spelling is refused.
  */
 static int
 find_stream(const struct cfb *cfb, const uint8_t *name, size_t name_size,
@@ -176,7 +179,7 @@ sort_members(struct cfb *cfb)
 }
 
 /*
- * What MsiDigitalSignatureEx covers of an entry.
+ * Digest what MsiDigitalSignatureEx covers of an entry.
  */
 static int
 digest_metadata(const struct cfb_entry *entry, EVP_MD_CTX *md,
@@ -203,7 +206,7 @@ digest_metadata(const struct cfb_entry *entry, EVP_MD_CTX *md,
 	return rc;
 }
 
-/* A storage, and which of its members is next. */
+/* A storage, and the index of its next member. */
 struct level {
 	const struct cfb_entry *storage;
 	uint32_t next;
@@ -250,7 +253,7 @@ digest_member(struct tree_digest *t, const struct cfb_entry *entry,
 }
 
 /*
- * Depth first, without recursion: a file says how deep it is.
+ * Depth first, but without recursion, because the file decides how deep it is.
  */
 static int
 digest_tree(struct tree_digest *t, struct ht_error *e)
@@ -346,7 +349,7 @@ read_whole(const struct cfb *cfb, const struct cfb_entry *stream, size_t max,
 }
 
 /*
- * Whether what the file says of its metadata is so.
+ * Set stale to whether the file's digest of its metadata is another one.
  */
 static int
 compare_metadata(struct msi *msi, const struct cfb_entry *extended,
@@ -378,7 +381,7 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 	    (rc = find_stream(&msi->cfb, signature_ex_name,
 	         sizeof(signature_ex_name), &extended, e)) < 0)
 		return rc;
-	/* What it leaves when it goes is zeros, which are in memory. */
+	/* Removing it leaves zeros, which are held in memory. */
 	if (extended != NULL &&
 	    (rc = check_length(&msi->cfb, extended, CFB_CUTOFF, e)) < 0)
 		return rc;
@@ -429,8 +432,8 @@ msi_check(const struct format_file *file, struct ht_error *e)
 }
 
 /*
- * Take out what the file has of a signature; both streams, since one without
- * the other is of no use.
+ * Remove any signature of the file: both streams, since one is useless without
+ * the other.
  */
 static int
 remove_signature(struct cfb_edit *edit, struct ht_error *e)

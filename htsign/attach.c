@@ -11,8 +11,8 @@
 #include "htsign/subject.h"
 
 /*
- * Digest the file as the signature does it, put that in, and verify the result
- * before any of it is written.
+ * Digest the file with the signature's options, put the signature in, and
+ * verify the result before any of it is written.
  */
 static int
 attach(const struct htsign_arguments *a, const struct subject *subject,

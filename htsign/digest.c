@@ -1,5 +1,5 @@
 /*
- * htsign digest: the digest that a signature of a file is over.
+ * htsign digest: the digest of a file that a signature covers.
  */
 
 #include "config.h"

@@ -1,5 +1,5 @@
 /*
- * htsign extract: the signature alone, as attach takes it.
+ * htsign extract: the signature alone, in the form that attach takes.
  */
 
 #include "config.h"

@@ -34,7 +34,7 @@ file_open(const char *path, struct ht_error *e)
 	struct stat st;
 	int fd;
 
-	/* Not to wait for the writer of a FIFO. */
+	/* O_NONBLOCK: do not wait for the writer of a FIFO. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return file_error(path, e);

@@ -11,21 +11,24 @@
 #include "lib/error.h"
 
 /*
- * Open a regular file for reading.  The descriptor, or HT_ERR_USAGE if there is
- * none that we may read, HT_ERR_INTERNAL.
+ * Open a regular file for reading.  Returns the descriptor, which the caller
+ * closes.  HT_ERR_USAGE if path is no regular file, or we may not read it.
+ * Other errors as file_error.
  */
 int file_open(const char *path, struct ht_error *e);
 
 /*
- * Append the whole file to out; "-" is stdin.  HT_ERR_DATA if it is longer than
- * max bytes, else as file_open.
+ * Append the whole file to out; "-" is stdin.  Any type of file will do.
+ * HT_ERR_DATA if it is longer than max bytes, HT_ERR_INTERNAL without memory.
+ * Other errors as file_error.
  */
 int file_read(const char *path, size_t max, struct buf *out,
     struct ht_error *e);
 
 /*
- * After a failed call on path, what errno says: HT_ERR_USAGE for a path that
- * makes no sense, which is the caller's mistake; else as ht_error_errno.
+ * Report errno after a failed call on path.  HT_ERR_USAGE if path is the
+ * caller's mistake: no such file, no permission, a directory and the like.
+ * Otherwise as ht_error_errno.
  */
 int file_error(const char *path, struct ht_error *e);
 

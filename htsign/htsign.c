@@ -40,7 +40,7 @@ static const struct command commands[] = {
 #define IN_PLACE_HELP "change FILE itself, which keeps its mode and times"
 #define OUTPUT_HELP "where to, instead of stdout; may be FILE itself"
 
-/* Options, and where their argument goes; a switch has none. */
+/* Options, and where their argument goes.  A switch has no argument. */
 static const struct option {
 	const char *command;
 	char letter; /* or '\0' */
@@ -112,8 +112,8 @@ find_command(const char *name)
 }
 
 /*
- * Which option of the command argv[*i] is, and its argument: behind '=', right
- * behind the letter, or the next word.
+ * Find the command's option that argv[*i] is, and its argument: after '=',
+ * directly after the letter, or the next word.
  */
 static const struct option *
 find_option(const struct command *command, char **argv, int *i,

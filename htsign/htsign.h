@@ -9,7 +9,7 @@
 
 #include "lib/error.h"
 
-/* What was typed behind the command. */
+/* The arguments after the command's name. */
 struct htsign_arguments {
 	const char *operand[2];
 	const char *ca;     /* --ca, or NULL */
@@ -22,14 +22,14 @@ struct htsign_arguments {
 };
 
 /*
- * The whole program: an exit status of DESIGN.md, "What a person types", with
- * one line on stderr if it is not 0.
+ * The whole program.  Returns an exit status of DESIGN.md, "What a person
+ * types".  If it is not 0, one line on stderr says why.
  */
 int htsign_main(int argc, char **argv);
 
 /*
- * The commands.  Errors as the functions of formats/format.h, and
- * HT_ERR_USAGE for files that cannot be opened.
+ * The commands.  Errors as the functions of formats/format.h, and HT_ERR_USAGE
+ * for files that cannot be opened.
  */
 int attach_run(const struct htsign_arguments *a, struct ht_error *e);
 int digest_run(const struct htsign_arguments *a, struct ht_error *e);

@@ -21,7 +21,7 @@
 /* "2026-11-23T09:30:00Z" */
 #define TIME_SIZE 32
 
-/* What is printed: lines of a label and a text, or one JSON object. */
+/* The output: lines of a label and a text, or one JSON object. */
 struct report {
 	struct buf out;
 	bool json;
@@ -31,7 +31,7 @@ struct report {
 /* --- items ---------------------------------------------------------------- */
 
 /*
- * A text, unless there is none.  In JSON it has a name, or is in an array.
+ * Put a text, unless it is empty.  In JSON it has a name, or is in an array.
  */
 static void
 put_text(struct report *r, const char *label, const char *name,
@@ -74,7 +74,7 @@ put_number(struct report *r, const char *label, const char *name,
 		    (unsigned long long)value);
 }
 
-/* In text, only what is so is said. */
+/* In text, only true values are printed. */
 static void
 put_bool(struct report *r, const char *label, const char *name, bool value)
 {
@@ -124,7 +124,7 @@ put_certificate(struct report *r, const struct pkcs7_certificate *c, bool first)
 }
 
 /*
- * The signer's certificate, and those above it, in an array.
+ * Put the signer's certificate, and those above it in an array.
  */
 static int
 put_chain(struct report *r, const struct pkcs7 *p7, struct ht_error *e)
@@ -150,7 +150,7 @@ put_chain(struct report *r, const struct pkcs7 *p7, struct ht_error *e)
 /* --- a signature ---------------------------------------------------------- */
 
 /*
- * The digest of the file as it is, and as the signature has it.
+ * Put the digest of the file as it is, and the one that was signed.
  */
 static int
 put_digests(struct report *r, const struct subject *subject,
@@ -184,7 +184,7 @@ put_digests(struct report *r, const struct subject *subject,
 }
 
 /*
- * What the timestamps say.
+ * Put what the timestamps say.
  */
 static void
 put_timestamps(struct report *r, const struct pkcs7 *p7)
@@ -215,7 +215,8 @@ put_timestamps(struct report *r, const struct pkcs7 *p7)
 }
 
 /*
- * Unsigned attributes but for nested signatures, by type, once for each value.
+ * Put the types of the unsigned attributes, once for each value.  Nested
+ * signatures are left out.
  */
 static void
 put_unsigned(struct report *r, const struct pkcs7 *p7)
@@ -252,7 +253,7 @@ put_signature(struct report *r, const struct subject *subject,
 }
 
 /*
- * One that is nested in another; why it is not shown, if that is so.
+ * Put a nested signature, or the problem if it cannot be shown.
  */
 static void
 put_nested(struct report *r, const struct subject *subject, struct cursor der)

@@ -13,13 +13,15 @@
 #include "htsign/file.h"
 #include "htsign/result.h"
 
-/* How a replaced file is to look. */
+/* The mode, owner and times of a replaced file. */
 struct look {
-	const struct stat *like; /* NULL: as any new file */
-	bool in_place;           /* like it in all, not only permissions */
+	const struct stat *like; /* NULL: like any new file */
+	bool in_place;           /* all of them, not only permissions */
 };
 
-/* The name of what is being written; if it is ours, a signal takes it along. */
+/*
+ * The name of the unfinished file.  If it is ours, a signal removes the file.
+ */
 static char unfinished[4096];
 static volatile sig_atomic_t is_ours;
 
@@ -45,8 +47,8 @@ catch_signals(void)
 }
 
 /*
- * Have them wait while the name becomes ours or ceases to be: before, it may be
- * somebody else's file.
+ * Block these signals while the name becomes ours or ceases to be.  A name that
+ * is not ours may be another person's file.
  */
 static void
 hold_signals(sigset_t *before)
@@ -67,7 +69,8 @@ let_signals(const sigset_t *before)
 }
 
 /*
- * Owner and mode; set-user-ID and its like only together with their owner.
+ * Set owner and mode.  Set-user-ID and the like are kept only together with
+ * their owner.
  */
 static void
 set_owner(int fd, const struct stat *like)
@@ -75,7 +78,9 @@ set_owner(int fd, const struct stat *like)
 	mode_t mode = like->st_mode & 0777;
 	struct stat st;
 
-	/* Nobody but root gives files away; a group may still be ours. */
+	/*
+	 * Only root gives files away, but the group may still be one of ours.
+	 */
 	if (fchown(fd, like->st_uid, like->st_gid) < 0)
 		(void)!fchown(fd, (uid_t)-1, like->st_gid);
 	if (fstat(fd, &st) == 0 && st.st_uid == like->st_uid &&
@@ -103,7 +108,7 @@ set_look(int fd, const struct look *look)
 }
 
 /*
- * Write all, and with a look have it on the disk.
+ * Write everything.  If there is a look, sync it to the disk.
  */
 static int
 write_all(const char *path, int fd, const struct output *plan,
@@ -122,7 +127,8 @@ write_all(const char *path, int fd, const struct output *plan,
 }
 
 /*
- * Close it after rc.  Some file systems say only here that there was no room.
+ * Close the file after rc.  Some file systems report only here that there was
+ * no room.
  */
 static int
 close_file(const char *path, int fd, int rc, struct ht_error *e)
@@ -135,7 +141,7 @@ close_file(const char *path, int fd, int rc, struct ht_error *e)
 /* --- beside what is there ------------------------------------------------ */
 
 /*
- * The folder that path is in, open, or -1.
+ * Open the folder that path is in.  Returns -1 on error.
  */
 static int
 open_folder(const char *path, int flags)
@@ -153,7 +159,7 @@ open_folder(const char *path, int flags)
 }
 
 /*
- * That the name is on the disk, too, is worth trying, and no more.
+ * Try to have the name on the disk, too.  Failure is no error.
  */
 static void
 sync_folder(const char *path)
@@ -167,8 +173,8 @@ sync_folder(const char *path)
 }
 
 /*
- * A file without a name, which is gone if we are, whatever ends us; -1 where
- * there are none.  Without /proc it could not get a name.
+ * Open a file without a name.  However we end, it is gone with us.  Returns -1
+ * if there are none.  Without /proc the file could not get a name.
  */
 static int
 open_unnamed(const char *path)
@@ -179,7 +185,7 @@ open_unnamed(const char *path)
 }
 
 /*
- * Make unfinished path and an ending.
+ * Set unfinished to path and an ending.
  */
 static int
 set_unfinished(const char *path, const char *ending)
@@ -208,7 +214,7 @@ open_named(const char *path)
 }
 
 /*
- * Give a file without a name one, for an instant.
+ * Give a file without a name a temporary one.
  */
 static int
 give_name(const char *path, int fd)
@@ -237,7 +243,7 @@ give_name(const char *path, int fd)
 }
 
 /*
- * Have the file with a name of ours at path, or, after an error, nowhere.
+ * Move the file with our name to path; remove it after an error.
  */
 static int
 settle(const char *path, int rc, struct ht_error *e)

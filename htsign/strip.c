@@ -10,8 +10,8 @@
 #include "htsign/subject.h"
 
 /*
- * Read what will be written as if it were a file: it must be one of the same
- * format, without a signature.
+ * Read the planned output as if it were a file.  It must have the same format,
+ * and no signature.
  */
 static int
 check(const struct format_file *file, const struct output *plan,
@@ -24,7 +24,7 @@ check(const struct format_file *file, const struct output *plan,
 
 	if (again == NULL)
 		return HT_ERR_INTERNAL;
-	/* It need not have room for another one. */
+	/* It needs no room for another signature. */
 	options.no_plan = true;
 	rc = format_digest(file->format, again, &options, &stripped, e);
 	if (rc < 0 || stripped->was_signed)

@@ -49,7 +49,7 @@ subject_digest(const struct subject *subject,
 	rc = format_digest(subject->format, subject->in, &chosen, file, e);
 	if (options->algorithm != NULL)
 		return rc;
-	/* So a package refuses what its block map does not say. */
+	/* A package refuses an algorithm other than its block map's. */
 	for (i = 1; rc == HT_ERR_REFUSED && i < 3; i++) {
 		chosen.algorithm = algorithms[i];
 		if (format_digest(subject->format, subject->in, &chosen, file,

@@ -14,22 +14,23 @@
 struct subject {
 	const char *path;
 	int fd;
-	struct stat st; /* as it was before we read it */
+	struct stat st; /* from before we read it */
 	struct input *in;
 	const struct format *format;
 };
 
 /*
- * Open the file and find its format, by its bytes or its name.  Errors as
- * file_open and format_detect.  subject_close also after an error.
+ * Open the file and find its format, by its bytes or its name.  path is
+ * borrowed.  The caller calls subject_close, also after an error.  Errors as
+ * file_open, input_file and format_detect.
  */
 int subject_open(const char *path, struct subject *subject, struct ht_error *e);
 void subject_close(struct subject *subject);
 
 /*
- * Digest it as options say; where they name no algorithm, with the one that it
- * has to be: for a package that of its block map, for all others SHA-256.
- * Errors as format_digest.
+ * Digest the file as options say.  If they name no algorithm, it is the block
+ * map's for a package, and SHA-256 for all others.  Returns 0 and *file, which
+ * the caller frees with format_file_free.  Errors as format_digest.
  */
 int subject_digest(const struct subject *subject,
     const struct format_options *options, struct format_file **file,

@@ -15,7 +15,7 @@
 #include "htsign/subject.h"
 #include "lib/log.h"
 
-/* Bundles of a system's roots are about 250 KB. */
+/* A system's bundle of roots has about 250 KB. */
 #define CA_MAX ((size_t)4 << 20)
 
 /* "2026-11-23T09:30:00Z" */
@@ -28,10 +28,10 @@
 struct trust {
 	struct buf ca;
 	struct buf tsa_ca;
-	bool with_timestamps; /* there is a tsa_ca */
+	bool with_timestamps; /* tsa_ca is given */
 };
 
-/* A signature that has been verified, whose parts are format_verify's. */
+/* A verified signature.  p7 and digest belong to format_verify's result. */
 struct checked {
 	const struct pkcs7 *p7;
 	const struct spc_digest *digest;
@@ -44,7 +44,7 @@ struct checked {
 /* --- verifying ------------------------------------------------------------ */
 
 /*
- * Pass on why, and of a PEM that is none say which option it was.
+ * Pass on the error.  For a PEM without certificates, name the option.
  */
 static int
 failed(const char *option, int rc, const struct ht_error *why,
@@ -56,7 +56,7 @@ failed(const char *option, int rc, const struct ht_error *why,
 }
 
 /*
- * The chain as of the time that a timestamp proves, else as of now.
+ * Check the chain as of the time that a timestamp proves, or else as of now.
  */
 static int
 check_chain(struct checked *c, const struct trust *trust, struct ht_error *e)
@@ -83,7 +83,7 @@ check_chain(struct checked *c, const struct trust *trust, struct ht_error *e)
 }
 
 /*
- * All signatures of the file; an error names which of the nested ones it is.
+ * Check all signatures of the file.  An error tells which nested one it is.
  */
 static int
 check_all(const struct format_verified *v, const struct trust *trust,
@@ -109,7 +109,8 @@ check_all(const struct format_verified *v, const struct trust *trust,
 /* --- saying what was verified --------------------------------------------- */
 
 /*
- * A line of the summary.  The text may come out of the file, so it is escaped.
+ * Print a line of the summary.  The text may come from the file, so it is
+ * escaped.
  */
 static void __attribute__((format(printf, 3, 4)))
 print_line(int indent, const char *label, const char *fmt, ...)
@@ -156,7 +157,7 @@ print_timestamp(const struct pkcs7_unsigned *a, int indent)
 }
 
 /*
- * What nobody signed, and what has not been verified by itself.
+ * Print the unsigned attributes that are not verified by themselves.
  */
 static void
 print_unsigned(const struct pkcs7 *p7, bool with_timestamps, int indent)

@@ -110,9 +110,10 @@ struct format {
 	    struct ht_error *e);
 
 	/*
-	 * Read the input to its end in one pass.  Fill size, was_signed,
-	 * signature, digest (the caller has set digest.algorithm), content and
-	 * state.
+	 * Read the input to its end: in one forward pass, unless seeks is set.
+	 * Fill size, was_signed, signature, digest (the caller has set
+	 * digest.algorithm), content and state.  A format that has them also
+	 * fills spc, publisher and options.msi_ex.
 	 */
 	int (*digest)(struct format_file *file, struct ht_error *e);
 

@@ -57,10 +57,10 @@ unsigned int chain_key_bits(const struct chain *chain);
 
 /*
  * Why production signing should refuse this chain, in a few words ("certificate
- * 2 is signed with SHA-1"); NULL if it need not.  Two things are weak: an RSA
- * key of the signer that has neither 3072 nor 4096 bits, and a SHA-1 or MD5
- * signature on a certificate below the root.  The text is valid as long as the
- * chain.
+ * 2 is signed with SHA-1"); NULL if it need not.  It should refuse an RSA key
+ * of the signer that has neither 3072 nor 4096 bits.  It should refuse a SHA-1
+ * or MD5 signature on a certificate below the root.  The text is valid as long
+ * as the chain.
  */
 const char *chain_weak(const struct chain *chain);
 

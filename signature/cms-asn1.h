@@ -53,8 +53,8 @@ typedef struct {
 } SIGNED_DATA;
 
 /*
- * The ContentInfo around SignedData.  It is a type of its own, so that content
- * of up to 9 MiB is not copied once more on its way in or out.
+ * The ContentInfo around SignedData.  Content can have 9 MiB.  A type of its
+ * own saves one more copy of it on the way in and out.
  */
 typedef struct {
 	ASN1_OBJECT *type;
@@ -68,8 +68,9 @@ DECLARE_ASN1_FUNCTIONS(SIGNED_DATA)
 DECLARE_ASN1_FUNCTIONS(SIGNED_DATA_INFO)
 
 /*
- * Set the content to a copy of n bytes of DER, which are a SEQUENCE, and its
- * type to an identifier in dotted form.  Returns 0, or -1 without memory.
+ * Set the content and its type.  The content is copied: n bytes of DER, a
+ * SEQUENCE.  The type is an identifier in dotted form.  Returns 0, or -1
+ * without memory.
  */
 int signed_data_set_content(SIGNED_DATA *data, const char *type,
     const void *content, size_t n);

@@ -21,14 +21,14 @@
  *
  * inner becomes one more value of the attribute of nested signatures, which is
  * added if absent.  Nothing is encoded anew: of outer only the lengths that
- * enclose the attribute change.  Attribute and value each go before the first
- * one that DER puts behind them (X.690 11.6), so that what was in order stays
- * in order.
+ * enclose the attribute change.  The attribute goes before the first one that
+ * DER puts after it (X.690 11.6); so does the value.  A sorted SET thus stays
+ * sorted.
  *
  * Returns 0; on error out is unchanged.  HT_ERR_DATA if one of the two is not
- * SignedData with a signer and definite lengths, has bytes left over, or is
- * longer than PKCS7_PAGED_MAX; if inner nests others; if the result would be
- * longer than PKCS7_PAGED_MAX or nest more than PKCS7_NESTED_MAX.
+ * SignedData with a signer and definite lengths, or has bytes left over; if
+ * inner nests others; if inner, outer or the result is longer than
+ * PKCS7_PAGED_MAX; if the result would nest more than PKCS7_NESTED_MAX.
  * HT_ERR_INTERNAL without memory.
  */
 int pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,

@@ -14,33 +14,33 @@
 #include "signature/timestamp.h"
 
 /*
- * Limits: the bytes that pkcs7_parse accepts; the bytes in any format without
- * page hashes; certificates, and bytes of them; ASN.1 values outside the
- * content; values of unsigned attributes, and nested signatures among these.
- *
- * Page hashes of a PE take 9 MiB, and one such signature may be nested in
- * another.
+ * Limits of pkcs7_parse, and PKCS7_MAX of formats without page hashes.  Page
+ * hashes of a PE take 9 MiB, and one such signature may be nested in another.
  */
-#define PKCS7_PAGED_MAX ((size_t)20 << 20)
-#define PKCS7_MAX ((size_t)4 << 20)
+#define PKCS7_PAGED_MAX ((size_t)20 << 20) /* bytes */
+#define PKCS7_MAX ((size_t)4 << 20)        /* bytes */
 #define PKCS7_CERTIFICATES_MAX 128
-#define PKCS7_CERTIFICATES_SIZE ((size_t)256 << 10)
-#define PKCS7_VALUES_MAX 65536
-#define PKCS7_UNSIGNED_MAX 64
-#define PKCS7_NESTED_MAX 16
+#define PKCS7_CERTIFICATES_SIZE ((size_t)256 << 10) /* bytes of all of them */
+#define PKCS7_VALUES_MAX 65536 /* ASN.1 values outside the content */
+#define PKCS7_UNSIGNED_MAX 64  /* values of unsigned attributes */
+#define PKCS7_NESTED_MAX 16    /* nested signatures among them */
 
 struct pkcs7;
 
 /*
  * Parse a DER ContentInfo of n bytes.  Nothing is verified yet.
  *
- * Returns 0 and *p7, which copies what it needs and which the caller frees with
- * pkcs7_free.  On error *p7 is NULL.  HT_ERR_DATA unless it is SignedData of
- * version 1 with embedded content and nothing after it.  The content is an
- * SpcIndirectDataContent or a CTL.  There is one signer, whose certificate is
- * embedded.  The digest algorithm is SHA-256, SHA-384 or SHA-512, the only one
- * of digestAlgorithms; the signature algorithm is that of the signer's key.
- * HT_ERR_DATA also if a limit above is exceeded.  HT_ERR_INTERNAL without
+ * It must follow these rules:
+ * - it is SignedData of version 1, with nothing after it;
+ * - the content is embedded, and is an SpcIndirectDataContent or a CTL;
+ * - there is one signer, whose certificate is embedded;
+ * - the digest algorithm is SHA-256, SHA-384 or SHA-512, and digestAlgorithms
+ *   has no other;
+ * - the signature algorithm is that of the signer's key;
+ * - it exceeds no limit above.
+ *
+ * Returns 0 and *p7, which the caller frees with pkcs7_free; der is copied.  On
+ * error *p7 is NULL.  HT_ERR_DATA for a broken rule, HT_ERR_INTERNAL without
  * memory.
  */
 int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
@@ -99,7 +99,8 @@ int pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
  */
 enum pkcs7_unsigned_kind {
 	PKCS7_TIMESTAMP,        /* 1.3.6.1.4.1.311.3.3.1: timestamp.h */
-	PKCS7_COUNTERSIGNATURE, /* 1.2.840.113549.1.9.6, as timestamps were */
+	PKCS7_COUNTERSIGNATURE, /* 1.2.840.113549.1.9.6: an older form of
+	                           timestamps */
 	PKCS7_NESTED,           /* 1.3.6.1.4.1.311.2.4.1: a ContentInfo */
 	PKCS7_OTHER
 };

@@ -64,10 +64,12 @@ int spc_encode(const char *format, const struct spc_digest *digest,
 
 /*
  * Read a digest that is to be signed from the n bytes at der.  They must be
- * exactly what spc_encode makes for this format and this digest, or for a PE
- * what spc-pages.h makes with page hashes.  This means: the SPC type and data
- * of the format, one of the three algorithms with NULL parameters, a digest of
- * its length, DER with nothing left over.
+ * exactly what spc_encode makes for this format and this digest.  For a PE they
+ * may also be what spc-pages.h makes with page hashes.  The rules are:
+ * - the SPC type and data are those of the format;
+ * - the algorithm is one of the three, with NULL parameters;
+ * - the digest has the algorithm's length;
+ * - it is DER with nothing left over.
  *
  * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA for all
  * else and for an unknown format, with the offset where known.  HT_ERR_INTERNAL
@@ -82,9 +84,9 @@ int spc_parse(const char *format, const void *der, size_t n,
  * anything, with two exceptions.  An SpcSipInfo must have the format's GUID,
  * which tells formats apart.  Page hashes must be such as spc-pages.h reads.
  *
- * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA if it is
- * not such content, is over SPC_MAX without page hashes, has bytes left over,
- * or has a digest that does not fit one of the three algorithms.
+ * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA for other
+ * content, bytes left over, and a digest that does not fit one of the three
+ * algorithms.  HT_ERR_DATA also over SPC_MAX without page hashes.
  */
 int spc_read(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e);

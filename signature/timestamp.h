@@ -33,9 +33,9 @@ struct timestamp {
  * token says.
  *
  * Returns 0 and *out, which the caller frees with timestamp_clear.  On error
- * *out is all zeros.  HT_ERR_DATA if it is not a token with one signer whose
- * certificate is embedded, has bytes left over, or exceeds a limit above.
- * HT_ERR_INTERNAL without memory.
+ * *out is all zeros.  HT_ERR_DATA if it is not a token with one signer, or that
+ * signer's certificate is not embedded.  HT_ERR_DATA also for bytes left over,
+ * or over a limit above.  HT_ERR_INTERNAL without memory.
  */
 int timestamp_read(const void *token, size_t n, struct timestamp *out,
     struct ht_error *e);

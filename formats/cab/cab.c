@@ -2,11 +2,12 @@
  * Cabinets.
  *
  * Microsoft Cabinet File Format ("MS-CAB").  No specification says what a
- * signature covers.  The digest is over the file as it will be when signed.  It
- * covers a header with a place for the signature, except for reserved1, the
- * sizes of the reserved areas, and the offset and length of the signature.
- * Then it covers everything up to cbCabinet.  The PKCS#7 has no wrapping and
- * ends the file.  All of this reads forward.
+ * signature covers.  The digest is over the file as it will be when signed: a
+ * header with a place for the signature, then everything up to cbCabinet.  It
+ * leaves out four things in the header: reserved1, the sizes of the reserved
+ * areas, and the offset and length of the signature.
+ *
+ * The PKCS#7 has no wrapping and ends the file.  All of this reads forward.
  */
 
 #include "config.h"

@@ -9,9 +9,9 @@
  * - the same holds for mini sectors;
  * - every directory entry is in one tree, in order, or is unused and zero.
  *
- * A package's digest then covers everything but the header's and the
- * directory's own data, and the rest of each stream's last sector, which
- * Windows does not clear.
+ * A package's digest then leaves out only three things: the header's own data,
+ * the directory's own data, and the unused rest of each stream's last sector.
+ * Windows does not clear that rest.
  */
 
 #ifndef FORMATS_MSI_CFB_H

@@ -23,10 +23,12 @@ struct pe_pages;
 
 /*
  * Start the page hashes of a file whose headers pe_header_read has read, and
- * hash the headers.  If list is empty, the hashes are made in content, after
- * all that comes before them there.  The caller must leave content alone until
- * all pages are done.  Otherwise the hashes are compared with list, which must
- * outlive *pages; content is then unused.
+ * hash the headers.
+ *
+ * If list is empty, the hashes are made in content, which first gets everything
+ * that precedes the list (spc_pages_start).  The caller must leave content
+ * alone until all pages are done.  Otherwise the hashes are compared with list,
+ * which must outlive *pages; content is then unused.
  *
  * Returns 0 and *pages, which the caller frees with pe_pages_free; *pages is
  * NULL on error.  HT_ERR_REFUSED for headers longer than a page, too many

@@ -25,10 +25,10 @@
  * signature with page hashes is too long to hold twice.  at is the table's
  * offset in the file, for errors.
  *
- * HT_ERR_DATA with the broken rule: a WIN_CERTIFICATE that is cut, has another
- * revision or type than that of PKCS#7, or has more than 7 zeros after its DER;
- * an empty table; more than PE_WIN_CERTS_MAX.  On error the contents of table
- * are undefined.
+ * HT_ERR_DATA with the broken rule: a WIN_CERTIFICATE that is cut, of another
+ * revision or type than PKCS#7, or with more than 7 zeros after its DER; an
+ * empty table; more than PE_WIN_CERTS_MAX.  On error the contents of table are
+ * undefined.
  */
 int pe_table_unpack(struct buf *table, uint64_t at, unsigned int *count,
     struct ht_error *e);

@@ -15,8 +15,8 @@
 #include "lib/input.h"
 
 /*
- * The longest script and the longest signature, in bytes.  Both are held in
- * memory.  Then the longest of both together, in UTF-16.
+ * The longest script and the longest signature, in bytes, as both are held in
+ * memory; and the longest of both together, in UTF-16.
  */
 #define SCRIPT_MAX ((size_t)12 << 20)
 #define SCRIPT_PKCS7_MAX ((size_t)1 << 20)

@@ -22,8 +22,8 @@ struct htsign_arguments {
 };
 
 /*
- * The whole program.  Returns an exit status of DESIGN.md, "What a person
- * types".  If it is not 0, one line on stderr says why.
+ * The whole program.  Returns an exit status of DESIGN.md, section 8.  If it is
+ * not 0, one line on stderr says why.
  */
 int htsign_main(int argc, char **argv);
 

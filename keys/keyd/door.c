@@ -119,15 +119,24 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 	struct protocol_refuse r;
 	struct identity who;
 
-	if (m->type == PROTOCOL_SESSION)
+	switch (m->type) {
+	case PROTOCOL_LOGIN:
+		if (prove_blob(c->keyd, &body->relayed, true, &who, &r) < 0)
+			refuse(c, m->tag, &r);
+		else
+			keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
+		break;
+	case PROTOCOL_SESSION:
 		session(c, m->tag, &body->relayed);
-	else if (m->type == PROTOCOL_STRANGER)
+		break;
+	case PROTOCOL_STRANGER:
 		count_failure(c->keyd, PROTOCOL_DOOR_SSHD_SIGN,
 		    PROTOCOL_UNKNOWN_KEY, body->stranger.peer);
-	else if (prove_blob(c->keyd, &body->relayed, true, &who, &r) < 0)
-		refuse(c, m->tag, &r);
-	else
-		keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
+		break;
+	default: /* the link's rules let nothing else through */
+		keyd_close(c);
+		break;
+	}
 }
 
 /* --- htsign-principals ------------------------------------------------- */

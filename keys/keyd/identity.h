@@ -1,6 +1,6 @@
 /*
  * Who is at the other end: turns a proved certificate or key into a client or
- * an administrator (DESIGN.md, "Who vouches for a client").
+ * an administrator (DESIGN.md, section 4).
  */
 
 #ifndef KEYS_KEYD_IDENTITY_H

@@ -1,6 +1,6 @@
 /*
- * One request, from "asked" to its end.  The order is that of DESIGN.md, "No
- * signature without a record".
+ * One request, from "asked" to its end.  The order is that of DESIGN.md,
+ * section 6.
  *
  *	OPEN -> QUEUED -> HANDED -> SIGNED -> FINISHED -> RELEASED -> ENDED
  *	  |                                       ^

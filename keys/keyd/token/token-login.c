@@ -8,7 +8,7 @@
 #include "store/journal/pins.h"
 
 /*
- * The PIN guard (DESIGN.md, "Security rules").  An attempt is recorded and
+ * The PIN guard (DESIGN.md, section 10).  An attempt is recorded and
  * durable before the token sees the PIN.  Only success removes the record.  It
  * stays if the worker, keyd or the machine crashes in between.  A PIN with a
  * record is not tried again.

@@ -44,8 +44,8 @@ interrupt(int number)
 }
 
 /*
- * Read stdin into out, which holds at most ADMIN_INPUT_MAX: to the end, or to
- * the end of a line.  The bytes are in no other memory of ours afterwards.
+ * Read one line of stdin, or all of it, into out, at most ADMIN_INPUT_MAX
+ * bytes.  No other copy of the bytes stays in our memory.
  */
 static int
 read_input(bool line, struct buf *out, struct ht_error *e)
@@ -73,7 +73,7 @@ read_input(bool line, struct buf *out, struct ht_error *e)
 	return 0;
 }
 
-/* What would leave the terminal without echo. */
+/* Signals that would leave the terminal without echo. */
 static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
 #define FATAL (sizeof(fatal) / sizeof(fatal[0]))
 
@@ -122,7 +122,7 @@ read_hidden(struct termios *shown, struct buf *out, struct ht_error *e)
 	return rc;
 }
 
-/* A PIN: one line, without its end. */
+/* Read a PIN: one line, without its line end. */
 static int
 read_secret(struct buf *out, struct ht_error *e)
 {
@@ -160,7 +160,7 @@ code_of(uint32_t status)
 	return status >= 64 && status <= 78 ? -(int)status : HT_ERR_INTERNAL;
 }
 
-/* Have keyd run words; what it prints goes to fd. */
+/* Have keyd run the command in words.  What keyd prints goes to fd. */
 static int
 run(struct keyd_client *keyd, const struct words *words,
     const struct buf *input, int fd, struct ht_error *e)
@@ -187,7 +187,7 @@ run(struct keyd_client *keyd, const struct words *words,
 	return 0;
 }
 
-/* No command: what there is, for people. */
+/* There is no command: show keyd's help. */
 static int
 show_help(struct keyd_client *keyd, struct ht_error *e)
 {

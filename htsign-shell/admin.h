@@ -1,6 +1,6 @@
 /*
- * One command of an administrator: its words and what stands on stdin go to
- * keyd; what keyd prints goes to stdout.
+ * One command of an administrator.  Its words and its input from stdin go to
+ * keyd.  What keyd prints goes to stdout.
  */
 
 #ifndef HTSIGN_SHELL_ADMIN_H
@@ -9,13 +9,18 @@
 #include "lib/error.h"
 #include "protocol/keyd-client.h"
 
-/* The most that a command takes from stdin, in bytes: a public key. */
+/* The longest input from stdin, in bytes.  A public key fits. */
 #define ADMIN_INPUT_MAX ((size_t)16 << 10)
 
 /*
- * Run the command line (NULL or empty: there is none, which shows keyd's help
- * on stderr) over a connection that has been greeted.  0, or HT_ERR_* with the
- * text that keyd or we have for it.
+ * Run the command line over keyd, a connection that has been greeted.  A PIN
+ * is read from a terminal without echo.
+ *
+ * Returns 0, or HT_ERR_USAGE if line is NULL or empty; keyd's help is then on
+ * stderr.  HT_ERR_USAGE also for bad quoting, for an input that is too long or
+ * lacks its PIN, and after a signal.  HT_ERR_UNAVAILABLE if stdout cannot be
+ * written.  HT_ERR_INTERNAL if stdin cannot be read.  Otherwise the error is
+ * keyd's, with its text.
  */
 int admin_command(struct keyd_client *keyd, const char *line,
     struct ht_error *e);

@@ -10,7 +10,7 @@
 #include "htsign-shell/environment.h"
 #include "lib/base64.h"
 
-/* The only variables that are looked at. */
+/* The only variables that we read. */
 static const struct variable {
 	const char *name;
 	size_t offset; /* of its text in struct environment */
@@ -87,7 +87,7 @@ read_environment(struct environment *env, struct ht_error *e)
 	return 0;
 }
 
-/* Take what stands before the first stop byte, and that byte. */
+/* Take the bytes before the first stop byte, and skip that byte. */
 static struct cursor
 take_until(struct cursor *c, int stop)
 {
@@ -150,7 +150,7 @@ read_user_auth(int fd, struct environment *env, struct ht_error *e)
 
 /* --- the blob, at sshd-sign ---------------------------------------------- */
 
-/* Keep "NAME=value" if it is one of ours. */
+/* Keep "NAME=value" if NAME is one of our variables. */
 static int
 keep_variable(struct environment *env, struct cursor pair)
 {
@@ -166,7 +166,7 @@ keep_variable(struct environment *env, struct cursor pair)
 		text = text_of(env, &variables[i]);
 		if (!cursor_is(name, variables[i].name))
 			continue;
-		free(*text); /* set twice: the last one holds */
+		free(*text); /* the last of several values counts */
 		*text = strndup((const char *)value.p, value.left);
 		return *text == NULL ? HT_ERR_INTERNAL : 0;
 	}
@@ -232,7 +232,7 @@ environment_free(struct environment *env)
 	memset(env, 0, sizeof(*env));
 }
 
-/* A word of SSH_CONNECTION that fits an address. */
+/* Copy a word of SSH_CONNECTION, if it fits into out. */
 static void
 copy_address(struct cursor word, char out[PROTOCOL_ADDRESS])
 {

@@ -1,10 +1,10 @@
 /*
- * What the server that started us says about the session: the client's command
- * and variables, where it comes from, its certificate.  At sshd-sign that is a
- * blob on a descriptor; at OpenSSH the environment and a file.
+ * The session, as the server that started us describes it: the client's
+ * command, variables, addresses and certificate.  sshd-sign passes a blob on a
+ * descriptor.  OpenSSH's sshd uses the environment and a file.
  *
- * Opening comes before the sandbox, reading after it: what is in there is the
- * client's.
+ * The file is opened before the sandbox.  Everything is read in the sandbox,
+ * since the client chose the contents.
  */
 
 #ifndef HTSIGN_SHELL_ENVIRONMENT_H
@@ -14,50 +14,55 @@
 #include "lib/error.h"
 #include "protocol/messages.h"
 
-/* The most that is read of the file that SSH_USER_AUTH names. */
+/* The longest file that SSH_USER_AUTH may name, in bytes. */
 #define ENVIRONMENT_USER_AUTH_MAX ((size_t)64 << 10)
 
 /* Where the session is read from. */
 struct environment_source {
-	int blob;      /* or -1: the environment */
-	int user_auth; /* open file, or -1 */
+	int blob;      /* descriptor of the blob, or -1 for the environment */
+	int user_auth; /* descriptor of the file, or -1 for no file */
 };
 
-struct environment { /* texts are NULL where nothing was said */
+struct environment { /* a text is NULL if the server did not give it */
 	char *command;
 	char *connection;
 	char *description;
 	char *url;
 	char *name;
-	struct buf certificate; /* the SSH blob, or nothing */
+	struct buf certificate; /* the SSH blob; empty if there is none */
 };
 
 /*
- * At OpenSSH's sshd: open the file that SSH_USER_AUTH names, if it is set.
- * HT_ERR_INTERNAL if that cannot be done; -1 and 0 where there is none.
+ * Open the file that SSH_USER_AUTH names, for a session of OpenSSH's sshd.
+ * Returns 0 and *fd, which the caller owns; *fd is -1 if the variable is not
+ * set.  HT_ERR_INTERNAL and -1 if the file cannot be opened.
  */
 int environment_open_user_auth(int *fd, struct ht_error *e);
 
 /*
- * Read the session, and close the descriptors.  HT_ERR_USAGE for a blob or a
- * file that makes no sense, HT_ERR_INTERNAL if it cannot be read.
- * environment_free is due in any case.
+ * Read the session into *env.  Closes the descriptors in *source and sets them
+ * to -1.  The caller frees env with environment_free, also after an error.
+ *
+ * HT_ERR_USAGE if the blob or the file is malformed or too long.
+ * HT_ERR_INTERNAL if it cannot be read, or without memory.
  */
 int environment_read(struct environment_source *source, struct environment *env,
     struct ht_error *e);
-void environment_free(struct environment *env); /* all zeros is fine */
+void environment_free(struct environment *env); /* may be all zeros */
 
 /*
- * Fill in what HELLO says about the session: certificate, peer and local
- * address.  Points into env.
+ * Set the certificate, the peer address and the local address in *hello.  An
+ * address that is missing or too long is left as it was.  hello->certificate
+ * points into env.
  */
 void environment_hello(const struct environment *env,
     struct protocol_hello *hello);
 
 /*
- * The certificate in the n bytes of such a file: its first line that is
- * "publickey TYPE BASE64" and names the type of a certificate.  Nothing is
- * appended if there is none; HT_ERR_USAGE if its base64 is broken.
+ * Find the certificate in p, the n bytes of an SSH_USER_AUTH file.  It is in
+ * the first line "publickey TYPE BASE64" whose TYPE is that of a certificate.
+ * The decoded certificate is appended; nothing is appended if there is no such
+ * line.  HT_ERR_USAGE if the base64 is malformed.
  */
 int environment_certificate(const void *p, size_t n, struct buf *certificate,
     struct ht_error *e);

@@ -9,9 +9,12 @@
 #include "signature/pkcs7-info.h"
 #include "signature/pkcs7-nest.h"
 
-/* --- what is there ------------------------------------------------------- */
+/* --- the old signatures -------------------------------------------------- */
 
-/* How many PKCS#7s, as far as can be told from outside; 0: something else. */
+/*
+ * The number of PKCS#7s in file->signature, of which only the outer tags are
+ * read.  0 if it holds anything else.
+ */
 static unsigned int
 count_signatures(const struct format_file *file)
 {
@@ -36,7 +39,7 @@ several(unsigned int n, struct ht_error *e)
 	    n);
 }
 
-/* One signature, whatever it is worth. */
+/* There must be exactly one signature.  It is not verified. */
 static int
 check_single(const struct format_file *file, struct ht_error *e)
 {
@@ -48,7 +51,7 @@ check_single(const struct format_file *file, struct ht_error *e)
 	return n > 1 ? several(n, e) : 0;
 }
 
-/* --- the words ------------------------------------------------------------ */
+/* --- the values of `existing` --------------------------------------------- */
 
 static int
 refuse(const struct protocol_go *go, const struct format_file *file,
@@ -90,7 +93,7 @@ is_ours(const struct protocol_go *go, const uint8_t *fingerprint)
 static int check_signer(const struct protocol_go *go, struct cursor der,
     bool is_nested, struct ht_error *e);
 
-/* What is nested in it would go with it. */
+/* Nested signatures are replaced too, so they must be ours as well. */
 static int
 check_nested(const struct protocol_go *go, const struct pkcs7 *p7,
     bool is_nested, struct ht_error *e)
@@ -112,7 +115,10 @@ check_nested(const struct protocol_go *go, const struct pkcs7 *p7,
 	return rc;
 }
 
-/* A certificate alone proves nothing: that is in every file that it signed. */
+/*
+ * Verify the signature first: the certificate alone proves nothing, since it
+ * can be copied from any file that it signed.
+ */
 static int
 check_signer(const struct protocol_go *go, struct cursor der, bool is_nested,
     struct ht_error *e)
@@ -167,9 +173,10 @@ check_own(const struct protocol_go *go, const struct format_file *file,
 }
 
 /*
- * The old signature has to be good for the file, and to stay so: some formats
- * keep another digest beside it, in the algorithm of the new one.  And there
- * has to be room: what a token has signed by then would be for nothing.
+ * The old signature must be good, and must stay good in the signed file: some
+ * formats store another digest beside it, in the algorithm of the new one.
+ * There must also be room for a nested signature, before the token signs in
+ * vain.
  */
 static int
 check_outer(const struct format_file *file, struct ht_error *e)
@@ -277,10 +284,10 @@ existing_decide(const struct protocol_go *go, const struct format_file *file,
 	    "htsign-keyd has a word for existing signatures that is unknown");
 }
 
-/* --- to nest in it -------------------------------------------------------- */
+/* --- nesting -------------------------------------------------------------- */
 
 /*
- * Check the merged signature, and find what it is over in it.
+ * Check the merged signature.  *over becomes its content.
  */
 static int
 check_merged(const struct buf *outer, const struct buf *inner,
@@ -331,7 +338,7 @@ out:
 	return rc;
 }
 
-/* --- to keep it ----------------------------------------------------------- */
+/* --- keeping -------------------------------------------------------------- */
 
 int
 existing_keep(const struct format_file *file, uint8_t reply,

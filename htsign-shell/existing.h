@@ -1,6 +1,6 @@
 /*
- * What becomes of a signature that a file has already: the profile's word
- * `existing`, which came with GO.
+ * What to do with the old signature of a file that is signed already.  The
+ * profile's key `existing` decides this; keyd sends its value in GO.
  */
 
 #ifndef HTSIGN_SHELL_EXISTING_H
@@ -11,42 +11,55 @@
 #include "protocol/messages.h"
 
 enum existing_action {
-	EXISTING_SIGN, /* the file is signed; a signature in it is replaced */
-	EXISTING_NEST, /* the new signature goes into the one that is there */
-	EXISTING_KEEP  /* the file goes back as it came */
+	EXISTING_SIGN, /* sign; the new signature replaces an old one */
+	EXISTING_NEST, /* sign, and nest the new signature in the old one */
+	EXISTING_KEEP  /* return the file unchanged */
 };
 
 /*
- * Whether a new signature is nested in one that is there.  The file has to be
- * digested as_signed then, and existing_decide may read it once more: its input
- * has to be seekable.
+ * Whether the profile nests new signatures in old ones.  If so, the file must
+ * be digested with the option as_signed.  Its input must be seekable, since
+ * existing_decide may read the file again.
  */
 bool existing_nests(const struct protocol_go *go);
 
 /*
- * Decide.  0 and *action, which is EXISTING_SIGN for a file that is not signed;
- * HT_ERR_REFUSED if the profile does not want such a file, HT_ERR_DATA if the
- * signature is damaged, or one of several that are not all ours; else as
- * format_verify.
+ * Decide what to do with file.  Returns 0 and *action; for a file that is not
+ * signed this is EXISTING_SIGN.
+ *
+ * HT_ERR_REFUSED if the profile does not allow such a file.  HT_ERR_DATA if
+ * the profile needs one sound signature and the old one is damaged.
+ * HT_ERR_DATA also for several signatures side by side, unless the profile
+ * replaces all, or replaces its own and they are all ours.  HT_ERR_INTERNAL if
+ * keyd sent an unknown value.  Otherwise as format_verify.
  */
 int existing_decide(const struct protocol_go *go,
     const struct format_file *file, enum existing_action *action,
     struct ht_error *e);
 
 /*
- * For EXISTING_NEST: pkcs7, the new signature, which is over those bytes,
- * becomes the file's old one with the new one nested in it.  *over is then what
- * that is over, a part of pkcs7; and file->signature is empty.  HT_ERR_INTERNAL
- * if the new signature is not over the content, or anything else but the nested
- * one has changed; HT_ERR_DATA if there is no room for one more.
+ * For EXISTING_NEST.  Nest the new signature, *pkcs7, in file->signature, the
+ * old one.  *over must be the content that the new signature signs.
+ *
+ * Returns 0; *pkcs7 is then the old signature with the new one in it,
+ * file->signature is empty, and *over is the content that the old signature
+ * signs, borrowed from *pkcs7.  All three are unchanged on error.
+ *
+ * HT_ERR_DATA if the old signature has no room for one more, or nothing can be
+ * nested in it (pkcs7_nest).  HT_ERR_INTERNAL if the new signature is not over
+ * *over, or if anything but the nested signature has changed.
  */
 int existing_nest(struct format_file *file, struct buf *pkcs7,
     struct cursor *over, struct ht_error *e);
 
 /*
- * For EXISTING_KEEP: plan the output, which is the file or with reply
- * PROTOCOL_REPLY_PKCS7 its signature, and fill in *kept, which points to both
- * hashes then.  HT_ERR_INTERNAL.
+ * For EXISTING_KEEP.  Plan the output: the file, or only its signature if
+ * reply is PROTOCOL_REPLY_PKCS7.  Put the output's SHA-256 into output_sha256
+ * and fill in *kept, which points to both hashes.
+ *
+ * Returns 0, or HT_ERR_INTERNAL without memory.  The caller frees *out with
+ * output_free, also after an error.  The plan borrows file->in and
+ * file->signature.
  */
 int existing_keep(const struct format_file *file, uint8_t reply,
     const uint8_t input_sha256[TAP_SHA256], struct output **out,
@@ -54,7 +67,8 @@ int existing_keep(const struct format_file *file, uint8_t reply,
     struct ht_error *e);
 
 /*
- * Who signed the file, for people: outside bytes, cut to fit size.
+ * Write to out who signed the file, for a person to read.  The text has bytes
+ * from outside and must be escaped.  It is NUL-terminated and cut to size.
  */
 void existing_signer(const struct format_file *file, char *out, size_t size);
 

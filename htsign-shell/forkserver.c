@@ -15,8 +15,9 @@
 #define NAME_OF_SHELLS "htsign-shell"
 
 /*
- * The next message: 1 with its descriptors, or 0 at the end.  The listener is
- * trusted; what it never sends is an error, so that nothing is left to close.
+ * Receive a message: 1 with its descriptors, or 0 if the listener has closed
+ * the socket.  The listener is trusted, so a malformed message ends this
+ * process, and its descriptors need not be closed.
  */
 static int
 take(int fd, int fds[FORKSERVER_FDS], struct ht_error *e)
@@ -39,8 +40,8 @@ take(int fd, int fds[FORKSERVER_FDS], struct ht_error *e)
 }
 
 /*
- * A child of our parent's, who waits for it and whose death kills it: what
- * fork(2) cannot do.
+ * Fork a child of our parent, which fork(2) cannot do.  The parent reaps the
+ * child, and the parent's death kills it.
  */
 static pid_t
 fork_sibling(void)
@@ -50,9 +51,9 @@ fork_sibling(void)
 }
 
 /*
- * What lib/proc.h does for a child, less what the forkserver has been given
- * already.  0 to 3 are in use here, so only the last target can be among the
- * sources, and by then it has been copied.
+ * Do what proc_start does in a child, except for what the forkserver already
+ * has.  The forkserver uses descriptors 0 to 3, so each of fds is at least 4.
+ * Only the last target, 4, can be one of them, and it has been copied by then.
  */
 static int
 become_shell(const int fds[FORKSERVER_FDS], pid_t parent, struct ht_error *e)

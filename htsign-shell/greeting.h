@@ -1,6 +1,6 @@
 /*
- * Who the client is here, and what it may do: the greeting, and the list of
- * its profiles.
+ * What a client is told about itself: the greeting, and the list of its
+ * profiles.
  */
 
 #ifndef HTSIGN_SHELL_GREETING_H
@@ -10,13 +10,13 @@
 #include "protocol/messages.h"
 
 /*
- * The greeting for stderr, every line with the name of the program.
+ * Append the greeting for stderr to out.  Each line starts with "htsign: ".
  */
 void greeting_put(const struct protocol_welcome *welcome, struct buf *out);
 
 /*
- * One line a profile: its name, what it says of itself, and whether it is the
- * default one.  Each line starts with indent.
+ * Append one line for each profile to out: indent, the name, the profile's
+ * description, and "(default)" if it is the default profile.
  */
 void greeting_profiles(const struct protocol_welcome *welcome,
     const char *indent, struct buf *out);

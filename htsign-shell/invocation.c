@@ -22,7 +22,7 @@ set_descriptor(const char *text, int *fd, struct ht_error *e)
 	return 0;
 }
 
-/* Take one option with its value (NULL: there is none). */
+/* Read one option and its value, which is NULL if there is none. */
 static int
 read_option(struct invocation *v, const char *option, const char *value,
     struct ht_error *e)
@@ -66,7 +66,7 @@ read_options(struct invocation *v, char *const *word, size_t n,
 	return rc;
 }
 
-/* htsign-admin: its words make a command, joined as ssh would join them. */
+/* htsign-admin: join its words to a command, as ssh does. */
 static int
 read_admin(struct invocation *v, char *const *word, size_t n,
     struct ht_error *e)
@@ -114,7 +114,7 @@ is_called(const char *path, const char *name)
 	return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
 }
 
-/* What must and what must not be there, door by door. */
+/* Find the door, and check which options it needs and forbids. */
 static int
 check(struct invocation *v, struct ht_error *e)
 {

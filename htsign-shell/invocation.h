@@ -1,21 +1,24 @@
 /*
- * How the shell was started, and so who vouches for the client:
+ * The command line of the shell.  It tells who vouches for the client:
  *
  *	htsign-shell --forkserver FD
- *		by sshd-sign, to make of itself shells as if started so:
+ *		sshd-sign starts this to fork shells, which behave as if they
+ *		were started like this:
  *	htsign-shell --session FD --keyd FD [--admin]
- *		by sshd-sign: a session blob, and a connection that keyd has
- *		bound
+ *		sshd-sign: the session blob, and the connection that keyd has
+ *		bound to the client
  *	htsign-shell [--admin] [-r RUNDIR] --ticket T
- *		the forced command of OpenSSH's sshd
- *	htsign-shell -c "/path/to/htsign-shell [--admin] [-r RUNDIR] --ticket T"
- *		the same, through this program as the login shell
+ *		OpenSSH's sshd: the forced command
+ *	htsign-shell -c "PATH [--admin] [-r RUNDIR] --ticket T"
+ *		OpenSSH's sshd: the forced command, with this program as the
+ *		login shell; PATH is the path of this program
  *	htsign-shell --admin [-r RUNDIR] [-c COMMAND]
  *	htsign-admin [-r RUNDIR] [WORD ...]
- *		on this machine, by root or keyd's own user; htsign-admin is
+ *		root or keyd's own user, on this machine; htsign-admin is
  *		another name of this program
  *
- * All of it comes from the server that started us, or from the administrator.
+ * The command line comes from the server that started us, or from the
+ * administrator; never from a client.
  */
 
 #ifndef HTSIGN_SHELL_INVOCATION_H
@@ -27,26 +30,31 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* Where keyd's sockets are. */
+/* The default folder of keyd's sockets. */
 #define INVOCATION_RUNDIR "/run/htsign"
 
 struct invocation {
 	const char *door; /* PROTOCOL_DOOR_* */
 	bool admin;
-	int session; /* PROTOCOL_DOOR_SSHD_SIGN; otherwise -1 */
-	int keyd;
-	int forkserver;     /* or -1; then there is no client yet */
-	const char *ticket; /* PROTOCOL_DOOR_OPENSSH; otherwise NULL */
+	int session;        /* set for PROTOCOL_DOOR_SSHD_SIGN, else -1 */
+	int keyd;           /* set together with session, else -1 */
+	int forkserver;     /* -1, unless this is the forkserver */
+	const char *ticket; /* set for PROTOCOL_DOOR_OPENSSH, else NULL */
 	const char *rundir;
 	const char *command; /* an administrator's, or NULL */
-	struct words words;  /* of -c; the texts above may point there, */
-	struct buf line;     /* or here: the words of htsign-admin */
+	/* The texts above point into argv, into words or into line. */
+	struct words words; /* the words of a login shell's -c */
+	struct buf line;    /* the words of htsign-admin, joined */
 };
 
 /*
- * Read the command line; self is the path of this program.  HT_ERR_USAGE, or
- * HT_ERR_DENIED for an attempt to use the program as a login shell without a
- * ticket.  invocation_free is due after success, and harmless after failure.
+ * Read the command line into *v.  self is the full path of this program.  argv
+ * must outlive v.  On success the caller frees v with invocation_free.  After
+ * an error invocation_free does nothing.
+ *
+ * HT_ERR_USAGE for a wrong option or combination.  HT_ERR_DENIED without a
+ * ticket, where one is needed; a login shell runs nothing but self with a
+ * ticket.  HT_ERR_INTERNAL without memory.
  */
 int invocation_parse(int argc, char *const *argv, const char *self,
     struct invocation *v, struct ht_error *e);

@@ -16,7 +16,7 @@ unverified(const struct ht_error *why, struct ht_error *e)
 	    "the result does not verify: %s", why->text);
 }
 
-/* Verify what in reads, and hash it. */
+/* Verify and hash the file that in reads. */
 static int
 verify(const struct format *format, struct input *in, struct cursor content,
     uint64_t size, uint8_t sha256[TAP_SHA256], struct ht_error *e)
@@ -80,7 +80,7 @@ postflight_find(const struct buf *whole, struct cursor bytes)
 
 /* --- nesting ------------------------------------------------------------- */
 
-/* In an identifier octet (X.690 8.1.2.5): values are inside. */
+/* A bit of an identifier octet (X.690 8.1.2.5): the value contains values. */
 #define CONSTRUCTED 0x20
 
 /* 1.3.6.1.4.1.311.2.4.1, szOID_NESTED_SIGNATURE, as DER. */
@@ -94,7 +94,7 @@ same(struct cursor a, struct cursor b)
 	    (a.left == 0 || memcmp(a.p, b.p, a.left) == 0);
 }
 
-/* Whether value is a tag around exactly one value of the other, *out. */
+/* Whether value has this tag and contains exactly one value, *out. */
 static bool
 unwrap(struct der value, uint8_t tag, struct der *out)
 {
@@ -102,7 +102,7 @@ unwrap(struct der value, uint8_t tag, struct der *out)
 	    value.value.left == 0;
 }
 
-/* inner itself, its attribute, or that as the only unsigned attribute. */
+/* Whether added is inner, its attribute, or unsignedAttrs with that alone. */
 static bool
 holds_only(struct der added, struct cursor inner)
 {
@@ -123,8 +123,8 @@ holds_only(struct der added, struct cursor inner)
 }
 
 /*
- * One level: past what both have, to where they differ.  There merged has a
- * value more, or a value with another one inside.
+ * At each level, skip the values that both have.  Where they differ, merged
+ * has one more value, or a value that differs inside.  Descend into the latter.
  */
 bool
 postflight_is_nested(struct cursor outer, struct cursor inner,

@@ -1,6 +1,6 @@
 /*
- * Post-flight: what is about to leave, verified as if it had come from
- * elsewhere.  It guards against our own mistakes.
+ * Post-flight: verifies our own output as if it had come from elsewhere,
+ * before it leaves.  It guards against our own mistakes.
  */
 
 #ifndef HTSIGN_SHELL_POSTFLIGHT_H
@@ -10,31 +10,34 @@
 #include "htsign-shell/tap.h"
 
 /*
- * Verify the planned file, whose signature has to be over exactly this content,
- * and put the SHA-256 of the file into sha256.  HT_ERR_INTERNAL with what is
- * wrong: whoever is to blame, it is not the client.  HT_ERR_UNAVAILABLE if
- * there is no room.
+ * Verify the planned file and put its SHA-256 into sha256.  The signature must
+ * be over exactly content.
+ *
+ * HT_ERR_INTERNAL if the file does not verify; the text says why.  This is
+ * never the client's fault.  HT_ERR_UNAVAILABLE if there is no room.
  */
 int postflight_file(const struct format *format, const struct output *plan,
     struct cursor content, uint8_t sha256[TAP_SHA256], struct ht_error *e);
 
 /*
- * The same where the output is a PKCS#7.
+ * The same for an output that is only a PKCS#7.
  */
 int postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
     uint8_t sha256[TAP_SHA256], struct ht_error *e);
 
 /*
- * Where those bytes stand in whole, so that they need not be had twice; or
- * bytes themselves, if they do not.
+ * Find bytes in whole.  Returns a cursor into whole, so that the caller can
+ * free its own copy.  Returns bytes if whole does not contain them.
  */
 struct cursor postflight_find(const struct buf *whole, struct cursor bytes);
 
 /*
- * Whether merged is outer with inner nested in it, each a PKCS#7, and nothing
- * else: somewhere in merged stands inner, or the attribute that holds it, or
- * the first of all unsigned attributes that is that one; without it all bytes
- * are those of outer, but for the lengths around that place.
+ * Whether merged is outer with inner nested in it, and nothing else has
+ * changed.  All three are the DER of a PKCS#7.
+ *
+ * Exactly one thing may be added to outer: inner itself, or the attribute that
+ * holds it, or an unsignedAttrs field with this attribute alone.  The lengths
+ * around that place may change.  All other bytes must be those of outer.
  */
 bool postflight_is_nested(struct cursor outer, struct cursor inner,
     struct cursor merged);

@@ -1,5 +1,5 @@
 /*
- * What a person is told: results on stdout, words on stderr, an exit status.
+ * Reports to a person: results on stdout, messages on stderr, an exit status.
  */
 
 #ifndef HTSIGN_SHELL_REPORT_H
@@ -11,15 +11,19 @@
 #include "lib/error.h"
 
 /*
- * Say in one escaped line on stderr why it ended: with the number of the
- * request (0: there is none), and the seconds after which to try again (0: do
- * not say).  Returns the exit status for why, never 0 or 255.
+ * Log on stderr, in one escaped line, why the program ends.  The line has the
+ * number of the request, unless number is 0.  It says to try again in retry
+ * seconds, unless retry is 0.
+ *
+ * Returns the exit status for why, from 64 to 78.  It is 70 for a code outside
+ * that range.
  */
 int report_failure(uint64_t number, const struct ht_error *why,
     unsigned int retry);
 
 /*
- * Write all of n bytes to fd.  HT_ERR_UNAVAILABLE if nobody reads them.
+ * Write all n bytes to fd.  Waits without limit while fd is full.
+ * HT_ERR_UNAVAILABLE if a write fails, as when the reader is gone.
  */
 int report_write(int fd, const void *p, size_t n, struct ht_error *e);
 

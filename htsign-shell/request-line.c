@@ -144,14 +144,14 @@ enum {
 	OPTION_SHA256
 };
 
-/* One that is a word of BEGIN's options and a switch in r->signature. */
+/* An option that is a word in BEGIN's options and a switch in r->signature. */
 #define SIGNATURE(name) offsetof(struct format_options, name)
 
 static const struct option {
 	const char *name;
-	const char *value; /* what stands behind the "=", or NULL */
-	set_fn *set;       /* or NULL, where there is a */
-	size_t switch_at;  /* SIGNATURE */
+	const char *value; /* name of what follows "=", or NULL */
+	set_fn *set;       /* NULL: the option is a switch, */
+	size_t switch_at;  /* which is there: SIGNATURE(name) */
 	const char *help;
 } options[] = {
 	[OPTION_URL] = { "url", "URL", set_url, 0,
@@ -220,15 +220,15 @@ request_line_help(struct buf *out)
 
 /* --- the line ------------------------------------------------------------ */
 
-/* What has been read of a line so far. */
+/* A line that is being read. */
 struct reading {
 	struct request_line *r;
 	bool given[OPTIONS];
-	size_t positional; /* words that are no options */
+	size_t positional; /* words so far that are no options */
 	struct buf description;
 };
 
-/* The option that word, behind its dashes, names; *value its value or NULL. */
+/* Find the option in word (without dashes).  *value is its value, or NULL. */
 static const struct option *
 find_option(const char *word, const char **value)
 {
@@ -322,7 +322,7 @@ read_words(struct reading *g, const struct words *w, struct ht_error *e)
 	return rc;
 }
 
-/* One default of the environment, unless the line has said it. */
+/* Apply a default from the environment, unless the line has given a value. */
 static int
 apply(struct request_line *r, bool given, const char *variable,
     const char *value, set_fn *set, struct ht_error *e)
@@ -338,7 +338,7 @@ apply(struct request_line *r, bool given, const char *variable,
 	return rc;
 }
 
-/* What the signature is to have besides, in the order of the table. */
+/* Set r->signature, and list its options in BEGIN in the order of the table. */
 static void
 apply_switches(struct reading *g)
 {

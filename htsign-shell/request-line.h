@@ -1,13 +1,13 @@
 /*
- * The request line: what a client asked for after `ssh sign@host`.
+ * The request line: the words of a client after `ssh sign@host`.
  *
  *	[PROFILE [DESCRIPTION ...]] [--url=URL] [--name=FILE] [--pkcs7]
  *	    [--page-hashes] [--msi-ex] [--size=N] [--sha256=HEX]
  *	help | profiles | default [...]
  *
- * Words are split as by words.h; options may stand anywhere, until a word
- * `--`.  The words after the profile, joined by single spaces, are the
- * description.
+ * Words are split as in words.h.  Options may stand anywhere before a word
+ * `--`.  The words after the profile are joined with single spaces and become
+ * the description.
  */
 
 #ifndef HTSIGN_SHELL_REQUEST_LINE_H
@@ -30,18 +30,19 @@ enum request_line_verb {
 };
 
 /*
- * A request.  Not to be copied: begin.sha256 points to its own sha256.
+ * A request.  Do not copy it: begin.sha256 points to sha256 of the same struct.
  */
 struct request_line {
 	enum request_line_verb verb;
-	bool bare; /* there was no command at all */
+	bool bare; /* the client gave no command */
 	struct protocol_begin begin;
-	/* What begin.options say; the algorithm is the profile's, not here. */
+	/* The same as begin.options.  The algorithm is not set: the profile
+	   has it. */
 	struct format_options signature;
 	uint8_t sha256[REQUEST_LINE_SHA256];
 };
 
-/* What HTSIGN_DESCRIPTION, HTSIGN_URL and HTSIGN_NAME say, or NULL. */
+/* The values of HTSIGN_DESCRIPTION, HTSIGN_URL and HTSIGN_NAME, or NULL. */
 struct request_line_defaults {
 	const char *description;
 	const char *url;
@@ -49,16 +50,19 @@ struct request_line_defaults {
 };
 
 /*
- * Read the line (NULL or empty: there is no command), and what it leaves open
- * from defaults.  0, or HT_ERR_USAGE with what is wrong with it.
+ * Parse line into *r.  line may be NULL or empty: then there is no command.
+ * defaults fill in what the line of a signing request does not say.
+ *
+ * HT_ERR_USAGE if the line or a default is wrong; the text says how.
+ * HT_ERR_INTERNAL without memory.
  */
 int request_line_parse(const char *line,
     const struct request_line_defaults *defaults, struct request_line *r,
     struct ht_error *e);
 
 /*
- * One line of usage, without a newline; and the whole help, made from the same
- * tables that request_line_parse reads.
+ * The usage in one line, without a newline.  request_line_help appends the
+ * whole help to out.  Help and request_line_parse use the same tables.
  */
 extern const char request_line_usage[];
 void request_line_help(struct buf *out);

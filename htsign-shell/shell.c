@@ -23,9 +23,9 @@
 #include "signature/init.h"
 
 /*
- * What is larger goes back to the system when it is freed: signatures with page
- * hashes come and go several times.  Left to itself malloc(3) keeps more of
- * what is freed the larger it was.
+ * Larger blocks go back to the system when they are freed.  Signatures with
+ * page hashes are allocated and freed several times.  By default, malloc(3)
+ * raises its threshold when a large block is freed, and keeps such blocks.
  */
 #define MMAP_THRESHOLD (1 << 20)
 
@@ -35,7 +35,7 @@ struct shell {
 	struct keyd_client keyd;
 	struct environment environment;
 	struct protocol_welcome welcome;
-	struct buf profiles; /* of welcome */
+	struct buf profiles; /* welcome.profiles points here */
 };
 
 /* --- with all rights ----------------------------------------------------- */
@@ -55,7 +55,7 @@ connect_keyd(struct shell *sh, struct ht_error *e)
 	return keyd_client_connect(&sh->keyd, path, kind, e);
 }
 
-/* Everything that needs opening, and no byte of the client's. */
+/* Open what will be needed.  Reads no byte of the client. */
 static int
 prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 {
@@ -70,7 +70,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 		rc = invocation_parse(argc, argv, self, v, e);
 	if (rc < 0)
 		return rc;
-	/* A full spool is an error of a write, not the end of us. */
+	/* A spool that is full fails a write, and does not kill us. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	sh->source.blob = v->session;
 	if (strcmp(v->door, PROTOCOL_DOOR_OPENSSH) == 0)
@@ -81,7 +81,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	return rc;
 }
 
-/* As forkserver_serve; without a forkserver this is the shell. */
+/* Returns as forkserver_serve; 1 also if this is no forkserver. */
 static int
 be_forked(struct shell *sh, struct ht_error *e)
 {
@@ -120,7 +120,7 @@ greet_keyd(struct shell *sh, struct ht_error *e)
 	    e);
 }
 
-/* What a verb prints is the result, on stdout. */
+/* The answer to a verb is a result, so it goes to stdout. */
 static int
 answer(struct shell *sh, enum request_line_verb verb, struct ht_error *e)
 {
@@ -164,8 +164,8 @@ serve_client(struct shell *sh, struct ht_error *e)
 }
 
 /*
- * Read what the client brought, and greet keyd; a client that brought nonsense
- * is greeted too, so that the journal has it.
+ * Read the session and greet keyd.  After a malformed session keyd is greeted
+ * too, so that the journal gets the failure.
  */
 static int
 begin(struct shell *sh, struct ht_error *e)

@@ -1,12 +1,12 @@
 /*
- * htsign-shell: one channel's work.
+ * htsign-shell: serves one channel.
  */
 
 #ifndef HTSIGN_SHELL_SHELL_H
 #define HTSIGN_SHELL_SHELL_H
 
 /*
- * The program: does what it was started for and returns the exit status.
+ * Run the program.  Returns its exit status (DESIGN.md, section 8).
  */
 int shell_main(int argc, char *const *argv);
 

@@ -17,16 +17,16 @@
 #include "lib/log.h"
 #include "signature/content.h"
 
-/* A client that neither sends nor takes a byte for so long is gone. */
+/* A client that neither sends nor takes a byte for this long is gone. */
 #define IDLE 120 /* seconds */
 
-/* Without a command, silence is answered with the greeting after so long. */
+/* Without a command, the greeting is shown after this long without input. */
 #define GREETING_AFTER 1000 /* ms */
 
-/* What a signature adds to a file at most, beside its own bytes. */
+/* The most that signing adds to a file beside the PKCS#7, in bytes. */
 #define PADDING ((uint64_t)64 << 10)
 
-/* Processor time in seconds: so much, and one for so many bytes. */
+/* Processor time: CPU_LEAST seconds, and a second for each CPU_BYTES. */
 #define CPU_LEAST 600
 #define CPU_BYTES ((uint64_t)16 << 20)
 
@@ -52,16 +52,16 @@ struct signing {
 	struct format_file *file;
 	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input */
 	enum existing_action action;
-	struct buf pkcs7;   /* what goes into the file */
-	struct cursor over; /* its content, which is in it or in the file */
+	struct buf pkcs7;   /* the signature that goes into the file */
+	struct cursor over; /* its content; points into pkcs7 or file */
 	struct output *out;
-	const char *why; /* for the journal; NULL: keyd knows, or is gone */
-	char waiting[PROTOCOL_WORD]; /* what was last said about waiting */
+	const char *why; /* for the journal; NULL if keyd knows, or is gone */
+	char waiting[PROTOCOL_WORD]; /* the last reason that was logged */
 };
 
 /* --- the upload ---------------------------------------------------------- */
 
-/* What keyd says while we are busy with the file ends the request. */
+/* Any message from keyd while we read the file ends the request. */
 static int
 watch_keyd(void *cookie, struct ht_error *e)
 {
@@ -107,9 +107,9 @@ lower_limit(__rlimit_resource_t resource, rlim_t most, struct ht_error *e)
 }
 
 /*
- * Whatever becomes of us, the spool cannot fill the disk, the output not being
- * much larger than the input; and processor time goes by the input, of which 4
- * GiB take a minute.
+ * Even a subverted shell cannot fill the disk with its spool.  The output is
+ * not much larger than the input.  Processor time is limited by the size of the
+ * input; 4 GiB take a minute.
  */
 static int
 limit_resources(uint64_t max_size, struct ht_error *e)
@@ -154,8 +154,8 @@ open_input(struct signing *s, struct ht_error *e)
 }
 
 /*
- * An error of a read that has another cause than the bytes: too many, too
- * slow, no room.
+ * After a failed read, correct the word for the journal.  Only HT_ERR_DATA is
+ * about the bytes.  Other causes: too many bytes, too slow, no room.
  */
 static void
 blame_upload(struct signing *s, int rc)
@@ -176,7 +176,7 @@ greet(const struct signing *s)
 	buf_free(&text);
 }
 
-/* See that there is a first byte, and talk to whoever sends none. */
+/* Wait for the first byte.  Greet a client that gave no command either. */
 static int
 first_byte(struct signing *s, struct ht_error *e)
 {
@@ -239,7 +239,7 @@ digest_input(struct signing *s, struct ht_error *e)
 		rc = format_digest(format, s->in, &options, &s->file, e);
 	if (rc < 0) {
 		blame_upload(s, rc);
-		/* Refused, but not by the input: for what is asked of it. */
+		/* The input did not refuse: the format did. */
 		if (rc == HT_ERR_REFUSED && !input_failed(s->in))
 			s->why = WHY_FORMAT;
 		return rc;
@@ -253,7 +253,7 @@ digest_input(struct signing *s, struct ht_error *e)
 	return 0;
 }
 
-/* Is it what the client says that it sent? */
+/* Compare the upload with --size and --sha256. */
 static int
 check_input(struct signing *s, struct ht_error *e)
 {
@@ -282,7 +282,7 @@ check_input(struct signing *s, struct ht_error *e)
 	return 0;
 }
 
-/* What becomes of a signature that the file has already? */
+/* Decide what to do with an old signature. */
 static int
 decide(struct signing *s, struct ht_error *e)
 {
@@ -299,7 +299,7 @@ decide(struct signing *s, struct ht_error *e)
 
 /* --- the signature ------------------------------------------------------- */
 
-/* The first line about each reason for waiting. */
+/* Log why we wait, if the reason is new. */
 static void
 show_waiting(void *cookie, const struct protocol_wait *wait)
 {
@@ -335,7 +335,7 @@ get_signature(struct signing *s, struct ht_error *e)
 	    &s->pkcs7, certificate, e);
 	if (rc < 0)
 		return rc;
-	/* With page hashes it is too long to have it twice. */
+	/* With page hashes the content is too long for a second copy. */
 	s->over = postflight_find(&s->pkcs7, s->over);
 	if (s->over.p != s->file->content.data)
 		buf_free(&s->file->content);
@@ -356,7 +356,7 @@ plan_output(struct signing *s, struct ht_error *e)
 	return output_borrowed(s->out, s->pkcs7.data, s->pkcs7.len, e);
 }
 
-/* The file's old signature with the new one in it, if that is asked for. */
+/* Nest the new signature in the old one, if the profile says so. */
 static int
 nest(struct signing *s, struct ht_error *e)
 {
@@ -365,7 +365,7 @@ nest(struct signing *s, struct ht_error *e)
 	return existing_nest(s->file, &s->pkcs7, &s->over, e);
 }
 
-/* Make and verify the output, and have it recorded and released. */
+/* Make and verify the output.  Have keyd record and release it. */
 static int
 release_output(struct signing *s, struct ht_error *e)
 {
@@ -400,7 +400,7 @@ sign(struct signing *s, struct ht_error *e)
 	return rc < 0 ? rc : release_output(s, e);
 }
 
-/* The file goes back as it came. */
+/* Return the file unchanged. */
 static int
 keep(struct signing *s, struct ht_error *e)
 {
@@ -426,8 +426,8 @@ keep(struct signing *s, struct ht_error *e)
 }
 
 /*
- * The signature is the client's; keyd records whether it took all of it.  A
- * keyd that has gone meanwhile changes nothing for the client.
+ * Write the output to the client, and tell keyd how much of it was written.
+ * The client gets its output even if keyd is gone by then.
  */
 static int
 deliver(struct signing *s, struct ht_error *e)

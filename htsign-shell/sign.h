@@ -1,5 +1,5 @@
 /*
- * Signing one file: from stdin, through the format and keyd, to stdout.
+ * Signs one file: from stdin, through the format and keyd, to stdout.
  */
 
 #ifndef HTSIGN_SHELL_SIGN_H
@@ -10,14 +10,17 @@
 #include "protocol/keyd-client.h"
 
 /*
- * Carry out request over a connection that has been greeted.  Nothing is
- * written to stdout before keyd has released the signature.
+ * Carry out request over keyd, a connection that has been greeted.  welcome is
+ * keyd's answer to the greeting.  Nothing is written to stdout before keyd has
+ * released the signature.  After an error keyd->number is the number of the
+ * request, and the journal has the error, unless keyd is gone.
  *
- * 0, or the reason why not; the journal has it then, unless keyd is gone, and
- * keyd->number is the request's.  HT_ERR_DATA: no signable file, damaged, or
- * not what --size and --sha256 say; HT_ERR_REFUSED: by a rule;
- * HT_ERR_UNAVAILABLE: keyd is gone, the client stalls, or there is no room;
- * HT_ERR_USAGE: neither a command nor a byte of input; or as keyd refused.
+ * HT_ERR_DATA if the input is no signable file, is damaged, or is not what
+ * --size and --sha256 say.  HT_ERR_REFUSED if a rule forbids the file.
+ * HT_ERR_UNAVAILABLE if keyd is gone, the client stalls, or there is no room.
+ * HT_ERR_USAGE if there is neither a command nor a byte of input.
+ * HT_ERR_INTERNAL for a mistake of ours, or without memory.  If keyd refuses
+ * the request, the error is keyd's.
  */
 int sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
     struct request_line *request, struct ht_error *e);

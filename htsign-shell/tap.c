@@ -5,18 +5,18 @@
 
 #include "htsign-shell/tap.h"
 
-/* A file this large is worth waking somebody. */
+/* Smaller files are hashed without the thread. */
 #define LARGE ((uint64_t)1 << 20)
 
-/* What the thread is given at a time: to wake it costs more than to copy. */
+/* The thread gets this many bytes at a time: waking costs more than copying. */
 #define SLOT ((size_t)512 << 10)
 
-/* It calls EVP_DigestUpdate, and that is all. */
+/* The thread's stack: it only calls EVP_DigestUpdate. */
 #define STACK ((size_t)128 << 10)
 
 /*
- * The thread works on one slot while the other is filled.  tap is NULL when it
- * has nothing to do; then its last tap is the caller's again.
+ * The thread hashes one slot while the caller fills the other.  While tap is
+ * NULL, the thread has nothing to do and uses no tap.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -25,8 +25,8 @@ static struct {
 	struct tap *tap;
 	const uint8_t *p;
 	size_t n;
-	size_t next;   /* the slot that is being filled, */
-	size_t filled; /* with so many bytes */
+	size_t next;   /* the slot that the caller fills */
+	size_t filled; /* bytes in this slot */
 	uint8_t slot[2][SLOT];
 } helper = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER };
@@ -74,14 +74,14 @@ tap_prepare(void)
 	(void)pthread_attr_destroy(&attributes);
 	if (rc != 0)
 		return;
-	/* Its own start makes system calls that seccomp will forbid. */
+	/* seccomp will forbid the calls by which a thread starts: wait. */
 	(void)pthread_mutex_lock(&helper.lock);
 	while (!helper.there)
 		(void)pthread_cond_wait(&helper.changed, &helper.lock);
 	(void)pthread_mutex_unlock(&helper.lock);
 }
 
-/* With the lock held. */
+/* The caller holds the lock. */
 static void
 wait_for_help(void)
 {
@@ -89,7 +89,7 @@ wait_for_help(void)
 		(void)pthread_cond_wait(&helper.changed, &helper.lock);
 }
 
-/* Give the thread what is in the slot. */
+/* Give the slot to the thread. */
 static void
 hand_over(struct tap *t)
 {
@@ -99,7 +99,7 @@ hand_over(struct tap *t)
 	helper.p = helper.slot[helper.next];
 	helper.n = helper.filled;
 	(void)pthread_mutex_unlock(&helper.lock);
-	/* Not before that: whom it wakes wants the lock. */
+	/* After the unlock, since the thread takes the lock when it wakes. */
 	(void)pthread_cond_broadcast(&helper.changed);
 	helper.next ^= 1;
 	helper.filled = 0;
@@ -151,7 +151,7 @@ int
 tap_end(struct tap *t, uint8_t out[TAP_SHA256], struct ht_error *e)
 {
 	take_back();
-	/* What did not fill a slot. */
+	/* The rest, which did not fill a slot. */
 	update(t, helper.slot[helper.next], helper.filled);
 	helper.filled = 0;
 	if (t->failed || EVP_DigestFinal_ex(t->ctx, out, NULL) != 1)

@@ -12,7 +12,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* A backslash and the end of the line are as if they were not there. */
+/* A backslash and a newline, which a shell removes (XCU 2.2.1). */
 static bool
 is_continuation(const char *p)
 {
@@ -27,7 +27,7 @@ skip_blanks(const char *p)
 	return p;
 }
 
-/* Whether a backslash before c, inside this quote (or '\0'), quotes c. */
+/* Whether a backslash quotes c.  quote is the open quote, or '\0'. */
 static bool
 backslash_quotes(char c, char quote)
 {
@@ -37,8 +37,8 @@ backslash_quotes(char c, char quote)
 }
 
 /*
- * Copy the word at *in to *out without its quotes, and a NUL; both advance.
- * A word is never longer than what it is made from.
+ * Copy the word at *in to *out, without its quotes and NUL-terminated.  Both
+ * pointers advance.  The copy is never longer than its source.
  */
 static int
 copy_word(const char **in, char **out, struct ht_error *e)
@@ -85,7 +85,7 @@ words_split(const char *line, struct words *w, struct ht_error *e)
 	if (length > WORDS_LINE_MAX)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the command is longer than %zu bytes", WORDS_LINE_MAX);
-	/* Each word takes at least a character and what separates it. */
+	/* Each word takes at least one character and a separator. */
 	w->word = calloc(length / 2 + 2, sizeof(*w->word));
 	w->text = malloc(length + 1);
 	if (w->word == NULL || w->text == NULL)

@@ -1,6 +1,6 @@
 /*
- * Splitting a line into words as a POSIX shell does (XCU 2.2, Quoting), and
- * nothing else of what a shell does: no expansion, no operators, no comments.
+ * Splits a line into words as a POSIX shell does (XCU 2.2, Quoting).  There are
+ * no expansions, no operators and no comments.
  */
 
 #ifndef HTSIGN_SHELL_WORDS_H
@@ -10,19 +10,21 @@
 
 #include "lib/error.h"
 
-/* The longest line, in bytes without its NUL. */
+/* The longest line, in bytes, without its NUL. */
 #define WORDS_LINE_MAX ((size_t)8 << 10)
 
 struct words {
-	char **word; /* n of them, then a NULL; NULL itself if there is none */
+	char **word; /* n words, then a NULL */
 	size_t n;
-	char *text; /* what they point into */
+	char *text; /* the memory of the words */
 };
 
 /*
- * Split line.  HT_ERR_USAGE for a line that is too long, a quote that is not
- * closed, or a backslash at the very end; HT_ERR_INTERNAL without memory.  *w
- * is all zeros on error; otherwise words_free ends it.
+ * Split line into *w, which the caller frees with words_free.  *w is all zeros
+ * on error.
+ *
+ * HT_ERR_USAGE if line is too long, has an open quote, or ends in a backslash.
+ * HT_ERR_INTERNAL without memory.
  */
 int words_split(const char *line, struct words *w, struct ht_error *e);
 void words_free(struct words *w);

@@ -8,7 +8,7 @@
 #include "lib/loop.h"
 #include "sshd-sign/channel-private.h"
 
-/* Moved at a time, in bytes. */
+/* The most bytes that are moved at a time. */
 #define PIECE ((size_t)64 << 10)
 
 void
@@ -48,7 +48,10 @@ channel_free_streams(struct channel *c)
 
 /* --- from the client to stdin ------------------------------------------ */
 
-/* What the pipe takes now; the shell may have closed it, which is no error. */
+/*
+ * Write what the pipe takes now, and return how much that was.  The shell may
+ * have closed its end, which is no error.
+ */
 static size_t
 write_input(struct channel *c, const uint8_t *p, size_t n)
 {
@@ -64,7 +67,7 @@ write_input(struct channel *c, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* All of it has come and gone: the shell may see the end. */
+/* All input is written: let the shell see the end of file. */
 static void
 end_input(struct channel *c)
 {
@@ -73,10 +76,10 @@ end_input(struct channel *c)
 }
 
 /*
- * Take all that libssh kept.  Never a part of it: before 0.11 each read opens
- * the client's window again, whatever is left.  Since 0.11 a read handles
- * packets first, so that channel_on_data() is entered from here and waiting
- * changes; therefore there is room for all that can be there.
+ * Read all that libssh has buffered.  Never read a part of it: before 0.11 each
+ * read opens the client's window again, even if data is left.  Since 0.11 a
+ * read handles packets first.  They call channel_on_data(), which changes
+ * c->waiting, so the buffer has room for the most that libssh can have.
  */
 static int
 take_waiting(struct channel *c)
@@ -108,7 +111,6 @@ take_waiting(struct channel *c)
 	return 0;
 }
 
-/* What came while the pipe was full. */
 void
 channel_push_input(struct channel *c)
 {
@@ -126,8 +128,8 @@ channel_push_input(struct channel *c)
 }
 
 /*
- * libssh has len bytes in all.  The number returned is what it may forget;
- * the rest counts against the client's window.
+ * libssh passes all len bytes that it has.  It forgets as many as this returns.
+ * The rest counts against the client's window.
  */
 int
 channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
@@ -151,7 +153,7 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 
 /* --- from the shell to the client -------------------------------------- */
 
-/* A short write is no error: the window, or a key exchange under way. */
+/* A short write is no error: the window is full, or keys are exchanged. */
 void
 channel_drain(struct channel *c, struct stream *s)
 {
@@ -175,8 +177,8 @@ channel_drain(struct channel *c, struct stream *s)
 }
 
 /*
- * Whether the client takes more: libssh would keep any amount for a socket
- * that takes none.
+ * libssh buffers any amount for a socket that takes none.  So a pending write
+ * counts as a client that takes no output.
  */
 bool
 channel_takes_output(const struct channel *c)

@@ -1,7 +1,7 @@
 /*
- * What channel.c (a channel's life), channel-data.c (its bytes, both ways) and
- * channel-host.c (what it says to its connection) share.  Nobody else includes
- * this.
+ * Shared by channel.c (the life of a channel), channel-data.c (its bytes in
+ * both directions) and channel-host.c (its messages to the connection).  No
+ * other file includes this.
  */
 
 #ifndef SSHD_SIGN_CHANNEL_PRIVATE_H
@@ -12,24 +12,24 @@
 #include "sshd-sign/channel.h"
 
 enum state {
-	OPENED,  /* may get an environment, and a command */
-	ASKED,   /* the listener has the command; no answer yet */
-	RUNNING, /* there is a shell */
+	OPENED,  /* variables and a command may come */
+	ASKED,   /* the listener has the command, and has not answered */
+	RUNNING, /* there is a shell, or the listener has refused one */
 	LEFT,    /* the client is gone; the shell is being killed */
 	FINISHED /* exit status and close are sent */
 };
 
 /*
- * The most that libssh keeps for a client that minds its window, in bytes:
+ * The most bytes that libssh buffers for a client that respects its window:
  * 1.92 MB before 0.11, 2 MiB since.
  */
 #define BACKLOG_MAX ((uint32_t)2 << 20)
 
-/* Bytes on their way from or to a descriptor; -1 is a closed one. */
+/* Bytes from or to a descriptor.  Those from at to end are not moved yet. */
 struct stream {
-	int fd;
+	int fd; /* -1 once closed */
 	uint8_t *data;
-	size_t size; /* of data, bytes */
+	size_t size; /* of data, in bytes */
 	size_t at;
 	size_t end;
 };
@@ -41,37 +41,40 @@ struct channel {
 	struct ssh_channel_callbacks_struct callbacks;
 	enum state state;
 	struct buf environment; /* "NAME=value" strings */
-	unsigned int set;       /* bits of variables */
-	struct stream in;       /* to stdin: what the pipe did not take */
-	size_t waiting;         /* bytes for stdin that libssh still has */
+	unsigned int set;       /* a bit for each variable that is set */
+	struct stream in;       /* to stdin: bytes that the pipe did not take */
+	size_t waiting;         /* bytes for stdin in libssh's buffer */
 	struct stream out;
 	struct stream err;
-	uint64_t taken; /* loop_now() when the client took output */
+	uint64_t taken; /* loop_now() when the client last took output */
 	bool client_eof;
 	bool client_closed;
 	bool exited;
-	int status; /* exit status, valid if exited */
+	int status; /* valid if exited: exit status; -1 after a signal */
 };
 
 /* --- channel-host.c ---------------------------------------------------- */
 
 /*
- * Say something of this channel to the listener.
+ * Send the listener a message about this channel.  A failure ends the
+ * connection.
  */
 void channel_say(struct channel *c, enum relay_type type,
     struct cursor payload);
 
 /*
- * libssh could not do what for this channel.  That ends the connection, unless
- * the client has closed the channel, which libssh may learn in any call.
+ * Report that libssh failed to do what for this channel.  This ends the
+ * connection, unless the client has closed the channel.  libssh may learn of
+ * such a close in any call.
  */
 void channel_cannot(struct channel *c, const char *what);
 
 /* --- channel-data.c ---------------------------------------------------- */
 
 /*
- * Make room for output: 0, or HT_ERR_INTERNAL.  Close a stream; all, and free
- * what they hold.
+ * Allocate the buffers for output: 0, or HT_ERR_INTERNAL without memory.
+ * channel_close_stream closes the descriptor of s.  channel_free_streams closes
+ * all three streams and frees their buffers.
  */
 int channel_make_streams(struct channel *c);
 void channel_close_stream(struct stream *s);
@@ -79,30 +82,34 @@ void channel_free_streams(struct channel *c);
 bool channel_stream_empty(const struct stream *s);
 
 /*
- * libssh's callback for what the client sends.
+ * libssh's callback for data from the client.  Returns how many bytes libssh
+ * may forget.
  */
 int channel_on_data(ssh_session session, ssh_channel ssh, void *data,
     uint32_t len, int is_stderr, void *cookie);
 
 /*
- * Move on what came while the pipe was full, and the end of it.
+ * Write to stdin what arrived while the pipe was full.  After the client's end
+ * of file, close stdin and send END to the listener.
  */
 void channel_push_input(struct channel *c);
 
 /*
- * Whether the client takes more; whether more may be read for it.
+ * channel_takes_output: whether the client takes more output now.
+ * channel_may_fill: whether more of it may be read from s.
  */
 bool channel_takes_output(const struct channel *c);
 bool channel_may_fill(const struct channel *c, const struct stream *s);
 
 /*
- * Move output; what is read already, or also what there is.
+ * channel_drain sends what was read from s already.  channel_serve_output also
+ * reads more, and sends that.
  */
 void channel_drain(struct channel *c, struct stream *s);
 void channel_serve_output(struct channel *c, struct stream *s);
 
 /*
- * A line of ours for stderr, behind whatever the shell wrote there.
+ * Put a line of our own into c->err, which must be empty.
  */
 void channel_put_line(struct channel *c, const char *text);
 

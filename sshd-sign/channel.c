@@ -11,7 +11,7 @@
 #include "lib/loop.h"
 #include "sshd-sign/channel-private.h"
 
-/* What the client may set, besides its command. */
+/* The variables that a client may set. */
 static const char *const variables[] = { "HTSIGN_DESCRIPTION", "HTSIGN_NAME",
 	"HTSIGN_URL" };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
@@ -37,9 +37,9 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
 }
 
 /*
- * SSH_AGAIN is as good as SSH_OK: the packet waits for the socket.  But where
- * ssh_channel_close() gets it for its EOF, it sends no close; hence that EOF
- * goes first.
+ * SSH_AGAIN is as good as SSH_OK: the packet is queued for the socket.  But if
+ * ssh_channel_close() gets SSH_AGAIN for its EOF, it sends no close.  So the
+ * EOF is sent first.
  */
 static void
 finish(struct channel *c)
@@ -68,7 +68,7 @@ set_variable(struct channel *c, const char *name, const char *value)
 	return done;
 }
 
-/* Refusing is 1.  Each may be set once, so that there are no two meanings. */
+/* Returns 1 to refuse.  A variable has one value, so it is set only once. */
 static int
 on_env(ssh_session session, ssh_channel ssh, const char *name,
     const char *value, void *cookie)
@@ -87,7 +87,7 @@ on_env(ssh_session session, ssh_channel ssh, const char *name,
 	return set_variable(c, name, value) ? 0 : 1;
 }
 
-/* A command for htsign-shell; "" for none. */
+/* Ask the listener for a shell.  command is "" if the client gave none. */
 static int
 on_command(struct channel *c, const char *command)
 {
@@ -248,7 +248,7 @@ channel_polls(const struct channel *c, struct pollfd p[CHANNEL_POLLS])
 	p[2].events = POLLIN;
 }
 
-/* The client went away under a command: that must not look like its end. */
+/* The client left before its command ended: kill the shell. */
 static void
 leave(struct channel *c)
 {
@@ -276,7 +276,7 @@ channel_serve(struct channel *c)
 	    !channel_stream_empty(&c->out) || !channel_stream_empty(&c->err))
 		return;
 	if (c->status < 0) {
-		/* It could not write a line of its own. */
+		/* The shell died of a signal and could not say so itself. */
 		channel_put_line(c,
 		    "internal error: the session ended abnormally");
 		c->status = -HT_ERR_INTERNAL;

@@ -1,6 +1,6 @@
 /*
- * What connection.c (a connection and its network process) and shell-run.c (its
- * channels with a shell) share.  Nobody else includes this.
+ * Shared by connection.c (a connection and its network process) and shell-run.c
+ * (the connection's channels with a shell).  No other file includes this.
  */
 
 #ifndef SSHD_SIGN_CONNECTION_PRIVATE_H
@@ -15,24 +15,24 @@ struct shell_run;
 struct connection;
 
 /*
- * What shell-run.c says to the connection and through it; connection.c alone
- * knows what follows.
+ * The functions of connection.c that shell-run.c calls.
  */
 struct connection_ops {
 	/*
-	 * To the network process: 0, or HT_ERR_UNAVAILABLE if it does not
-	 * listen; then the connection is ending.
+	 * Send a message to the network process.  HT_ERR_UNAVAILABLE if it is
+	 * gone or does not read; the connection is then ending.
 	 */
 	int (*say)(struct connection *c, enum relay_type type, uint32_t channel,
 	    struct cursor payload, const int *fds);
 	/*
-	 * To keyd, together with the client's address.  As keyd_link_ask.
+	 * Ask keyd, as keyd_link_ask.  Adds the addresses of the connection.
 	 */
 	struct keyd_link_ask *(*ask)(struct connection *c,
 	    enum protocol_type type, struct cursor blob,
 	    keyd_link_answer_fn *fn, void *cookie);
 	/*
-	 * The last shell of a connection that has ended may have ended, too.
+	 * A shell has ended.  Free c if the connection is over and no other
+	 * shell runs for it.
 	 */
 	void (*free_when_done)(struct connection *c);
 };
@@ -41,7 +41,7 @@ struct connection {
 	const struct connection_ops *ops;
 	LIST_ENTRY(connection) entry;
 	struct server *server;
-	pid_t pid; /* of the network process; 0 once it was waited for */
+	pid_t pid; /* of the network process; 0 once it is reaped */
 	int pidfd;
 	struct loop_watch *pid_watch;
 	int relay; /* -1 once closed: the connection is ending */
@@ -50,7 +50,7 @@ struct connection {
 	struct keyd_link_ask *login;
 	unsigned int logins;
 	bool stranger; /* has offered a plain key that keyd does not know */
-	bool refused;  /* has offered something else in vain; was logged */
+	bool refused;  /* keyd has refused another login, which is logged */
 	bool admitted;
 	bool authenticated;
 	LIST_HEAD(shell_run_list, shell_run) runs;
@@ -59,8 +59,12 @@ struct connection {
 };
 
 /*
- * What the network process says of a channel.  0, or a negative code if it may
- * not say that: it is to be killed then.
+ * Handle a message of the network process about channel number: SESSION, END
+ * or KILL.  After an error the caller must end the connection.
+ *
+ * shell_run_on_session: HT_ERR_DATA if the message is not allowed now,
+ * HT_ERR_INTERNAL without memory.  The others return 0; they ignore a channel
+ * that has no shell any more.
  */
 int shell_run_on_session(struct connection *c, uint32_t number,
     struct cursor blob);
@@ -68,7 +72,7 @@ int shell_run_on_end(struct connection *c, uint32_t number);
 int shell_run_on_kill(struct connection *c, uint32_t number);
 
 /*
- * The connection is over: kill the shells, and take back what was asked.
+ * The connection is over: kill its shells and cancel its questions to keyd.
  */
 void shell_run_end_all(struct connection *c);
 

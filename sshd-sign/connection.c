@@ -15,7 +15,7 @@
 #include "lib/proc.h"
 #include "sshd-sign/connection-private.h"
 
-/* Messages of one network process before the others have their turn. */
+/* Read this many messages of one network process, then serve the others. */
 #define MESSAGES_AT_ONCE 16
 
 static const struct cursor nothing = { NULL, 0 };
@@ -34,7 +34,7 @@ free_when_done(struct connection *c)
 	free(c);
 }
 
-/* That a plain key was refused is no news if a certificate came after it. */
+/* A refused plain key is not logged if the client had a better login later. */
 static void
 report_stranger(const struct connection *c)
 {
@@ -46,8 +46,8 @@ report_stranger(const struct connection *c)
 }
 
 /*
- * The connection is over: whatever still runs for it is killed, and it goes
- * when all of that has ended.
+ * End the connection: kill all its processes.  It is freed when they have
+ * ended.
  */
 static void
 close_connection(struct connection *c)
@@ -78,7 +78,7 @@ too_late(void *cookie)
 	close_connection(c);
 }
 
-/* --- what it says to its network process ------------------------------- */
+/* --- messages to the network process ----------------------------------- */
 
 static int
 say(struct connection *c, enum relay_type type, uint32_t channel,
@@ -95,7 +95,7 @@ say(struct connection *c, enum relay_type type, uint32_t channel,
 	return HT_ERR_UNAVAILABLE;
 }
 
-/* --- what the network process asks for --------------------------------- */
+/* --- messages from the network process --------------------------------- */
 
 static void
 login_answered(void *cookie, struct keyd_link_answer *answer)
@@ -154,7 +154,7 @@ on_authenticated(struct connection *c)
 	return 0;
 }
 
-/* Its last words. */
+/* Log why the network process ends.  FAILED is its last message. */
 static int
 on_failed(struct connection *c, struct cursor payload)
 {
@@ -215,7 +215,7 @@ relay_ready(void *cookie, short revents)
 	hear(c, MESSAGES_AT_ONCE);
 }
 
-/* Its end is news, but for one that we have killed. */
+/* Not called for a process that we have killed. */
 static void
 log_end(const struct connection *c, int status)
 {
@@ -276,7 +276,7 @@ name_peer(int fd, struct network_peer *peer, struct ht_error *e)
 	return name_end(&here, here_size, peer->local, peer->local_port, e);
 }
 
-/* In the child: from here on it is a network process. */
+/* In the child: become the network process. */
 static void __attribute__((noreturn))
 become_network(struct connection *c, int fd, int relay, pid_t parent)
 {
@@ -317,7 +317,7 @@ start_network(struct connection *c, int fd, struct ht_error *e)
 	return rc;
 }
 
-/* The process runs: watch it. */
+/* Watch the process.  On error it is killed and reaped. */
 static int
 watch(struct connection *c, struct ht_error *e)
 {

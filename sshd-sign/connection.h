@@ -1,6 +1,6 @@
 /*
- * One client's connection as the listener sees it: a network process, what
- * that may ask for, and the shells that run for it.
+ * One client's connection in the listener: its network process, the requests
+ * of that process, and the shells that run for it.
  */
 
 #ifndef SSHD_SIGN_CONNECTION_H
@@ -16,10 +16,10 @@
 #include "sshd-sign/jail.h"
 #include "sshd-sign/keyd-link.h"
 
-/* Shells that may run at a time, of all connections together. */
+/* The most shells that run at a time, for all connections together. */
 #define CONNECTION_SHELLS_MAX 1024
 
-/* What all connections share, and their numbers. */
+/* The state that all connections share, and how many there are. */
 struct server {
 	const struct conf *conf;
 	struct loop *loop;
@@ -29,22 +29,22 @@ struct server {
 	struct forkserver_link *forkserver;
 	const char *shell;        /* path of htsign-shell */
 	unsigned int connections; /* all */
-	unsigned int starting;    /* of them: not yet authenticated */
-	unsigned int shells;      /* that run */
+	unsigned int starting;    /* those not yet authenticated */
+	unsigned int shells;      /* running shells */
 	LIST_HEAD(connection_list, connection) list;
 };
 
 struct connection;
 
 /*
- * Serve the client at fd, which is taken over also on failure: HT_ERR_INTERNAL
- * if no process can be started for it.
+ * Start a network process for the client at fd.  Consumes fd, also on error.
+ * HT_ERR_INTERNAL if the client is gone or the process cannot be started.
  */
 int connection_open(struct server *server, int fd, struct ht_error *e);
 
 /*
- * For all connections: take no more sessions and end after the last; or end
- * now, with whatever runs.
+ * connection_drain_all: all connections accept no more sessions, and end after
+ * their last one.  connection_close_all: end all now, and kill their shells.
  */
 void connection_drain_all(struct server *server);
 void connection_close_all(struct server *server);

@@ -19,21 +19,21 @@
 _Static_assert(FORKSERVER_LINK_FDS <= FDS_MAX, "they go in one message");
 
 /*
- * Shells that one process may have forked.  They lie alike in memory, and what
- * a client learns about one would help it against the next; this bounds it,
- * for a hundredth of what an own start of each would cost.
+ * The most shells that one process forks.  They share a memory layout, so what
+ * a client learns about one shell would help it against the next.  This number
+ * bounds that, while one start is shared by 100 shells.
  */
 #define SHELLS 100
 
-/* It answers at once; seconds after which it never will. */
+/* A process that has not answered after this many seconds never will. */
 #define PATIENCE 5
 
 struct process {
 	struct forkserver_link *forkserver;
 	pid_t pid;
 	int pidfd;
-	int fd; /* or -1: it has been told to go */
-	unsigned int left;
+	int fd;            /* -1 once the process is dismissed */
+	unsigned int left; /* shells that it may still fork */
 	struct loop_watch *watch;
 };
 
@@ -45,7 +45,7 @@ struct forkserver_link {
 	struct process *process; /* or NULL */
 };
 
-/* It goes when its end of the socket is closed, and ended() waits for it. */
+/* Close the socket: the process ends then, and ended() reaps it. */
 static void
 dismiss(struct process *p)
 {
@@ -153,7 +153,7 @@ forkserver_link_prepare(struct forkserver_link *f)
 		log_error("forkserver: %s", e.text);
 }
 
-/* Whatever we are told, only our own are watched, killed and waited for. */
+/* Do not trust the answer: only our own children are watched and killed. */
 static bool
 is_child(pid_t pid)
 {
@@ -163,7 +163,7 @@ is_child(pid_t pid)
 	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* The shell's pid, which stays its own until we have waited for it. */
+/* Have a shell forked.  Its pid is not reused until we reap it. */
 static int
 ask(int fd, const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
     struct ht_error *e)

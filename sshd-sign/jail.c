@@ -12,7 +12,7 @@
 #include "sshd-sign/jail.h"
 #include "sshd-sign/relay.h"
 
-/* Three pipes a session, and a few besides. */
+/* Descriptors: three pipes for each session, and a few more. */
 #define FILES (RELAY_SESSIONS_MAX * RELAY_FDS + 16)
 
 int
@@ -45,7 +45,7 @@ reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* 0 to 2 are /dev/null, 3 and 4 what is kept, and there are no more. */
+/* 0 to 2 become /dev/null, 3 and 4 are those kept; all others are closed. */
 static int
 lay_out(const int keep[2], struct ht_error *e)
 {

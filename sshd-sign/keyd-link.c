@@ -12,13 +12,13 @@
 #include "lib/proc.h"
 #include "sshd-sign/keyd-link.h"
 
-/* keyd silent for so long is away, in milliseconds. */
+/* keyd counts as away after this much silence, in milliseconds. */
 #define ANSWER_TIMEOUT 60000
 
 /*
- * Questions that keyd may owe answers to, at up to PROTOCOL_SESSION_MAX bytes
- * each.  Those that nobody waits for any more count: a client that asks and
- * goes, again and again, must not fill our memory.
+ * The most questions without an answer; each has up to PROTOCOL_SESSION_MAX
+ * bytes.  Cancelled questions count too: clients that ask and leave, again and
+ * again, must not fill our memory.
  */
 #define ASKS_MAX 1024
 
@@ -27,19 +27,19 @@ struct keyd_link_ask {
 	struct keyd_link *keyd;
 	uint32_t tag;
 	enum protocol_type expected;
-	keyd_link_answer_fn *fn; /* NULL: not wanted any more */
+	keyd_link_answer_fn *fn; /* NULL once cancelled */
 	void *cookie;
 	struct loop_timer *timer;
 };
 
-/* A keyd that is being restarted is back within so many milliseconds. */
+/* A keyd that is restarted is back within this time, in milliseconds. */
 #define RESTART 10000
 
 struct keyd_link {
 	struct loop *loop;
 	char *path;
 	bool present;
-	uint64_t lost; /* when it went away, loop_now(); 0: never was here */
+	uint64_t lost; /* loop_now() when it went away; 0 if it never has */
 	struct protocol_link link;
 	struct loop_watch *watch;
 	struct loop_timer *retry;
@@ -75,7 +75,7 @@ answer(struct keyd_link_ask *a, struct keyd_link_answer *with)
 		(void)close(with->fd);
 }
 
-/* What the client is told when keyd is not there to say it. */
+/* Answer in the place of keyd, which is away. */
 static void
 answer_away(struct keyd_link_ask *a)
 {
@@ -122,7 +122,7 @@ lose_because(struct keyd_link *k, const struct ht_error *e)
 	lose(k);
 }
 
-/* What was queued for it would stay, and pile up. */
+/* End the link, since messages queued for a silent keyd would pile up. */
 static void
 answer_late(void *cookie)
 {
@@ -272,7 +272,7 @@ keyd_link_expected(const struct keyd_link *k)
 
 /* --- questions --------------------------------------------------------- */
 
-/* A failure to send is seen by the watch, as the end of the link. */
+/* If sending fails, the watch sees the end of the link. */
 static int
 say(struct keyd_link *k, enum protocol_type type, uint32_t tag,
     const void *body)

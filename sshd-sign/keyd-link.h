@@ -1,6 +1,6 @@
 /*
- * The listener's connection to htsign-keyd: questions with a number each, and
- * their answers in whatever order.  It reconnects by itself.
+ * The listener's connection to htsign-keyd.  Each question has a number, and
+ * answers come in any order.  The link reconnects by itself.
  */
 
 #ifndef SSHD_SIGN_KEYD_LINK_H
@@ -15,55 +15,60 @@ struct keyd_link;
 struct keyd_link_ask;
 
 /*
- * An answer.  type is PROTOCOL_ADMIT, PROTOCOL_START (with the bound
- * connection in fd, the callee's from now on) or PROTOCOL_REFUSE, which is
- * also made up here when keyd is away or silent.
+ * An answer.  type is PROTOCOL_ADMIT, PROTOCOL_START or PROTOCOL_REFUSE.  When
+ * keyd goes away or is silent for a minute, the link itself answers with
+ * PROTOCOL_REFUSE.
  */
 struct keyd_link_answer {
 	enum protocol_type type;
-	bool admin;
-	int fd;
-	struct protocol_refuse refuse;
+	bool admin;                    /* START */
+	int fd;                        /* START: the bound connection, which
+	                                  the callee owns; otherwise -1 */
+	struct protocol_refuse refuse; /* REFUSE */
 };
 
-/* Called once for each question, never from within keyd_link_ask. */
+/* Called once for each question, but never within keyd_link_ask. */
 typedef void keyd_link_answer_fn(void *cookie, struct keyd_link_answer *answer);
 
 /*
- * Keep a connection to the socket at path (copied).  NULL if there is no
- * memory; if keyd is away it tries again by itself.  keyd_link_free drops open
- * questions; NULL is fine.
+ * Open a link to the socket at path, which is copied.  NULL without memory.  If
+ * keyd is away, the link tries again by itself.
+ *
+ * keyd_link_free drops open questions and does not call their callbacks.  k may
+ * be NULL.
  */
 struct keyd_link *keyd_link_new(struct loop *loop, const char *path);
 void keyd_link_free(struct keyd_link *k);
 
 /*
- * Whether keyd is there now.
+ * Whether the link is connected now.
  */
 bool keyd_link_present(const struct keyd_link *k);
 
 /*
- * Whether keyd is away, but for so short a time that it is likely to be
- * restarted: worth waiting for.
+ * Whether the link was lost less than 10 seconds ago.  keyd is then probably
+ * being restarted, and waiting for it is worthwhile.
  */
 bool keyd_link_expected(const struct keyd_link *k);
 
 /*
- * Ask LOGIN or SESSION.  NULL if there is no memory, or keyd is away or owes
- * too many answers.
+ * Send a LOGIN or SESSION question.  fn gets the answer.  The question is freed
+ * after its answer.  NULL without memory, if keyd is away, or if 1024 answers
+ * are outstanding.
  */
 struct keyd_link_ask *keyd_link_ask(struct keyd_link *k,
     enum protocol_type type, const struct protocol_relayed *relayed,
     keyd_link_answer_fn *fn, void *cookie);
 
 /*
- * Say that who came from peer, and has left, had no key that keyd knows: to be
- * counted, if keyd is there.
+ * Tell keyd that a client at the address peer has left and had no known key.
+ * keyd counts such clients.  Does nothing if keyd is away.
  */
 void keyd_link_stranger(struct keyd_link *k, const char *peer);
 
 /*
- * The answer is not wanted any more; it still counts as owed.  NULL is fine.
+ * Cancel a question: its callback is not called.  The answer still counts as
+ * outstanding until it comes.  a may be NULL.
  */
 void keyd_link_ask_cancel(struct keyd_link_ask *a);
 

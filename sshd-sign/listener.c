@@ -23,14 +23,14 @@
 #include "sshd-sign/startups.h"
 #include "sshd-sign/transport.h"
 
-/* Connections waiting to be accepted, and accepted in one go. */
+/* Connections that wait to be accepted, and that are accepted at a time. */
 #define BACKLOG 512
 #define ACCEPT_AT_ONCE 16
 
 /*
- * Milliseconds: a break when there are no descriptors left, and while keyd is
- * being restarted; the longest that sessions may run on after SIGTERM; between
- * two lines about drops, or breaks.
+ * Times in milliseconds: the break when there are no descriptors left; the
+ * break while keyd is restarted; how long sessions may go on after SIGTERM; the
+ * time between two log lines about drops, or about breaks.
  */
 #define ACCEPT_BREAK 100
 #define RESTART_BREAK 20
@@ -45,7 +45,7 @@ struct listener {
 	int signals;
 	struct loop_watch *signals_watch;
 	struct loop_timer *resume; /* runs while nothing is accepted */
-	unsigned int dropped;      /* since the last line about it */
+	unsigned int dropped;      /* since the last log line about drops */
 	uint64_t drops_said;
 	uint64_t breaks_said;
 	bool draining;
@@ -79,7 +79,7 @@ resume(void *cookie)
 		accept_all(l, POLLIN);
 }
 
-/* Clients wait in the backlog; polling on would only burn the processor. */
+/* Stop polling for a while.  New clients wait in the backlog. */
 static void
 take_a_break(struct listener *l, unsigned int ms)
 {
@@ -88,7 +88,7 @@ take_a_break(struct listener *l, unsigned int ms)
 		accept_all(l, 0);
 }
 
-/* No descriptors, no memory: clients see to it that this lasts. */
+/* No descriptors or no memory.  New clients would cause this again at once. */
 static void
 no_more(struct listener *l, const char *why)
 {
@@ -244,7 +244,7 @@ time_is_up(void *cookie)
 	connection_close_all(&l->server);
 }
 
-/* The first signal drains, the second ends it at once. */
+/* The first signal drains the connections, the second one ends them at once. */
 static void
 signalled(void *cookie, short revents)
 {
@@ -305,7 +305,7 @@ prepare_jail(struct listener *l, struct ht_error *e)
 	return jail->folder < 0 ? e->code : 0;
 }
 
-/* Under the uid of the clients' shells. */
+/* The forkserver has the uid of the clients' shells. */
 static int
 prepare_forkserver(struct listener *l, struct ht_error *e)
 {
@@ -321,7 +321,7 @@ prepare_forkserver(struct listener *l, struct ht_error *e)
 	return 0;
 }
 
-/* A process and some descriptors for each connection and session. */
+/* Each connection and each session needs several descriptors. */
 static void
 raise_file_limit(void)
 {

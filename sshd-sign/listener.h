@@ -1,6 +1,6 @@
 /*
- * The listener: accepts connections and gives each a process of its own.  It
- * reads nothing that a client sent, but a type and a length.
+ * The listener: accepts connections and starts a network process for each.  It
+ * reads nothing that a client sent except a type and a length.
  */
 
 #ifndef SSHD_SIGN_LISTENER_H
@@ -9,9 +9,11 @@
 #include "config/conf.h"
 
 /*
- * Serve until SIGTERM or SIGINT, then until the last session has ended (a
- * minute at most).  conf is resolved.  0, or HT_ERR_* with *e if it cannot
- * start.
+ * Serve until SIGTERM or SIGINT.  Then wait until the last session has ended,
+ * at most a minute; a second signal ends at once.  conf must be resolved.
+ *
+ * HT_ERR_USAGE for a host key that cannot be used.  Other HT_ERR_* if the
+ * listener cannot start, or its loop fails.
  */
 int listener_run(const struct conf *conf, struct ht_error *e);
 

@@ -20,21 +20,21 @@
 #include "sshd-sign/relay.h"
 #include "sshd-sign/transport.h"
 
-/* Pieces that libssh takes off the socket before the pipes have their turn. */
+/* How often libssh reads the socket before the pipes are served. */
 #define ROUNDS 64
 
-/* Probes that a client may leave without an answer. */
+/* The most probes that a client may leave unanswered. */
 #define PROBES 3
 
 /*
- * Packets.  A login takes a dozen, and a few for each key that is tried: so
- * are attempts by other methods limited, which libssh refuses by itself.  And
- * what libssh keeps for a client that sends requests and takes no answers.
+ * Limits in packets.  LOGIN_MAX: a login takes a dozen, and a few for each key
+ * that is tried.  This also limits other methods, which libssh refuses itself.
+ * UNSENT_MAX: answers that libssh queues for a client that does not read them.
  */
 #define LOGIN_MAX 128
 #define UNSENT_MAX 10000
 
-/* How long a client that has its exit status may take to go, in ms. */
+/* How long a client may stay after it got its exit status, in ms. */
 #define LINGER 5000
 
 struct network {
@@ -53,14 +53,14 @@ struct network {
 	bool started;    /* a command has come */
 	bool stirred;    /* packets came while channels were served */
 	bool draining;
-	const char *goodbye; /* why the connection ends by our will */
+	const char *goodbye; /* why we end the connection, or NULL */
 	struct ssh_counter_struct packets;
-	uint64_t sent;       /* of them, when last none waited to be sent */
-	uint64_t received;   /* of them, when last looked at */
+	uint64_t sent;       /* packets.out_packets when none was pending */
+	uint64_t received;   /* packets.in_packets at the last check */
 	uint64_t heard;      /* loop_now() when the client last sent */
-	uint64_t probed;     /* of the last probe */
-	unsigned int probes; /* without an answer */
-	uint64_t busy;       /* when there last was a command */
+	uint64_t probed;     /* loop_now() of the last probe */
+	unsigned int probes; /* probes without an answer */
+	uint64_t busy;       /* loop_now() when a command last was active */
 };
 
 /* --- the listener ------------------------------------------------------ */
@@ -93,8 +93,8 @@ take_refused(struct channel *c, struct cursor payload)
 }
 
 /*
- * A channel stays until its REFUSED or EXITED has come, so there is none of
- * which the listener could still speak.
+ * A channel stays until its REFUSED or EXITED has come.  So the listener never
+ * names a channel that is gone.
  */
 static void
 take_message(struct network *n, const struct relay_message *m)
@@ -118,7 +118,7 @@ take_message(struct network *n, const struct relay_message *m)
 		channel_exited(c, (int)status);
 }
 
-/* One message, waiting for it.  The listener's end is ours. */
+/* Wait for one message.  If the listener is gone, the connection ends. */
 static int
 receive(struct network *n, struct relay_message *m)
 {
@@ -147,7 +147,7 @@ key_blob(ssh_key key, struct buf *blob)
 	return rc;
 }
 
-/* Put the question to keyd.  Nothing else can happen meanwhile. */
+/* Ask keyd and wait for its answer.  Nothing else is served meanwhile. */
 static bool
 ask(struct network *n, const struct protocol_session_blob *login)
 {
@@ -184,8 +184,8 @@ is_admitted(const struct network *n, const struct protocol_session_blob *login)
 }
 
 /*
- * keyd's word for this key and this user name, asked once.  An attempt is a
- * question: what was admitted may be asked again for nothing.
+ * Whether keyd admits this key and user name.  Each question to keyd counts as
+ * an attempt.  The last admitted login is not asked again, so it counts once.
  */
 static bool
 admit(struct network *n, const struct protocol_session_blob *login)
@@ -231,8 +231,8 @@ is_sk(ssh_key key)
 }
 
 /*
- * Called for the question whether a key would do, and again with a signature
- * that libssh has verified.  Only the latter lets anybody in.
+ * libssh calls this when a client asks whether a key would do, and again after
+ * it has verified the client's signature.  Only the second call authenticates.
  */
 static int
 on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
@@ -262,8 +262,8 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 }
 
 /*
- * Without it libssh would ask the Kerberos libraries about whatever a stranger
- * sends, although the method is not offered.
+ * Without this callback libssh would pass a stranger's bytes to the Kerberos
+ * libraries, although the method is not offered.
  */
 static ssh_string
 on_gssapi(ssh_session session, const char *user, int noid, ssh_string *oids,
@@ -297,8 +297,9 @@ on_channel(ssh_session session, void *cookie)
 }
 
 /*
- * Move what can be moved; drop what is over.  Where libssh writes or reads it
- * may handle packets, also such as are for a channel that was served already.
+ * Serve all channels and drop those that are over.  Reads and writes of libssh
+ * may handle packets, also for a channel that was served already.  Then stirred
+ * is set.
  */
 static void
 serve_channels(struct network *n)
@@ -335,7 +336,7 @@ is_busy(const struct network *n)
 
 /* --- time -------------------------------------------------------------- */
 
-/* Sooner of the two; 0 is never. */
+/* The sooner of two times; 0 means never. */
 static uint64_t
 sooner(uint64_t a, uint64_t b)
 {
@@ -354,7 +355,7 @@ probe_due(const struct network *n)
 	return last + (uint64_t)n->conf->keepalive * 1000;
 }
 
-/* A client that takes nothing of what there is for it is idle, too. */
+/* A client that does not take its output counts as idle. */
 static uint64_t
 stuck_due(const struct network *n)
 {
@@ -376,7 +377,7 @@ idle_due(const struct network *n)
 	return n->busy + (uint64_t)n->conf->idle * 1000;
 }
 
-/* What poll(2) takes.  Before the login the listener has the clock. */
+/* The timeout for poll(2).  Before the login the listener has the timer. */
 static int
 timeout(const struct network *n)
 {
@@ -389,8 +390,8 @@ timeout(const struct network *n)
 }
 
 /*
- * A probe asks for an answer, any answer.  libssh sends the next one only
- * after it was called once more to take that in.
+ * Send a probe, which the client must answer.  libssh needs one call to take in
+ * the last answer, and another one to send the next probe.
  */
 static void
 probe(struct network *n)
@@ -428,7 +429,7 @@ check_packets(struct network *n)
 {
 	bool waits = (ssh_get_status(n->host.session) & SSH_WRITE_PENDING) != 0;
 
-	/* libssh reads in more places than where we wait for something. */
+	/* libssh reads packets in many calls, so compare its counter. */
 	if (n->packets.in_packets != n->received)
 		n->heard = loop_now();
 	n->received = n->packets.in_packets;
@@ -444,8 +445,8 @@ check_packets(struct network *n)
 /* --- the loop ---------------------------------------------------------- */
 
 /*
- * Let libssh read and write as long as there is something.  It must be asked
- * without a time to wait: it would not tell about anything else.
+ * Let libssh read and write while it has work.  It must not wait here, since it
+ * does not watch the other descriptors.
  */
 static void
 pump(struct network *n)
@@ -459,7 +460,7 @@ pump(struct network *n)
 		    "the connection ended: %s", ssh_get_error(n->host.session));
 }
 
-/* Acknowledge at once: each step of a login waits for the one before. */
+/* Acknowledge TCP at once: each step of a login waits for the last one. */
 static void
 acknowledge_quickly(void)
 {
@@ -545,7 +546,7 @@ begin(struct network *n, ssh_bind bind, struct ht_error *e)
 	return 0;
 }
 
-/* A client that goes when nothing runs for it is no news. */
+/* A client that leaves while nothing runs for it is no error. */
 static bool
 is_news(const struct network *n)
 {

@@ -1,5 +1,5 @@
 /*
- * A network process: SSH with one client, from its first byte to its last.
+ * A network process: speaks SSH with one client.
  */
 
 #ifndef SSHD_SIGN_NETWORK_H
@@ -21,8 +21,9 @@ struct network_peer {
 };
 
 /*
- * Serve the client on JAIL_SOCKET with the listener on JAIL_RELAY, inside the
- * jail, until the connection has ended.  What went wrong goes to the listener.
+ * Serve the client on JAIL_SOCKET until the connection ends.  The process must
+ * be in the jail.  The listener is on JAIL_RELAY.  It gets the error, unless
+ * the client just left while nothing ran for it.
  */
 void network_run(ssh_bind bind, const struct conf_ssh *conf,
     const struct network_peer *peer);

@@ -13,7 +13,7 @@ _Static_assert(RELAY_FDS <= FDS_MAX, "they go in one message");
 
 #define FAILED_MAX (1 + sizeof(((struct ht_error *)NULL)->text))
 
-/* What may be said: by whom, and how many bytes and descriptors long. */
+/* Who may send each type; its length in bytes; its number of descriptors. */
 static const struct rule {
 	enum relay_side from;
 	size_t least;

@@ -1,11 +1,11 @@
 /*
- * What sshd-sign's listener and a network process say to each other, over a
- * SOCK_SEQPACKET pair: one type, one channel number, and bytes that the
- * listener never looks into.
+ * Messages between sshd-sign's listener and a network process, over a
+ * SOCK_SEQPACKET pair.  A message has a type, a channel number, and a payload
+ * into which the listener never looks, except for that of FAILED.
  *
- * Neither end trusts the other with more than the table in relay.c says: who
- * may send a type, how long its payload may be, how many descriptors ride on
- * it.  A network process that breaks the table is killed.
+ * The table in relay.c says who may send a type, how long its payload may be,
+ * and how many descriptors it carries.  Both ends check this.  A network
+ * process that breaks the table is killed.
  */
 
 #ifndef SSHD_SIGN_RELAY_H
@@ -17,7 +17,7 @@
 #include "lib/error.h"
 #include "protocol/messages.h"
 
-/* Sessions of one connection at a time, side by side. */
+/* The most sessions of one connection at a time. */
 #define RELAY_SESSIONS_MAX 64
 
 #define RELAY_HEADER ((size_t)5)
@@ -25,17 +25,18 @@
 #define RELAY_FDS 3
 
 /*
- * From the network process.  A channel is a number of its own choice, used
- * once.  LOGIN and SESSION carry a struct protocol_session_blob; one LOGIN is
- * answered before the next.  Each SESSION ends with exactly one REFUSED or
- * EXITED.  END says that the client has sent all of its input: only then does
- * the listener let go of the shell's stdin.  KILL says that the client is gone
- * without one.  FAILED is the last that is said: an HT_ERR_* code, negated, and
- * a text for the log.
+ * From the network process.  It chooses the number of a channel and uses it
+ * once.  LOGIN and SESSION carry a struct protocol_session_blob.  A LOGIN must
+ * be answered before the next one is sent.  Each SESSION gets exactly one
+ * REFUSED or EXITED.  END says that the client has sent all of its input; only
+ * then does the listener close the shell's stdin.  KILL says that the client is
+ * gone without an END.  FAILED is the last message: one byte, which is a
+ * negated HT_ERR_* code, and a text for the log.
  *
- * From the listener.  STARTED carries the shell's stdin, stdout and stderr;
- * REFUSED the fields of a REFUSE message; EXITED a wait status as u32; DRAIN
- * asks for no new sessions and an end after the last.
+ * From the listener.  ADMIT and DENY answer a LOGIN.  STARTED carries the
+ * shell's stdin, stdout and stderr.  REFUSED has the fields of a REFUSE
+ * message.  EXITED has a wait status as u32.  DRAIN asks the network process to
+ * take no new sessions and to end after the last one.
  */
 enum relay_type {
 	RELAY_LOGIN = 1,
@@ -50,7 +51,7 @@ enum relay_type {
 	RELAY_REFUSED,
 	RELAY_EXITED,
 	RELAY_DRAIN,
-	RELAY_TYPES /* how many there are, and 0 */
+	RELAY_TYPES /* the number of types, plus 1 for the unused 0 */
 };
 
 enum relay_side { RELAY_NETWORK, RELAY_LISTENER };
@@ -58,35 +59,41 @@ enum relay_side { RELAY_NETWORK, RELAY_LISTENER };
 struct relay_message {
 	enum relay_type type;
 	uint32_t channel;
-	struct cursor payload; /* into bytes */
-	int fd[RELAY_FDS];     /* the receiver's; close-on-exec */
+	struct cursor payload; /* points into bytes */
+	int fd[RELAY_FDS];     /* owned by the receiver; close-on-exec */
 	size_t nfds;
 	uint8_t bytes[RELAY_MAX];
 };
 
 /*
- * A connected pair: pair[0] is the listener's and never blocks, pair[1] the
- * network process's.  Both are close-on-exec.
+ * Make a connected pair.  pair[0] is for the listener and does not block.
+ * pair[1] is for the network process.  Both are close-on-exec.  HT_ERR_INTERNAL
+ * if a system call fails; both are then -1.
  */
 int relay_pair(int pair[2], struct ht_error *e);
 
 /*
- * Send one message, with RELAY_FDS descriptors at fds if the type carries them
- * (the caller keeps its own).  HT_ERR_UNAVAILABLE if the peer is gone, or does
- * not read what it is sent.
+ * Send one message.  fds are RELAY_FDS descriptors if the type carries them,
+ * else NULL.  The caller still owns them.
+ *
+ * HT_ERR_UNAVAILABLE if the peer is gone, or fd does not block and the peer
+ * does not read.  HT_ERR_INTERNAL if the message breaks the table.
  */
 int relay_send(int fd, enum relay_type type, uint32_t channel,
     struct cursor payload, const int *fds, struct ht_error *e);
 
 /*
- * Say why a network process ends: e->code and e->text, in a FAILED.
+ * Send a FAILED with e->code and e->text.  Errors are ignored.
  */
 void relay_send_failed(int fd, const struct ht_error *e);
 
 /*
- * Receive one message that from may send.  1 with *m filled in, 0 if none is
- * there (on a descriptor that does not block), HT_ERR_UNAVAILABLE if the peer
- * is gone, HT_ERR_DATA if it broke the table; *m holds no descriptors then.
+ * Receive one message that from may send.  Returns 1 and *m; the caller owns
+ * the descriptors in *m.  Returns 0 if fd does not block and there is no
+ * message.
+ *
+ * HT_ERR_UNAVAILABLE if the peer is gone.  HT_ERR_DATA if the message breaks
+ * the table; its descriptors are closed.
  */
 int relay_receive(int fd, enum relay_side from, struct relay_message *m,
     struct ht_error *e);

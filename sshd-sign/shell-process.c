@@ -13,15 +13,16 @@
 #include "sshd-sign/shell-process.h"
 
 /*
- * Room in stdin and stdout: the shell works on a large piece while the network
- * process fetches the next.  Where the kernel refuses, less has to do.
+ * The size of the pipes of stdin and stdout, in bytes.  It lets the shell work
+ * on a large piece while the network process fetches the next one.  If the
+ * kernel refuses this size, the default one is used.
  */
 #define PIPE_ROOM (1 << 20)
 
 struct shell_process {
 	pid_t pid;
 	int pidfd;
-	int input; /* the write end of its stdin, until the end; or -1 */
+	int input; /* copy of stdin's write end; -1 after the input's end */
 	struct loop_watch *watch;
 	shell_process_exited_fn *fn;
 	void *cookie;
@@ -63,7 +64,7 @@ make_pipes(struct pipes *p, struct ht_error *e)
 	return 0;
 }
 
-/* A descriptor from which the shell reads the blob, and no more; or -1. */
+/* A descriptor from which the shell can only read the blob, or -1. */
 static int
 blob_file(struct cursor blob, struct ht_error *e)
 {
@@ -117,7 +118,7 @@ ended(void *cookie, short revents)
 	(void)revents;
 	if (waitpid(s->pid, &status, WNOHANG) == 0)
 		return;
-	/* Nobody can take it for the end of the input any more. */
+	/* The shell has ended and cannot see this end of file any more. */
 	shell_process_end_input(s);
 	loop_watch_remove(s->watch);
 	(void)close(s->pidfd);

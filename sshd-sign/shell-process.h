@@ -1,6 +1,7 @@
 /*
- * One htsign-shell as the listener sees it: started for a channel, killed when
- * its client is gone, and sure to see an end of file only when there was one.
+ * One htsign-shell, as a child of the listener.  It is started for a channel,
+ * and killed when its client is gone.  It sees an end of file on stdin only if
+ * the client sent one.
  */
 
 #ifndef SSHD_SIGN_SHELL_PROCESS_H
@@ -18,38 +19,40 @@
 struct shell_process;
 
 struct shell_process_spec {
-	struct forkserver_link *forkserver; /* of clients' shells */
+	struct forkserver_link *forkserver; /* forks the shells of clients */
 	const char *shell;                  /* path of htsign-shell */
-	bool admin; /* started by itself, as uid and gid */
+	bool admin; /* an administrator's: not forked, runs as uid and gid */
 	uid_t uid;  /* or PROC_SAME */
 	gid_t gid;
-	int bound;          /* its connection to keyd; stays the caller's */
-	struct cursor blob; /* struct protocol_session_blob, for its eyes */
+	int bound;          /* the shell's connection to keyd; borrowed */
+	struct cursor blob; /* struct protocol_session_blob, for the shell */
 };
 
 /*
- * Called once, when the shell has ended and been waited for; it is gone
- * afterwards.  status is as waitpid(2) gives it.
+ * Called once, when the shell has ended, is reaped, and its struct
+ * shell_process is freed.  status is that of waitpid(2).
  */
 typedef void shell_process_exited_fn(void *cookie, int status);
 
 /*
- * Start a shell.  fds gets stdin (to write), stdout and stderr (to read), not
- * blocking, which are the caller's to pass on and close.  This keeps the write
- * end of stdin open too, so that whoever else closes it, the shell sees no end
- * of file before shell_process_end_input.  NULL and *e on failure.
+ * Start a shell.  fds become the write end of its stdin and the read ends of
+ * its stdout and stderr.  They do not block, and the caller owns them.  Returns
+ * NULL and *e on error.
+ *
+ * The shell_process keeps a copy of stdin's write end.  So the shell sees no
+ * end of file before shell_process_end_input, even if all others close theirs.
  */
 struct shell_process *shell_process_start(struct loop *loop,
     const struct shell_process_spec *spec, int fds[RELAY_FDS],
     shell_process_exited_fn *fn, void *cookie, struct ht_error *e);
 
 /*
- * The client has sent everything.
+ * The client has sent all of its input: close the copy of stdin's write end.
  */
 void shell_process_end_input(struct shell_process *s);
 
 /*
- * SIGKILL.  The callback comes when it is dead.
+ * Send SIGKILL.  The callback is called when the shell has ended.
  */
 void shell_process_kill(struct shell_process *s);
 

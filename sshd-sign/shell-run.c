@@ -9,8 +9,8 @@
 #include "sshd-sign/connection-private.h"
 
 /*
- * A channel with a shell: first the question to keyd (ask), then the shell
- * (process).  It is gone when its REFUSED or EXITED is sent.
+ * A channel with a shell.  First ask is set, while keyd is asked; then process,
+ * the shell.  It is freed when its REFUSED or EXITED is sent.
  */
 struct shell_run {
 	LIST_ENTRY(shell_run) entry;
@@ -19,7 +19,7 @@ struct shell_run {
 	struct keyd_link_ask *ask;
 	struct shell_process *process;
 	struct buf blob; /* kept until the shell starts */
-	bool killed;     /* before there was a shell */
+	bool killed;     /* the client left before there was a shell */
 };
 
 static void
@@ -32,7 +32,7 @@ shell_run_free(struct shell_run *run)
 	free(run);
 }
 
-/* The channel is over before its shell began. */
+/* There will be no shell: send REFUSED and free the run. */
 static void
 refuse(struct shell_run *run, const struct protocol_refuse *refusal)
 {
@@ -114,7 +114,7 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 		(void)close(fds[i]);
 }
 
-/* The client went before its shell began. */
+/* The client left before its shell was started. */
 static void
 end_killed(struct shell_run *run)
 {
@@ -191,9 +191,9 @@ shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 }
 
 /*
- * Both may cross the EXITED of a channel that is over already.  A channel that
- * is killed before there is a shell keeps its place until keyd has answered:
- * otherwise a connection could have any number of questions under way.
+ * END and KILL may cross the EXITED of a channel that is over already.  A
+ * channel that is killed before it has a shell stays until keyd has answered.
+ * Otherwise a connection could have any number of open questions.
  */
 int
 shell_run_on_end(struct connection *c, uint32_t number)

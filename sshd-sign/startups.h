@@ -1,7 +1,7 @@
 /*
  * Random early drop of connections that have not authenticated yet, as
- * MaxStartups of sshd_config(5): from start on, rate percent of new ones are
- * refused, rising in a straight line to all of them at full.
+ * MaxStartups of sshd_config(5).  With start such connections, rate percent of
+ * new ones are refused.  The rate rises linearly to 100 percent at full.
  */
 
 #ifndef SSHD_SIGN_STARTUPS_H
@@ -16,8 +16,8 @@ struct startups {
 };
 
 /*
- * Whether to refuse one more when there are now so many; lot is a random
- * number below 100.
+ * Whether to refuse one more connection.  now is the number of those that have
+ * not authenticated yet.  lot must be a random number below 100.
  */
 bool startups_drop(const struct startups *s, unsigned int now,
     unsigned int lot);

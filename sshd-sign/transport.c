@@ -6,16 +6,16 @@
 #include "sshd-sign/transport.h"
 
 /*
- * The first one resists quantum computers, and is there since libssh 0.12.
- * What a libssh does not know it leaves out of the list.
+ * The first one resists quantum computers; libssh has it since 0.12.  A libssh
+ * leaves algorithms out of the list that it does not know.
  */
 #define KEY_EXCHANGE                                                           \
 	"mlkem768x25519-sha256,"                                               \
 	"curve25519-sha256,curve25519-sha256@libssh.org"
 
 /*
- * Nothing but AES-GCM: with a choice, clients take a slower cipher.  It needs
- * no MAC, but a list may not be empty.
+ * Only AES-GCM: if they can choose, clients take a slower cipher.  AES-GCM
+ * needs no MAC, but the list must not be empty.
  */
 #define CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 #define MACS "hmac-sha2-256-etm@openssh.com"
@@ -25,8 +25,9 @@
 	"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
 
 /*
- * libssh compares this list with a plain signature's name and shows it to
- * clients, which look for the names of certificates in it: both are listed.
+ * libssh looks up the plain name of a signature in this list.  It also shows
+ * the list to clients, which look up the names of certificates.  So both kinds
+ * of names are listed.
  */
 #define USER_KEYS                                                              \
 	"ssh-ed25519-cert-v01@openssh.com,"                                    \
@@ -75,7 +76,7 @@ set_options(ssh_bind bind, const struct conf_ssh *conf, struct ht_error *e)
 }
 
 /*
- * The key itself, not its file's name: a network process cannot open files.
+ * Read the key now: a network process cannot open the file.
  */
 static int
 import_key(ssh_bind bind, const char *path, struct ht_error *e)

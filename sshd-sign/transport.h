@@ -1,5 +1,5 @@
 /*
- * libssh as a server: which algorithms it offers, and the host keys.
+ * libssh as a server: its algorithms and its host keys.
  */
 
 #ifndef SSHD_SIGN_TRANSPORT_H
@@ -10,15 +10,17 @@
 #include "config/conf.h"
 
 /*
- * Read the host keys that the configuration names and set up what every
- * session starts from.  NULL and *e: HT_ERR_USAGE for a key that cannot be
- * used, HT_ERR_INTERNAL.  Neither this nor any session reads another file.
+ * Read the host keys that conf names, and set up libssh for all sessions.
+ * Neither this nor any session reads another file.
+ *
+ * Returns NULL and *e on error: HT_ERR_USAGE for a key that cannot be used,
+ * HT_ERR_INTERNAL for a failure of libssh.
  */
 ssh_bind transport_new(const struct conf_ssh *conf, struct ht_error *e);
 
 /*
- * A session, not blocking, over the connected socket fd, which it owns.
- * NULL on failure.
+ * A session over the connected socket fd, which the session owns.  It does not
+ * block, and offers the method publickey alone.  NULL on error.
  */
 ssh_session transport_session(ssh_bind bind, int fd);
 

@@ -1,5 +1,5 @@
 /*
- * What a process that was taken over would try.
+ * The attacks that a subverted process would try.
  */
 
 #ifndef TESTS_SUPPORT_ATTACK_H
@@ -7,16 +7,16 @@
 
 #include <sys/types.h>
 
-/* What the attacks are aimed at; made before the sandbox is entered. */
+/* The targets of the attacks, made before the sandbox is entered. */
 struct attack_target {
-	pid_t pid;  /* another process, best one like this */
-	int pidfd;  /* of it */
+	pid_t pid;  /* another process, preferably one like this */
+	int pidfd;  /* the same process */
 	int socket; /* a connected unix stream socket */
 	int terminal;
-	int fd;                   /* to be sent away */
-	const char *file;         /* that may not be opened */
-	const char *useless_file; /* that may be lost */
-	const char *socket_path;  /* where somebody listens */
+	int fd;                   /* a descriptor to send to others */
+	const char *file;         /* a file that must not be opened */
+	const char *useless_file; /* a file that may be destroyed */
+	const char *socket_path;  /* a socket on which a process listens */
 };
 
 struct attack {
@@ -32,14 +32,15 @@ extern const struct attack attacks[];
  */
 const struct attack *attack_find(const char *name);
 
-/* The exit statuses of a process that lived through an attack. */
+/* The exit statuses of a process that survived its attack. */
 #define ATTACK_UNKNOWN 97
 #define ATTACK_DENIED 98
 #define ATTACK_WORKED 99
 
 /*
- * Attack with what every process has at hand: its parent, descriptor 0, the
- * password file.  Does not return; at best the process is killed by SIGSYS.
+ * Run the attack of that name on targets that every process has: its parent,
+ * descriptor 0, the password file.  Does not return.  In a good sandbox the
+ * process is killed by SIGSYS; else it exits with an ATTACK_ status.
  */
 void attack_run(const char *name) __attribute__((noreturn));
 

@@ -1,5 +1,5 @@
 /*
- * Small cabinets made from nothing, for tests and samples.
+ * Builds small cabinets, for tests and samples.
  */
 
 #ifndef TESTS_SUPPORT_CAB_IMAGE_H
@@ -11,22 +11,22 @@
 #include "lib/buf.h"
 
 struct cab_image {
-	unsigned int folders; /* each with one file; 0: 1 */
-	uint32_t size;        /* of each file, in bytes */
-	bool previous;        /* the name of another cabinet of the set */
-	bool next;
+	unsigned int folders;   /* with one file each; 0 means 1 */
+	uint32_t size;          /* of each file, in bytes */
+	bool previous;          /* with the name of the previous cabinet */
+	bool next;              /* with the name of the next cabinet */
 	uint16_t number;        /* iCabinet */
-	bool reserve;           /* say what is reserved, even if nothing is */
-	uint16_t cabinet_area;  /* bytes reserved in CFHEADER, zeros */
-	uint8_t folder_area;    /* in each CFFOLDER, not zeros */
-	uint8_t data_area;      /* in each CFDATA, not zeros */
-	uint8_t first;          /* of the area in CFHEADER, a first structure
-	                           of so many bytes, not zeros */
-	unsigned int long_name; /* szCabinetNext of so many bytes; 0: 9 */
+	bool reserve;           /* with reserved sizes, even if all are 0 */
+	uint16_t cabinet_area;  /* reserved bytes in CFHEADER, all zero */
+	uint8_t folder_area;    /* reserved bytes in each CFFOLDER, not zero */
+	uint8_t data_area;      /* reserved bytes in each CFDATA, not zero */
+	uint8_t first;          /* bytes of a first structure in the area of
+	                           CFHEADER, not zero */
+	unsigned int long_name; /* bytes of szCabinetNext; 0 means 9 */
 };
 
 /*
- * Append the cabinet to out, its data stored.
+ * Append the cabinet to out.  Its data is not compressed.
  */
 void cab_image_build(const struct cab_image *image, struct buf *out);
 

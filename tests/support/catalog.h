@@ -1,5 +1,5 @@
 /*
- * Small catalogs from nothing, not signed yet.
+ * Builds small catalogs that are not signed.
  */
 
 #ifndef TESTS_SUPPORT_CATALOG_H
@@ -7,25 +7,25 @@
 
 #include "lib/buf.h"
 
-/* What is not as it should be. */
+/* What is wrong with a catalog. */
 enum catalog_fault {
 	CATALOG_GOOD,
 	CATALOG_OTHER_TYPE,      /* the content is SpcIndirectData */
 	CATALOG_OTHER_USAGE,     /* a trust list of another kind */
-	CATALOG_TWO_USAGES,      /* a catalog's, and another */
+	CATALOG_TWO_USAGES,      /* the usage of a catalog, and another one */
 	CATALOG_OTHER_ALGORITHM, /* SubjectAlgorithm of another kind */
 	CATALOG_LONG_LENGTH,     /* a length that is not DER */
-	CATALOG_LEFT_OVER        /* something behind the extensions */
+	CATALOG_LEFT_OVER        /* bytes after the extensions */
 };
 
 /*
- * Append the DER of a catalog of so many members to out.
+ * Append the DER of a catalog to out.
  */
 void catalog_make(unsigned int members, enum catalog_fault fault,
     struct buf *out);
 
 /*
- * The CTL alone.
+ * Append only the catalog's CTL.
  */
 void catalog_list(unsigned int members, enum catalog_fault fault,
     struct buf *out);

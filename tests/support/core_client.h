@@ -1,6 +1,7 @@
 /*
- * Connections of shells to the keyd of tests/support/core_scratch.h, from the
- * shells' end: all of the client "ci", who is granted every profile but one.
+ * The shells' ends of connections to the keyd of tests/support/core_scratch.h.
+ * All connections belong to the client "ci", who is granted all profiles except
+ * one.
  */
 
 #ifndef TESTS_SUPPORT_CORE_CLIENT_H
@@ -12,22 +13,26 @@
 #include "tests/support/signing.h"
 
 /*
- * The profiles: "plain" (files of 1000 bytes at most, 2 requests open at once),
- * "keep" (what is signed stays), "lists" (catalogs with CTLs of 1000 bytes),
- * "other" (files of 1 MiB), "rich" (SHA-384, and all that a signature can say),
- * and "secret", which is not granted.
+ * The profiles:
+ *
+ *	plain	files of at most 1000 bytes, at most 2 open requests
+ *	keep	returns signed PE files unchanged
+ *	lists	catalogs with CTLs of at most 1000 bytes
+ *	other	files of at most 1 MiB
+ *	rich	SHA-384, and all optional parts of a signature
+ *	secret	not granted
  */
 extern const char core_client_configuration[];
 
-/* The key of the one certificate, "good", that they sign with. */
+/* The key of "good", the certificate of all profiles. */
 extern struct signing core_client_key;
 
-/* Who the client is; it can be changed before a connection is made. */
+/* The identity of the client.  A test may change it before it connects. */
 extern struct identity core_client_who;
 
 /*
- * Begin and end for all tests, and for each.  They have the form of cmocka's
- * functions for groups and for tests.
+ * Set up and tear down: enter and leave for cmocka's groups, set_up and
+ * tear_down for each test.
  */
 int core_client_enter(void **state);
 int core_client_leave(void **state);
@@ -35,20 +40,27 @@ int core_client_set_up(void **state);
 int core_client_tear_down(void **state);
 
 /*
- * Connect and be welcomed; let go.  Failing fails the test, here and below.
+ * Connect and hear WELCOME; close the connection.  Here and below, a failure
+ * fails the test.
  */
 void core_client_open(struct keyd_client *a);
 void core_client_close(struct keyd_client *a);
 
 /*
- * Say something, and let keyd take a turn.
+ * Send a message and let keyd's loop take a turn.
  */
 void core_client_say(struct keyd_client *a, enum protocol_type type,
     const void *body);
 
 /*
- * What keyd has said, is this; *body points into *m.  It has said nothing.  It
- * has refused so, and closed the connection; it has closed it without a word.
+ * Expect what keyd has sent:
+ *
+ *	hear		a message of this type; *body points into *m
+ *	hear_nothing	no message
+ *	hear_no		a REFUSE with code, word and text, then the end
+ *	hear_end	the end of the connection, without a message
+ *
+ * The last two close a.
  */
 void core_client_hear(struct keyd_client *a, enum protocol_type type,
     struct msg *m, union protocol_body *body);
@@ -58,8 +70,8 @@ void core_client_hear_no(struct keyd_client *a, int code, const char *word,
 void core_client_hear_end(struct keyd_client *a);
 
 /*
- * What a BEGIN says if nothing is special about it; open a connection, say
- * BEGIN and hear GO.
+ * core_client_request returns a BEGIN with defaults for a profile.
+ * core_client_begin connects, sends BEGIN and hears GO.
  */
 struct protocol_begin core_client_request(const char *profile);
 void core_client_begin(struct keyd_client *a,

@@ -1,11 +1,11 @@
 /*
- * What htsign-keyd decides by, in the test's own process: a configuration, a
- * store (tests/support/store_scratch.h), and a clock that stands still.  No
- * token is started.  Keys of SSH are those of tests/support/ssh_ca.h: the first
- * CA is the clients', the second the administrators'.
+ * The core of htsign-keyd in the test's own process: a configuration, a store
+ * (tests/support/store_scratch.h), and a clock that stands still.  No token is
+ * started.  SSH keys are those of tests/support/ssh_ca.h.  The first CA is for
+ * clients, the second one for administrators.
  *
- * A program that uses this is linked with core_ldflags of Makefile.am: they put
- * the clock of the test in the place of the system's.
+ * Link a program that uses this with core_ldflags of Makefile.am.  They replace
+ * the system's clock with that of the test.
  */
 
 #ifndef TESTS_SUPPORT_CORE_SCRATCH_H
@@ -19,13 +19,13 @@
 
 extern struct keyd core;
 
-/* The time, in microseconds since 1970. */
+/* The time of the test's clock, in microseconds since 1970. */
 extern int64_t core_now;
 
 /*
- * Make folder and keys, and drop them; for each test, a store and the clock at
- * SSH_CA_NOW, and the end of those and of the configuration.  They have the
- * form of cmocka's functions for groups and for tests.
+ * For cmocka's groups: core_enter makes the folder and the keys, core_leave
+ * removes them.  For each test: core_set_up makes a store and sets the clock to
+ * SSH_CA_NOW; core_tear_down removes the store and the configuration.
  */
 int core_enter(void **state);
 int core_leave(void **state);
@@ -35,15 +35,17 @@ int core_tear_down(void **state);
 	cmocka_unit_test_setup_teardown(name, core_set_up, core_tear_down)
 
 /*
- * Configure it anew: with these lines in ssh besides the clients' CA, and with
- * the rest behind.  A $ stands for the folder.  Failing fails the test.
+ * Load a new configuration.  ssh is added to the group ssh, which has the
+ * clients' CA; rest is added at the end.  A $ stands for the folder.  A failure
+ * fails the test.
  */
 void core_configure(const char *ssh, const char *rest);
 
 /*
- * Put the certificate that the CA issues for a user's key into blob, in the
- * place of what is there.  core_request is for the client "ci", and for a
- * minute before and after SSH_CA_NOW; the other for "ann" in a role.
+ * Issue a certificate of ca and put it into blob, whose old content is
+ * replaced.  core_issue is for user's key.  core_request is for the client
+ * "ci", from a minute before SSH_CA_NOW to a minute after it.  core_issue_role
+ * is for "ann" in a role.
  */
 extern const struct sshcert_request core_request;
 void core_issue(const struct ssh_ca *ca, const struct ssh_ca_user *user,
@@ -52,18 +54,19 @@ void core_issue_role(const struct ssh_ca *ca, enum names_role role,
     struct buf *blob);
 
 /*
- * Commit and send what there is.  One turn of keyd's loop, and that: what has
- * come is answered.  One before which so many seconds have passed, to timers.
+ * core_settle commits and sends all that is pending.  core_turn runs one turn
+ * of keyd's loop and settles, so that messages are answered.  core_wait first
+ * lets seconds pass for timers, and does not wait for messages.
  */
 void core_settle(void);
 void core_turn(void);
 void core_wait(unsigned int seconds);
 
-/* Who did what a test needs in the store. */
+/* The actor of changes that a test itself makes in the store. */
 extern const struct store_actor core_actor;
 
 /*
- * How many events of that kind are in the journal whose JSON holds text.
+ * The number of events of this kind in the journal whose JSON contains text.
  */
 unsigned int core_events(const char *kind, const char *text);
 

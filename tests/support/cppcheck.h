@@ -1,6 +1,6 @@
 /*
- * What cppcheck needs to know: a macro of the command line's, and libcrypto's
- * ASN.1 templates, whose own macros it does not get through.
+ * Macros for cppcheck: one of the compiler's command line, and simple ones for
+ * libcrypto's ASN.1 templates, since cppcheck fails on the real ones.
  */
 
 #define HT_SYSCONFDIR "/etc/htsign"

@@ -1,5 +1,5 @@
 /*
- * Inputs that are almost right, the same ones in every run.
+ * Makes inputs that are almost right.  Each run makes the same ones.
  */
 
 #ifndef TESTS_SUPPORT_MUTATE_H
@@ -9,21 +9,21 @@
 #include <stdint.h>
 
 /*
- * Change some of the n >= 1 bytes at p, at both ends more often than between,
- * and return how many of them to use: mostly all.  *seed starts as any number
- * but 0.
+ * Change some of the n bytes at p; n must be at least 1.  Bytes near both ends
+ * are changed more often.  Returns how many of the bytes to use, mostly n.
+ * *seed must not be 0 at first; the function updates it.
  */
 size_t mutate(uint64_t *seed, uint8_t *p, size_t n);
 
 /*
- * How many mutations of a thing to try: HTSIGN_MUTATIONS of the environment, or
- * 2,000.
+ * How many mutations of an input to try: the environment variable
+ * HTSIGN_MUTATIONS, or 2,000.
  */
 unsigned long mutate_count(void);
 
 /*
- * In which steps to go through all places or bits of a thing: 1, and more where
- * fewer mutations than usual are wished for; always odd.
+ * The step for loops over all bytes or bits of an input.  It is 1, or more if
+ * mutate_count is less than 2,000.  It is always odd.
  */
 size_t mutate_step(void);
 

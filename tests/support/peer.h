@@ -1,6 +1,6 @@
 /*
- * A keyd for tests of its shells: a real peer with a key of its own, which
- * fails where and how the test wants.
+ * A keyd for tests of shells.  It is a real peer with its own key.  It fails at
+ * the step and in the way that the test chooses.
  */
 
 #ifndef TESTS_SUPPORT_PEER_H
@@ -9,15 +9,15 @@
 #include "protocol/messages.h"
 #include "tests/support/signing.h"
 
-/* The number of every request. */
+/* The number of all requests. */
 #define PEER_NUMBER 17
 
-/* Where keyd stops being as it should, and how. */
+/* When keyd fails, and how. */
 enum peer_step {
 	PEER_AT_HELLO,
 	PEER_AT_BEGIN,
 	PEER_AT_CONTENT,
-	PEER_AT_PARTS, /* half of the signature is out */
+	PEER_AT_PARTS, /* after half of the signature */
 	PEER_AT_OUTPUT,
 	PEER_AT_COMMAND,
 	PEER_NEVER
@@ -36,37 +36,37 @@ struct peer {
 	enum peer_step step;
 	enum peer_fault fault;
 	const char *formats;  /* of GO */
-	const char *existing; /* of GO: "own" means the key's certificate */
+	const char *existing; /* of GO; for "own", GO has key's certificate */
 	uint64_t max_size;
 	const char *profile;       /* of WELCOME */
-	const char *waits;         /* a reason, or NULL */
-	bool refuses_early;        /* REFUSE during the upload */
-	bool admin;                /* it is an administrator's connection */
-	struct protocol_done done; /* after a COMMAND, and PRINT "printed" */
-	/* What the shell said. */
+	const char *waits;         /* a reason to send in WAIT, or NULL */
+	bool refuses_early;        /* send REFUSE during the upload */
+	bool admin;                /* the connection of an administrator */
+	struct protocol_done done; /* the answer to COMMAND, after a PRINT */
+	/* What the shell has sent. */
 	struct protocol_hello hello;
 	struct protocol_begin begin;
 	struct protocol_content content;
-	struct protocol_fail fail; /* status 0: none */
+	struct protocol_fail fail; /* status 0 if it has sent none */
 	struct protocol_output output;
 	struct protocol_kept kept;
 	uint8_t input_sha256[32];
 	uint8_t output_sha256[32];
 	uint64_t delivered;
 	size_t spooled;
-	struct buf words; /* of a COMMAND, to be freed */
+	struct buf words; /* of a COMMAND; the test frees both */
 	struct buf input;
 };
 
 /*
- * One that does nothing wrong, and signs with key.
+ * A peer that does nothing wrong and signs with key, which is borrowed.
  */
 struct peer peer_good(struct signing *key);
 
 /*
- * Serve the shell at fd, which it owns, until the shell goes or keyd fails;
- * what the shell said is in *k afterwards.  A shell that breaks the rules of
- * the protocol fails the test.
+ * Serve the shell at fd until the shell leaves or keyd fails.  Consumes fd.  *k
+ * then has what the shell sent.  A shell that breaks the rules of the protocol
+ * fails the test.
  */
 void peer_serve(struct peer *k, int fd);
 

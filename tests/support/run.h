@@ -1,6 +1,6 @@
 /*
- * Running htsign-shell, as it was built and in its sandbox, with files for its
- * standard descriptors.  The working folder is the test's own (scratch.h).
+ * Runs htsign-shell as it was built, in its sandbox, with files as stdin,
+ * stdout and stderr.  The working folder is the test's own (scratch.h).
  */
 
 #ifndef TESTS_SUPPORT_RUN_H
@@ -10,12 +10,12 @@
 
 #include "lib/buf.h"
 
-/* How the shell is started, and how it ended. */
+/* How the shell is started (up to in_fd), and how it ended. */
 struct run {
 	const char *const *argv;
 	const char *command; /* SSH_ORIGINAL_COMMAND, or NULL */
 	const struct buf *in;
-	int in_fd; /* instead of in, if it is not -1 */
+	int in_fd; /* used instead of in, unless it is -1 */
 	pid_t pid;
 	int status;
 	struct buf out;
@@ -28,21 +28,23 @@ struct run {
 	}
 
 /*
- * Start it, and wait until it has exited; out and err are filled in then, err
- * with a NUL behind it.  A shell that ends on a signal fails the test.
+ * run_start starts the shell.  run_finish waits until it has exited and fills
+ * in status, out and err; err is NUL-terminated.  A shell that a signal ends
+ * fails the test.  run_free frees out and err.
  */
 void run_start(struct run *run);
 void run_finish(struct run *run);
 void run_free(struct run *run);
 
 /*
- * Fail unless it ended with this status, with one line on stderr that has text
- * in it, and nothing on stdout.
+ * Fail the test unless the shell ended with this status, wrote one line with
+ * text in it to stderr, and wrote nothing to stdout.
  */
 void run_failed(const struct run *run, int status, const char *text);
 
 /*
- * A socket that listens at name in the working folder.
+ * Return a socket that listens at name in the working folder.  The caller
+ * closes it.
  */
 int run_listen(const char *name);
 

@@ -1,5 +1,5 @@
 /*
- * Signing with a key in this process: only tests do that.
+ * Signs with a key in this process, which only tests do.
  */
 
 #ifndef TESTS_SUPPORT_SIGNING_H
@@ -12,34 +12,34 @@
 struct signing {
 	struct chain *chain;
 	EVP_PKEY *key;
-	struct buf pem;  /* of signing_make: the chain */
-	struct buf root; /* and the root above it, each as text with a NUL */
+	struct buf pem;  /* the chain, NUL-terminated; only of signing_make */
+	struct buf root; /* the root above it, in the same form */
 };
 
 /*
- * From a private key and a chain in PEM files.
+ * Load a private key and a chain from PEM files.
  */
 int signing_load(const char *key, const char *chain, struct signing *out,
     struct ht_error *e);
 
 /*
- * A new key of this kind ("RSA", which is of 3072 bits, "RSA-2048", "P-256",
- * "P-384") whose certificate comes below an intermediate, which is in the
- * chain, and a root, all made now and valid for a day.
+ * Make a key of kind "RSA" (3072 bits), "RSA-2048", "P-256" or "P-384".  Its
+ * certificate is issued by an intermediate, which is in the chain, and that by
+ * a root.  All certificates are valid for a day.
  */
 int signing_make(const char *kind, struct signing *out, struct ht_error *e);
 
 /*
- * The same, all certificates valid at other times (seconds since 1970), and the
- * signer's for other purposes, as openssl's extendedKeyUsage writes them, and
- * signed with what is not good any more.
+ * The same with other certificates.  Times are seconds since 1970 and apply to
+ * all certificates.  purposes are those of the signer, in the syntax of
+ * openssl's extendedKeyUsage.
  */
 struct signing_how {
 	const char *kind;
 	int64_t not_before;
 	int64_t not_after;
 	const char *purposes;
-	bool sha1; /* what all are signed with, not SHA-256 */
+	bool sha1; /* sign all certificates with SHA-1, not SHA-256 */
 };
 int signing_make_how(const struct signing_how *how, struct signing *out,
     struct ht_error *e);
@@ -47,30 +47,31 @@ int signing_make_how(const struct signing_how *how, struct signing *out,
 void signing_clear(struct signing *signing);
 
 /*
- * For the tests of a program, by one "P-256" key: authenticode_init and
- * signing_make; signing_clear.  Both have the form of cmocka's group functions.
+ * One "P-256" key for all tests of a program.  signing_start calls
+ * authenticode_init and signing_make; signing_stop calls signing_clear.  Both
+ * are group functions of cmocka.
  */
 extern struct signing signing_p256;
 int signing_start(void **state);
 int signing_stop(void **state);
 
 /*
- * What the token does: sign a digest.
+ * Sign a digest, as the token does.
  */
 int signing_raw(struct signing *signing, const struct spc_digest *digest,
     struct buf *signature, struct ht_error *e);
 
 /*
- * All three steps of signature/cms.h: content in, ContentInfo out.
+ * Do all three steps of signature/cms.h: from content to ContentInfo.
  */
 int signing_sign(struct signing *signing, const char *format,
     const struct buf *content, const struct cms_options *options,
     struct buf *p7, struct ht_error *e);
 
 /*
- * Append content "pe" with an invented digest of this algorithm; the same in a
- * ContentInfo, by these options (NULL: nothing but the signature).  They end
- * the test program if they cannot.
+ * signing_content appends content "pe" with an invented digest of this
+ * algorithm.  signing_pkcs7 appends a ContentInfo with such content; options
+ * NULL means a plain signature.  A failure ends the test program.
  */
 void signing_content(const char *algorithm, struct buf *content);
 void signing_pkcs7(struct signing *signing, const char *algorithm,

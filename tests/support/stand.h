@@ -1,7 +1,7 @@
 /*
- * A stand for tokens as keyd drives them: real workers under a real parent, a
- * SoftHSM token, and in front of it a module that fails as it is told
- * (faulty_module.c).
+ * A test stand for tokens, driven as keyd does it.  It has real workers under a
+ * real parent and a SoftHSM token.  A module in front of the token fails on
+ * demand (faulty_module.c).
  */
 
 #ifndef TESTS_SUPPORT_STAND_H
@@ -20,7 +20,7 @@
 #define STAND_PIN "123456"
 #define STAND_JOBS 64
 
-/* Of each kind there is one key. */
+/* There is one key of each kind. */
 enum stand_kind {
 	STAND_P256,
 	STAND_P384,
@@ -30,15 +30,15 @@ enum stand_kind {
 };
 extern EVP_PKEY *stand_keys[STAND_KEYS];
 
-/* What has become of a job. */
+/* A job and its results. */
 struct stand_job {
 	struct stand *stand;
 	struct token_job *job;
 	enum stand_kind kind;
 	uint8_t hash[64];
-	unsigned int authorised, confirmed, lost, done;
-	uint64_t written;   /* the commits at authorise */
-	unsigned int order; /* 1, 2, … as done() came */
+	unsigned int authorised, confirmed, lost, done; /* calls */
+	uint64_t written;   /* stand->commits at authorise */
+	unsigned int order; /* 1, 2, … in the order of done() */
 	int refuse_authorise, refuse_confirm;
 	int code;
 	char text[240];
@@ -57,10 +57,10 @@ struct stand {
 	uint32_t key[STAND_KEYS];
 	struct stand_job job[STAND_JOBS];
 	size_t njobs;
-	bool unlocked; /* the callback came */
+	bool unlocked; /* the callback was called */
 	int unlock_code;
 	bool gone;
-	/* what it is configured with */
+	/* its configuration */
 	struct conf conf;
 	struct conf_token token_conf;
 	const char *environment[3];
@@ -69,65 +69,71 @@ struct stand {
 };
 
 /*
- * To be asked by main first: whether the program was started by one of its
- * tests to be keyd's parent; and being that, which returns the exit status.
+ * main must call stand_is_parent first.  It returns whether a test has started
+ * the program as keyd's parent.  Then main calls stand_parent and returns its
+ * result, the exit status.
  */
 bool stand_is_parent(int argc, char **argv);
 int stand_parent(void);
 
 /*
- * A folder with the SoftHSM token, and all keys or that of P-256 alone, which
- * takes less time; the end of that.  They have the form of cmocka's group
- * functions.
+ * Make a folder with the SoftHSM token and all keys, or only that of P-256,
+ * which takes less time; remove them.  All three are group functions of cmocka.
  */
 int stand_enter(void **state);
 int stand_enter_p256(void **state);
 int stand_leave(void **state);
 
 /*
- * A test with a new store, no faults, and the right PIN in the file that is
- * configured.
+ * A test that starts with a new store, no faults, and the right PIN in the
+ * configured file.
  */
 #define STAND_TEST(name) cmocka_unit_test_setup(name, stand_fresh)
 int stand_fresh(void **state);
 
 /*
- * A keyd that gets the PIN so; one whose conf and token_conf are filled in; the
- * end of it, as of a crash: nothing more is committed.
+ * stand_new makes and opens a keyd that gets its PIN in this way.  stand_open
+ * opens one whose conf and token_conf the test has filled in.  stand_close ends
+ * and frees it, as a crash would: nothing more is committed.
  */
 struct stand *stand_new(enum conf_pin pin);
 void stand_open(struct stand *stand);
 void stand_close(struct stand *stand);
 
 /*
- * Commit what there is; run until so many jobs are done, and the token is in
- * that state unless it is NULL.
+ * stand_settle commits all that is pending.  stand_run runs until so many jobs
+ * are done and the token is in this state; state may be NULL.
  */
 void stand_settle(struct stand *stand);
 void stand_run(struct stand *stand, unsigned int done, const char *state);
 
 /*
- * Have something signed with the key of that kind, for the client "ci" or
- * another.  job->code is that of token_submit, later that of the end.
+ * Submit a job for the key of this kind, for the client "ci" or another one.
+ * job->code is the result of token_submit, and later that of the job.  The
+ * stand owns the job.
  */
 struct stand_job *stand_submit(struct stand *stand, enum stand_kind kind);
 struct stand_job *stand_submit_as(struct stand *stand, const char *client,
     enum stand_kind kind);
 
 /*
- * An administrator's PIN; stand->unlocked and unlock_code say what came of it.
+ * Unlock the token with an administrator's PIN.  Returns as token_unlock.
+ * stand->unlocked and unlock_code get the result.
  */
 int stand_unlock(struct stand *stand, const char *pin);
 
 /*
- * The next calls fail so; how often the module was called so since the test
- * began.
+ * stand_fault causes the fault name in the module's next calls, times times.
+ * times is at most 8.  stand_calls returns how often the function name was
+ * called since the test began.
  */
 void stand_fault(const char *name, size_t times);
 unsigned int stand_calls(const char *name);
 
 /*
- * That a job was signed at that attempt; that the journal has such an event.
+ * stand_assert_signed fails the test unless the job was signed after this
+ * number of attempts.  stand_assert_events fails it unless the journal has n
+ * events of this kind.
  */
 void stand_assert_signed(const struct stand_job *j, unsigned int attempts);
 void stand_assert_events(struct stand *stand, const char *kind, unsigned int n);

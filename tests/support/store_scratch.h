@@ -9,13 +9,14 @@
 
 #define STORE_PATH "store.db"
 
-/* The open one. */
+/* The open store. */
 extern struct store *store;
 
 /*
- * Open it, new or as it was left; close it and remove its files.  Both have
- * the form of cmocka's functions for one test, as has store_remove for tests
- * that open and close by themselves.
+ * store_set_up opens the store, new or as it was left.  store_tear_down closes
+ * it and removes its files.  store_remove only removes the files, for tests
+ * that open and close the store themselves.  All are functions of cmocka for
+ * one test.
  */
 int store_set_up(void **state);
 int store_tear_down(void **state);

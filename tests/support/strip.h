@@ -1,6 +1,6 @@
 /*
- * Signing files and stripping them again.  The signatures are any bytes with a
- * DER length in front: no plan looks into them.
+ * Signs files and strips them again.  A signature is any bytes after a DER tag
+ * and length, since no plan looks into it.
  */
 
 #ifndef TESTS_SUPPORT_STRIP_H
@@ -8,29 +8,29 @@
 
 #include "formats/format.h"
 
-/* Of signatures: around what decides where a compound file puts a stream. */
+/* Sizes of signatures, around the limits for streams of a compound file. */
 #define STRIP_SIZES 9
 extern const size_t strip_sizes[STRIP_SIZES];
 
 /*
- * authenticode_init, in the form of cmocka's group functions.
+ * Call authenticode_init, as a group function of cmocka.
  */
 int strip_start(void **state);
 
 /*
- * signable_open, with that algorithm.
+ * Call signable_open with this algorithm.
  */
 struct format_file *strip_open(struct input *in, const char *name,
     const char *algorithm);
 
 /*
- * n bytes that begin as a SEQUENCE.
+ * Put n bytes that start as a SEQUENCE into out, which must be empty.
  */
 void strip_signature(size_t n, struct buf *out);
 
 /*
- * Append to out the original, a file of this name or NULL, with such a
- * signature, digested so.
+ * Append the original with the signature p7 to out.  name is its file name, or
+ * NULL.  The digest is of this algorithm, or as how says.
  */
 void strip_sign(const struct buf *original, const char *name,
     const char *algorithm, const struct buf *p7, struct buf *out);
@@ -38,8 +38,9 @@ void strip_sign_as(const struct format_options *how, const struct buf *original,
     const char *name, const struct buf *p7, struct buf *out);
 
 /*
- * Strip it: what is left is no longer signed, has the same digest, and cannot
- * be stripped again.  And sign it with so many bytes before.
+ * strip_off strips the file with and appends the result to out.  The result
+ * must not be signed, must have the same digest, and must not be strippable
+ * again.  strip_round_trip first signs original with size bytes.
  */
 void strip_off(const struct buf *with, const char *name, const char *algorithm,
     struct buf *out);
@@ -47,8 +48,9 @@ void strip_round_trip(const struct buf *original, const char *name,
     const char *algorithm, size_t size, struct buf *out);
 
 /*
- * That two files are the same; that signatures of all sizes come off without a
- * trace.
+ * strip_assert_same fails the test unless two files are the same.
+ * strip_assert_restored does a round trip with each size of strip_sizes, and
+ * fails the test unless each restores original.
  */
 void strip_assert_same(const struct buf *a, const struct buf *b);
 void strip_assert_restored(const struct buf *original, const char *name);

@@ -1,6 +1,6 @@
 /*
- * A timestamp authority (RFC 3161) in this process, good or bad as a test
- * wants it.
+ * A timestamp authority (RFC 3161) in this process.  A test chooses whether it
+ * is good or bad.
  */
 
 #ifndef TESTS_SUPPORT_TSA_H
@@ -18,40 +18,40 @@
 struct tsa {
 	EVP_PKEY *key;
 	X509 *certificate;
-	X509 *issuer;    /* below the root */
+	X509 *issuer;    /* intermediate below the root */
 	struct buf root; /* in PEM */
 };
 
 /*
- * Certificates valid from and to these seconds since 1970; purposes and the
- * issuer's (NULL: any) as openssl's extendedKeyUsage writes them.  It ends the
- * test program if it cannot.
+ * Make an authority.  Its certificates are valid between two times, in seconds
+ * since 1970.  Purposes are in the syntax of openssl's extendedKeyUsage.  A
+ * failure ends the test program.
  */
 struct tsa_how {
 	int64_t not_before;
 	int64_t not_after;
-	const char *purposes; /* NULL: "critical,timeStamping" */
-	const char *issuer_purposes;
+	const char *purposes;        /* NULL means "critical,timeStamping" */
+	const char *issuer_purposes; /* NULL means any */
 };
 void tsa_make(const struct tsa_how *how, struct tsa *out);
 void tsa_clear(struct tsa *tsa);
 
 /*
- * Append a token for n octets to out.
+ * Append a token for the n bytes at stamped to out.
  */
 struct tsa_token {
 	int64_t time;
-	const char *imprint;   /* its digest algorithm; NULL: sha256 */
-	const char *algorithm; /* the signature's; NULL: sha256 */
+	const char *imprint;   /* digest of the imprint; NULL means sha256 */
+	const char *algorithm; /* digest of the signature; NULL means sha256 */
 	bool without_binding;  /* no signing certificate attribute */
 	bool without_certificates;
-	unsigned int extensions; /* so many in TSTInfo that say nothing */
+	unsigned int extensions; /* number of extensions without meaning */
 };
 void tsa_stamp(const struct tsa *tsa, const struct tsa_token *what,
     const void *stamped, size_t n, struct buf *out);
 
 /*
- * Stamp the PKCS#7 in der, so that it has a token more.
+ * Stamp the PKCS#7 in der: it gets one more token.
  */
 void tsa_stamp_pkcs7(const struct tsa *tsa, const struct tsa_token *what,
     struct buf *der);

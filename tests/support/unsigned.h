@@ -1,5 +1,5 @@
 /*
- * What a signature has beside what it signs: only tests put that in anew.
+ * Changes the unsigned attributes of a signature, which only tests encode anew.
  */
 
 #ifndef TESTS_SUPPORT_UNSIGNED_H
@@ -11,22 +11,23 @@
 #include "signature/cms-asn1.h"
 
 /*
- * The SignedData of the PKCS#7 in der, which the caller frees; and der anew of
- * such a one.  These, too, end the test program if they cannot.
+ * unsigned_unpack returns the SignedData of the PKCS#7 in der.  The caller
+ * frees it.  unsigned_pack replaces der with a PKCS#7 of data.  A failure ends
+ * the test program.
  */
 SIGNED_DATA *unsigned_unpack(const struct buf *der);
 void unsigned_pack(SIGNED_DATA *data, struct buf *der);
 
 /*
- * Add an unsigned attribute to the PKCS#7 in der: one value of this ASN.1 type
- * (V_ASN1_SEQUENCE: with its tag and length), or without any if the type is
- * V_ASN1_UNDEF.
+ * Add an unsigned attribute to the PKCS#7 in der.  It gets one value of this
+ * ASN.1 type, the n bytes at value.  With V_ASN1_SEQUENCE these include tag and
+ * length.  With V_ASN1_UNDEF the attribute has no value.
  */
 void unsigned_add(struct buf *der, const char *oid, int type, const void *value,
     size_t n);
 
 /*
- * Append the signature octets of the PKCS#7 in der to out.
+ * Append the signature value of the PKCS#7 in der to out.
  */
 void unsigned_signature(const struct buf *der, struct buf *out);
 

@@ -1,6 +1,6 @@
 /*
- * An upload: bytes that arrive in pieces, through a pipe from a child, as an
- * input that keeps none of them.
+ * An upload: a child sends bytes in pieces through a pipe.  The input over the
+ * pipe has no spool.
  */
 
 #ifndef TESTS_SUPPORT_UPLOAD_H
@@ -11,7 +11,7 @@
 #include "lib/buf.h"
 #include "lib/input.h"
 
-/* A size of pieces on whose ends no field or chunk begins. */
+/* A size of pieces whose ends are not aligned to fields or chunks. */
 #define UPLOAD_PIECE 9999
 
 struct upload {
@@ -21,9 +21,9 @@ struct upload {
 };
 
 /*
- * Begin to send the bytes, piece of them at a time; wait for the child, which
- * the reader has read to the end, and free the input.  A failure fails the
- * test.
+ * upload_start starts a child that sends bytes, at most piece bytes at a time.
+ * upload_finish frees the input and reaps the child; the test must have read
+ * the input to its end.  A failure fails the test.
  */
 void upload_start(struct upload *upload, const struct buf *bytes, size_t piece);
 void upload_finish(struct upload *upload);

@@ -60,7 +60,11 @@ read_key(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the certificate's nonce is missing or too long");
 	cert->key = sshkey_read(format, in, e);
-	return cert->key != NULL ? 0 : HT_ERR_DATA;
+	if (cert->key != NULL)
+		return 0;
+	if (e->code == HT_ERR_INTERNAL)
+		*reason = SSHCERT_INTERNAL;
+	return HT_ERR_DATA;
 }
 
 static int

@@ -21,6 +21,7 @@
 #include "protocol/keyd-client.h"
 #include "store/authority/clients.h"
 #include "tests/support/core_scratch.h"
+#include "tests/support/no_memory.h"
 
 #define ADMIN_CA "admin_ca = \"$/ca-p256.pub\"; "
 #define ED25519 (&ssh_ca_users[0])
@@ -438,6 +439,37 @@ a_door_has_so_many_connections(void **state)
 	*n = 0;
 }
 
+/* A timer is done without; that is all. */
+static void
+without_memory_a_door_stays_shut(void **state)
+{
+	unsigned int n, shut = 0;
+	struct ht_error e, why;
+	int pair[2];
+	int rc;
+
+	(void)state;
+	for (n = 1;; n++) {
+		assert_int_equal(proc_socketpair(pair, &e), 0);
+		no_memory_at(n);
+		rc = door_accept_sshd(&core, pair[0], &why);
+		(void)close(pair[1]);
+		if (!no_memory_met())
+			break;
+		if (rc < 0) {
+			assert_int_equal(rc, HT_ERR_INTERNAL);
+			assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+			assert_null(core.connections);
+			shut++;
+		} else {
+			core_turn();
+		}
+	}
+	no_memory_at(0);
+	assert_int_equal(rc, 0);
+	assert_true(shut >= 3);
+}
+
 int
 main(void)
 {
@@ -453,6 +485,7 @@ main(void)
 		TEST(no_ticket_is_made_for_anything_else),
 		TEST(each_door_is_for_its_own_uid),
 		TEST(a_door_has_so_many_connections),
+		TEST(without_memory_a_door_stays_shut),
 	};
 
 	return cmocka_run_group_tests(tests, core_enter, core_leave);

@@ -14,6 +14,7 @@
 #include "keys/sshcert/sshkey-format.h"
 #include "lib/error.h"
 #include "tests/support/mutate.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/scratch.h"
 #include "tests/support/ssh_ca.h"
 
@@ -348,6 +349,58 @@ certificates_by_hand(void **state)
 	buf_free(&blob);
 }
 
+static void
+without_memory_nothing_is_issued(void **state)
+{
+	struct sshcert_request request = request_for(0);
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+	unsigned int n;
+	int rc;
+
+	(void)state;
+	request.source_address = "10.0.0.0/8";
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		rc = sshcert_issue(ssh_cas[0].private, &request, &line, &e);
+		if (!no_memory_met())
+			break;
+		assert_int_equal(rc, HT_ERR_INTERNAL);
+		buf_free(&line);
+	}
+	no_memory_at(0);
+	assert_int_equal(rc, 0);
+	assert_true(n > 8);
+	buf_free(&line);
+}
+
+static void
+without_memory_nothing_is_read(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	unsigned int n;
+
+	(void)state;
+	issue_blob(0, 0, &blob);
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+		if (!no_memory_met())
+			break;
+		assert_null(cert);
+		assert_int_equal(e.code, HT_ERR_INTERNAL);
+		assert_string_equal(reason, SSHCERT_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_non_null(cert);
+	assert_true(n > 2);
+	sshcert_free(cert);
+	buf_free(&blob);
+}
+
 /* Not a test of speed: a figure to look at. */
 static void
 time_of_a_check(void **state)
@@ -389,6 +442,8 @@ main(void)
 		cmocka_unit_test(every_flipped_bit_refused),
 		cmocka_unit_test(too_long_refused),
 		cmocka_unit_test(certificates_by_hand),
+		cmocka_unit_test(without_memory_nothing_is_issued),
+		cmocka_unit_test(without_memory_nothing_is_read),
 		cmocka_unit_test(time_of_a_check),
 	};
 

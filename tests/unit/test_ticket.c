@@ -12,6 +12,7 @@
 #include "keys/sshcert/ticket.h"
 #include "lib/base64.h"
 #include "lib/error.h"
+#include "tests/support/no_memory.h"
 
 #define NOW UINT64_C(1780000000)
 
@@ -311,6 +312,74 @@ other_versions_refused(void **state)
 	buf_free(&claims);
 }
 
+/* --- what may fail ------------------------------------------------------- */
+
+/* How HMAC fails: not at all, by saying so, or with another length. */
+static enum { HMAC_WORKS, HMAC_FAILS, HMAC_IS_SHORT } hmac;
+
+unsigned char *__real_HMAC(const EVP_MD *md, const void *k, int nk,
+    const unsigned char *data, size_t n, unsigned char *mac, unsigned int *len);
+unsigned char *__wrap_HMAC(const EVP_MD *md, const void *k, int nk,
+    const unsigned char *data, size_t n, unsigned char *mac, unsigned int *len);
+
+unsigned char *
+__wrap_HMAC(const EVP_MD *md, const void *k, int nk, const unsigned char *data,
+    size_t n, unsigned char *mac, unsigned int *len)
+{
+	unsigned char *made = __real_HMAC(md, k, nk, data, n, mac, len);
+
+	if (hmac == HMAC_IS_SHORT)
+		--*len;
+	return hmac == HMAC_FAILS ? NULL : made;
+}
+
+static void
+without_hmac_there_is_no_ticket(void **state)
+{
+	char text[TICKET_TEXT_SIZE], again[TICKET_TEXT_SIZE];
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	make(cert, text);
+	for (hmac = HMAC_FAILS; hmac <= HMAC_IS_SHORT; hmac++) {
+		assert_int_equal(ticket_make(key, cert, NOW, again, &e),
+		    HT_ERR_INTERNAL);
+		assert_string_equal(e.text, "HMAC-SHA256 failed");
+		assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e),
+		    HT_ERR_INTERNAL);
+	}
+	hmac = HMAC_WORKS;
+}
+
+static void
+without_memory_there_is_no_ticket(void **state)
+{
+	char text[TICKET_TEXT_SIZE];
+	struct ticket t;
+	struct ht_error e;
+	const char *reason;
+	unsigned int n;
+	int rc;
+
+	(void)state;
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		rc = ticket_make(key, cert, NOW, text, &e);
+		if (!no_memory_met())
+			break;
+		assert_int_equal(rc, HT_ERR_INTERNAL);
+		assert_string_equal(e.text, "no room for a ticket");
+	}
+	assert_int_equal(rc, 0);
+	assert_true(n > 2);
+	no_memory_at(1);
+	assert_true(ticket_open(key, text, NOW, &t, &reason, &e) < 0);
+	assert_true(no_memory_met());
+	no_memory_at(0);
+}
+
 int
 main(void)
 {
@@ -322,6 +391,8 @@ main(void)
 		cmocka_unit_test(every_flipped_bit_is_forged),
 		cmocka_unit_test(cut_or_no_ticket_at_all),
 		cmocka_unit_test(other_versions_refused),
+		cmocka_unit_test(without_hmac_there_is_no_ticket),
+		cmocka_unit_test(without_memory_there_is_no_ticket),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

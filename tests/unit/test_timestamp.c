@@ -15,6 +15,7 @@
 #include "signature/init.h"
 #include "signature/timestamp.h"
 #include "tests/support/mutate.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/tsa.h"
 
 /* Nothing here depends on when it runs. */
@@ -242,6 +243,25 @@ test_other_root_other_bytes(void **state)
 	buf_free(&token);
 }
 
+static void
+test_no_memory(void **state)
+{
+	const struct tsa_token what = { .time = WHEN };
+	struct buf token = BUF_INIT;
+	struct timestamp timestamp;
+	struct ht_error e;
+
+	(void)state;
+	tsa_stamp(&good, &what, stamped, sizeof(stamped), &token);
+	no_memory_at(1);
+	assert_int_equal(timestamp_read(token.data, token.len, &timestamp, &e),
+	    HT_ERR_INTERNAL);
+	assert_true(no_memory_met());
+	assert_null(timestamp.authority);
+	no_memory_at(0);
+	buf_free(&token);
+}
+
 /*
  * Whatever is verified says the time that was signed.
  */
@@ -334,6 +354,7 @@ main(void)
 		cmocka_unit_test(test_many_values_in_the_content),
 		cmocka_unit_test(test_purposes),
 		cmocka_unit_test(test_other_root_other_bytes),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_truncations_and_mutations),
 	};
 

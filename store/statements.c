@@ -290,7 +290,9 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_EVENTS] = EVENT_ROW
 	    "WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?1) "
 	    "ORDER BY seq",
-	[SQL_PKCS7] = "SELECT der FROM pkcs7 WHERE request = ?1",
+	[SQL_PKCS7] =
+	    "SELECT der FROM pkcs7 JOIN signing USING (request) "
+	    "WHERE request = ?1 AND status IN ('delivered', 'undelivered')",
 
 	[SQL_CLIENT_ADD] =
 	    "INSERT INTO client (name, default_profile, max_ttl, created) "

@@ -25,6 +25,7 @@
 #ifndef STORE_JOURNAL_JOURNAL_H
 #define STORE_JOURNAL_JOURNAL_H
 
+#include "lib/buf.h"
 #include "store/store.h"
 
 /* The largest size or offset that can be recorded, in bytes. */
@@ -219,10 +220,12 @@ int journal_token(struct store *s, const struct store_actor *actor,
 int journal_recover(struct store *s, uint64_t *closed, struct ht_error *e);
 
 /*
- * Build the table of requests again from the events.  The events are the truth.
- * Opens a transaction if none is open.
+ * Build the table of requests again from the events, and record "rebuilt".  The
+ * events are the truth.  Opens a transaction if none is open; a failure spoils
+ * it.  *events is the number of events that were read.
  */
-int journal_rebuild(struct store *s, struct ht_error *e);
+int journal_rebuild(struct store *s, const struct store_actor *actor,
+    uint64_t *events, struct ht_error *e);
 
 /*
  * The latest time of any event, or 0 if there is none.  A clock that is more
@@ -301,11 +304,11 @@ int journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
     void *cookie, struct ht_error *e);
 
 /*
- * Copy the SignedData that is kept for a request to *der, *n bytes of DER.  The
- * caller frees *der.  On error *der is NULL and *n is 0.  HT_ERR_USAGE if there
- * is none or it was too long.
+ * Append to out the SignedData that is kept for a request that ended as
+ * delivered or undelivered; see buf_failed.  HT_ERR_USAGE if there is no such
+ * request, if it has no signature, or if that was too long to be kept.
  */
-int journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
+int journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
     struct ht_error *e);
 
 #endif

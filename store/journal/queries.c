@@ -124,29 +124,22 @@ journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
 }
 
 int
-journal_pkcs7(struct store *s, uint64_t number, uint8_t **der, size_t *n,
+journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
     struct ht_error *e)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_PKCS7);
+	const void *der;
 	int ret;
 
-	*der = NULL;
-	*n = 0;
 	store_bind_number(s, st, 1, number);
 	if ((ret = store_step(s, st, e)) < 0)
 		return ret;
 	if (ret == 0)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "no signature of request %ju is kept", (uintmax_t)number);
-	ret = 0;
-	*n = (size_t)sqlite3_column_bytes(st, 0);
-	*der = malloc(*n);
-	if (*der != NULL) {
-		memcpy(*der, sqlite3_column_blob(st, 0), *n);
-	} else {
-		*n = 0;
-		ret = ht_error_memory(e);
-	}
+		    "no signature of request %ju was released and kept",
+		    (uintmax_t)number);
+	der = sqlite3_column_blob(st, 0);
+	buf_bytes(out, der, (size_t)sqlite3_column_bytes(st, 0));
 	(void)sqlite3_reset(st);
-	return ret;
+	return 0;
 }

@@ -9,27 +9,39 @@
 /* --- the table of requests from the events --------------------------- */
 
 int
-journal_rebuild(struct store *s, struct ht_error *e)
+journal_rebuild(struct store *s, const struct store_actor *actor,
+    uint64_t *events, struct ht_error *e)
 {
+	struct journal_note note = {
+		.kind = "rebuilt",
+		.actor = actor,
+		.offset = HT_NO_OFFSET,
+	};
+	struct ht_error why;
 	sqlite3_stmt *st;
 	char kind[32];
 	int64_t seq;
 	int ret;
 
+	*events = 0;
 	if ((ret = store_begin(s, e)) < 0)
 		return ret;
 	ret = store_write(s, store_statement(s, SQL_SIGNING_CLEAR), e);
 	if (ret < 0)
 		return ret;
 	st = store_statement(s, SQL_REQUEST_EVENTS);
-	while ((ret = store_step(s, st, e)) > 0) {
+	while ((ret = store_step(s, st, &why)) > 0) {
 		seq = sqlite3_column_int64(st, 0);
 		(void)snprintf(kind, sizeof(kind), "%s", store_column(st, 1));
-		if ((ret = journal_project(s, kind, seq, e)) < 0)
+		if ((ret = journal_project(s, kind, seq, &why)) < 0)
 			break;
+		note.count++;
 	}
 	(void)sqlite3_reset(st);
-	return ret;
+	if (ret < 0) /* half a table is none */
+		return store_spoil(s, &why, e);
+	*events = note.count;
+	return journal_note(s, &note, NULL, e);
 }
 
 /* --- after a crash --------------------------------------------------- */

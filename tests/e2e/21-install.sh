@@ -72,10 +72,11 @@ END
 chmod 755 "$work/htsign-admin"
 admin=$work/htsign-admin
 offers "help client grant ungrant issue certificates revoke tokens unlock log \
-show events" "$admin" ""
+show fetch events rebuild" "$admin" ""
 offers "add change disable enable list" "$admin" client ""
 offers "--default= --ttl=" "$admin" client add name --
 offers "--json" "$admin" client list ""
+offers "pkcs7" "$admin" fetch 17 ""
 check "htsign-admin joins words" "$admin" "client add" two
 
 # --- mistakes ------------------------------------------------------------------

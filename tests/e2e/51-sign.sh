@@ -3,7 +3,7 @@
 # as PKCS#7 alone; with its description however that was given.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
-needs ssh softhsm2-util osslsigncode sbverify
+needs ssh softhsm2-util osslsigncode sbverify python3
 endpoint 2402
 sample app.exe
 
@@ -36,6 +36,59 @@ check "attached by osslsigncode" osslsigncode attach-signature \
 check "attached by htsign" htsign_attach
 check "both are the same bytes" cmp "$work/theirs.exe" "$work/ours.exe"
 check "and those of the whole reply" cmp "$work/full.exe" "$work/ours.exe"
+
+# --- what the journal has of them ------------------------------------------------
+
+# fetch WORD ...: the administrator's command; $status, $work/out, $work/err.
+fetch()
+{
+	admin "fetch $*" >"$work/out" 2>"$work/err"
+	status=$?
+}
+
+number=$(last_request | sed 's/^{"request":\([0-9]*\),.*/\1/')
+fetch "$number" pkcs7
+signed "fetched, request $number"
+check "the bytes that the client got" cmp "$work/out" "$work/app.p7"
+fetch "$((number + 1))" pkcs7
+refused "fetched, no such request" 64
+fetch "$number" exe
+refused "fetched, of another kind" 64
+fetch app.exe pkcs7
+refused "fetched, no number" 64
+request nothing-like-it <"$work/app.exe"
+fetch "$((number + 1))" pkcs7
+refused "fetched, of a request that was refused" 64
+
+# log_is FILE
+log_is()
+{
+	admin 'log --json' | cmp - "$1"
+}
+admin 'log --json' >"$work/log"
+stop_programs
+python3 - "$dir/state/journal.db" "$number" <<-END || bad "python3"
+	import sqlite3, sys
+	with sqlite3.connect(sys.argv[1]) as store:
+	    store.execute("DELETE FROM signing WHERE request = ?", sys.argv[2:])
+	    store.execute("UPDATE signing SET description = 'Other', size = 7")
+END
+start_programs no
+check "a table that was damaged" not log_is "$work/log"
+fetch "$number" pkcs7
+refused "and has not that request any more" 64
+admin rebuild 2>"$work/err"
+check "is made anew" test "$?" -eq 0
+check "from the events" grep -Eq 'made anew from [1-9][0-9]* events$' \
+    "$work/err"
+check "as it was" log_is "$work/log"
+check "which is on record" grep -q '"kind":"rebuilt","actor":"' \
+    <(admin 'events --json --limit=1')
+fetch "$number" pkcs7
+signed "fetched again"
+check "the same bytes" cmp "$work/out" "$work/app.p7"
+
+# --- the description ---------------------------------------------------------------
 
 request test-signing Again <"$work/full.exe"
 signed "a signed program again"

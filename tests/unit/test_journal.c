@@ -328,12 +328,8 @@ test_bad_arguments(void **state)
 	struct journal_decision wrong = decision;
 	struct ht_error e;
 	uint64_t number = bring_to(ASKED);
-	uint8_t *der;
-	size_t n;
 
 	(void)state;
-	assert_int_equal(journal_pkcs7(store, number, &der, &n, &e),
-	    HT_ERR_USAGE);
 	assert_int_equal(store_commit(store, &e), 0);
 	wrong.digest_len = JOURNAL_DIGEST_MAX + 1;
 	assert_int_equal(journal_decided(store, number, &wrong, &e),
@@ -349,16 +345,36 @@ test_bad_arguments(void **state)
 static void
 test_pkcs7(void **state)
 {
-	uint64_t number = bring_to(SIGNED);
+	struct buf der = BUF_INIT;
 	struct ht_error e;
-	uint8_t *der;
-	size_t n;
+	uint64_t number;
+	size_t stage;
 
 	(void)state;
-	assert_int_equal(journal_pkcs7(store, number, &der, &n, &e), 0);
-	assert_int_equal(n, sizeof(signed_data));
-	assert_memory_equal(der, signed_data, n);
-	free(der);
+	/* What never left is not given out. */
+	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
+		if (stage == DELIVERED)
+			continue;
+		number = bring_to((enum stage)stage);
+		assert_int_equal(journal_pkcs7(store, number, &der, &e),
+		    HT_ERR_USAGE);
+	}
+	number = bring_to(FINISHED);
+	assert_int_equal(journal_failed(store, number, &why, NULL), 0);
+	assert_int_equal(journal_pkcs7(store, number, &der, &e), HT_ERR_USAGE);
+	assert_int_equal(journal_pkcs7(store, number + 1, &der, &e),
+	    HT_ERR_USAGE);
+	assert_int_equal(der.len, 0);
+	number = bring_to(FINISHED);
+	assert_int_equal(journal_undelivered(store, number, "gone", NULL), 0);
+	assert_int_equal(journal_pkcs7(store, number, &der, &e), 0);
+	assert_int_equal(der.len, sizeof(signed_data));
+	number = bring_to(DELIVERED);
+	buf_reset(&der);
+	assert_int_equal(journal_pkcs7(store, number, &der, &e), 0);
+	assert_int_equal(der.len, sizeof(signed_data));
+	assert_memory_equal(der.data, signed_data, der.len);
+	buf_free(&der);
 }
 
 /* Sign with n bytes; what the journal then has of that. */
@@ -367,21 +383,22 @@ sign_at_length(size_t n, struct buf *shown)
 {
 	uint64_t number = bring_to(DECIDED);
 	uint8_t *long_data = calloc(1, n);
+	struct buf der = BUF_INIT;
 	struct ht_error e;
-	uint8_t *der;
-	size_t kept_n;
 	int rc;
 
 	assert_non_null(long_data);
 	assert_int_equal(journal_signed(store, number, long_data, n, &e), 0);
-	rc = journal_pkcs7(store, number, &der, &kept_n, &e);
+	assert_int_equal(journal_finished(store, number, 1, digest, &e), 0);
+	assert_int_equal(journal_delivered(store, number, 1, &e), 0);
+	rc = journal_pkcs7(store, number, &der, &e);
 	assert_int_equal(rc, n > JOURNAL_PKCS7_MAX ? HT_ERR_USAGE : 0);
-	assert_int_equal(kept_n, n > JOURNAL_PKCS7_MAX ? 0 : n);
+	assert_int_equal(der.len, n > JOURNAL_PKCS7_MAX ? 0 : n);
 	buf_reset(shown);
 	assert_int_equal(
 	    journal_show(store, number, append_row, append_event, shown, &e),
 	    0);
-	free(der);
+	buf_free(&der);
 	free(long_data);
 }
 
@@ -390,7 +407,7 @@ test_long_pkcs7(void **state)
 {
 	struct buf b = BUF_INIT;
 	struct ht_error e;
-	uint64_t number;
+	uint64_t number, events;
 
 	(void)state;
 	sign_at_length(JOURNAL_PKCS7_MAX, &b);
@@ -402,7 +419,7 @@ test_long_pkcs7(void **state)
 	assert_true(holds(&b, "\"pkcs7_stored\":false"));
 	assert_true(holds(&b, "\"detail\":{\"size\":1048577,"));
 	assert_true(holds(&b, "\"stored\":false}"));
-	assert_int_equal(journal_rebuild(store, &e), 0);
+	assert_int_equal(journal_rebuild(store, NULL, &events, &e), 0);
 	/* What has no signature yet lacks none. */
 	number = bring_to(DECIDED);
 	buf_reset(&b);
@@ -458,9 +475,8 @@ test_recover(void **state)
 	uint64_t maybe = bring_to(MAYBE_SIGNED), done = bring_to(SIGNED);
 	uint64_t finished = bring_to(FINISHED), delivered = bring_to(DELIVERED);
 	uint64_t held = bring_to(KEPT), back = bring_to(KEPT_DELIVERED);
+	struct buf der = BUF_INIT;
 	uint64_t closed;
-	uint8_t *der;
-	size_t n;
 
 	assert_int_equal(store_commit(store, NULL), 0);
 	store_close(store);
@@ -473,9 +489,10 @@ test_recover(void **state)
 	expect_kinds(decided, "asked decided maybe-signed aborted ");
 	expect_status(maybe, "maybe-signed");
 	expect_status(done, "aborted");
-	assert_int_equal(journal_pkcs7(store, done, &der, &n, NULL), 0);
-	free(der);
+	assert_int_equal(journal_pkcs7(store, done, &der, NULL), HT_ERR_USAGE);
 	expect_status(finished, "undelivered");
+	assert_int_equal(journal_pkcs7(store, finished, &der, NULL), 0);
+	buf_free(&der);
 	expect_status(delivered, "delivered");
 	expect_status(held, "undelivered");
 	expect_kinds(held, "asked kept undelivered ");
@@ -488,10 +505,11 @@ test_recover(void **state)
 static void
 test_rebuild(void **state)
 {
+	const struct store_actor actor = { "ann", "admin", NULL };
 	struct buf before = BUF_INIT, after = BUF_INIT;
 	const struct journal_filter all = { .limit = 0 };
 	size_t stage, event;
-	uint64_t number;
+	uint64_t number, events;
 
 	(void)state;
 	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
@@ -503,12 +521,17 @@ test_rebuild(void **state)
 	assert_int_equal(journal_started(store, "0.1", true, NULL), 0);
 	assert_int_equal(journal_log(store, &all, append_row, &before, NULL),
 	    0);
-	assert_int_equal(journal_rebuild(store, NULL), 0);
+	assert_int_equal(journal_rebuild(store, &actor, &events, NULL), 0);
+	assert_true(events > 54 * 2);
 	assert_int_equal(store_commit(store, NULL), 0);
 	assert_int_equal(journal_log(store, &all, append_row, &after, NULL), 0);
 	assert_true(before.len > 54 * 100);
 	assert_int_equal(before.len, after.len);
 	assert_memory_equal(before.data, after.data, before.len);
+	buf_reset(&after);
+	assert_int_equal(journal_events(store, 1, append_event, &after, NULL),
+	    0);
+	assert_true(holds(&after, "\"kind\":\"rebuilt\",\"actor\":\"ann\""));
 	buf_free(&before);
 	buf_free(&after);
 }

@@ -58,14 +58,54 @@ list_requests(struct verbs_command *c, struct ht_error *e)
 }
 
 static int
+read_request(const struct verbs_command *c, uint64_t *request,
+    struct ht_error *e)
+{
+	if (verbs_number(c->words[1], request) < 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s is not the number of a request", c->words[1]);
+	return 0;
+}
+
+static int
 show(struct verbs_command *c, struct ht_error *e)
 {
 	uint64_t request;
+	int rc = read_request(c, &request, e);
 
-	if (verbs_number(c->words[1], &request) < 0)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s is not the number of a request", c->words[1]);
-	return journal_show(c->keyd->store, request, put_row, put_event, c, e);
+	if (rc == 0)
+		rc = journal_show(c->keyd->store, request, put_row, put_event,
+		    c, e);
+	return rc;
+}
+
+static int
+fetch(struct verbs_command *c, struct ht_error *e)
+{
+	uint64_t request;
+	int rc = read_request(c, &request, e);
+
+	if (rc == 0 && strcmp(c->words[2], "pkcs7") != 0)
+		rc = ht_error_set(e, HT_ERR_USAGE,
+		    "%s is not what is kept of a request: pkcs7 is",
+		    c->words[2]);
+	if (rc == 0)
+		rc = journal_pkcs7(c->keyd->store, request, &c->out, e);
+	return rc;
+}
+
+static int
+rebuild(struct verbs_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	uint64_t events;
+	int rc = journal_rebuild(c->keyd->store, &actor, &events, e);
+
+	if (rc == 0)
+		(void)snprintf(c->text, sizeof(c->text),
+		    "the table of requests was made anew from %llu events",
+		    (unsigned long long)events);
+	return rc;
 }
 
 static int
@@ -87,7 +127,11 @@ const struct verb verbs_of_journal[] = {
 	    list_requests, "requests, the newest last" },
 	{ "show", "REQUEST [--json]", "json ", 2, 2, VERBS_READERS, show,
 	    "one request and its events" },
+	{ "fetch", "REQUEST pkcs7", "", 3, 3, VERBS_ADMINS, fetch,
+	    "the signature that a request was given, to standard output" },
 	{ "events", "[--json] [--limit=N]", "json limit ", 1, 1, VERBS_READERS,
 	    list_events, "events of all kinds, the newest last" },
+	{ "rebuild", "", "", 1, 1, VERBS_ADMINS, rebuild,
+	    "make the table of requests anew from the events" },
 	{ .words = NULL },
 };

@@ -17,7 +17,7 @@ srcdir=$PWD
 # What qemu cannot run: seccomp filters, and clone(2) as the forkserver calls it.
 # By hand these are run on Debian's own kernels, in qemu-system-aarch64.  What
 # would take it longest: each bit of each format's samples.
-left_out="tests/unit/test-sandbox tests/unit/test-forkserver-link tests/unit/test-flips"
+left_out="tests/unit/test_sandbox tests/unit/test_forkserver_link tests/unit/test_flips"
 
 # What is linked is for arm64, what runs here is this machine's.
 install_for_both()

@@ -12,7 +12,7 @@ trap 'rm -rf "$tree"' EXIT
 
 folders=$(sed -n "/^includes='/,/^'/s/:.*//p" "$layers")
 archives='base protocol conf store spc formats sshcert keyd parent token shell
-sshd'
+sshd htsign'
 programs='keys/keyd/htsign-keyd keys/token/htsign-token
 keys/principals/htsign-principals
 htsign-shell/htsign-shell sshd-sign/sshd-sign htsign/htsign'
@@ -90,6 +90,10 @@ make_archive keyd 'extern int formats_part; int *f(void); int *f(void)
 { return &formats_part; }'
 expect 'libkeyd.a calls formats_part of libformats.a'
 make_archive keyd 'int keyd_part = 1;'
+
+make_archive token 'int keyd_part = 1;'
+expect 'keyd_part is defined by libkeyd.a libtoken.a'
+make_archive token 'int token_part = 1;'
 
 # Two files that call each other, and a third that calls them.
 echo 'int b(void), a(void); int a(void) { return b(); }' >"$tree/a.c"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Whether the folders use each other only as DESIGN.md's table says, and no files
-# call each other in a circle: includes by their source, archives by nm,
-# programs by what they are linked with.  Prints one line a violation; ends with
-# 1 if there is any.
+# Whether the folders use each other only as DESIGN.md's table says, no files call
+# each other in a circle, and no two archives define the same name: includes by
+# their source, archives by nm, programs by what they are linked with.  Prints one
+# line a violation; ends with 1 if there is any.
 #
 # srcdir and builddir are the trees, by default here.
 
@@ -61,6 +61,7 @@ libparent.a: libbase.a libprotocol.a /
 libtoken.a: libbase.a libprotocol.a / p11 crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
+libhtsign.a: libbase.a libspc.a libformats.a / crypto
 '
 
 # program: the libraries it may be linked with, then / and those that it must
@@ -141,6 +142,17 @@ list_definitions() {
 		    2>/dev/null | awk -v archive="$archive" \
 		    'NF == 3 { print $3, archive }'
 	done | sort -u >"$work/defined"
+}
+
+# Tests are linked with all archives: of a name that two define, the first would
+# be taken without a word.
+check_definitions() {
+	awk '{ n[$1]++; archives[$1] = archives[$1] " " $2 }
+		END { for (i in n) if (n[i] > 1) print i, archives[i] }' \
+	    "$work/defined" >"$work/twice"
+	while read -r symbol files; do
+		violation "$symbol is defined by $files"
+	done <"$work/twice"
 }
 
 # What an archive calls outside itself: lines of owner and symbol.
@@ -245,6 +257,7 @@ for_each_line() {
 
 # shellcheck disable=SC2046 # a list of words
 list_definitions $(echo "$archives" | sed -n 's/:.*//p')
+check_definitions
 for_each_line check_includes "$includes"
 check_folders
 for_each_line check_archive "$archives"

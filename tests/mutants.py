@@ -6,8 +6,8 @@ usage: mutants.py [--most=N] [--work=FOLDER] FILE.c ... PROGRAM ...
 Run it by hand in the source tree, as root:
 
         tests/mutants.py keys/keyd/request/request.c keys/keyd/htsign-keyd \
-            keys/token/htsign-token tests/unit/test-keyd \
-            tests/unit/test-keyd-content
+            keys/token/htsign-token tests/unit/test_keyd \
+            tests/unit/test_keyd_content
 
 Each mutant of each FILE is built, with sanitizers, in a copy of the tree in
 FOLDER (build-mutants), as far as the PROGRAMs need it, and those that are tests

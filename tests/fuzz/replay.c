@@ -2,7 +2,7 @@
  * The main of a fuzz target where libFuzzer is not linked: run the target over
  * every file named, or in the folders named.  Without arguments that is the
  * target's own corpus in the source tree, $srcdir/tests/fuzz/corpus/NAME for
- * the program fuzz-NAME.
+ * the program fuzz_NAME.
  */
 
 #include "config.h"
@@ -82,7 +82,7 @@ int
 main(int argc, char **argv)
 {
 	const char *srcdir = getenv("srcdir");
-	const char *name = strrchr(argv[0], '-');
+	const char *name = strrchr(argv[0], '_');
 	char corpus[4096];
 	int rc = 0;
 	int i;

@@ -7,7 +7,7 @@
  * keyd must not end; what it says must be in the journal, as it is on disk at
  * that moment; and in the end every request has ended.
  *
- *	HTSIGN_STORM_SECONDS=20 HTSIGN_STORM_SEED=1 tests/unit/test-keyd-storm
+ *	HTSIGN_STORM_SECONDS=20 HTSIGN_STORM_SEED=1 tests/unit/test_keyd_storm
  */
 
 #include "config.h"

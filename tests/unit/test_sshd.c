@@ -400,7 +400,7 @@ static void
 session_cannot_be_changed(void **state)
 {
 	struct shell_process_spec spec = {
-		.shell = HT_BUILDDIR "/tests/unit/test-sshd",
+		.shell = HT_BUILDDIR "/tests/unit/test_sshd",
 		.admin = true,
 		.uid = PROC_SAME,
 		.gid = (gid_t)-1,

@@ -1,0 +1,300 @@
+# The tests, a part of Makefile.am.
+#
+# A new unit test is tests/unit/test_MODULE.c and a line in unit_tests.
+#
+# A new fuzz target is tests/fuzz/fuzz_NAME.c, which defines
+# LLVMFuzzerTestOneInput, samples in tests/fuzz/corpus/NAME and a line in
+# fuzz_targets.  make check replays the samples; configured with --enable-fuzzing
+# and clang the same program fuzzes:
+#	tests/fuzz/fuzz_NAME -max_total_time=300 CORPUS_COPY
+
+if HAVE_CMOCKA
+check_LIBRARIES += libtesting.a
+check_PROGRAMS += $(unit_tests) $(fuzz_targets) $(support_programs)
+TESTS += $(unit_tests)
+if !FUZZING
+TESTS += $(fuzz_targets)
+endif
+endif
+TESTS += $(e2e_tests)
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)' builddir='$(abs_builddir)'; \
+	export srcdir builddir;
+
+unit_tests = \
+	tests/unit/test_answers \
+	tests/unit/test_appx \
+	tests/unit/test_base64 \
+	tests/unit/test_buf \
+	tests/unit/test_cab \
+	tests/unit/test_cat \
+	tests/unit/test_cfb \
+	tests/unit/test_clients \
+	tests/unit/test_cms \
+	tests/unit/test_conf \
+	tests/unit/test_der \
+	tests/unit/test_door \
+	tests/unit/test_environment \
+	tests/unit/test_existing \
+	tests/unit/test_existing_nest \
+	tests/unit/test_fds \
+	tests/unit/test_flips \
+	tests/unit/test_forkserver_link \
+	tests/unit/test_identity \
+	tests/unit/test_input \
+	tests/unit/test_journal \
+	tests/unit/test_json \
+	tests/unit/test_keyd \
+	tests/unit/test_keyd_abuse \
+	tests/unit/test_keyd_access \
+	tests/unit/test_keyd_begin \
+	tests/unit/test_keyd_content \
+	tests/unit/test_keyd_sign \
+	tests/unit/test_keyd_storm \
+	tests/unit/test_libssh \
+	tests/unit/test_log \
+	tests/unit/test_loop \
+	tests/unit/test_messages \
+	tests/unit/test_msg \
+	tests/unit/test_msi \
+	tests/unit/test_mutations \
+	tests/unit/test_notify \
+	tests/unit/test_parent \
+	tests/unit/test_pe \
+	tests/unit/test_pe_pages \
+	tests/unit/test_pe_table \
+	tests/unit/test_pkcs7_limits \
+	tests/unit/test_pkcs7_nest \
+	tests/unit/test_pkcs7_unsigned \
+	tests/unit/test_policy \
+	tests/unit/test_principals \
+	tests/unit/test_proc \
+	tests/unit/test_request_line \
+	tests/unit/test_sandbox \
+	tests/unit/test_script \
+	tests/unit/test_shell \
+	tests/unit/test_shell_admin \
+	tests/unit/test_shell_wrong \
+	tests/unit/test_spc \
+	tests/unit/test_sshcert \
+	tests/unit/test_sshcert_issue \
+	tests/unit/test_sshd \
+	tests/unit/test_sshkey \
+	tests/unit/test_store \
+	tests/unit/test_strip \
+	tests/unit/test_strip_msi \
+	tests/unit/test_tap \
+	tests/unit/test_ticket \
+	tests/unit/test_timestamp \
+	tests/unit/test_token \
+	tests/unit/test_token_pin \
+	tests/unit/test_uri \
+	tests/unit/test_zip
+
+fuzz_targets = \
+	tests/fuzz/fuzz_appx \
+	tests/fuzz/fuzz_cab \
+	tests/fuzz/fuzz_cat \
+	tests/fuzz/fuzz_cms \
+	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_msg \
+	tests/fuzz/fuzz_msi \
+	tests/fuzz/fuzz_pe \
+	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_script \
+	tests/fuzz/fuzz_spc \
+	tests/fuzz/fuzz_sshcert
+
+e2e_tests = \
+	tests/layers.sh \
+	tests/layers-violations.sh \
+	tests/docs.sh \
+	tests/docs-violations.sh \
+	tests/e2e/10-htsign.sh \
+	tests/e2e/11-htsign-files.sh \
+	tests/e2e/12-nested.sh \
+	tests/e2e/20-sshd-config.sh \
+	tests/e2e/21-install.sh \
+	tests/e2e/40-sshd-sign.sh \
+	tests/e2e/41-sshd-uids.sh \
+	tests/e2e/42-sshd-limits.sh \
+	tests/e2e/43-uploads.sh \
+	tests/e2e/44-doors.sh \
+	tests/e2e/50-quickstart.sh \
+	tests/e2e/30-token.sh \
+	tests/e2e/51-sign.sh \
+	tests/e2e/52-corpus.sh \
+	tests/e2e/53-refusals.sh \
+	tests/e2e/54-attack.sh \
+	tests/e2e/55-openssh.sh \
+	tests/e2e/56-load.sh \
+	tests/e2e/57-secrets.sh \
+	tests/e2e/58-cuts.sh \
+	tests/e2e/59-deadlines.sh \
+	tests/e2e/60-cab-script.sh \
+	tests/e2e/61-msi.sh \
+	tests/e2e/62-appx-cat.sh \
+	tests/e2e/63-keys-digests.sh \
+	tests/e2e/64-refused-formats.sh \
+	tests/e2e/65-existing.sh \
+	tests/e2e/66-pages.sh \
+	tests/e2e/67-formats.sh \
+	tests/e2e/69-bench-formats.sh
+
+EXTRA_DIST += $(e2e_tests) \
+	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
+	tests/bench/table.sh tests/data/chain-sha1.pem tests/fuzz/corpus \
+	tests/mutants.py tests/platform.sh tests/reproducible.sh \
+	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
+	tests/support/corpus.sh tests/support/cppcheck.h \
+	tests/support/hostile_client.py tests/support/installed.sh \
+	tests/support/lib.sh tests/support/programs.sh \
+	tests/support/protocol-tables.awk tests/support/reading_order.py \
+	tests/support/reference.py \
+	tests/support/sources.sh tests/support/tsa_server.py \
+	tests/support/uploads.sh tests/support/valgrind.supp
+
+# --- what tests are linked with -----------------------------------------------
+#
+# A program has one source, which is called like it, unless a line here says more.
+# It may use all that there is; the linker takes what it needs.
+
+LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
+	libsshcert.a libtoken.a libformats.a libspc.a libstore.a libconf.a \
+	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) $(P11_LIBS) \
+	$(SQLITE_LIBS) $(SSH_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(SECCOMP_LIBS)
+
+libtesting_a_SOURCES = \
+	tests/fuzz/format.c tests/fuzz/format.h \
+	tests/support/attack.c tests/support/attack.h \
+	tests/support/cab_image.c tests/support/cab_image.h \
+	tests/support/catalog.c tests/support/catalog.h \
+	tests/support/cfb_image.c tests/support/cfb_image.h \
+	tests/support/core_client.c tests/support/core_client.h \
+	tests/support/core_scratch.c tests/support/core_scratch.h \
+	tests/support/endpoint.c tests/support/endpoint.h \
+	tests/support/mutate.c tests/support/mutate.h \
+	tests/support/no_memory.c tests/support/no_memory.h \
+	tests/support/package.c tests/support/package.h \
+	tests/support/pe_image.c tests/support/pe_image.h \
+	tests/support/peer.c tests/support/peer.h \
+	tests/support/run.c tests/support/run.h \
+	tests/support/samples.c tests/support/samples.h \
+	tests/support/sandbox_needs.c tests/support/sandbox_needs.h \
+	tests/support/scratch.c tests/support/scratch.h \
+	tests/support/shell.c tests/support/shell.h \
+	tests/support/signable.c tests/support/signable.h \
+	tests/support/signed.c tests/support/signed.h \
+	tests/support/signing.c tests/support/signing.h \
+	tests/support/ssh_ca.c tests/support/ssh_ca.h \
+	tests/support/stand.c tests/support/stand.h \
+	tests/support/store_scratch.c tests/support/store_scratch.h \
+	tests/support/strip.c tests/support/strip.h \
+	tests/support/tsa.c tests/support/tsa.h \
+	tests/support/unsigned.c tests/support/unsigned.h \
+	tests/support/upload.c tests/support/upload.h
+
+# The main of a fuzz target: libFuzzer's, or ours.
+if FUZZING
+$(fuzz_targets): AM_LDFLAGS += -fsanitize=fuzzer
+else
+libtesting_a_SOURCES += tests/fuzz/replay.c
+endif
+
+# Where the tests find the programs.
+BUILT_SOURCES += tests/support/builddir.h
+CLEANFILES += tests/support/builddir.h
+tests/support/builddir.h: Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	echo '#define HT_BUILDDIR "$(abs_top_builddir)"' >$@
+
+# With tests/support/core_scratch.c a test has a clock of its own.
+core_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=time
+tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
+tests_unit_test_identity_LDFLAGS = $(core_ldflags) \
+	-Wl,--wrap=user_certificate_find
+tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
+tests_unit_test_keyd_sign_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_submit \
+	-Wl,--wrap=token_cancel
+tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state
+
+# With tests/support/no_memory.c a test says which allocation fails.
+no_memory_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strndup
+tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
+tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
+	-Wl,--wrap=HMAC
+tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
+
+# --- programs that tests use --------------------------------------------------
+
+support_programs = \
+	tests/bench/make-msi \
+	tests/bench/measure \
+	tests/support/attack-shell \
+	tests/support/faulty-module.so \
+	tests/support/flip-proxy \
+	tests/support/make-appx \
+	tests/support/make-cab \
+	tests/support/make-cat \
+	tests/support/make-pe \
+	tests/support/sign-pe
+
+tests_bench_make_msi_SOURCES = tests/bench/make_msi.c
+tests_support_flip_proxy_SOURCES = tests/support/flip_proxy.c
+tests_support_make_appx_SOURCES = tests/support/make_appx.c
+tests_support_make_cab_SOURCES = tests/support/make_cab.c
+tests_support_make_cat_SOURCES = tests/support/make_cat.c
+tests_support_sign_pe_SOURCES = tests/support/sign_pe.c
+
+# Small PE files from nothing; quickstart's sample is one, too.
+EXTRA_PROGRAMS += tests/support/make-pe
+CLEANFILES += tests/support/make-pe
+tests_support_make_pe_SOURCES = tests/support/make_pe.c \
+	tests/support/pe_image.c tests/support/pe_image.h
+tests_support_make_pe_LDADD = libbase.a
+
+# The shell, taken over by the first bytes of its input.
+tests_support_attack_shell_SOURCES = htsign-shell/main.c \
+	tests/support/attack_hook.c
+tests_support_attack_shell_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=format_detect
+tests_support_attack_shell_LDADD = libtesting.a \
+	$(htsign_shell_htsign_shell_LDADD)
+
+# Loaded by htsign-token, so without the flags that make a program.
+tests_support_faulty_module_so_SOURCES = tests/support/faulty_module.c
+tests_support_faulty_module_so_CFLAGS = -std=c11 -Wall -Wextra -fPIC
+tests_support_faulty_module_so_LDFLAGS = -shared
+tests_support_faulty_module_so_LDADD =
+
+# --- bench --------------------------------------------------------------------
+#
+# make bench, as root: tests/bench/bench.sh tells what of.  It installs the
+# programs where a package would; a build for elsewhere makes one for that.
+# No other build needs the bench's programs, nor p11-kit's headers.
+
+bench_programs = tests/bench/channels tests/bench/pkcs11-loop
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+
+tests_bench_channels_LDADD = $(SSH_LIBS)
+
+tests_bench_pkcs11_loop_SOURCES = tests/bench/pkcs11_loop.c
+tests_bench_pkcs11_loop_CPPFLAGS = $(AM_CPPFLAGS) \
+	`$(PKG_CONFIG) --cflags p11-kit-1`
+
+# make bench-formats: tests/bench/formats.sh tells what of.
+bench-formats: all $(support_programs)
+	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/formats.sh
+
+bench:
+	@if test '$(prefix)$(sysconfdir)' = /usr/etc; then \
+	    $(MAKE) all tests/support/make-pe $(bench_programs) && \
+	    $(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/bench.sh; \
+	else \
+	    $(MKDIR_P) build-bench && cd build-bench && \
+	    { test -f Makefile || $(abs_srcdir)/configure -q --prefix=/usr \
+	        --sysconfdir=/etc CC='$(CC)' CFLAGS='$(CFLAGS)'; } && \
+	    $(MAKE) bench; \
+	fi
+.PHONY: bench bench-formats
+distclean-local:
+	-rm -rf build-bench

@@ -8,15 +8,17 @@
 # and clang the same program fuzzes:
 #	tests/fuzz/fuzz_NAME -max_total_time=300 CORPUS_COPY
 
-if HAVE_CMOCKA
+if WITH_TESTS
 check_LIBRARIES += libtesting.a
 check_PROGRAMS += $(unit_tests) $(fuzz_targets) $(support_programs)
-TESTS += $(unit_tests)
+TESTS += $(unit_tests) $(e2e_tests)
 if !FUZZING
 TESTS += $(fuzz_targets)
 endif
+else
+check-local:
+	@echo 'configured with --disable-tests: nothing is tested'
 endif
-TESTS += $(e2e_tests)
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)' builddir='$(abs_builddir)'; \
 	export srcdir builddir;
 
@@ -292,7 +294,8 @@ bench:
 	else \
 	    $(MKDIR_P) build-bench && cd build-bench && \
 	    { test -f Makefile || $(abs_srcdir)/configure -q --prefix=/usr \
-	        --sysconfdir=/etc CC='$(CC)' CFLAGS='$(CFLAGS)'; } && \
+	        --sysconfdir=/etc --disable-tests CC='$(CC)' \
+	        CFLAGS='$(CFLAGS)'; } && \
 	    $(MAKE) bench; \
 	fi
 .PHONY: bench bench-formats

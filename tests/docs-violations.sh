@@ -48,8 +48,8 @@ expect 'the step before keys/keyd/request/request-sign.c does not call authorise
     '/`token_submit()`/{h;d};/`journal_decided()`/{G}' DESIGN.md
 expect 'the step before keys/sshcert/sshcert.c does not call sshcert_check' \
     's/`identity_prove()`/`identity_stands()`/' DESIGN.md
-expect 'no step before sends BEGIN' \
-    '/`keyd_client_begin()`/d' DESIGN.md
+expect 'no step before sends DELIVERED' \
+    's/| HELLO |/| DELIVERED |/' DESIGN.md
 expect 'no such section: lib/buf.h:2: * Bytes (DESIGN.md, section 99)' \
     '2s/.*/ * Bytes (DESIGN.md, section 99)/' lib/buf.h
 expect 'no such section: lib/buf.h:2: * Bytes (DESIGN.md, "Bytes")' \

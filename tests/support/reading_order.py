@@ -9,7 +9,7 @@ ways:
                 be a table of functions as well
     later name() a step before has it as a callback
     loop name() the event loop calls name: this file does so beside loop_once()
-    MESSAGE     a step before sends it, and this file takes it
+    MESSAGE     a step before, in another file, sends it, and this file takes it
     return      the last step in this file goes on
 
 A step calls what its function names, and what that names of its own file.  A
@@ -65,7 +65,7 @@ class File:
 
 
 def check(steps):
-    files, last, before, named = {}, {}, (), set()
+    files, last, before, named = {}, {}, (), {}
     for path, how in steps:
         file = files.setdefault(path, None) or File(path)
         files[path] = file
@@ -79,7 +79,8 @@ def check(steps):
                 yield f"nothing returns to {path}"
         elif name.isupper():
             at = file.takes(message)
-            if not message & named:
+            if not any(message & words
+                       for sender, words in named.items() if sender != path):
                 yield f"no step before sends {name}, which {path} takes"
             if not at:
                 yield f"{path} does not take {name}"
@@ -92,13 +93,13 @@ def check(steps):
                            for words in file.functions.values()):
                     yield f"the loop of {path} does not call {name}"
             elif how.startswith("later "):
-                if name not in named:
+                if not any(name in words for words in named.values()):
                     yield f"no step before has {name} as a callback"
             elif name not in before:
                 yield f"the step before {path} does not call {name}"
         last[path] = at or []
         before = file.names(last[path])
-        named |= before
+        named.setdefault(path, set()).update(before)
 
 
 def main():

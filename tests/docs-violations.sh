@@ -50,9 +50,9 @@ expect 'the step before keys/sshcert/sshcert.c does not call sshcert_check' \
     's/`identity_prove()`/`identity_stands()`/' DESIGN.md
 expect 'no step before sends DELIVERED' \
     's/| HELLO |/| DELIVERED |/' DESIGN.md
-expect 'no such section: lib/buf.h:2: * Bytes (DESIGN.md, section 99)' \
+expect 'no such section: lib/buf.h:2:  * Bytes (DESIGN.md, section 99)' \
     '2s/.*/ * Bytes (DESIGN.md, section 99)/' lib/buf.h
-expect 'no such section: lib/buf.h:2: * Bytes (DESIGN.md, "Bytes")' \
+expect 'no such section: lib/buf.h:2:  * Bytes (DESIGN.md, "Bytes")' \
     '2s/.*/ * Bytes (DESIGN.md, "Bytes")/' lib/buf.h
 expect 'the fields are not those of the code' \
     's/| SIGNED | `certificate` text NAME, `length` u32/| SIGNED | `certificate` text NAME, `length` u16/' PROTOCOL.md

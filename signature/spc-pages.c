@@ -263,8 +263,8 @@ spc_pages_parse(const void *der, size_t n, struct spc_digest *digest,
 	buf_free(&again);
 	if (rc < 0)
 		return ht_error_set(e, rc,
-		    "SpcIndirectData: it differs from that of format pe with "
-		    "page hashes");
+		    "SpcIndirectData: not what format pe has there with page "
+		    "hashes");
 	*digest = found;
 	*list = hashes;
 	return 0;

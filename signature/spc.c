@@ -333,7 +333,8 @@ spc_read(const char *format, const void *der, size_t n,
 	data = d2i_SPC_INDIRECT_DATA(NULL, &p, (long)n);
 	if (data == NULL) {
 		rc = spc_crypto_error(e, rc,
-		    "SpcIndirectData: its structure is damaged");
+		    "SpcIndirectData: not this "
+		    "structure");
 		goto out;
 	}
 	if (p != (const unsigned char *)der + n) {
@@ -384,8 +385,7 @@ spc_parse(const char *format, const void *der, size_t n,
 		continue;
 	if (i < n || i < again.len) {
 		rc = ht_error_at(e, HT_ERR_DATA, i,
-		    "SpcIndirectData: it differs from that of format %s",
-		    format);
+		    "SpcIndirectData: not what format %s has there", format);
 		goto out;
 	}
 	*digest = found;

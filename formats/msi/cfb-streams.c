@@ -35,8 +35,8 @@ read_mini_fat(struct cfb *cfb, struct ht_error *e)
 		    &cfb->mini_fat, count, true, e);
 	if (rc == 0 && cfb->mini_fat.n < count)
 		rc = ht_error_at(e, HT_ERR_DATA, 0x40,
-		    "the mini FAT does not cover the whole mini stream "
-		    "([MS-CFB] 2.4)");
+		    "the mini stream goes on behind the mini sectors that the "
+		    "mini FAT knows ([MS-CFB] 2.4)");
 	return rc;
 }
 
@@ -50,8 +50,7 @@ cfb_read_mini_stream(struct cfb *cfb, struct ht_error *e)
 
 	if (root->size % CFB_MINI != 0 || root->size > CFB_MINI_MAX)
 		return ht_error_at(e, HT_ERR_DATA, at,
-		    "the mini stream of %llu bytes is too large or not a "
-		    "multiple of 64 ([MS-CFB] 2.6.3)",
+		    "a mini stream of %llu bytes ([MS-CFB] 2.6.3)",
 		    (unsigned long long)root->size);
 	if (root->size > 0) {
 		rc = cfb_read_chain(cfb, root->start, cfb->sectors,

@@ -153,7 +153,7 @@ test_refusals(void **state)
 	refuse(PACKAGE_NO_MANIFEST,
 	    "a ZIP file, but no APPX package: it has no manifest");
 	refuse(PACKAGE_TWO_MANIFESTS,
-	    "APPX: it has the manifests of both a package and a bundle");
+	    "APPX: the manifests of a package and of a bundle");
 	refuse(PACKAGE_P7X_FIRST,
 	    "APPX: AppxSignature.p7x is not the last entry");
 	refuse(PACKAGE_DOCTYPE, "AppxManifest.xml has a document type");

@@ -350,7 +350,7 @@ test_bad_ends(void **state)
 	put_u32(out.data + 48, size + 8);
 	signable_refused(&out, end, "does not end the file");
 	put_u32(out.data + 48, 0);
-	signable_refused(&out, 44, "the signature has 0 bytes");
+	signable_refused(&out, 44, "a signature of no bytes");
 	put_u32(out.data + 48, size);
 	put_u32(out.data + 44, end - 8);
 	signable_refused(&out, 44, "does not begin where the cabinet ends");

@@ -383,7 +383,7 @@ test_admin_mistakes(void **state)
 	refuse(ADMIN("role = \"admin\"; key = \"no-pty " KEY "\";"), BAD_KEY);
 	refuse(IN_SSH("admins = ( { name = \"Ann\"; } );"),
 	    "f:2: a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', and starts "
-	    "with a letter or digit");
+	    "with one of the first two");
 	refuse(IN_SSH("admins = ( { name = \"a\"; role = \"admin\";\n key = "
 	              "\"" KEY "\"; },\n { name = \"a\"; role = \"admin\";\n "
 	              "key = \"" KEY "\"; } );"),
@@ -568,7 +568,7 @@ test_accounts(void **state)
 	c = parse(SSH "users: { keyd = \"root\"; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
 	assert_string_equal(e.text,
-	    "f:2: an account in users must not have the uid 0");
+	    "f:2: an account of users must not be root's");
 	conf_free(c);
 }
 

@@ -333,7 +333,7 @@ static const struct {
 	{ "a.ps1",
 	    BYTES("\xff\xfe"
 	          "a"),
-	    2, "UTF-16 text has an odd number of bytes" },
+	    2, "UTF-16 of an odd number of bytes" },
 	{ "a.ps1", BYTES("\xfe\xff\0a"), 0, "big-endian" },
 	{ "a.ps1",
 	    BYTES("\xef\xbb\xbf"
@@ -341,11 +341,11 @@ static const struct {
 	    5, "not UTF-8" },
 	{ "a.wsf", BYTES("<job>"), 5, "no </job>" },
 	{ "a.ps1", BYTES("# SIG # Begin signature block\r\n"), 0,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.ps1", BYTES("a\n# SIG # Begin signature block\r\n"), 2,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.ps1", BYTES("\r# SIG # Begin signature block\r\n"), 1,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.ps1", BYTES("a\r\n# sig # begin signature block\r\n"), 3,
 	    "its first line is damaged" },
 	{ "a.ps1", BYTES("a\r\n# SIG # Begin signature block \r\n"), 32,
@@ -365,11 +365,11 @@ static const struct {
 	{ "a.ps1",
 	    BYTES("\r\n# SIG # Begin signature block\r\n"
 	          "# SIG # End signature block\r\n"),
-	    0, "its text is not the Base64 of a signature" },
+	    0, "not Base64 of a signature" },
 	{ "a.ps1",
 	    BYTES("\r\n# SIG # Begin signature block\r\n# AB==\r\n"
 	          "# SIG # End signature block\r\n"),
-	    0, "its text is not the Base64 of a signature" },
+	    0, "not Base64 of a signature" },
 	{ "a.ps1",
 	    BYTES("\r\n# SIG # Begin signature block\r\n# AA==\r\n"
 	          "# SIG # End signature block"),
@@ -378,14 +378,13 @@ static const struct {
 	    BYTES("\r\n# SIG # Begin signature block\r\n# AA==\r\n"
 	          "# SIG # End signature block\r\n\r\n"),
 	    70, "text behind it" },
-	{ "a.ps1", BYTES(HASH_BLOCK("") HASH_BLOCK("")), 140,
-	    "there is a second one" },
+	{ "a.ps1", BYTES(HASH_BLOCK("") HASH_BLOCK("")), 140, "a second one" },
 	{ "a.vbs", BYTES("a\r'' SIG '' BEGIN SIGNATURE BLOCK"), 2,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.ps1xml", BYTES("<a/> <!-- SIG # Begin signature block -->\r\n"), 5,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.wsf", BYTES("<job> <signature></signature> </job>"), 6,
-	    "no CRLF before it" },
+	    "not behind a CRLF" },
 	{ "a.wsf",
 	    BYTES("<job>\r\n<Signature>\r\n** SIG ** AA==\r\n"
 	          "</signature>\r\n</job>"),

@@ -15,7 +15,7 @@ take()
 	local package=$1 deb file
 	shift
 	[ ! -e "packages/$package" ] || return 0
-	apt-cache show "$package" >/dev/null 2>&1 || {
+	apt-cache policy "$package" | grep -q 'Candidate: [^(]' || {
 		echo "$package: not in this Debian"
 		return 0
 	}

@@ -1,10 +1,16 @@
 #!/bin/bash
 # The same bytes, whoever makes them and where: a release, which has all that git
 # has, made of two checkouts and of itself; and what is installed of a checkout
-# and of a release.  Started by run-tests, since it compiles everything twice.
+# and of a release.
+#
+#	tests/reproducible.sh BUILD
+#
+# BUILD is a build of this checkout with default CFLAGS, --prefix=/usr,
+# --sysconfdir=/etc and --localstatedir=/var.
 
 set -eu
 cd "$(dirname "$0")/.."
+build=$(cd "${1:?usage: tests/reproducible.sh BUILD}" && pwd)
 [ -e .git ] || { echo "skip reproducible: not a git checkout"; exit 77; }
 work=$(mktemp -d /var/tmp/htsign-reproducible.XXXXXX)
 trap '[ "$?" -eq 0 ] || tail "$work/log"; rm -rf "$work"' EXIT
@@ -29,17 +35,11 @@ release()
 	mv htsign-*.tar.xz "$work/$1.tar.xz"
 }
 
-# put NAME: install into $work/NAME what release has configured.
-put()
-{
-	make -j"$(nproc)" install DESTDIR="$work/$1"
-}
-
 of_a_checkout()
 {
 	checkout "$work/tree"
 	release checkout "$work/tree" ../configure
-	put checkout
+	make -C "$build" install DESTDIR="$work/checkout"
 }
 
 of_another()
@@ -55,7 +55,7 @@ of_a_release()
 	tar -x -C "$work" -f "$work/another.tar.xz"
 	set -- "$work"/htsign-*/configure
 	release release "${1%/*}" "$1"
-	put release
+	make -j"$(nproc)" install DESTDIR="$work/release"
 }
 
 # Not in a condition, where set -e would not hold.

@@ -70,6 +70,7 @@ unit_tests = \
 	tests/unit/test_policy \
 	tests/unit/test_principals \
 	tests/unit/test_proc \
+	tests/unit/test_request_content \
 	tests/unit/test_request_line \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \
@@ -173,6 +174,7 @@ libtesting_a_SOURCES = \
 	tests/support/cfb_image.c tests/support/cfb_image.h \
 	tests/support/core_client.c tests/support/core_client.h \
 	tests/support/core_scratch.c tests/support/core_scratch.h \
+	tests/support/core_token.c tests/support/core_token.h \
 	tests/support/endpoint.c tests/support/endpoint.h \
 	tests/support/mutate.c tests/support/mutate.h \
 	tests/support/no_memory.c tests/support/no_memory.h \
@@ -209,15 +211,18 @@ tests/support/builddir.h: Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	echo '#define HT_BUILDDIR "$(abs_top_builddir)"' >$@
 
-# With tests/support/core_scratch.c a test has a clock of its own.
+# With tests/support/core_scratch.c a test has a clock of its own, and with
+# core_token.c a token.
 core_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=time
+core_token_ldflags = $(core_ldflags) -Wl,--wrap=token_submit \
+	-Wl,--wrap=token_cancel
 tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
 tests_unit_test_identity_LDFLAGS = $(core_ldflags) \
 	-Wl,--wrap=user_certificate_find
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
-tests_unit_test_keyd_sign_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_submit \
-	-Wl,--wrap=token_cancel
+tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state
+tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags)
 
 # With tests/support/no_memory.c a test says which allocation fails.
 no_memory_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strndup

@@ -36,6 +36,7 @@ const char core_client_configuration[] =
 
 struct signing core_client_key;
 struct identity core_client_who;
+const uint8_t core_client_sha256[JOURNAL_SHA256] = { 1, 2, 3 };
 
 int
 core_client_enter(void **state)
@@ -204,4 +205,45 @@ core_client_begin(struct keyd_client *a, const struct protocol_begin *begin)
 	core_client_say(a, PROTOCOL_BEGIN, begin);
 	core_client_hear(a, PROTOCOL_GO, &m, &body);
 	(void)close(m.fd[0]);
+}
+
+struct protocol_content
+core_client_content(const struct buf *der)
+{
+	struct protocol_content content;
+
+	memset(&content, 0, sizeof(content));
+	content.kind = PROTOCOL_KIND_SPC;
+	(void)snprintf(content.format, sizeof(content.format), "pe");
+	content.size = 1000;
+	content.sha256 =
+	    cursor_over(core_client_sha256, sizeof(core_client_sha256));
+	content.length = der == NULL ? 100 : (uint32_t)der->len;
+	return content;
+}
+
+void
+core_client_say_part(struct keyd_client *a, const void *p, size_t n)
+{
+	const struct protocol_part part = { cursor_over(p, n) };
+
+	core_client_say(a, PROTOCOL_PART, &part);
+}
+
+void
+core_client_say_content(struct keyd_client *a,
+    const struct protocol_content *content, const struct buf *der)
+{
+	core_client_say(a, PROTOCOL_CONTENT, content);
+	core_client_hear_nothing(a);
+	core_client_say_part(a, der->data, der->len);
+}
+
+void
+core_client_disable(void)
+{
+	struct ht_error e;
+
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
 }

@@ -9,6 +9,7 @@
 
 #include "keys/keyd/identity.h"
 #include "protocol/keyd-client.h"
+#include "store/journal/journal.h"
 #include "tests/support/core_scratch.h"
 #include "tests/support/signing.h"
 
@@ -29,6 +30,9 @@ extern struct signing core_client_key;
 
 /* The identity of the client.  A test may change it before it connects. */
 extern struct identity core_client_who;
+
+/* The SHA-256 in the default CONTENT. */
+extern const uint8_t core_client_sha256[JOURNAL_SHA256];
 
 /*
  * Set up and tear down: enter and leave for cmocka's groups, set_up and
@@ -76,5 +80,20 @@ void core_client_hear_end(struct keyd_client *a);
 struct protocol_begin core_client_request(const char *profile);
 void core_client_begin(struct keyd_client *a,
     const struct protocol_begin *begin);
+
+/*
+ * core_client_content returns a CONTENT with defaults for this DER (NULL: for 100
+ * bytes).  core_client_say_part sends a PART.  core_client_say_content sends
+ * CONTENT, and the DER in one PART.
+ */
+struct protocol_content core_client_content(const struct buf *der);
+void core_client_say_part(struct keyd_client *a, const void *p, size_t n);
+void core_client_say_content(struct keyd_client *a,
+    const struct protocol_content *content, const struct buf *der);
+
+/*
+ * Disable the client, as an administrator does.
+ */
+void core_client_disable(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Memory that runs out at one place: a program that uses this is linked with
- * no_memory_ldflags of Makefile.am, and then what our own code allocates goes
+ * no_memory_ldflags of tests/local.mk, and then what our own code allocates goes
  * through here.  Libraries have as much as they want.
  */
 

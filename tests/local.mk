@@ -9,9 +9,9 @@
 #	tests/fuzz/fuzz_NAME -max_total_time=300 CORPUS_COPY
 
 if WITH_TESTS
-check_LIBRARIES += libtesting.a
-check_PROGRAMS += $(unit_tests) $(fuzz_targets) $(support_programs)
-TESTS += $(unit_tests) $(e2e_tests)
+check_LIBRARIES = libtesting.a
+check_PROGRAMS = $(unit_tests) $(fuzz_targets) $(support_programs)
+TESTS = $(unit_tests) $(e2e_tests)
 if !FUZZING
 TESTS += $(fuzz_targets)
 endif
@@ -233,29 +233,14 @@ tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 
 # --- programs that tests use --------------------------------------------------
 
-support_programs = \
-	tests/bench/make-msi \
-	tests/bench/measure \
-	tests/support/attack-shell \
-	tests/support/faulty-module.so \
-	tests/support/flip-proxy \
-	tests/support/make-appx \
-	tests/support/make-cab \
-	tests/support/make-cat \
-	tests/support/make-pe \
+support_programs = tests/bench/make-msi tests/bench/measure \
+	tests/support/attack-shell tests/support/faulty-module.so \
+	tests/support/flip-proxy tests/support/make-appx \
+	tests/support/make-cab tests/support/make-cat tests/support/make-pe \
 	tests/support/sign-pe
 
-tests_bench_make_msi_SOURCES = tests/bench/make_msi.c
-tests_support_flip_proxy_SOURCES = tests/support/flip_proxy.c
-tests_support_make_appx_SOURCES = tests/support/make_appx.c
-tests_support_make_cab_SOURCES = tests/support/make_cab.c
-tests_support_make_cat_SOURCES = tests/support/make_cat.c
-tests_support_sign_pe_SOURCES = tests/support/sign_pe.c
-
 # Small PE files from nothing; quickstart's sample is one, too.
-EXTRA_PROGRAMS += tests/support/make-pe
-CLEANFILES += tests/support/make-pe
-tests_support_make_pe_SOURCES = tests/support/make_pe.c \
+tests_support_make_pe_SOURCES = tests/support/make-pe.c \
 	tests/support/pe_image.c tests/support/pe_image.h
 tests_support_make_pe_LDADD = libbase.a
 
@@ -278,15 +263,14 @@ tests_support_faulty_module_so_LDADD =
 # programs where a package would; a build for elsewhere makes one for that.
 # No other build needs the bench's programs, nor p11-kit's headers.
 
-bench_programs = tests/bench/channels tests/bench/pkcs11-loop
-EXTRA_PROGRAMS += $(bench_programs)
+bench_programs = tests/bench/channels tests/bench/pkcs11-loop \
+	tests/support/make-pe
+EXTRA_PROGRAMS = $(bench_programs)
 CLEANFILES += $(bench_programs)
-
 tests_bench_channels_LDADD = $(SSH_LIBS)
-
-tests_bench_pkcs11_loop_SOURCES = tests/bench/pkcs11_loop.c
 tests_bench_pkcs11_loop_CPPFLAGS = $(AM_CPPFLAGS) \
 	`$(PKG_CONFIG) --cflags p11-kit-1`
+tests_bench_pkcs11_loop_LDADD =
 
 # make bench-formats: tests/bench/formats.sh tells what of.
 bench-formats: all $(support_programs)
@@ -294,7 +278,7 @@ bench-formats: all $(support_programs)
 
 bench:
 	@if test '$(prefix)$(sysconfdir)' = /usr/etc; then \
-	    $(MAKE) all tests/support/make-pe $(bench_programs) && \
+	    $(MAKE) all $(bench_programs) && \
 	    $(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/bench.sh; \
 	else \
 	    $(MKDIR_P) build-bench && cd build-bench && \

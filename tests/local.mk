@@ -205,7 +205,7 @@ libtesting_a_SOURCES += tests/fuzz/replay.c
 endif
 
 # Where the tests find the programs.
-BUILT_SOURCES += tests/support/builddir.h
+$(libtesting_a_OBJECTS) $(unit_tests:=.$(OBJEXT)): | tests/support/builddir.h
 CLEANFILES += tests/support/builddir.h
 tests/support/builddir.h: Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \

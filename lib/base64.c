@@ -98,14 +98,19 @@ base64_decode(struct cursor text, enum base64_alphabet alphabet,
     struct buf *out)
 {
 	struct cursor group;
+	size_t start = out->len;
+	int rc = 0;
 
-	if (alphabet == BASE64_STANDARD && strip_padding(&text) < 0)
-		return HT_ERR_DATA;
-	while (text.left > 0) {
-		if (cursor_bytes(&text, text.left < 4 ? text.left : 4, &group) <
-		        0 ||
-		    decode_group(group.p, group.left, alphabet, out) < 0)
-			return HT_ERR_DATA;
+	if (alphabet == BASE64_STANDARD)
+		rc = strip_padding(&text);
+	while (rc == 0 && text.left > 0) {
+		(void)cursor_bytes(&text, text.left < 4 ? text.left : 4,
+		    &group);
+		rc = decode_group(group.p, group.left, alphabet, out);
 	}
-	return buf_failed(out);
+	if (rc == 0)
+		rc = buf_failed(out);
+	if (rc < 0)
+		out->len = start;
+	return rc;
 }

@@ -22,9 +22,9 @@ void base64_encode(const void *p, size_t n, enum base64_alphabet alphabet,
     struct buf *out);
 
 /*
- * Append the bytes of a text to out.  On error, out may have some of them.
- * Returns HT_ERR_DATA for a text that base64_encode would not write, and
- * HT_ERR_INTERNAL if out failed.
+ * Append the bytes of a text to out, or nothing on error.  Returns HT_ERR_DATA
+ * for a text that base64_encode would not write, and HT_ERR_INTERNAL if out
+ * failed.
  */
 int base64_decode(struct cursor text, enum base64_alphabet alphabet,
     struct buf *out);

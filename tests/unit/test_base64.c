@@ -59,6 +59,7 @@ refuse(const char *text, enum base64_alphabet alphabet)
 	if (base64_decode(cursor_over(text, strlen(text)), alphabet, &out) !=
 	    HT_ERR_DATA)
 		fail_msg("took \"%s\"", text);
+	assert_int_equal(out.len, 0);
 	buf_free(&out);
 }
 
@@ -92,10 +93,12 @@ full_buffer(void **state)
 	struct buf out = BUF_INIT;
 
 	(void)state;
-	out.limit = 2;
+	out.limit = 5;
+	buf_bytes(&out, "foo", 3);
 	assert_int_equal(
 	    base64_decode(cursor_over("Zm9v", 4), BASE64_URL, &out),
 	    HT_ERR_INTERNAL);
+	assert_true(cursor_is(buf_cursor(&out), "foo"));
 	buf_free(&out);
 }
 

@@ -60,11 +60,7 @@ read_key(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the certificate's nonce is missing or too long");
 	cert->key = sshkey_read(format, in, e);
-	if (cert->key != NULL)
-		return 0;
-	if (e->code == HT_ERR_INTERNAL)
-		*reason = SSHCERT_INTERNAL;
-	return HT_ERR_DATA;
+	return cert->key != NULL ? 0 : HT_ERR_DATA;
 }
 
 static int
@@ -269,7 +265,6 @@ read_all(struct sshcert *cert, const char **reason, struct ht_error *e)
 	    read_extensions(&in, reason, e) < 0 ||
 	    read_signature(cert, &in, reason, e) < 0)
 		return HT_ERR_DATA;
-	*reason = SSHCERT_INTERNAL;
 	if (EVP_Digest(cert->blob, cert->blob_len, cert->sha256, NULL,
 	        EVP_sha256(), NULL) <= 0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
@@ -286,7 +281,6 @@ sshcert_parse(struct cursor blob, const char **reason, struct ht_error *e)
 		ht_error_set(e, HT_ERR_DATA, "no certificate, or too long");
 		return NULL;
 	}
-	*reason = SSHCERT_INTERNAL;
 	cert = calloc(1, sizeof(*cert));
 	if (cert != NULL)
 		cert->blob = malloc(blob.left);
@@ -301,6 +295,8 @@ sshcert_parse(struct cursor blob, const char **reason, struct ht_error *e)
 	*reason = NULL;
 	return cert;
 fail:
+	if (e->code == HT_ERR_INTERNAL)
+		*reason = SSHCERT_INTERNAL;
 	sshcert_free(cert);
 	return NULL;
 }
@@ -312,9 +308,10 @@ sshcert_parse_line(struct cursor text, const char **reason, struct ht_error *e)
 	struct buf blob = BUF_INIT;
 
 	*reason = SSHCERT_MALFORMED;
-	blob.limit = SSHCERT_MAX;
 	if (sshkey_line_blob(text, &blob, e) == 0)
 		cert = sshcert_parse(buf_cursor(&blob), reason, e);
+	else if (e->code == HT_ERR_INTERNAL)
+		*reason = SSHCERT_INTERNAL;
 	buf_free(&blob);
 	return cert;
 }
@@ -396,15 +393,17 @@ sshcert_check(const struct sshcert *cert,
     const char *peer, const char **reason, struct ht_error *e)
 {
 	const struct sshcert_authority *authority;
+	int rc;
 
-	*reason = SSHCERT_FOREIGN_CA;
 	authority = find_authority(cert, authorities, n);
-	if (authority == NULL)
-		return refuse_foreign(cert, e);
-	*reason = SSHCERT_SIGNATURE;
-	if (sshkey_verify(authority->key, cert->signed_part, cert->signature,
-	        e) < 0)
-		return HT_ERR_DENIED;
+	*reason = authority == NULL ? SSHCERT_FOREIGN_CA : SSHCERT_SIGNATURE;
+	rc = authority == NULL ? refuse_foreign(cert, e)
+	                       : sshkey_verify(authority->key,
+	                             cert->signed_part, cert->signature, e);
+	if (rc == HT_ERR_INTERNAL)
+		*reason = SSHCERT_INTERNAL;
+	if (rc < 0)
+		return rc;
 	if (check_time(cert, now, reason, e) < 0)
 		return HT_ERR_DENIED;
 	if (check_address(cert, peer, reason, e) < 0)

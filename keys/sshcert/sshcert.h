@@ -116,9 +116,9 @@ extern const char sshcert_any_peer[];
  * IPv6 address as text, or sshcert_any_peer.  NULL means that there is no
  * address; a certificate with a source-address is then refused.
  *
- * Returns HT_ERR_DENIED with *reason set to one of the words above, or
- * HT_ERR_INTERNAL if there is no memory.  The signature is checked before the
- * times, so "expired" counts only certificates that our CA signed.
+ * Returns HT_ERR_DENIED, or HT_ERR_INTERNAL if there is no memory.  *reason is
+ * then one of the words above.  The signature is checked before the times, so
+ * "expired" counts only certificates that our CA signed.
  */
 int sshcert_check(const struct sshcert *cert,
     const struct sshcert_authority *authorities, size_t n, uint64_t now,

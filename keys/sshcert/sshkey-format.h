@@ -82,7 +82,8 @@ int sshkey_blob_fingerprint(struct cursor blob,
 /*
  * Decode the line "type base64 [comment]" and append the blob to *blob.  The
  * type in the blob must be the type in the line.  Returns HT_ERR_DATA for any
- * other line.  On error *blob may hold a part of the blob.
+ * other line, and HT_ERR_INTERNAL if there is no memory.  On error *blob may
+ * hold bytes of the line.
  */
 int sshkey_line_blob(struct cursor text, struct buf *blob, struct ht_error *e);
 

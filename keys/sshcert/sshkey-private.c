@@ -303,7 +303,7 @@ check_halves(const struct sshkey_private *key, struct ht_error *e)
 		rc =
 		    sshkey_verify(key->public, data, buf_cursor(&signature), e);
 	buf_free(&signature);
-	if (rc < 0)
+	if (rc == HT_ERR_DENIED)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "the private key is not that of its public key");
 	return rc;
@@ -315,6 +315,7 @@ sshkey_private_load(struct cursor file, struct ht_error *e)
 	struct sshkey_private *key;
 	struct cursor first, public = { NULL, 0 }, lines = file;
 	struct buf binary = BUF_INIT;
+	int rc;
 
 	key = calloc(1, sizeof(*key));
 	if (key == NULL) {
@@ -326,8 +327,10 @@ sshkey_private_load(struct cursor file, struct ht_error *e)
 		ht_error_set(e, HT_ERR_DATA, "too long for a private key");
 	else if (!cursor_is(first, ARMOR_BEGIN))
 		key->evp = read_pem(file, e);
-	else if (unarmor(file, &binary) < 0)
-		ht_error_set(e, HT_ERR_DATA, "the private key is damaged");
+	else if ((rc = unarmor(file, &binary)) == HT_ERR_INTERNAL)
+		ht_error_memory(e);
+	else if (rc < 0)
+		ht_error_set(e, rc, "the private key is damaged");
 	else
 		key->evp = read_openssh(buf_cursor(&binary), &public, e);
 	if (key->evp == NULL)

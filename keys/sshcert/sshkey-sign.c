@@ -42,7 +42,7 @@ ecdsa_to_der(struct cursor raw, uint8_t der[ECDSA_DER_MAX], size_t *n)
 	ECDSA_SIG *sig = NULL;
 	BIGNUM *r = NULL, *s = NULL;
 	struct cursor r_bytes, s_bytes;
-	int rc = HT_ERR_DATA, len;
+	int rc = HT_ERR_INTERNAL, len;
 
 	if (sshkey_mpint_get(&raw, &r_bytes) < 0 || r_bytes.left > 66 ||
 	    sshkey_mpint_get(&raw, &s_bytes) < 0 || s_bytes.left > 66 ||
@@ -98,17 +98,19 @@ evp_verify(EVP_PKEY *evp, const char *digest, struct cursor data,
     struct cursor signature)
 {
 	EVP_MD_CTX *ctx;
-	int ok = 0;
+	int rc = HT_ERR_INTERNAL;
 
 	ctx = EVP_MD_CTX_new();
 	if (ctx != NULL &&
 	    EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, evp, NULL) ==
 	        1)
-		ok = EVP_DigestVerify(ctx, signature.p, signature.left, data.p,
-		         data.left) == 1;
+		rc = EVP_DigestVerify(ctx, signature.p, signature.left, data.p,
+		         data.left) == 1
+		    ? 0
+		    : HT_ERR_DENIED;
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
-	return ok ? 0 : HT_ERR_DENIED;
+	return rc;
 }
 
 int
@@ -119,6 +121,7 @@ sshkey_verify(const struct sshkey *key, struct cursor data,
 	struct cursor algorithm, raw;
 	uint8_t der[ECDSA_DER_MAX];
 	size_t n;
+	int rc;
 
 	if (cursor_string(&signature, &algorithm) < 0 ||
 	    cursor_string(&signature, &raw) < 0 || cursor_end(&signature) < 0)
@@ -129,14 +132,19 @@ sshkey_verify(const struct sshkey *key, struct cursor data,
 		    "the signature's algorithm is not taken for a %s key",
 		    key->format->name);
 	if (key->format->curve != NULL) {
-		if (ecdsa_to_der(raw, der, &n) < 0)
+		rc = ecdsa_to_der(raw, der, &n);
+		if (rc == HT_ERR_INTERNAL)
+			return ht_error_memory(e);
+		if (rc < 0)
 			return ht_error_set(e, HT_ERR_DENIED,
 			    "the ECDSA signature is damaged");
 		raw = cursor_over(der, n);
 	}
-	if (evp_verify(key->evp, digest, data, raw) < 0)
-		return ht_error_set(e, HT_ERR_DENIED,
-		    "the signature does not verify");
+	rc = evp_verify(key->evp, digest, data, raw);
+	if (rc == HT_ERR_INTERNAL)
+		return ht_error_memory(e);
+	if (rc < 0)
+		return ht_error_set(e, rc, "the signature does not verify");
 	return 0;
 }
 

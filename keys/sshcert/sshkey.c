@@ -319,6 +319,7 @@ sshkey_line_blob(struct cursor text, struct buf *blob, struct ht_error *e)
 {
 	struct cursor name, base64, decoded, inner;
 	size_t start = blob->len;
+	int rc;
 
 	if (text.left > 0 && text.p[text.left - 1] == '\n')
 		text.left--;
@@ -330,8 +331,11 @@ sshkey_line_blob(struct cursor text, struct buf *blob, struct ht_error *e)
 		    "not one line with a public key");
 	name = next_word(&text);
 	base64 = next_word(&text);
-	if (base64_decode(base64, BASE64_STANDARD, blob) < 0)
-		return ht_error_set(e, HT_ERR_DATA,
+	rc = base64_decode(base64, BASE64_STANDARD, blob);
+	if (rc == HT_ERR_INTERNAL)
+		return ht_error_memory(e);
+	if (rc < 0)
+		return ht_error_set(e, rc,
 		    "the second word of the line is not base64");
 	decoded = buf_cursor(blob);
 	if (cursor_skip(&decoded, start) < 0 ||

@@ -99,7 +99,7 @@ int sshkey_line(const struct sshkey *key, const char *comment, struct buf *line,
  * Verify an SSH signature blob (string algorithm, string signature) over data.
  * RSA signatures must use SHA-256 or SHA-512.  An sk- key never verifies.
  * Returns HT_ERR_DENIED if the signature is wrong or damaged, or its algorithm
- * does not go with the key; also if there is no memory.
+ * does not go with the key; HT_ERR_INTERNAL if there is no memory.
  */
 int sshkey_verify(const struct sshkey *key, struct cursor data,
     struct cursor signature, struct ht_error *e);

@@ -123,13 +123,19 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 
 	memset(&found, 0, sizeof(found));
 	*reason = TICKET_MALFORMED;
-	if (n == TICKET_TEXT_SIZE ||
-	    base64_decode(cursor_over(text, n), BASE64_URL, &bytes) < 0)
+	rc = n == TICKET_TEXT_SIZE
+	    ? HT_ERR_DATA
+	    : base64_decode(cursor_over(text, n), BASE64_URL, &bytes);
+	if (rc == 0)
+		rc = open_bytes(key, buf_cursor(&bytes), &found, reason, e);
+	else if (rc == HT_ERR_INTERNAL)
+		rc = ht_error_memory(e);
+	else
 		rc = ht_error_set(e, HT_ERR_DENIED,
 		    "the ticket is not a ticket");
-	else
-		rc = open_bytes(key, buf_cursor(&bytes), &found, reason, e);
 	buf_free(&bytes);
+	if (rc == HT_ERR_INTERNAL)
+		*reason = SSHCERT_INTERNAL;
 	if (rc < 0)
 		return rc;
 	*reason = TICKET_STALE;

@@ -50,8 +50,9 @@ int ticket_make(const uint8_t key[TICKET_KEY_SIZE], const struct sshcert *cert,
 /*
  * Check the text of a ticket and fill in *t with its claims.  Returns
  * HT_ERR_DENIED with *reason set to one of the words above, or HT_ERR_INTERNAL
- * if the HMAC fails.  *t changes only if the ticket is good.  A ticket that
- * expires later than a new one would is stale, too: the clock was set back.
+ * with SSHCERT_INTERNAL if the HMAC fails or there is no memory.  *t changes
+ * only if the ticket is good.  A ticket that expires later than a new one would
+ * is stale, too: the clock was set back.
  */
 int ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text,
     uint64_t now, struct ticket *t, const char **reason, struct ht_error *e);

@@ -401,6 +401,109 @@ without_memory_nothing_is_read(void **state)
 	buf_free(&blob);
 }
 
+static void
+without_memory_no_line_is_read(void **state)
+{
+	struct sshcert_request request = request_for(0);
+	struct buf line = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	unsigned int n;
+
+	(void)state;
+	assert_int_equal(sshcert_issue(ssh_cas[0].private, &request, &line, &e),
+	    0);
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		cert = sshcert_parse_line(buf_cursor(&line), &reason, &e);
+		if (!no_memory_met())
+			break;
+		assert_null(cert);
+		assert_int_equal(e.code, HT_ERR_INTERNAL);
+		assert_string_equal(reason, SSHCERT_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_non_null(cert);
+	sshcert_free(cert);
+	buf_free(&line);
+}
+
+/* OpenSSL's want of memory, where a signature is verified. */
+static bool no_context;
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
+
+EVP_MD_CTX *
+__wrap_EVP_MD_CTX_new(void)
+{
+	return no_context ? NULL : __real_EVP_MD_CTX_new();
+}
+
+static void
+expect_unchecked(const struct sshcert *cert, const struct ssh_ca *ca)
+{
+	struct sshcert_authority authority = { ca->key, false };
+	struct ht_error e;
+	const char *reason;
+
+	assert_int_equal(
+	    sshcert_check(cert, &authority, 1, SSH_CA_NOW, NULL, &reason, &e),
+	    HT_ERR_INTERNAL);
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_string_equal(reason, SSHCERT_INTERNAL);
+}
+
+static void
+without_memory_nothing_is_checked(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	issue_blob(0, 0, &blob);
+	cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+	no_context = true;
+	expect_unchecked(cert, &ssh_cas[0]);
+	no_context = false;
+	no_memory_at(1); /* for the fingerprint of a foreign CA */
+	expect_unchecked(cert, &ssh_cas[1]);
+	no_memory_at(0);
+	sshcert_free(cert);
+	buf_free(&blob);
+}
+
+static void
+without_memory_no_private_key_is_read(void **state)
+{
+	struct sshkey_private *key;
+	struct buf file = BUF_INIT;
+	struct ht_error e;
+	unsigned int n;
+
+	(void)state;
+	scratch_read(ssh_cas[0].file, &file);
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		key = sshkey_private_load(buf_cursor(&file), &e);
+		if (!no_memory_met())
+			break;
+		assert_null(key);
+		assert_int_equal(e.code, HT_ERR_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_non_null(key);
+	assert_true(n > 5);
+	sshkey_private_free(key);
+	no_context = true;
+	assert_null(sshkey_private_load(buf_cursor(&file), &e));
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	no_context = false;
+	buf_free(&file);
+}
+
 /* Not a test of speed: a figure to look at. */
 static void
 time_of_a_check(void **state)
@@ -444,6 +547,9 @@ main(void)
 		cmocka_unit_test(certificates_by_hand),
 		cmocka_unit_test(without_memory_nothing_is_issued),
 		cmocka_unit_test(without_memory_nothing_is_read),
+		cmocka_unit_test(without_memory_no_line_is_read),
+		cmocka_unit_test(without_memory_nothing_is_checked),
+		cmocka_unit_test(without_memory_no_private_key_is_read),
 		cmocka_unit_test(time_of_a_check),
 	};
 

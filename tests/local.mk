@@ -217,11 +217,12 @@ core_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=time
 core_token_ldflags = $(core_ldflags) -Wl,--wrap=token_submit \
 	-Wl,--wrap=token_cancel
 tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
-tests_unit_test_identity_LDFLAGS = $(core_ldflags) \
-	-Wl,--wrap=user_certificate_find
+tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
+	-Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags)
-tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state
+tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
+	-Wl,--wrap=store_step
 tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags)
 
 # With tests/support/no_memory.c a test says which allocation fails.

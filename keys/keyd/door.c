@@ -54,8 +54,9 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 	if (!login || strcmp(reason, PROTOCOL_UNKNOWN_KEY) != 0)
 		count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason,
 		    relayed->peer);
-	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);
-	return HT_ERR_DENIED;
+	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
+	    reason);
+	return identity_code(reason);
 }
 
 /* Make a connection for a shell.  keyd serves one end, *shell is the other. */
@@ -157,7 +158,7 @@ make_ticket(struct keyd *k, const struct protocol_ask *ask,
 	*reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
 	cert = sshcert_parse(ask->certificate, reason, e);
 	if (cert == NULL)
-		return HT_ERR_DENIED;
+		return identity_code(*reason);
 	memset(ticket, 0, sizeof(*ticket));
 	rc = ticket_make(k->ticket_key, cert, (uint64_t)time(NULL), text, e);
 	if (rc < 0)
@@ -182,8 +183,8 @@ receive_principals(struct keyd_connection *c, struct msg *m,
 		keyd_say(c, PROTOCOL_TICKET_FOR, m->tag, &ticket, NULL, 0);
 	} else {
 		count_failure(c->keyd, PROTOCOL_DOOR_OPENSSH, reason, "");
-		keyd_refusal(&r, HT_ERR_DENIED, reason, "not logged in: %s",
-		    reason);
+		keyd_refusal(&r, identity_code(reason), reason,
+		    "not logged in: %s", reason);
 		refuse(c, m->tag, &r);
 	}
 	keyd_close(c);

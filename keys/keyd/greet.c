@@ -73,13 +73,14 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 	        hello->peer, who, &reason, &e) == 0)
 		return 0;
 denied:
-	keyd_refusal(r, HT_ERR_DENIED, reason, "not logged in: %s", reason);
+	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
+	    reason);
 	log_notice("a shell's connection is refused: %s", reason);
 	keyd_must(k,
 	    failures_count(k->failures, PROTOCOL_DOOR_OPENSSH, reason,
 	        hello->peer, &e),
 	    &e);
-	return HT_ERR_DENIED;
+	return -(int)r->status;
 }
 
 static int

@@ -25,12 +25,19 @@ is_loopback(const char *address)
 	return IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+int
+identity_code(const char *reason)
+{
+	return strcmp(reason, SSHCERT_INTERNAL) == 0 ? HT_ERR_INTERNAL
+	                                             : HT_ERR_DENIED;
+}
+
 static int
 denied(const char **reason, const char *word, struct ht_error *e,
     const char *text)
 {
 	*reason = word;
-	return ht_error_set(e, HT_ERR_DENIED, "%s", text);
+	return ht_error_set(e, identity_code(word), "%s", text);
 }
 
 /* Fill in *who from a certificate that was checked. */
@@ -79,6 +86,8 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 	size_t i;
 	int rc;
 
+	if (key == NULL && e->code == HT_ERR_INTERNAL)
+		return denied(reason, SSHCERT_INTERNAL, e, "out of memory");
 	if (key == NULL)
 		return denied(reason, SSHCERT_MALFORMED, e,
 		    "neither a certificate nor a key");
@@ -181,20 +190,22 @@ identity_stands(struct keyd *k, const struct identity *who,
 	 * same CA issued it.  That is as good.
 	 */
 	rc = user_certificate_find(k->store, who->serial, &issued, &e);
-	if (rc < 0 && rc != HT_ERR_USAGE) {
-		keyd_refusal(r, HT_ERR_INTERNAL, "journal", "%s", e.text);
-		return HT_ERR_INTERNAL;
-	}
 	if (rc == 0 && issued.revoked != 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "revoked",
 		    "certificate %s/%llu is revoked", who->name,
 		    (unsigned long long)who->serial);
 		return HT_ERR_DENIED;
 	}
-	if (client_find(k->store, who->name, &client, &e) < 0) {
+	if (rc == 0 || rc == HT_ERR_USAGE)
+		rc = client_find(k->store, who->name, &client, &e);
+	if (rc == HT_ERR_USAGE) {
 		keyd_refusal(r, HT_ERR_DENIED, "no-client",
 		    "there is no client %s", who->name);
 		return HT_ERR_DENIED;
+	}
+	if (rc < 0) {
+		keyd_refusal(r, HT_ERR_INTERNAL, "journal", "%s", e.text);
+		return HT_ERR_INTERNAL;
 	}
 	if (client.disabled) {
 		keyd_refusal(r, HT_ERR_DENIED, "disabled",

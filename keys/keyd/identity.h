@@ -46,6 +46,12 @@ int identity_prove(struct keyd *k, struct cursor key, const char *user,
     const char **reason, struct ht_error *e);
 
 /*
+ * The code that goes with a reason of identity_prove: HT_ERR_INTERNAL for
+ * SSHCERT_INTERNAL, otherwise HT_ERR_DENIED.
+ */
+int identity_code(const char *reason);
+
+/*
  * Check that who may still do anything: the certificate is not revoked, and the
  * client exists and is not disabled.  Administrators always pass.  A
  * certificate that is not in our store passes, too: another endpoint with the

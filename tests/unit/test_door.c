@@ -75,6 +75,9 @@ open_sshd(void)
 	assert_int_equal(try_open(door_accept_sshd, PROTOCOL_LINK_SSHD), 0);
 }
 
+/* The allocation of keyd that fails while it answers, or 0. */
+static unsigned int failing;
+
 static void
 say(enum protocol_type type, const void *body)
 {
@@ -82,6 +85,7 @@ say(enum protocol_type type, const void *body)
 
 	assert_int_equal(protocol_send(&door.link, type, 9, body, NULL, 0, &e),
 	    0);
+	no_memory_at(failing);
 	core_turn();
 }
 
@@ -439,6 +443,39 @@ a_door_has_so_many_connections(void **state)
 	*n = 0;
 }
 
+static void
+without_memory_nobody_is_denied(void **state)
+{
+	unsigned int refused = 0;
+	union protocol_body body;
+	struct buf key = BUF_INIT;
+	struct ht_error e;
+	struct msg m;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	failing = 0;
+	do {
+		open_sshd();
+		failing++;
+		relay(PROTOCOL_LOGIN, "sign", &key);
+		if (protocol_wait(&door.link, &m, &body, 0, &e) == 1 &&
+		    m.type == PROTOCOL_REFUSE) {
+			assert_int_equal(body.refuse.status, -HT_ERR_INTERNAL);
+			assert_string_equal(body.refuse.code, "internal");
+			refused++;
+		}
+		keyd_client_close(&door);
+		if (core.connections != NULL)
+			core_turn();
+	} while (no_memory_met());
+	failing = 0;
+	no_memory_at(0);
+	assert_int_equal(m.type, PROTOCOL_ADMIT);
+	assert_true(refused >= 3);
+	buf_free(&key);
+}
+
 /* A timer is done without; that is all. */
 static void
 without_memory_a_door_stays_shut(void **state)
@@ -485,6 +522,7 @@ main(void)
 		TEST(no_ticket_is_made_for_anything_else),
 		TEST(each_door_is_for_its_own_uid),
 		TEST(a_door_has_so_many_connections),
+		TEST(without_memory_nobody_is_denied),
 		TEST(without_memory_a_door_stays_shut),
 	};
 

@@ -15,7 +15,9 @@
 #include "keys/keyd/identity.h"
 #include "keys/sshcert/sshkey-format.h"
 #include "store/authority/clients.h"
+#include "store/store-private.h"
 #include "tests/support/core_scratch.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/scratch.h"
 
 #define SECOND ((int64_t)1000000)
@@ -466,6 +468,44 @@ administrators_come_over_loopback_at_sshd_sign(void **state)
 	buf_free(&client);
 }
 
+/* Want of memory is nobody's fault. */
+static void
+prove_without_memory(const struct buf *key, const char *user)
+{
+	const char *reason = "";
+	struct identity who;
+	struct ht_error e;
+	unsigned int n;
+	int rc;
+
+	for (n = 1;; n++) {
+		no_memory_at(n);
+		rc = identity_prove(&core, buf_cursor(key), user, SSHD, "::1",
+		    &who, &reason, &e);
+		if (!no_memory_met())
+			break;
+		assert_int_equal(rc, HT_ERR_INTERNAL);
+		assert_string_equal(reason, SSHCERT_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_int_equal(rc, 0);
+	assert_true(n > 3);
+}
+
+static void
+without_memory_nobody_is_denied(void **state)
+{
+	struct buf blob = BUF_INIT;
+
+	(void)state;
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
+	prove_without_memory(&blob, "sign");
+	configure_keys("", "ann", "admin", ED25519);
+	take_key(ED25519, &blob);
+	prove_without_memory(&blob, "admin");
+	buf_free(&blob);
+}
+
 /* --- afterwards ---------------------------------------------------------- */
 
 static const struct identity ci = { .role = NAMES_CLIENT,
@@ -557,35 +597,39 @@ administrators_are_not_in_the_store(void **state)
 		expect_yes(identity_stands, &who);
 }
 
-/* A store that cannot be read does not let anybody in. */
-static bool broken;
-int __real_user_certificate_find(struct store *s, uint64_t serial,
-    struct user_certificate *certificate, struct ht_error *e);
-int __wrap_user_certificate_find(struct store *s, uint64_t serial,
-    struct user_certificate *certificate, struct ht_error *e);
+/*
+ * A store that cannot be read does not let anybody in, whichever of its steps
+ * fails, and nobody is told that he is not there.
+ */
+static unsigned int broken; /* the step that fails, or 0 */
+int __real_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+int __wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
 
 int
-__wrap_user_certificate_find(struct store *s, uint64_t serial,
-    struct user_certificate *certificate, struct ht_error *e)
+__wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e)
 {
-	if (broken)
+	if (broken > 0 && --broken == 0)
 		return ht_error_set(e, HT_ERR_INTERNAL, "disk I/O error");
-	return __real_user_certificate_find(s, serial, certificate, e);
+	return __real_store_step(s, st, e);
 }
 
 static void
 a_store_that_fails_lets_nobody_in(void **state)
 {
 	struct ht_error e;
+	unsigned int n;
 
 	(void)state;
 	assert_int_equal(
 	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
-	broken = true;
-	expect_not(identity_stands, &ci, HT_ERR_INTERNAL, "journal",
-	    "disk I/O error");
-	broken = false;
+	for (n = 1; n <= 3; n++) {
+		broken = n;
+		expect_not(identity_stands, &ci, HT_ERR_INTERNAL, "journal",
+		    "disk I/O error");
+	}
+	broken = n;
 	expect_yes(identity_stands, &ci);
+	broken = 0;
 }
 
 static void
@@ -691,6 +735,7 @@ main(void)
 		TEST(the_longest_administrators_name_fits),
 		TEST(the_login_name_goes_with_the_role),
 		TEST(administrators_come_over_loopback_at_sshd_sign),
+		TEST(without_memory_nobody_is_denied),
 		TEST(a_client_stands_while_it_is_there_and_enabled),
 		TEST(a_client_stands_until_its_certificate_is_revoked),
 		TEST(administrators_are_not_in_the_store),

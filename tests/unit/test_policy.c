@@ -15,6 +15,7 @@
 #include "keys/keyd/request/policy.h"
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
+#include "store/store-private.h"
 #include "tests/support/core_scratch.h"
 #include "tests/support/scratch.h"
 #include "tests/support/signing.h"
@@ -402,6 +403,43 @@ a_revoked_certificate_gets_nothing(void **state)
 	expect_certificate(&ci, "sign", "good");
 }
 
+/* --- the store ----------------------------------------------------------- */
+
+static unsigned int broken; /* the step of the store that fails, or 0 */
+int __real_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+int __wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
+
+int
+__wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e)
+{
+	if (broken > 0 && --broken == 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "disk I/O error");
+	return __real_store_step(s, st, e);
+}
+
+static void
+a_store_that_fails_is_not_a_refusal_of_the_client(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	grant("sign");
+	for (n = 1; n <= 4; n++) {
+		broken = n;
+		expect_refused(&ci, "sign", HT_ERR_INTERNAL, "journal",
+		    "disk I/O error");
+	}
+	broken = n;
+	expect_certificate(&ci, "sign", "good");
+	for (n = 1; n <= 2; n++) {
+		broken = n;
+		expect_no_profile("", HT_ERR_INTERNAL, "journal",
+		    "disk I/O error");
+	}
+	broken = 0;
+	expect_profile("", "sign");
+}
+
 /* --- doors --------------------------------------------------------------- */
 
 static void
@@ -557,6 +595,7 @@ main(void)
 		TEST(a_default_that_was_set_comes_first),
 		TEST(a_client_who_does_not_stand_gets_nothing),
 		TEST(a_revoked_certificate_gets_nothing),
+		TEST(a_store_that_fails_is_not_a_refusal_of_the_client),
 		TEST(a_profile_is_served_at_its_doors),
 		TEST(a_certificate_signs_from_its_first_second_to_its_last),
 		TEST(one_that_is_not_valid_does_not_sign),

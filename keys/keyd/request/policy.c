@@ -43,26 +43,33 @@ grants_hold(const char *grants, const char *name)
 	return false;
 }
 
-unsigned int
-policy_granted(struct keyd *k, const struct identity *who,
+static unsigned int
+each_granted(const struct conf *conf, const struct client *client,
     policy_profile_fn *fn, void *cookie)
 {
-	const struct conf *conf = k->setup->conf;
-	struct client client;
-	struct ht_error e;
 	unsigned int n = 0;
 	size_t i;
 
-	if (client_find(k->store, who->name, &client, &e) < 0)
-		return 0;
 	for (i = 0; i < conf->nprofiles; i++) {
-		if (!grants_hold(client.grants, conf->profiles[i].name))
+		if (!grants_hold(client->grants, conf->profiles[i].name))
 			continue;
 		n++;
 		if (fn != NULL)
 			fn(cookie, &conf->profiles[i]);
 	}
 	return n;
+}
+
+unsigned int
+policy_granted(struct keyd *k, const struct identity *who,
+    policy_profile_fn *fn, void *cookie)
+{
+	struct client client;
+	struct ht_error e;
+
+	if (client_find(k->store, who->name, &client, &e) < 0)
+		return 0;
+	return each_granted(k->setup->conf, &client, fn, cookie);
 }
 
 static void
@@ -73,34 +80,49 @@ keep_profile(void *cookie, const struct conf_profile *profile)
 	*kept = profile;
 }
 
-/* Return the profile that "" stands for, or NULL. */
-static const struct conf_profile *
-default_profile(struct keyd *k, const struct identity *who)
+/* Find the profile that "" stands for.  *profile is NULL if there is none. */
+static int
+default_profile(struct keyd *k, const struct identity *who,
+    const struct conf_profile **profile, struct ht_error *e)
 {
-	const struct conf_profile *profile = NULL;
+	const struct conf *conf = k->setup->conf;
 	struct client client;
-	struct ht_error e;
+	int rc = client_find(k->store, who->name, &client, e);
 
-	if (client_find(k->store, who->name, &client, &e) == 0 &&
-	    client.default_profile != NULL)
-		return conf_profile(k->setup->conf, client.default_profile);
-	if (policy_granted(k, who, keep_profile, (void *)&profile) != 1)
-		return NULL;
-	return profile;
+	*profile = NULL;
+	if (rc < 0)
+		return rc == HT_ERR_USAGE ? 0 : rc; /* there is no client */
+	if (client.default_profile != NULL)
+		*profile = conf_profile(conf, client.default_profile);
+	else if (each_granted(conf, &client, keep_profile, (void *)profile) > 1)
+		*profile = NULL;
+	return 0;
 }
 
 const char *
 policy_default(struct keyd *k, const struct identity *who)
 {
-	const struct conf_profile *profile = default_profile(k, who);
+	const struct conf_profile *profile;
+	struct ht_error e;
 
+	(void)default_profile(k, who, &profile, &e);
 	return profile == NULL ? "" : profile->name;
+}
+
+/* The store cannot be read. */
+static int
+unread(struct protocol_refuse *r, const struct ht_error *e)
+{
+	keyd_refusal(r, HT_ERR_INTERNAL, "journal", "%s", e->text);
+	return HT_ERR_INTERNAL;
 }
 
 int
 policy_profile(struct keyd *k, const struct identity *who, const char *asked,
     const struct conf_profile **profile, struct protocol_refuse *r)
 {
+	struct ht_error e;
+
 	if (asked[0] != '\0') {
 		*profile = conf_profile(k->setup->conf, asked);
 		if (*profile != NULL)
@@ -110,7 +132,8 @@ policy_profile(struct keyd *k, const struct identity *who, const char *asked,
 		    "profile %s is not granted to %s", asked, who->name);
 		return HT_ERR_DENIED;
 	}
-	*profile = default_profile(k, who);
+	if (default_profile(k, who, profile, &e) < 0)
+		return unread(r, &e);
 	if (*profile != NULL)
 		return 0;
 	keyd_refusal(r, HT_ERR_USAGE, "no-default",
@@ -182,6 +205,7 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 	const struct conf_profile *profile;
 	struct ht_error e;
 	unsigned int door;
+	int granted;
 
 	if (!policy_clock(k)) {
 		keyd_refusal(r, HT_ERR_UNAVAILABLE, "clock",
@@ -191,8 +215,10 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 	if (identity_stands(k, who, r) < 0)
 		return -(int)r->status;
 	profile = conf_profile(k->setup->conf, name);
-	if (profile == NULL ||
-	    client_granted(k->store, who->name, name, &e) != 1) {
+	granted = client_granted(k->store, who->name, name, &e);
+	if (granted < 0)
+		return unread(r, &e);
+	if (profile == NULL || granted == 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "profile",
 		    "profile %s is not granted to %s", name, who->name);
 		return HT_ERR_DENIED;

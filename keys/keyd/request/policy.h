@@ -20,8 +20,8 @@
  * Find the profile that who asks for.  asked is its name, or "" for the default
  * of policy_default.  Does not look at grants.  Errors, with *r set to the
  * refusal: HT_ERR_DENIED if there is no such profile; HT_ERR_USAGE if asked is
- * "" and there is no default.  *profile is valid until the loop is entered
- * again.
+ * "" and there is no default; HT_ERR_INTERNAL if the store cannot be read.
+ * *profile is valid until the loop is entered again.
  */
 int policy_profile(struct keyd *k, const struct identity *who,
     const char *asked, const struct conf_profile **profile,
@@ -41,8 +41,8 @@ int policy_verdict(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r);
 
 /*
- * Return how many configured profiles who is granted.  fn is called for each;
- * fn may be NULL.
+ * Return how many configured profiles who is granted: 0 also if the store
+ * cannot be read.  fn is called for each; fn may be NULL.
  */
 typedef void policy_profile_fn(void *cookie,
     const struct conf_profile *profile);
@@ -51,8 +51,8 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
 
 /*
  * Return the name of the profile that "" stands for: the client's default, or
- * the only one granted.  "" if there is neither.  Valid until the loop is
- * entered again.
+ * the only one granted.  "" if there is neither, or if the store cannot be
+ * read.  Valid until the loop is entered again.
  */
 const char *policy_default(struct keyd *k, const struct identity *who);
 

@@ -192,15 +192,18 @@ hear(struct connection *c, int most)
 {
 	static struct relay_message m;
 	struct ht_error e;
-	int i, rc = 1;
+	int i, taken, rc = 1;
 
 	for (i = 0; i < most && rc == 1 && c->relay >= 0; i++) {
 		rc = relay_receive(c->relay, RELAY_NETWORK, &m, &e);
-		if (rc == 1 && take(c, &m) < 0 && c->relay >= 0)
+		taken = rc == 1 ? take(c, &m) : 0;
+		if (taken == HT_ERR_INTERNAL)
+			rc = ht_error_memory(&e);
+		else if (taken == HT_ERR_DATA)
 			rc = ht_error_set(&e, HT_ERR_DATA,
 			    "relay: message %d out of turn", (int)m.type);
 	}
-	if (rc == HT_ERR_DATA)
+	if (rc == HT_ERR_DATA || rc == HT_ERR_INTERNAL)
 		log_error("%s: %s", c->peer.address, e.text);
 	if (rc < 0)
 		close_connection(c);

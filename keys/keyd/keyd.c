@@ -361,13 +361,12 @@ is_drained(const struct keyd *k)
 }
 
 int
-keyd_main(const char *conf_path, int parent_fd, bool verbose)
+keyd_main(const char *conf_path, int parent_fd)
 {
 	static struct process p;
 	struct ht_error e;
 	int rc;
 
-	(void)verbose;
 	p.keyd.loop = loop_new();
 	commit_init(&p.keyd.commits);
 	if (p.keyd.loop == NULL)

@@ -105,7 +105,7 @@ main(int argc, char **argv)
 		return -e.code;
 	}
 	if (o.keyd)
-		return keyd_main(o.parent.conf, PARENT_FD, o.parent.verbose);
+		return keyd_main(o.parent.conf, PARENT_FD);
 	/* The parent starts keyd again later, perhaps from another folder. */
 	if (realpath(o.parent.conf, path) == NULL) {
 		log_error("%s: %s", o.parent.conf, strerror(errno));

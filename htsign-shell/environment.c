@@ -118,13 +118,17 @@ environment_certificate(const void *p, size_t n, struct buf *certificate,
 {
 	struct cursor file = cursor_over(p, n);
 	struct cursor line;
+	int rc;
 
 	while (file.left > 0) {
 		line = take_until(&file, '\n');
 		if (!cursor_is(take_until(&line, ' '), "publickey") ||
 		    !names_certificate(take_until(&line, ' ')))
 			continue;
-		if (base64_decode(line, BASE64_STANDARD, certificate) < 0)
+		rc = base64_decode(line, BASE64_STANDARD, certificate);
+		if (rc == HT_ERR_INTERNAL)
+			return ht_error_memory(e);
+		if (rc < 0)
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "the server's record of the login is damaged");
 		return 0;
@@ -190,7 +194,9 @@ read_blob(int fd, struct environment *env, struct ht_error *e)
 		if (rc == 0)
 			rc = keep_variable(env, pair);
 	}
-	if (rc < 0)
+	if (rc == HT_ERR_INTERNAL)
+		rc = ht_error_memory(e);
+	else if (rc < 0)
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "the session request is malformed");
 out:

@@ -62,7 +62,7 @@ void environment_hello(const struct environment *env,
  * Find the certificate in p, the n bytes of an SSH_USER_AUTH file.  It is in
  * the first line "publickey TYPE BASE64" whose TYPE is that of a certificate.
  * The decoded certificate is appended; nothing is appended if there is no such
- * line.  HT_ERR_USAGE if the base64 is malformed.
+ * line.  HT_ERR_USAGE if the base64 is malformed, HT_ERR_INTERNAL without memory.
  */
 int environment_certificate(const void *p, size_t n, struct buf *certificate,
     struct ht_error *e);

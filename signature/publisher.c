@@ -138,10 +138,11 @@ read_attribute(struct cursor *c, X509_NAME *subject, struct ht_error *e)
 	else
 		rc = read_plain(c, &value, e);
 	skip_blanks(c);
+	if (buf_failed(&type) < 0 || buf_failed(&value) < 0)
+		rc = ht_error_memory(e);
 	if (rc < 0)
 		goto out;
-	if (buf_failed(&type) == 0 && buf_failed(&value) == 0)
-		object = OBJ_txt2obj((const char *)type.data, 1);
+	object = OBJ_txt2obj((const char *)type.data, 1);
 	if (object == NULL ||
 	    X509_NAME_add_entry_by_OBJ(subject, object, V_ASN1_UTF8STRING,
 	        value.data, (int)value.len, 0, 0) != 1)

@@ -227,6 +227,9 @@ tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags)
 
 # With tests/support/no_memory.c a test says which allocation fails.
 no_memory_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strndup
+tests_unit_test_appx_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
+tests_unit_test_environment_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
+tests_unit_test_script_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 	-Wl,--wrap=EVP_MD_CTX_new
 tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \

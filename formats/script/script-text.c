@@ -162,7 +162,6 @@ read_block(struct script_text *t, const struct script_kind *kind, size_t *at,
 
 	if (!take(t, at, kind->begin) || !take(t, at, CRLF))
 		return block_error(*at, "its first line is damaged", e);
-	base64.limit = 2 * SCRIPT_PKCS7_MAX;
 	while (!take(t, at, kind->end)) {
 		if (!take_line(t, kind, at, &base64)) {
 			rc = block_error(*at, "a line is damaged", e);
@@ -173,8 +172,13 @@ read_block(struct script_text *t, const struct script_kind *kind, size_t *at,
 		rc = block_error(*at, "no CRLF at its end", e);
 		goto out;
 	}
-	if (buf_failed(&base64) < 0 || base64.len == 0 ||
-	    base64_decode(buf_cursor(&base64), BASE64_STANDARD, &t->p7) < 0)
+	rc = buf_failed(&base64);
+	if (rc == 0 && base64.len > 0 && base64.len <= 2 * SCRIPT_PKCS7_MAX)
+		rc =
+		    base64_decode(buf_cursor(&base64), BASE64_STANDARD, &t->p7);
+	if (rc == HT_ERR_INTERNAL)
+		rc = ht_error_memory(e);
+	else if (rc < 0 || t->p7.len == 0)
 		rc = block_error(t->end, "not Base64 of a signature", e);
 out:
 	buf_free(&base64);

@@ -89,11 +89,13 @@ ask(const struct question *q, struct keyd_client *keyd,
 	struct buf blob = BUF_INIT;
 	int rc;
 
-	blob.limit = SSHCERT_MAX;
 	memset(&words, 0, sizeof(words));
-	if (strlen(q->user) >= sizeof(words.user) ||
-	    base64_decode(cursor_over(q->certificate, strlen(q->certificate)),
-	        BASE64_STANDARD, &blob) < 0) {
+	rc = base64_decode(cursor_over(q->certificate, strlen(q->certificate)),
+	    BASE64_STANDARD, &blob);
+	if (rc == HT_ERR_INTERNAL) {
+		rc = ht_error_memory(e);
+	} else if (rc < 0 || blob.len > SSHCERT_MAX ||
+	    strlen(q->user) >= sizeof(words.user)) {
 		rc = ht_error_set(e, HT_ERR_DATA, "not a certificate");
 	} else {
 		memcpy(words.user, q->user, strlen(q->user));

@@ -19,6 +19,7 @@
 #include "formats/appx/appx-parts.h"
 #include "signature/init.h"
 #include "signature/publisher.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/package.h"
 #include "tests/support/signable.h"
 #include "tests/support/signing.h"
@@ -574,6 +575,19 @@ test_publishers(void **state)
 	publisher("OID.2.999999999999999999999.x=Test", HT_ERR_DATA);
 }
 
+static void
+test_publishers_without_memory(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	for (n = 1; n <= 2; n++) {
+		no_memory_at(n);
+		publisher("CN=Test Signer", HT_ERR_INTERNAL);
+	}
+	no_memory_at(0);
+}
+
 /*
  * What the manifest has in entities is text to compare.
  */
@@ -672,6 +686,7 @@ main(void)
 		cmocka_unit_test(test_other_kind),
 		cmocka_unit_test(test_tagged_digest),
 		cmocka_unit_test(test_publishers),
+		cmocka_unit_test(test_publishers_without_memory),
 		cmocka_unit_test(test_publishers_of_several_parts),
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_bad_manifests),

@@ -15,6 +15,7 @@
 
 #include "htsign-shell/environment.h"
 #include "htsign-shell/invocation.h"
+#include "tests/support/no_memory.h"
 
 #define SELF "/usr/libexec/htsign/htsign-shell"
 #define ARGUMENTS 8
@@ -319,6 +320,43 @@ records_of_logins(void **state)
 	buf_free(&out);
 }
 
+/* Want of memory is not the client's fault. */
+static void
+without_memory_nothing_is_malformed(void **state)
+{
+	static const char record[] = "publickey x-cert-v01@openssh.com Zm9v";
+	struct environment_source source = { -1, -1 };
+	struct protocol_session_blob blob = { "", { NULL, 0 }, { NULL, 0 } };
+	struct buf out = BUF_INIT, environment = BUF_INIT, bytes = BUF_INIT;
+	struct environment s;
+	struct ht_error e;
+	unsigned int n;
+	int rc;
+
+	(void)state;
+	no_memory_at(1);
+	assert_int_equal(certificate_of(record, &out), HT_ERR_INTERNAL);
+	no_memory_at(0);
+	buf_free(&out);
+	buf_text(&environment, "HTSIGN_NAME=x");
+	blob.environment = buf_cursor(&environment);
+	protocol_session_put(&bytes, &blob);
+	for (n = 1;; n++) {
+		source.blob = pipe_of(&bytes);
+		no_memory_at(n);
+		rc = environment_read(&source, &s, &e);
+		environment_free(&s);
+		if (!no_memory_met())
+			break;
+		assert_int_equal(rc, HT_ERR_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_int_equal(rc, 0);
+	assert_true(n > 2);
+	buf_free(&environment);
+	buf_free(&bytes);
+}
+
 static void
 odd_addresses(void **state)
 {
@@ -358,6 +396,7 @@ main(void)
 		cmocka_unit_test(malformed_blobs),
 		cmocka_unit_test(environment_of_sshd),
 		cmocka_unit_test(records_of_logins),
+		cmocka_unit_test(without_memory_nothing_is_malformed),
 		cmocka_unit_test(odd_addresses),
 	};
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "formats/script/script-text.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/signable.h"
 #include "tests/support/signing.h"
 
@@ -274,6 +275,38 @@ test_block(void **state)
 	}
 }
 
+/* Want of memory is not damage of the block. */
+static void
+test_no_memory(void **state)
+{
+	const char *text = blocks[0].signed_text;
+	struct ht_error e;
+	struct input *in = input_memory("a", 1, &e);
+	struct format_file *file = signable_open(in, "a.ps1", NULL);
+	const struct format *format = file->format;
+	struct buf p7 = BUF_INIT;
+	unsigned int n;
+	int rc;
+
+	(void)state;
+	format_file_free(file);
+	for (n = 1;; n++) {
+		input_free(in);
+		buf_free(&p7);
+		in = input_memory(text, strlen(text), &e);
+		no_memory_at(n);
+		rc = format->signature(in, &p7, &e);
+		if (!no_memory_met())
+			break;
+		assert_int_equal(rc, HT_ERR_INTERNAL);
+	}
+	no_memory_at(0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(p7.len, sizeof(short_p7));
+	input_free(in);
+	buf_free(&p7);
+}
+
 static void
 widen(const char *text, struct buf *out)
 {
@@ -528,6 +561,7 @@ main(void)
 		cmocka_unit_test(test_known_digests),
 		cmocka_unit_test(test_sign_and_sign_again),
 		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_wide_block),
 		cmocka_unit_test(test_bad_scripts),
 		cmocka_unit_test(test_not_a_block),

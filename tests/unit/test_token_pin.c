@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/journal/pins.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stand.h"
 
@@ -189,6 +190,45 @@ an_administrator_who_left_is_not_called(void **state)
 	stand_close(stand);
 }
 
+/* An attempt that stands although the guard was cleared: nobody waits. */
+static bool stands;
+int __real_pin_attempt_stands(struct store *s, const char *serial,
+    const uint8_t hash[PIN_HASH], struct ht_error *e);
+int __wrap_pin_attempt_stands(struct store *s, const char *serial,
+    const uint8_t hash[PIN_HASH], struct ht_error *e);
+
+int
+__wrap_pin_attempt_stands(struct store *s, const char *serial,
+    const uint8_t hash[PIN_HASH], struct ht_error *e)
+{
+	return stands ? 1 : __real_pin_attempt_stands(s, serial, hash, e);
+}
+
+static void
+an_administrator_never_waits_for_a_guard_that_stands(void **state)
+{
+	struct stand *stand = stand_new(CONF_PIN_ASK);
+
+	(void)state;
+	stand_run(stand, 0, "locked");
+	stands = true;
+	assert_int_equal(stand_unlock(stand, STAND_PIN), HT_ERR_INTERNAL);
+	assert_false(stand->unlocked);
+	stands = false;
+	stand_close(stand);
+	/* The same where the worker has to start first. */
+	stand_fault("login-crash", 1);
+	stand = stand_new(CONF_PIN_FILE);
+	stand_run(stand, 0, "away");
+	stands = true;
+	assert_int_equal(stand_unlock(stand, ""), 0);
+	stand_run(stand, 0, "locked");
+	assert_true(stand->unlocked);
+	assert_int_equal(stand->unlock_code, HT_ERR_UNAVAILABLE);
+	stands = false;
+	stand_close(stand);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -201,6 +241,8 @@ main(int argc, char **argv)
 		STAND_TEST(a_token_lost_at_login_is_not_tried_again),
 		STAND_TEST(keyd_killed_at_login_is_guarded),
 		STAND_TEST(an_administrator_who_left_is_not_called),
+		STAND_TEST(
+		    an_administrator_never_waits_for_a_guard_that_stands),
 	};
 
 	if (stand_is_parent(argc, argv))

@@ -32,6 +32,7 @@ lock(struct token *t, const char *reason)
 	log_notice("token %s is locked: %s", t->name, reason);
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE,
 	    "token %s is locked: an administrator must unlock it", t->name);
+	token_unlock_end(t, &e);
 	token_end_all(t, &e);
 }
 
@@ -239,6 +240,9 @@ token_unlock(struct token *t, const struct store_actor *actor,
 		rc = token_wake_now(t, e);
 	else if ((rc = record_attempt(t, e)) == 1)
 		t->phase = TOKEN_PIN_WRITTEN;
+	else if (rc == 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "token %s: the PIN guard was not cleared", t->name);
 	if (rc >= 0)
 		return 0;
 	/* It did not begin: nobody waits, and the PIN is not kept. */

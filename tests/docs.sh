@@ -4,7 +4,8 @@
 #	PROTOCOL.md	the tables of protocol/messages.[ch], to the letter
 #	DESIGN.md	"One request, file by file": files, calls, messages
 #	LIBSSH.md	the tests of its facts
-#	man/		every configuration key, every program, mandoc -T lint
+#	man/		every configuration key, every program, references to our
+#			pages, mandoc -T lint
 
 set -u
 srcdir=${srcdir:-$(dirname "$0")/..}
@@ -141,6 +142,15 @@ while read -r program; do
 	set -- man/"$program".[18]
 	[ -f "$1" ] || fail "$program has no manual page"
 done <"$work/programs"
+# Each reference to one of our pages, in its section.
+sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' man/*.[158] | sort -u |
+    while read -r name section; do
+	set -- man/"$name".[158]
+	[ ! -f "$1" ] || [ -f "man/$name.$section" ] || echo "$name $section"
+done >"$work/nowhere"
+while read -r reference; do
+	fail "man/: there is no page $reference"
+done <"$work/nowhere"
 for page in man/*.[158]; do
 	grep -q "$page" Makefile.am || fail "$page is not installed"
 	if command -v mandoc >/dev/null; then

@@ -3,7 +3,7 @@
 #
 #	PROTOCOL.md	the tables of protocol/messages.[ch], to the letter
 #	DESIGN.md	"One request, file by file": files, calls, messages
-#	LIBSSH.md	the tests of its facts
+#	LIBSSH.md	the tests of its facts, our functions
 #	man/		every configuration key, every program, references to our
 #			pages, mandoc -T lint
 
@@ -133,6 +133,15 @@ sed -n 's/^|.*| `\([a-z0-9_]*\)` |$/\1/p' sshd-sign/LIBSSH.md | sort \
 sed -n 's/^\t*connected(\([a-z0-9_]*\)),$/\1/p' tests/unit/test_libssh.c | sort |
     diff "$work/facts" - >&2 ||
     fail "LIBSSH.md (<) and tests/unit/test_libssh.c (>) differ"
+
+# shellcheck disable=SC2016
+grep '^| .* | .* | `' sshd-sign/LIBSSH.md | cut -d '|' -f 4 |
+    grep -o '[a-z_]*()' | sort -u >"$work/relying"
+[ -s "$work/relying" ] || fail "LIBSSH.md names no function"
+while read -r name; do
+	grep -q "^${name%()}(" sshd-sign/*.c ||
+	    fail "LIBSSH.md has $name, which sshd-sign does not"
+done <"$work/relying"
 
 # --- manual pages ----------------------------------------------------------------
 

@@ -50,6 +50,10 @@ expect 'the step before keys/sshcert/sshcert.c does not call sshcert_check' \
     's/`identity_prove()`/`identity_stands()`/' DESIGN.md
 expect 'no step before sends DELIVERED' \
     's/| HELLO |/| DELIVERED |/' DESIGN.md
+expect 'LIBSSH.md has take_all(), which sshd-sign does not' \
+    's/`take_waiting()`/`take_all()`/' sshd-sign/LIBSSH.md
+expect 'there is no page htsign-shell 1' \
+    's/^\.Xr htsign-shell 8/.Xr htsign-shell 1/' man/htsign-keyd.8
 expect 'no such section: lib/buf.h:2:  * Bytes (DESIGN.md, section 99)' \
     '2s/.*/ * Bytes (DESIGN.md, section 99)/' lib/buf.h
 expect 'no such section: lib/buf.h:2:  * Bytes (DESIGN.md, "Bytes")' \

@@ -65,8 +65,9 @@ conf_mistake(struct conf_reader *r, const config_setting_t *s, const char *fmt,
 	    line > 0 ? line : 1, text);
 }
 
-const char *
-conf_key(const config_setting_t *s)
+/* The key of s, or of the list that s is in, for messages. */
+static const char *
+key_of(const config_setting_t *s)
 {
 	while (config_setting_name(s) == NULL && !config_setting_is_root(s))
 		s = config_setting_parent(s);
@@ -94,14 +95,14 @@ conf_string(struct conf_reader *r, const config_setting_t *s)
 
 	if (config_setting_type(s) != CONFIG_TYPE_STRING) {
 		(void)conf_mistake(r, s, "%s must be text in quotes",
-		    conf_key(s));
+		    key_of(s));
 		return NULL;
 	}
 	text = config_setting_get_string(s);
 	n = strlen(text);
 	if (n == 0 || n > TEXT_MAX || !is_printable(text, n)) {
 		(void)conf_mistake(r, s,
-		    "%s must be 1 to %d bytes of printable UTF-8", conf_key(s),
+		    "%s must be 1 to %d bytes of printable UTF-8", key_of(s),
 		    TEXT_MAX);
 		return NULL;
 	}
@@ -155,7 +156,7 @@ conf_section_read(struct conf_reader *r, const config_setting_t *s,
 
 	if (!config_setting_is_group(s))
 		return conf_mistake(r, s, "%s must be a group { … }",
-		    conf_key(s));
+		    key_of(s));
 	if ((ret = check_keys(r, s, section)) < 0)
 		return ret;
 	if (section->defaults != NULL)
@@ -163,7 +164,7 @@ conf_section_read(struct conf_reader *r, const config_setting_t *s,
 	for (f = section->fields; f->key != NULL; f++) {
 		member = config_setting_get_member(s, f->key);
 		if (member == NULL && f->required)
-			return conf_mistake(r, s, "%s needs %s", conf_key(s),
+			return conf_mistake(r, s, "%s needs %s", key_of(s),
 			    f->key);
 		if (member == NULL)
 			continue;
@@ -323,7 +324,7 @@ find_word(struct conf_reader *r, const config_setting_t *s,
 			    (size_t)snprintf(known + used, sizeof(known) - used,
 			        "%s\"%s\"", used > 0 ? ", " : "", w->word);
 	}
-	return conf_mistake(r, s, "%s can be %s", conf_key(s), known);
+	return conf_mistake(r, s, "%s can be %s", key_of(s), known);
 }
 
 int
@@ -342,12 +343,12 @@ int
 conf_length(struct conf_reader *r, const config_setting_t *s)
 {
 	if (!config_setting_is_array(s) && !config_setting_is_list(s)) {
-		(void)conf_mistake(r, s, "%s must be a list", conf_key(s));
+		(void)conf_mistake(r, s, "%s must be a list", key_of(s));
 		return -1;
 	}
 	if (config_setting_length(s) > CONF_LIST_MAX) {
 		(void)conf_mistake(r, s, "%s has more than %d elements",
-		    conf_key(s), CONF_LIST_MAX);
+		    key_of(s), CONF_LIST_MAX);
 		return -1;
 	}
 	return config_setting_length(s);

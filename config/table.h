@@ -65,12 +65,6 @@ int conf_mistake(struct conf_reader *r, const config_setting_t *s,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * The key of s, or of the list that s is in, for messages.  "the file" if there
- * is none.
- */
-const char *conf_key(const config_setting_t *s);
-
-/*
  * The text of a string setting: 1 to 1024 bytes of printable UTF-8.  Owned by
  * r->conf.  NULL with r->e on error.
  */

@@ -576,7 +576,7 @@ input_spool(struct input *in, int spool, struct ht_error *e)
 {
 	int rc;
 
-	if (input_seekable(in))
+	if (in->read != read_stream || in->how.spool >= 0)
 		return 0;
 	if (in->base > 0)
 		return ht_error_set(e, HT_ERR_INTERNAL,
@@ -586,12 +586,6 @@ input_spool(struct input *in, int spool, struct ht_error *e)
 	if (rc < 0)
 		in->how.spool = -1;
 	return rc;
-}
-
-uint64_t
-input_arrived(const struct input *in)
-{
-	return in->arrived;
 }
 
 bool
@@ -604,10 +598,4 @@ int
 input_descriptor(const struct input *in)
 {
 	return in->read == read_stream ? in->how.spool : in->fd;
-}
-
-bool
-input_seekable(const struct input *in)
-{
-	return in->read != read_stream || in->how.spool >= 0;
 }

@@ -124,11 +124,6 @@ int input_copy(struct input *in, uint64_t offset, void *out, size_t n,
 int input_drain(struct input *in, uint64_t *size, struct ht_error *e);
 
 /*
- * How many bytes of a stream have arrived.  For any other input: its size.
- */
-uint64_t input_arrived(const struct input *in);
-
-/*
  * Whether a stream failed while it arrived: too many bytes, too slow, cut, or
  * no room for them.  This tells such an error from one in the bytes
  * themselves.  Always false for an input that is no stream.
@@ -140,10 +135,5 @@ bool input_failed(const struct input *in);
  * file.  -1 if there is none.  Borrowed, and for reading only.
  */
 int input_descriptor(const struct input *in);
-
-/*
- * Whether any offset that has arrived can be read again.
- */
-bool input_seekable(const struct input *in);
 
 #endif

@@ -46,8 +46,9 @@ names_role_text(enum names_role role)
 	return roles[role];
 }
 
-bool
-names_role_parse(const char *word, enum names_role *role)
+/* "client" is none. */
+static bool
+parse_role(const char *word, enum names_role *role)
 {
 	int i;
 
@@ -70,8 +71,7 @@ names_principal_parse(const char *text, struct names_principal *p,
 		memcpy(p->client, text + 7, strlen(text + 7) + 1);
 		return 0;
 	}
-	if (strncmp(text, "role:", 5) == 0 &&
-	    names_role_parse(text + 5, &p->role))
+	if (strncmp(text, "role:", 5) == 0 && parse_role(text + 5, &p->role))
 		return 0;
 	return ht_error_set(e, HT_ERR_DENIED,
 	    "\"%s\" is neither client:NAME nor role:ROLE", text);

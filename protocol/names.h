@@ -42,12 +42,6 @@ bool names_is_verb(const char *word);
 const char *names_role_text(enum names_role role);
 
 /*
- * Set *role from its word.  False if word is not the role of an administrator;
- * "client" is not.
- */
-bool names_role_parse(const char *word, enum names_role *role);
-
-/*
  * Parse "client:NAME", "role:admin", "role:approver" or "role:auditor".
  * HT_ERR_DENIED for anything else.  Read text from outside with cursor_text
  * first: it refuses a NUL.

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -19,7 +18,6 @@ struct chain {
 	unsigned int bits;
 	char weak[80];
 	char *subject;
-	char *serial;
 	uint8_t fingerprint[32];
 	int64_t not_before;
 	int64_t not_after;
@@ -137,31 +135,13 @@ static int
 read_names(struct chain *chain, struct ht_error *e)
 {
 	X509 *leaf = leaf_of(chain);
-	BIGNUM *serial;
-	char *text = NULL;
-	char *p;
-	int rc = HT_ERR_INTERNAL;
 
 	chain->subject = x509_subject(leaf);
-	serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
-	if (serial != NULL)
-		text = BN_bn2hex(serial);
-	if (text != NULL)
-		chain->serial = strdup(text);
-	if (chain->subject == NULL || chain->serial == NULL ||
-	    X509_digest(leaf, EVP_sha256(), chain->fingerprint, NULL) != 1) {
-		(void)spc_crypto_error(e, rc, "cannot read the certificate");
-		goto out;
-	}
-	for (p = chain->serial; *p != '\0'; p++) {
-		if (*p >= 'A' && *p <= 'F')
-			*p = (char)(*p - 'A' + 'a');
-	}
-	rc = 0;
-out:
-	OPENSSL_free(text);
-	BN_free(serial);
-	return rc;
+	if (chain->subject == NULL ||
+	    X509_digest(leaf, EVP_sha256(), chain->fingerprint, NULL) != 1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot read the certificate");
+	return 0;
 }
 
 int
@@ -198,7 +178,6 @@ chain_free(struct chain *chain)
 		return;
 	sk_X509_pop_free(chain->certificates, X509_free);
 	free(chain->subject);
-	free(chain->serial);
 	free(chain);
 }
 
@@ -206,12 +185,6 @@ enum chain_key
 chain_key(const struct chain *chain)
 {
 	return chain->key;
-}
-
-unsigned int
-chain_key_bits(const struct chain *chain)
-{
-	return chain->bits;
 }
 
 const char *
@@ -224,12 +197,6 @@ const char *
 chain_subject(const struct chain *chain)
 {
 	return chain->subject;
-}
-
-const char *
-chain_serial(const struct chain *chain)
-{
-	return chain->serial;
 }
 
 void

@@ -50,10 +50,9 @@ int chain_load(const void *pem, size_t n, struct chain **chain,
 void chain_free(struct chain *chain); /* NULL is fine */
 
 /*
- * The kind of the signer's key, and its size in bits.
+ * The kind of the signer's key.
  */
 enum chain_key chain_key(const struct chain *chain);
-unsigned int chain_key_bits(const struct chain *chain);
 
 /*
  * Why production signing should refuse this chain, in a few words ("certificate
@@ -65,12 +64,10 @@ unsigned int chain_key_bits(const struct chain *chain);
 const char *chain_weak(const struct chain *chain);
 
 /*
- * The signer's subject (RFC 2253, UTF-8), and the serial number in lower-case
- * hexadecimal.  The subject may hold any characters: escape it where it is
- * shown.  Both are valid as long as the chain.
+ * The signer's subject (RFC 2253, UTF-8).  It may hold any characters: escape it
+ * where it is shown.  Valid as long as the chain.
  */
 const char *chain_subject(const struct chain *chain);
-const char *chain_serial(const struct chain *chain);
 
 /*
  * The SHA-256 of the signer's certificate.

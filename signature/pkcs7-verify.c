@@ -4,7 +4,6 @@
 #include <openssl/x509v3.h>
 
 #include <string.h>
-#include <time.h>
 
 #include "signature/pkcs7-private.h"
 #include "signature/x509.h"
@@ -150,13 +149,6 @@ pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
 		    XKU_CODE_SIGN, e);
 	X509_STORE_free(roots);
 	return rc;
-}
-
-int
-pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
-    struct ht_error *e)
-{
-	return pkcs7_verify_chain_at(p7, pem, n, time(NULL), e);
 }
 
 bool

@@ -83,14 +83,12 @@ int pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e);
 /*
  * After pkcs7_verify: verify the chain up to one of the roots in n bytes of
  * PEM, for code signing (X.509 path validation, RFC 5280).  It must be valid at
- * `when`, in seconds since 1970, or now.  HT_ERR_DATA if there is no valid
+ * `when`, in seconds since 1970.  HT_ERR_DATA if there is no valid
  * chain.  HT_ERR_USAGE unless the PEM is 1 to 1000 certificates, each one once.
  * HT_ERR_INTERNAL without memory.
  */
 int pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
     int64_t when, struct ht_error *e);
-int pkcs7_verify_chain(const struct pkcs7 *p7, const void *pem, size_t n,
-    struct ht_error *e);
 
 /*
  * The unsigned attributes, one entry for each value, in the order of the file.

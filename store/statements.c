@@ -131,7 +131,6 @@
 const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
-	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_CHECKPOINT] = "PRAGMA wal_checkpoint(TRUNCATE)",
 	[SQL_LAST_TIME] = "SELECT coalesce(max(at), 0) FROM event",
 

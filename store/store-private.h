@@ -13,7 +13,6 @@
 enum store_sql {
 	SQL_BEGIN,
 	SQL_COMMIT,
-	SQL_ROLLBACK,
 	SQL_CHECKPOINT,
 	SQL_LAST_TIME,
 

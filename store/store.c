@@ -317,21 +317,6 @@ store_commit(struct store *s, struct ht_error *e)
 	return wipe_log(s, e);
 }
 
-void
-store_rollback(struct store *s)
-{
-	sqlite3_stmt *st = store_statement(s, SQL_ROLLBACK);
-
-	/* SQLite may have rolled back itself, for example on a full disk. */
-	if (sqlite3_get_autocommit(s->db) == 0)
-		(void)sqlite3_step(st);
-	(void)sqlite3_reset(st);
-	s->open = false;
-	s->wipe_log = false;
-	ht_error_clear(&s->failure);
-	(void)read_last_time(s, NULL);
-}
-
 /* --- statements ------------------------------------------------------ */
 
 sqlite3_stmt *

@@ -7,9 +7,8 @@
  * Before store_commit returns 0, the process must not answer anybody or act
  * because of a write.
  *
- * A write that fails in the engine spoils the transaction: every later write
- * and store_commit fail with the same error until store_rollback.  htsign-keyd
- * exits instead.  HT_ERR_USAGE and the like (there is no such client, …) come
+ * A write that fails in the engine spoils the store: every later write and
+ * store_commit fail with the same error, and htsign-keyd exits.  HT_ERR_USAGE and the like (there is no such client, …) come
  * before anything is written and spoil nothing.
  *
  * An error of the engine is HT_ERR_UNAVAILABLE (no room), HT_ERR_DATA (the
@@ -61,11 +60,6 @@ bool store_dirty(const struct store *s);
  * again, and exits.
  */
 int store_commit(struct store *s, struct ht_error *e);
-
-/*
- * Undo everything written since the last commit, and clear a failure.
- */
-void store_rollback(struct store *s);
 
 /*
  * Who changes something, for the journal.  Any field may be NULL.

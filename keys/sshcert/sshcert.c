@@ -301,21 +301,6 @@ fail:
 	return NULL;
 }
 
-struct sshcert *
-sshcert_parse_line(struct cursor text, const char **reason, struct ht_error *e)
-{
-	struct sshcert *cert = NULL;
-	struct buf blob = BUF_INIT;
-
-	*reason = SSHCERT_MALFORMED;
-	if (sshkey_line_blob(text, &blob, e) == 0)
-		cert = sshcert_parse(buf_cursor(&blob), reason, e);
-	else if (e->code == HT_ERR_INTERNAL)
-		*reason = SSHCERT_INTERNAL;
-	buf_free(&blob);
-	return cert;
-}
-
 void
 sshcert_free(struct sshcert *cert)
 {
@@ -419,12 +404,6 @@ sshcert_principal(const struct sshcert *cert)
 }
 
 const char *
-sshcert_key_id(const struct sshcert *cert)
-{
-	return cert->key_id;
-}
-
-const char *
 sshcert_person(const struct sshcert *cert)
 {
 	return cert->person;
@@ -437,12 +416,6 @@ sshcert_serial(const struct sshcert *cert)
 }
 
 uint64_t
-sshcert_valid_after(const struct sshcert *cert)
-{
-	return cert->valid_after;
-}
-
-uint64_t
 sshcert_valid_before(const struct sshcert *cert)
 {
 	return cert->valid_before;
@@ -452,12 +425,6 @@ const uint8_t *
 sshcert_sha256(const struct sshcert *cert)
 {
 	return cert->sha256;
-}
-
-const struct sshkey *
-sshcert_key(const struct sshcert *cert)
-{
-	return cert->key;
 }
 
 struct cursor

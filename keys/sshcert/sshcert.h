@@ -65,31 +65,21 @@ struct sshcert;
  */
 struct sshcert *sshcert_parse(struct cursor blob, const char **reason,
     struct ht_error *e);
-
-/*
- * Like sshcert_parse, but from the text "type base64 [comment]".
- */
-struct sshcert *sshcert_parse_line(struct cursor text, const char **reason,
-    struct ht_error *e);
 void sshcert_free(struct sshcert *cert); /* NULL is fine */
 
 /*
  * What the certificate says.  Pointers are valid as long as the certificate.
  *
  * person:	NAME of the key id: the client or the administrator
- * valid:	from valid_after up to, but not including, valid_before;
- *	seconds since 1970
+ * valid_before:	when it is not valid any more; seconds since 1970
  * sha256:	of the whole blob
  * ca:		the blob of the CA key that the certificate names
  */
 const struct names_principal *sshcert_principal(const struct sshcert *cert);
-const char *sshcert_key_id(const struct sshcert *cert);
 const char *sshcert_person(const struct sshcert *cert);
 uint64_t sshcert_serial(const struct sshcert *cert);
-uint64_t sshcert_valid_after(const struct sshcert *cert);
 uint64_t sshcert_valid_before(const struct sshcert *cert);
 const uint8_t *sshcert_sha256(const struct sshcert *cert);
-const struct sshkey *sshcert_key(const struct sshcert *cert);
 struct cursor sshcert_ca(const struct sshcert *cert);
 bool sshcert_is_sk(const struct sshcert *cert);
 

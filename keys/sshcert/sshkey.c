@@ -360,18 +360,6 @@ sshkey_parse_line(struct cursor text, struct ht_error *e)
 	return key;
 }
 
-enum sshkey_type
-sshkey_type(const struct sshkey *key)
-{
-	return key->format->type;
-}
-
-const char *
-sshkey_name(const struct sshkey *key)
-{
-	return key->format->name;
-}
-
 bool
 sshkey_is_sk(const struct sshkey *key)
 {
@@ -426,24 +414,4 @@ sshkey_fingerprint(const struct sshkey *key, char out[SSHKEY_FINGERPRINT_SIZE],
     struct ht_error *e)
 {
 	return sshkey_blob_fingerprint(sshkey_blob(key), out, e);
-}
-
-int
-sshkey_line(const struct sshkey *key, const char *comment, struct buf *line,
-    struct ht_error *e)
-{
-	const char *p;
-
-	for (p = comment; p != NULL && *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return ht_error_set(e, HT_ERR_USAGE,
-			    "a control character in the comment of a key");
-	}
-	buf_format(line, "%s ", key->format->name);
-	base64_encode(key->blob, key->blob_len, BASE64_STANDARD, line);
-	if (comment != NULL && *comment != '\0')
-		buf_format(line, " %s", comment);
-	if (buf_failed(line) < 0)
-		return ht_error_memory(e);
-	return 0;
 }

@@ -59,13 +59,9 @@ struct sshkey *sshkey_parse(struct cursor blob, struct ht_error *e);
 struct sshkey *sshkey_parse_line(struct cursor text, struct ht_error *e);
 void sshkey_free(struct sshkey *key); /* NULL is fine */
 
-enum sshkey_type sshkey_type(const struct sshkey *key);
-
 /*
- * sshkey_name returns the name of the type, such as "ssh-ed25519".
- * sshkey_is_sk returns true if the key is on a FIDO authenticator (sk-).
+ * True if the key is on a FIDO authenticator (sk-).
  */
-const char *sshkey_name(const struct sshkey *key);
 bool sshkey_is_sk(const struct sshkey *key);
 
 /*
@@ -86,14 +82,6 @@ bool sshkey_equal(const struct sshkey *a, const struct sshkey *b);
  */
 int sshkey_fingerprint(const struct sshkey *key,
     char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
-
-/*
- * Append "type base64 comment" to line, without a line end.  comment may be
- * NULL.  Errors: HT_ERR_USAGE if comment holds control characters;
- * HT_ERR_INTERNAL if there is no memory.
- */
-int sshkey_line(const struct sshkey *key, const char *comment, struct buf *line,
-    struct ht_error *e);
 
 /*
  * Verify an SSH signature blob (string algorithm, string signature) over data.

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "keys/sshcert/sshcert.h"
-#include "keys/sshcert/sshkey.h"
+#include "keys/sshcert/sshkey-format.h"
 #include "keys/sshcert/ticket.h"
 
 #define NOW UINT64_C(1780000000)
@@ -42,20 +42,16 @@ use_cert(struct sshcert *cert)
 static void
 use_key(struct sshkey *key)
 {
-	struct buf line = BUF_INIT;
 	struct sshkey *again;
 	struct ht_error e;
 
 	if (key == NULL)
 		return;
-	if (sshkey_line(key, NULL, &line, &e) < 0)
-		abort();
-	again = sshkey_parse_line(buf_cursor(&line), &e);
+	again = sshkey_parse(sshkey_blob(key), &e);
 	if (again == NULL || !sshkey_equal(key, again))
 		abort();
 	sshkey_free(again);
 	sshkey_free(key);
-	buf_free(&line);
 }
 
 static void
@@ -75,12 +71,15 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct cursor in = cursor_over(p, n);
+	struct buf blob = BUF_INIT;
 	struct ht_error e;
 	const char *reason;
 	char text[512];
 
 	use_cert(sshcert_parse(in, &reason, &e));
-	use_cert(sshcert_parse_line(in, &reason, &e));
+	if (sshkey_line_blob(in, &blob, &e) == 0)
+		use_cert(sshcert_parse(buf_cursor(&blob), &reason, &e));
+	buf_free(&blob);
 	use_key(sshkey_parse(in, &e));
 	use_key(sshkey_parse_line(in, &e));
 	sshkey_private_free(sshkey_private_load(in, &e));

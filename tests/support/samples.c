@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -243,8 +244,8 @@ sample_verify(const struct sample *sample, const struct signing *signing,
 	if (rc == 0)
 		rc = format_verify(format, in, NULL, 0, &verified, e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, signing->root.data,
-		    signing->root.len - 1, e);
+		rc = pkcs7_verify_chain_at(verified.p7, signing->root.data,
+		    signing->root.len - 1, time(NULL), e);
 	format_verified_clear(&verified);
 	input_free(in);
 	return rc;

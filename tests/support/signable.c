@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -125,8 +126,8 @@ signable_verifies(const struct format *format, const struct buf *bytes,
 	assert_non_null(in);
 	rc = format_verify(format, in, NULL, 0, &verified, e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(verified.p7, root->data, root->len - 1,
-		    e);
+		rc = pkcs7_verify_chain_at(verified.p7, root->data,
+		    root->len - 1, time(NULL), e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	format_verified_clear(&verified);
 	input_free(in);

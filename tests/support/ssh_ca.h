@@ -38,6 +38,14 @@ extern struct ssh_ca {
 } ssh_cas[SSH_CA_COUNT];
 
 /*
+ * Append "type base64" of a key to line.  Read a certificate from such a line,
+ * as sshcert_parse does.
+ */
+void ssh_ca_line(const struct sshkey *key, struct buf *line);
+struct sshcert *ssh_ca_parse_line(struct cursor line, const char **reason,
+    struct ht_error *e);
+
+/*
  * Make the folder and the keys, as group functions of cmocka.  ssh_ca_enter
  * makes all keys.  ssh_ca_enter_signing leaves out the last CA.
  * ssh_ca_enter_fast also leaves out the user's RSA key, which takes longest.

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -284,8 +285,8 @@ pkcs7_is_good(const struct buf *der)
 	if (rc == 0)
 		rc = pkcs7_verify(p7, &e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain(p7, signing_p256.root.data,
-		    signing_p256.root.len - 1, &e);
+		rc = pkcs7_verify_chain_at(p7, signing_p256.root.data,
+		    signing_p256.root.len - 1, time(NULL), &e);
 	pkcs7_free(p7);
 	return rc == 0;
 }

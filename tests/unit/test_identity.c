@@ -68,10 +68,9 @@ configure_keys(const char *ssh, const char *ann, const char *role,
     const struct ssh_ca_user *user)
 {
 	struct buf text = BUF_INIT, one = BUF_INIT, two = BUF_INIT;
-	struct ht_error e;
 
-	assert_int_equal(sshkey_line(user->key, NULL, &one, &e), 0);
-	assert_int_equal(sshkey_line(P256->key, NULL, &two, &e), 0);
+	ssh_ca_line(user->key, &one);
+	ssh_ca_line(P256->key, &two);
 	buf_u8(&one, 0);
 	buf_u8(&two, 0);
 	buf_format(&text,

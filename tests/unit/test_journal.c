@@ -329,14 +329,14 @@ test_bad_arguments(void **state)
 	struct ht_error e;
 	uint64_t number = bring_to(ASKED);
 
-	(void)state;
 	assert_int_equal(store_commit(store, &e), 0);
 	wrong.digest_len = JOURNAL_DIGEST_MAX + 1;
 	assert_int_equal(journal_decided(store, number, &wrong, &e),
 	    HT_ERR_INTERNAL);
 	/* That one was on its way to the engine. */
 	assert_int_equal(store_commit(store, &e), HT_ERR_INTERNAL);
-	store_rollback(store);
+	store_close(store);
+	assert_int_equal(store_set_up(state), 0);
 	assert_int_equal(journal_decided(store, number, &decision, &e), 0);
 	assert_int_equal(journal_signed(store, number, signed_data, 0, &e),
 	    HT_ERR_INTERNAL);

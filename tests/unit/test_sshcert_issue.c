@@ -79,7 +79,7 @@ ssh_keygen_takes_what_is_issued(void **state)
 			scratch_write("issued", line.data, line.len);
 			expect_listing(j, i);
 			cert =
-			    sshcert_parse_line(buf_cursor(&line), &reason, &e);
+			    ssh_ca_parse_line(buf_cursor(&line), &reason, &e);
 			assert_non_null(cert);
 			ssh_ca_expect_good(cert, &ssh_cas[i], "10.0.0.1");
 			sshcert_free(cert);

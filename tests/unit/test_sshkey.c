@@ -83,19 +83,18 @@ static void
 public_keys_read_and_written(void **state)
 {
 	struct buf line = BUF_INIT, again = BUF_INIT;
-	struct ht_error e;
 	struct sshkey *key;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < MADE; i++) {
 		key = load_public(made[i].file);
-		assert_int_equal(sshkey_type(key), made[i].is);
-		assert_string_equal(sshkey_name(key), made[i].name);
 		assert_false(sshkey_is_sk(key));
 		read_public(made[i].file, &line);
-		assert_int_equal(sshkey_line(key, "a comment", &again, &e), 0);
-		buf_u8(&again, '\n');
+		buf_format(&again, "%s ", made[i].name);
+		base64_encode(sshkey_blob(key).p, sshkey_blob(key).left,
+		    BASE64_STANDARD, &again);
+		buf_format(&again, " a comment\n");
 		assert_int_equal(line.len, again.len);
 		assert_memory_equal(line.data, again.data, line.len);
 		buf_reset(&line);
@@ -373,11 +372,11 @@ security_keys(void **state)
 	key = sshkey_parse(buf_cursor(&blob), &e);
 	assert_non_null(key);
 	assert_true(sshkey_is_sk(key));
-	assert_int_equal(sshkey_type(key), SSHKEY_SK_ED25519);
 	assert_int_equal(sshkey_verify(key, cursor_over("words", 5),
 	                     cursor_over("\0\0\0\x01s\0\0\0\0", 9), &e),
 	    HT_ERR_DENIED);
-	assert_int_equal(sshkey_line(key, NULL, &line, &e), 0);
+	buf_format(&line, "sk-ssh-ed25519@openssh.com ");
+	base64_encode(blob.data, blob.len, BASE64_STANDARD, &line);
 	scratch_write("sk.pub", line.data, line.len);
 	assert_int_equal(RUN("ssh-keygen", "-l", "-f", "sk.pub"), 0);
 	assert_true(scratch_output_holds("(ED25519-SK)"));
@@ -393,26 +392,10 @@ security_keys(void **state)
 	buf_text(&blob, "ssh:");
 	key = sshkey_parse(buf_cursor(&blob), &e);
 	assert_non_null(key);
-	assert_int_equal(sshkey_type(key), SSHKEY_SK_ECDSA_P256);
 	sshkey_free(key);
 	sshkey_free(inner);
 	buf_free(&blob);
 	buf_free(&line);
-}
-
-static void
-comments_without_control_characters(void **state)
-{
-	struct buf line = BUF_INIT;
-	struct ht_error e;
-	struct sshkey *key;
-
-	(void)state;
-	key = load_public("ed25519");
-	assert_int_equal(sshkey_line(key, "a\nb", &line, &e), HT_ERR_USAGE);
-	assert_int_equal(sshkey_line(key, "\x7f", &line, &e), HT_ERR_USAGE);
-	buf_free(&line);
-	sshkey_free(key);
 }
 
 /* Sign with the private key of file, verify with the public one. */
@@ -468,6 +451,7 @@ private_keys_in_each_form(void **state)
 static void
 private_ed25519_from_openssl(void **state)
 {
+	struct cursor blob, name;
 	struct sshkey_private *key;
 	struct ht_error e;
 
@@ -477,8 +461,9 @@ private_ed25519_from_openssl(void **state)
 	    0);
 	key = load_private("pem", &e);
 	assert_non_null(key);
-	assert_int_equal(sshkey_type(sshkey_private_public(key)),
-	    SSHKEY_ED25519);
+	blob = sshkey_blob(sshkey_private_public(key));
+	assert_int_equal(cursor_string(&blob, &name), 0);
+	assert_true(cursor_is(name, "ssh-ed25519"));
 	sshkey_private_free(key);
 }
 
@@ -664,7 +649,6 @@ main(void)
 		cmocka_unit_test(points_must_be_on_their_curve),
 		cmocka_unit_test(rsa_numbers_must_make_sense),
 		cmocka_unit_test(security_keys),
-		cmocka_unit_test(comments_without_control_characters),
 		cmocka_unit_test(private_keys_in_each_form),
 		cmocka_unit_test(private_ed25519_from_openssl),
 		cmocka_unit_test(private_keys_refused),

@@ -278,12 +278,6 @@ token_logging_in(const struct token *t)
 	    t->phase == TOKEN_PIN_COMMITTED || t->phase == TOKEN_LOGGING_IN;
 }
 
-size_t
-token_jobs(const struct token *t)
-{
-	return t->njobs;
-}
-
 static bool
 same_text(const char *a, const char *b)
 {

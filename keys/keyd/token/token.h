@@ -215,9 +215,6 @@ const char *token_serial(const struct token *t);
 /* True if a login attempt is recorded and not yet answered. */
 bool token_logging_in(const struct token *t);
 
-/* The number of jobs that are not done. */
-size_t token_jobs(const struct token *t);
-
 /*
  * True if conf still describes this token.  A reload cannot change a token.
  */

@@ -26,18 +26,6 @@ static const struct format *const formats[] = {
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-const struct format *
-format_find(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < FORMATS; i++) {
-		if (strcmp(formats[i]->name, name) == 0)
-			return formats[i];
-	}
-	return NULL;
-}
-
 int
 format_detect(struct input *in, const char *file_name,
     const struct format **format, struct ht_error *e)

@@ -153,11 +153,6 @@ int format_detect(struct input *in, const char *file_name,
     const struct format **format, struct ht_error *e);
 
 /*
- * The format of that name, or NULL.  Static.
- */
-const struct format *format_find(const char *name);
-
-/*
  * Read in to its end and digest it as options say.  options are copied.
  *
  * Returns 0 and *file, which the caller frees with format_file_free; *file is

@@ -48,6 +48,7 @@ test_every_format_hands_out_its_signature(void **state)
 		struct buf p7 = BUF_INIT;
 		struct buf out = BUF_INIT;
 		struct buf hooked = BUF_INIT;
+		const struct format *format;
 		struct ht_error e;
 		struct input *in;
 
@@ -59,9 +60,11 @@ test_every_format_hands_out_its_signature(void **state)
 		    &out);
 		in = input_memory(out.data, out.len, &e);
 		check_captured(in, &signed_samples[i], &p7);
-		assert_int_equal(format_find(signed_samples[i].format)
-		                     ->signature(in, &hooked, &e),
+		assert_int_equal(
+		    format_detect(in, signed_samples[i].file_name, &format, &e),
 		    0);
+		assert_string_equal(format->name, signed_samples[i].format);
+		assert_int_equal(format->signature(in, &hooked, &e), 0);
 		assert_int_equal(hooked.len, p7.len);
 		assert_memory_equal(hooked.data, p7.data, p7.len);
 		input_free(in);

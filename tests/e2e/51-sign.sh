@@ -50,14 +50,25 @@ number=$(last_request | sed 's/^{"request":\([0-9]*\),.*/\1/')
 fetch "$number" pkcs7
 signed "fetched, request $number"
 check "the bytes that the client got" cmp "$work/out" "$work/app.p7"
+# One that keyd sends in pieces.
+mib16=$((16 << 20))
+"$builddir/tests/support/make-pe" --zeros=$((mib16 - 1024)) >"$work/large.exe"
+truncate -s "$mib16" "$work/large.exe"
+request test-signing --pkcs7 --page-hashes <"$work/large.exe"
+signed "PKCS#7 with page hashes"
+cp "$work/out" "$work/large.p7"
+check "is long" test "$(stat -c %s "$work/large.p7")" -gt 131072
 fetch "$((number + 1))" pkcs7
+signed "fetched, too"
+check "is what the client got" cmp "$work/out" "$work/large.p7"
+fetch "$((number + 2))" pkcs7
 refused "fetched, no such request" 64
 fetch "$number" exe
 refused "fetched, of another kind" 64
 fetch app.exe pkcs7
 refused "fetched, no number" 64
 request nothing-like-it <"$work/app.exe"
-fetch "$((number + 1))" pkcs7
+fetch "$((number + 2))" pkcs7
 refused "fetched, of a request that was refused" 64
 
 # log_is FILE

@@ -84,23 +84,32 @@ a_foreign_ticket_is_counted(void **state)
 static void
 what_an_auditor_may_not_is_on_record(void **state)
 {
+	static const char *const commands[][4] = { { "revoke", "ci" },
+		{ "rebuild" }, { "fetch", "1", "pkcs7" } };
 	struct protocol_done done;
 	struct buf words = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;
+	size_t i, j;
 
 	(void)state;
 	endpoint_connect_role(&a, "auditor");
-	buf_text(&words, "revoke");
-	buf_text(&words, "ci");
-	assert_int_equal(keyd_client_command(&a, &words, cursor_over(NULL, 0),
-	                     NULL, NULL, &done, &e),
-	    0);
-	assert_int_equal(done.status, 77);
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		for (j = 0; commands[i][j] != NULL; j++)
+			buf_text(&words, commands[i][j]);
+		assert_int_equal(keyd_client_command(&a, &words,
+		                     cursor_over(NULL, 0), NULL, NULL, &done,
+		                     &e),
+		    0);
+		assert_int_equal(done.status, 77);
+		assert_true(
+		    endpoint_prints("events --limit=1", "refused-command"));
+		assert_true(endpoint_prints("events --limit=1", "auditor"));
+		assert_true(
+		    endpoint_prints("events --limit=1", commands[i][0]));
+		buf_free(&words);
+	}
 	keyd_client_close(&a);
-	assert_true(endpoint_prints("events --limit=1", "refused-command"));
-	assert_true(endpoint_prints("events --limit=1", "auditor"));
-	buf_free(&words);
 }
 
 /* The configuration with ann's key in it. */

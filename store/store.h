@@ -8,8 +8,9 @@
  * because of a write.
  *
  * A write that fails in the engine spoils the store: every later write and
- * store_commit fail with the same error, and htsign-keyd exits.  HT_ERR_USAGE and the like (there is no such client, …) come
- * before anything is written and spoil nothing.
+ * store_commit fail with the same error, and htsign-keyd exits.  HT_ERR_USAGE
+ * and the like (there is no such client, …) come before anything is written and
+ * spoil nothing.
  *
  * An error of the engine is HT_ERR_UNAVAILABLE (no room), HT_ERR_DATA (the
  * file is damaged) or HT_ERR_INTERNAL.  Any function with a struct ht_error can

@@ -232,6 +232,7 @@ class Trial:
         for line in process.stdout:
             if line.startswith('[  FAILED  ]'):
                 process.kill()
+        self.late = not timer.is_alive()
         timer.cancel()
         return process.wait() == 0
 
@@ -256,7 +257,7 @@ class Trial:
             return 'the same' if same else 'lived'
         with self.remembered.open('a') as killed:
             killed.write(name + '\n')
-        return 'killed'
+        return 'late' if self.late else 'killed'
 
     def run(self, file, most):
         text = (self.source / file).read_text()
@@ -264,8 +265,8 @@ class Trial:
         if most and len(every) > most:
             drawn = random.Random(1).sample(range(len(every)), most)
             every = [every[i] for i in sorted(drawn)]
-        counts = dict.fromkeys(['killed', 'lived', 'the same', 'not compiled'],
-                               0)
+        counts = dict.fromkeys(['killed', 'late', 'lived', 'the same',
+                                'not compiled'], 0)
         original = self.optimized(file)
         try:
             for line, a, b, new, changed in every:
@@ -276,10 +277,11 @@ class Trial:
                           flush=True)
         finally:
             (self.source / file).write_text(text)
-        tried = counts['killed'] + counts['lived']
-        print(f'{file}: {tried} mutants, {counts["killed"]} killed, '
-              f'{counts["lived"]} lived; {counts["the same"]} make the same '
-              f'program, {counts["not compiled"]} none', flush=True)
+        dead = counts['killed'] + counts['late']
+        print(f'{file}: {dead + counts["lived"]} mutants, {dead} killed, of '
+              f'these {counts["late"]} by the clock, {counts["lived"]} lived; '
+              f'{counts["the same"]} make the same program, '
+              f'{counts["not compiled"]} none', flush=True)
 
 
 def main():

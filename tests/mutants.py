@@ -185,7 +185,9 @@ class Trial:
         self.source = work / 'source'
         self.build = work / 'build'
         self.programs = programs
-        self.tests = [p for p in programs if '/test-' in p]
+        self.tests = [p for p in programs if '/test_' in p]
+        if not self.tests:
+            sys.exit('none of the programs is a test')
         self.remembered = work / 'killed'
         self.build.mkdir(parents=True, exist_ok=True)
         self.remembered.touch()

@@ -358,9 +358,11 @@ without_hmac_there_is_no_ticket(void **state)
 	(void)state;
 	make(cert, text);
 	for (hmac = HMAC_FAILS; hmac <= HMAC_IS_SHORT; hmac++) {
+		again[0] = '\0';
 		assert_int_equal(ticket_make(key, cert, NOW, again, &e),
 		    HT_ERR_INTERNAL);
 		assert_string_equal(e.text, "HMAC-SHA256 failed");
+		assert_string_equal(again, "");
 		assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e),
 		    HT_ERR_INTERNAL);
 		assert_string_equal(reason, SSHCERT_INTERNAL);

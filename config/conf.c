@@ -107,7 +107,7 @@ root_check(struct conf_reader *r, const config_setting_t *s,
 	(void)f;
 	if (strlen(c->run) > CONF_RUN_MAX)
 		return conf_mistake(r, config_setting_get_member(s, "run"),
-		    "run must not be longer than %d bytes, for its sockets",
+		    "run is too long for the sockets in it: at most %d bytes",
 		    CONF_RUN_MAX);
 	return c->single_user ? check_single_user(r, s) : 0;
 }
@@ -302,8 +302,8 @@ resolve_account(struct conf *c, struct conf_account *account,
 	account->gid = pw != NULL ? pw->pw_gid : (gid_t)account->uid;
 	if (account->uid == 0 || account->gid == 0)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s:%u: an account of users must not be root's", c->path,
-		    account->line);
+		    "%s:%u: an account in users must not have the uid 0",
+		    c->path, account->line);
 	return 0;
 }
 
@@ -320,8 +320,8 @@ conf_resolve(struct conf *c, struct ht_error *e)
 		for (j = 0; j < i && !c->single_user; j++)
 			if (c->users[j].uid == c->users[i].uid)
 				return ht_error_set(e, HT_ERR_USAGE,
-				    "%s:%u: two of users have the uid %u",
-				    c->path, c->users[i].line,
+				    "%s:%u: two users have the uid %u", c->path,
+				    c->users[i].line,
 				    (unsigned int)c->users[i].uid);
 	}
 	return 0;

@@ -251,8 +251,8 @@ certificate_check(struct conf_reader *r, const config_setting_t *s,
 	(void)f;
 	if (file && certificate->key != NULL)
 		return conf_mistake(r, s,
-		    "certificate \"%s\": token \"%s\" is a key file, so there "
-		    "is no key to name",
+		    "certificate \"%s\" must not have key: token \"%s\" is a "
+		    "key file",
 		    certificate->name, certificate->token->name);
 	if (!file && certificate->key == NULL)
 		return conf_mistake(r, s,

@@ -251,8 +251,8 @@ conf_read_size(struct conf_reader *r, const config_setting_t *s,
 		number = whole_number(s);
 	if (number < 1 || (uint64_t)number > CONF_MAX_SIZE)
 		return conf_mistake(r, s,
-		    "%s must be bytes, or text like \"512M\" or \"2G\", "
-		    "at most \"1024G\"",
+		    "%s must be a number of bytes, or text like \"512M\" or "
+		    "\"2G\", at most \"1024G\"",
 		    f->key);
 	value = (uint64_t)number;
 	put(out, f->offset, &value, sizeof(value));
@@ -296,8 +296,8 @@ conf_read_name(struct conf_reader *r, const config_setting_t *s,
 		return r->e->code;
 	if (!names_valid(name))
 		return conf_mistake(r, s,
-		    "a name is 1 to %d of a-z, 0-9, '.', '_' and '-', "
-		    "and starts with one of the first two",
+		    "a name is 1 to %d of a-z, 0-9, '.', '_' and '-', and "
+		    "starts with a letter or digit",
 		    NAMES_MAX);
 	put(out, f->offset, &name, sizeof(name));
 	return 0;

@@ -73,7 +73,7 @@ check_options(const struct format *format, const struct format_options *options,
 	if (options->page_hashes &&
 	    strcmp(options->algorithm, SPC_PAGES_ALGORITHM) != 0)
 		return ht_error_set(e, HT_ERR_REFUSED,
-		    "page hashes are SHA-256, and this signature is to be %s",
+		    "page hashes need the digest sha256, not %s",
 		    options->algorithm);
 	if (options->msi_ex && format != &format_msi)
 		return ht_error_set(e, HT_ERR_REFUSED,
@@ -294,7 +294,7 @@ compare_content(const struct format_verified *out, const void *content,
 	if (content != NULL &&
 	    (found.left != n || memcmp(found.p, content, n) != 0))
 		return ht_error_set(e, HT_ERR_DATA,
-		    "the signature is over other content than was sent");
+		    "the signature does not cover the content that was sent");
 	return 0;
 }
 

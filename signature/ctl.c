@@ -111,7 +111,7 @@ ctl_parse(const void *der, size_t n, struct ht_error *e)
 	list = d2i_TRUST_LIST(NULL, &p, (long)n);
 	if (list == NULL)
 		return spc_crypto_error(e, HT_ERR_DATA,
-		    "CTL: not this structure");
+		    "CTL: its structure is damaged");
 	rc = check_purpose(list, e);
 	if (rc == 0)
 		rc = check_encoding(list, der, n, e);

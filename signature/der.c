@@ -38,7 +38,7 @@ static int
 bad_length(struct ht_error *e)
 {
 	return ht_error_set(e, HT_ERR_DATA,
-	    "not DER: a length that is open or too large (X.690 10.1)");
+	    "not DER: a length that is indefinite or too large (X.690 10.1)");
 }
 
 int
@@ -113,7 +113,7 @@ count_in(struct cursor c, unsigned int depth, size_t max, size_t *count,
 
 	if (depth == DEPTH_MAX)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "DER: values inside each other, %d deep", DEPTH_MAX);
+		    "DER: values are nested %d deep or more", DEPTH_MAX);
 	while (c.left > 0) {
 		if (cursor_u8(&c, &tag) < 0 || (tag & HIGH_TAG) == HIGH_TAG)
 			return bad_length(e);

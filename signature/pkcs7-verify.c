@@ -129,7 +129,7 @@ pkcs7_postflight(const void *der, size_t size, const void *content, size_t n,
 	found = pkcs7_content(p7);
 	if (found.left != n || memcmp(found.p, content, n) != 0)
 		rc = ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: it signs other content than was sent");
+		    "PKCS#7: it does not cover the content that was sent");
 	else
 		rc = pkcs7_verify(p7, e);
 	pkcs7_free(p7);

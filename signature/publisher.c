@@ -44,7 +44,7 @@ static int
 malformed(struct ht_error *e)
 {
 	return ht_error_set(e, HT_ERR_DATA,
-	    "the manifest's Publisher is not a name as its schema has it");
+	    "the manifest's Publisher is not a name that its schema allows");
 }
 
 static void

@@ -263,7 +263,7 @@ spc_pages_parse(const void *der, size_t n, struct spc_digest *digest,
 	buf_free(&again);
 	if (rc < 0)
 		return ht_error_set(e, rc,
-		    "SpcIndirectData: not what format pe has there with page "
+		    "SpcIndirectData: not as format pe has it with page "
 		    "hashes");
 	*digest = found;
 	*list = hashes;

@@ -333,8 +333,7 @@ spc_read(const char *format, const void *der, size_t n,
 	data = d2i_SPC_INDIRECT_DATA(NULL, &p, (long)n);
 	if (data == NULL) {
 		rc = spc_crypto_error(e, rc,
-		    "SpcIndirectData: not this "
-		    "structure");
+		    "SpcIndirectData: its structure is damaged");
 		goto out;
 	}
 	if (p != (const unsigned char *)der + n) {
@@ -385,7 +384,7 @@ spc_parse(const char *format, const void *der, size_t n,
 		continue;
 	if (i < n || i < again.len) {
 		rc = ht_error_at(e, HT_ERR_DATA, i,
-		    "SpcIndirectData: not what format %s has there", format);
+		    "SpcIndirectData: not as format %s has it", format);
 		goto out;
 	}
 	*digest = found;

@@ -176,7 +176,7 @@ check_imprint(const struct token *token, const void *stamped, size_t length,
 	if ((size_t)ASN1_STRING_length(said) != n ||
 	    memcmp(ASN1_STRING_get0_data(said), digest, n) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "timestamp: it is of another signature (RFC 3161 2.4.2)");
+		    "timestamp: it is for another signature (RFC 3161 2.4.2)");
 	return 0;
 }
 

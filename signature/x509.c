@@ -157,8 +157,8 @@ x509_check_timestamping(X509 *certificate, struct ht_error *e)
 	ERR_clear_error();
 	if (!alone)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "the responder's certificate is not for timestamps alone, "
-		    "by a critical extension (RFC 3161 2.3)");
+		    "the responder's certificate must have a critical extended "
+		    "key usage, timeStamping alone (RFC 3161 2.3)");
 	return 0;
 }
 

@@ -39,7 +39,7 @@ note_part(struct appx_parts *parts, const struct zip_entry *entry,
 			continue;
 		if (memcmp(names[i], entry->name.p, entry->name.left) != 0)
 			return ht_error_at(e, HT_ERR_DATA, entry->offset,
-			    "APPX: a part that is %s but for its case",
+			    "APPX: a part's name is %s in another case",
 			    names[i]);
 		parts->part[i] = *entry;
 		/* The entry's cursors become invalid. */
@@ -70,7 +70,7 @@ check_parts(struct appx_parts *parts, struct ht_error *e)
 		    "a ZIP file, but no APPX package: it has no manifest");
 	if (parts->is_bundle && parts->has[APPX_MANIFEST])
 		return ht_error_set(e, HT_ERR_DATA,
-		    "APPX: the manifests of a package and of a bundle");
+		    "APPX: manifests of both a package and a bundle");
 	return 0;
 }
 

@@ -208,9 +208,8 @@ digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
 		return 0;
 	if (part->size > PART_MAX)
 		return ht_error_at(e, HT_ERR_REFUSED, part->offset,
-		    "APPX: %.*s is of more than %llu bytes",
-		    (int)part->name.left, (const char *)part->name.p,
-		    (unsigned long long)PART_MAX);
+		    "APPX: %.*s has more than %llu bytes", (int)part->name.left,
+		    (const char *)part->name.p, (unsigned long long)PART_MAX);
 	rc = start(md, file, e);
 	if (rc == 0)
 		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, &u, e);

@@ -137,7 +137,7 @@ zip_find_directory(struct zip *zip, uint64_t *size, struct ht_error *e)
 	if (!is_first_disk(end.disk, zip->is_zip64) ||
 	    !is_first_disk(end.directory_disk, zip->is_zip64) ||
 	    end.entries_here != end.entries)
-		return zip_damaged(e, at, "of several disks (APPNOTE 4.3.16)");
+		return zip_damaged(e, at, "on several disks (APPNOTE 4.3.16)");
 	*size = end.size;
 	zip->offset = end.offset;
 	zip->entries = end.entries;

@@ -22,7 +22,7 @@ static int
 damaged(const struct zip_entry *entry, struct ht_error *e)
 {
 	return ht_error_at(e, HT_ERR_DATA, entry->data,
-	    "ZIP: an entry that does not unpack to what its header says");
+	    "ZIP: an entry does not unpack to what its header says");
 }
 
 static int
@@ -114,9 +114,8 @@ zip_extract(const struct zip *zip, const struct zip_entry *entry, uint64_t max,
 
 	if (entry->size > max)
 		return ht_error_at(e, HT_ERR_DATA, entry->offset,
-		    "ZIP: %.*s is of more than %llu bytes",
-		    (int)entry->name.left, (const char *)entry->name.p,
-		    (unsigned long long)max);
+		    "ZIP: %.*s has more than %llu bytes", (int)entry->name.left,
+		    (const char *)entry->name.p, (unsigned long long)max);
 	memset(&z, 0, sizeof(z));
 	piece = malloc(PIECE);
 	/* Negative: without zlib's own header (APPNOTE 4.4.5, method 8). */

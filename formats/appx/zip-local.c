@@ -122,7 +122,7 @@ zip_check_local(const struct zip *zip, struct zip_entry *entry, uint64_t next,
 	    cursor_bytes(&c, name_size, &name) < 0 ||
 	    cursor_bytes(&c, extra_size, &extra) < 0)
 		return zip_damaged(e, entry->offset,
-		    "no local header where the directory has one (APPNOTE "
+		    "no local header at the offset in the directory (APPNOTE "
 		    "4.3.7)");
 	all -= c.left;
 	if (flags != entry->flags || method != entry->method ||

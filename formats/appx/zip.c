@@ -34,7 +34,7 @@ zip_open(struct zip *zip, struct input *in, struct ht_error *e)
 		    "ZIP: a central directory of more than %zu bytes",
 		    ZIP_DIRECTORY_MAX);
 	if (size == 0)
-		return zip_damaged(e, zip->offset, "there is nothing in it");
+		return zip_damaged(e, zip->offset, "the archive is empty");
 	zip->directory_end = zip->offset + size;
 	zip->rest = zip->offset;
 	return 0;

@@ -126,7 +126,7 @@ read_entry(struct front *f, struct cursor area, uint16_t length,
 		    (unsigned long)f->signature, (unsigned long)f->cabinet);
 	if (present && f->signature_size == 0)
 		return ht_error_at(e, HT_ERR_DATA, offset,
-		    "a signature of no bytes");
+		    "the signature has 0 bytes");
 	return 0;
 }
 
@@ -147,8 +147,8 @@ read_area(struct front *f, struct cursor area, uint64_t offset,
 	    cursor_bytes(&area, first, &f->first) < 0 ||
 	    (second != 0 && second != SIGNATURE_ENTRY) || area.left < second)
 		return ht_error_at(e, HT_ERR_DATA, offset,
-		    "abReserve is used in a way that leaves a signature no "
-		    "place");
+		    "abReserve holds other data, which leaves no place for a "
+		    "signature");
 	return read_entry(f, area, second,
 	    offset + RESERVE_LENGTHS + f->first.left, e);
 }

@@ -64,7 +64,7 @@ check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
 
 	if (size < h->cabinet)
 		return ht_error_at(e, HT_ERR_DATA, size,
-		    "the file ends before cbCabinet, %llu (MS-CAB 2.1)",
+		    "cbCabinet is %llu: the file ends before it (MS-CAB 2.1)",
 		    (unsigned long long)h->cabinet);
 	if (size > end && h->signature_size == 0)
 		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
@@ -72,8 +72,7 @@ check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
 		    "2.1)");
 	if (size != end)
 		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
-		    "the signature does not end the file: it ends at %llu, "
-		    "the file at %llu",
+		    "the signature ends at %llu, but the file at %llu",
 		    (unsigned long long)end, (unsigned long long)size);
 	return 0;
 }

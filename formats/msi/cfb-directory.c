@@ -254,10 +254,10 @@ descend(struct cfb *cfb, struct walk *walk, uint32_t node, uint32_t parent,
 		if (node >= cfb->entry_count ||
 		    cfb->entries[node].type == CFB_UNUSED)
 			return damaged_tree(cfb, parent,
-			    "a directory entry names one that is not there", e);
+			    "a directory entry refers to a missing one", e);
 		if (walk->seen[node])
 			return damaged_tree(cfb, parent,
-			    "two directory entries name the same one", e);
+			    "two directory entries refer to the same one", e);
 		walk->seen[node] = true;
 		walk->stack[walk->depth++] = node;
 		parent = node;
@@ -313,7 +313,7 @@ walk_trees(struct cfb *cfb, struct walk *walk, struct ht_error *e)
 		else if (cfb->members[i]->child != CFB_NOSTREAM)
 			rc = damaged_tree(cfb,
 			    (uint32_t)(cfb->members[i] - cfb->entries),
-			    "a stream with members", e);
+			    "a stream has child entries", e);
 	}
 	for (i = 0; rc == 0 && i < cfb->entry_count; i++) {
 		if (cfb->entries[i].type != CFB_UNUSED && !walk->seen[i])

@@ -35,8 +35,8 @@ read_mini_fat(struct cfb *cfb, struct ht_error *e)
 		    &cfb->mini_fat, count, true, e);
 	if (rc == 0 && cfb->mini_fat.n < count)
 		rc = ht_error_at(e, HT_ERR_DATA, 0x40,
-		    "the mini stream goes on behind the mini sectors that the "
-		    "mini FAT knows ([MS-CFB] 2.4)");
+		    "the mini FAT does not cover the whole mini stream "
+		    "([MS-CFB] 2.4)");
 	return rc;
 }
 

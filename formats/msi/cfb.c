@@ -64,8 +64,8 @@ read_header(struct cfb *cfb, struct ht_error *e)
 	if (order != 0xfffe || mini_shift != CFB_MINI_SHIFT ||
 	    !cfb_is_zero(reserved.p, reserved.left))
 		return ht_error_at(e, HT_ERR_DATA, 0x1c,
-		    "byte order, mini sector shift or reserved bytes are not "
-		    "as they must be ([MS-CFB] 2.2)");
+		    "byte order, mini sector shift or reserved bytes are wrong "
+		    "([MS-CFB] 2.2)");
 	cfb->version = version;
 	cfb->shift = shift;
 	return read_numbers(&c, h, e);
@@ -144,7 +144,7 @@ read_difat(struct cfb *cfb, struct ht_error *e)
 
 	if (h->fat_sectors > cfb->sectors)
 		return ht_error_at(e, HT_ERR_DATA, 0x2c,
-		    "more FAT sectors than sectors ([MS-CFB] 2.2)");
+		    "more FAT sectors than sectors in all ([MS-CFB] 2.2)");
 	(void)cursor_skip(&c, 0x4c);
 	for (i = 0; rc == 0 && i < CFB_HEADER_DIFAT; i++) {
 		(void)cursor_u32le(&c, &v);
@@ -207,8 +207,7 @@ read_fat(struct cfb *cfb, struct ht_error *e)
 	if (rc == 0 && cfb->fat.n < cfb->sectors)
 		rc = ht_error_at(e, HT_ERR_DATA,
 		    cfb_sector_at(cfb, (uint32_t)cfb->fat.n),
-		    "the file goes on behind the sectors that the FAT knows "
-		    "([MS-CFB] 2.3)");
+		    "the FAT does not cover the whole file ([MS-CFB] 2.3)");
 	if (rc == 0)
 		rc = check_marks(cfb, &cfb->fat_sectors, CFB_FATSECT, e);
 	if (rc == 0)

@@ -132,7 +132,7 @@ find_stream(const struct cfb *cfb, const uint8_t *name, size_t name_size,
 		return ht_error_at(e, HT_ERR_DATA,
 		    cfb_entry_at(cfb, &cfb->directory,
 		        (uint32_t)(entry - cfb->entries)),
-		    "what has the name of a signature is none");
+		    "an entry named like a signature is not that stream");
 	return 0;
 }
 

@@ -177,8 +177,8 @@ check_table(const struct pe_header *header, struct ht_error *e)
 	if (header->table % 8 != 0 || header->table < header->sections_end ||
 	    header->table_size < PE_WIN_CERT_HEADER)
 		return ht_error_at(e, HT_ERR_DATA, header->security,
-		    "the certificate table is not on 8 bytes behind the "
-		    "sections (PE, Attribute Certificate Table)");
+		    "the certificate table is too short, not aligned to 8, or "
+		    "within the sections (PE, Attribute Certificate Table)");
 	return 0;
 }
 

@@ -125,14 +125,14 @@ plan_runs(struct pe_pages *pages, const struct pe_section *sections,
 		run = &pages->runs[i];
 		if (run->offset < end)
 			return ht_error_at(e, HT_ERR_DATA, run->offset,
-			    "a section begins within the headers or another "
-			    "section: page hashes would not be of one thing "
-			    "(PE, Section Table)");
+			    "a section overlaps the headers or another "
+			    "section, so it cannot have page hashes (PE, "
+			    "Section Table)");
 		end = (uint64_t)run->offset + run->size;
 	}
 	if (end > SPC_PAGED_FILE_MAX)
 		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
-		    "page hashes are of files of at most 1 GiB");
+		    "page hashes are only for files of at most 1 GiB");
 	return 0;
 }
 
@@ -211,8 +211,8 @@ pe_pages_new(struct input *in, uint64_t pe, const struct pe_header *header,
 		goto out;
 	if (size > SPC_PAGE)
 		rc = ht_error_at(e, HT_ERR_REFUSED, pe,
-		    "headers of %lu bytes are more than a page, for which "
-		    "there is no page hash",
+		    "headers of %lu bytes do not fit into a page, so they "
+		    "cannot have a page hash",
 		    (unsigned long)size);
 	else if (size < header->headers_end)
 		rc = ht_error_at(e, HT_ERR_DATA, pe,

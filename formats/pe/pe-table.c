@@ -42,8 +42,8 @@ read_entry(struct cursor *table, uint64_t at, struct cursor *der,
 	if (padding_strip(padded, der) < 0 ||
 	    der->left > length - PE_WIN_CERT_HEADER)
 		return bad_entry(at, e,
-		    "has a WIN_CERTIFICATE that is not one DER and at most 7 "
-		    "zeros behind it: CVE-2013-3900");
+		    "has a WIN_CERTIFICATE with more in it than a PKCS#7 and "
+		    "at most 7 zeros (CVE-2013-3900)");
 	return 0;
 }
 

@@ -171,8 +171,8 @@ check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
 		    (unsigned long long)header->sections_end);
 	if (header->table != 0 && header->table + header->table_size != size)
 		return ht_error_at(e, HT_ERR_DATA, header->security,
-		    "the certificate table does not end the file: it ends at "
-		    "%llu, the file at %llu (PE, Attribute Certificate Table)",
+		    "the certificate table ends at %llu, but the file at %llu "
+		    "(PE, Attribute Certificate Table)",
 		    (unsigned long long)(header->table + header->table_size),
 		    (unsigned long long)size);
 	return 0;
@@ -225,7 +225,7 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 		return rc;
 	if (pe->pages != NULL && offset > SPC_PAGED_FILE_MAX)
 		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
-		    "page hashes are of files of at most 1 GiB");
+		    "page hashes are only for files of at most 1 GiB");
 	pe->content_end = offset;
 	rc = read_old_table(file, pe, e);
 	if (rc < 0)

@@ -195,7 +195,7 @@ find_end(struct script_text *t, const struct script_kind *kind, size_t from,
 	*at = t->bytes.len;
 	if (kind->before != NULL && !find_last(t, from, kind->before, at))
 		return ht_error_at(e, HT_ERR_DATA, t->bytes.len,
-		    "no %s, before which a signature block goes", kind->before);
+		    "no %s: a signature block goes before it", kind->before);
 	return 0;
 }
 
@@ -216,18 +216,18 @@ find_block(struct script_text *t, const struct script_kind *kind,
 	}
 	behind = at;
 	if (at < t->mark + crlf * t->unit)
-		return block_error(at, "not behind a CRLF", e);
+		return block_error(at, "no CRLF before it", e);
 	t->end = at - crlf * t->unit;
 	other = t->end;
 	if (!take(t, &other, CRLF))
-		return block_error(at, "not behind a CRLF", e);
+		return block_error(at, "no CRLF before it", e);
 	rc = read_block(t, kind, &behind, e);
 	if (rc < 0)
 		return rc;
 	t->rest = behind;
 	other = behind;
 	if (find_marker(t, kind, &other))
-		return block_error(other, "a second one", e);
+		return block_error(other, "there is a second one", e);
 	rc = find_end(t, kind, behind, &other, e);
 	if (rc == 0 && other != behind)
 		rc = block_error(behind,
@@ -257,7 +257,7 @@ set_encoding(struct script_text *t, const struct script_kind *kind,
 		t->unit = 2;
 		if (n % 2 != 0)
 			return ht_error_at(e, HT_ERR_DATA, n - 1,
-			    "UTF-16 of an odd number of bytes");
+			    "UTF-16 text has an odd number of bytes");
 	} else if (n >= 2 && memcmp(p, "\xfe\xff", 2) == 0) {
 		return ht_error_at(e, HT_ERR_DATA, 0,
 		    "UTF-16 in big-endian order: save it in little-endian "
@@ -280,8 +280,8 @@ check_text(struct script_text *t, struct ht_error *e)
 	for (at = t->mark; !at_end(t, at); at += t->unit) {
 		if (unit_at(t, at) == 0)
 			return ht_error_at(e, HT_ERR_DATA, at,
-			    "a NUL: no text, or UTF-16 without a byte order "
-			    "mark");
+			    "a NUL: this is not text, or it is UTF-16 without "
+			    "a byte order mark");
 	}
 	if (t->encoding != SCRIPT_UTF8)
 		return 0;

@@ -272,7 +272,7 @@ verify 65 both.exe --ca root.pem --tsa-ca root.pem
 osslsign replay.exe b.exe $by_signer -ts "$authority/replay"
 verify 0 replay.exe --ca root.pem
 verify 65 replay.exe --ca root.pem --tsa-ca tsa-root.pem
-says 'timestamp: it is of another signature' stderr
+says 'timestamp: it is for another signature' stderr
 
 # Signers whose time is over: it counts when they signed, and that an authority
 # says so.

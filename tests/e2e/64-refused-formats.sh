@@ -250,7 +250,7 @@ change_table()
 check "a signature with padding" padded_signature "$work/plain/a.exe" \
     "$work/signed/a.exe"
 kinds=signed
-behind="does not end the file.*\(PE, Attribute Certificate Table\)"
+behind="but the file at.*\(PE, Attribute Certificate Table\)"
 refuse "a byte behind the certificate table" a.exe "$behind" \
     put_behind "$work/byte"
 refuse "zeros behind it" a.exe "$behind" put_behind "$work/sector"
@@ -258,7 +258,7 @@ refuse "another program behind it" a.exe "$behind" \
     put_behind "$work/plain/a.exe"
 refuse "a table that is too short" a.exe "$behind|does not fit into it" \
     change_table short
-refuse "a table in the middle" a.exe "behind the sections" \
+refuse "a table in the middle" a.exe "within the sections" \
     change_table inside
 refuse "a table of no size" a.exe "an offset and no size" change_table half
 refuse "8 zeros behind the DER" a.exe "CVE-2013-3900" change_table zeros
@@ -292,7 +292,7 @@ refuse "data in a free sector" a.msi "data in free sectors" free_a_sector
 
 refuse "data in front of a cabinet" a.cab "not a signable file" \
     put_in_front "$work/byte"
-behind="behind the end of the cabinet|does not end the file"
+behind="behind the end of the cabinet|but the file at"
 refuse "data behind it" a.cab "$behind" put_behind "$work/byte"
 refuse "another cabinet behind it" a.cab "$behind" \
     put_behind "$work/plain/a.cab"

@@ -146,7 +146,7 @@ test_refusals(void **state)
 {
 	(void)state;
 	refuse(PACKAGE_PART_CASE,
-	    "APPX: a part that is AppxManifest.xml but for its case");
+	    "APPX: a part's name is AppxManifest.xml in another case");
 	refuse(PACKAGE_NO_TYPES,
 	    "a ZIP file, but no APPX package: it has no [Content_Types].xml");
 	refuse(PACKAGE_NO_BLOCK_MAP,
@@ -154,7 +154,7 @@ test_refusals(void **state)
 	refuse(PACKAGE_NO_MANIFEST,
 	    "a ZIP file, but no APPX package: it has no manifest");
 	refuse(PACKAGE_TWO_MANIFESTS,
-	    "APPX: the manifests of a package and of a bundle");
+	    "APPX: manifests of both a package and a bundle");
 	refuse(PACKAGE_P7X_FIRST,
 	    "APPX: AppxSignature.p7x is not the last entry");
 	refuse(PACKAGE_DOCTYPE, "AppxManifest.xml has a document type");
@@ -245,7 +245,7 @@ test_bombs(void **state)
 		assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
 		    HT_ERR_REFUSED);
 		(void)snprintf(text, sizeof(text),
-		    "APPX: %s is of more than 134217728 bytes", names[i]);
+		    "APPX: %s has more than 134217728 bytes", names[i]);
 		assert_string_equal(e.text, text);
 		input_free(in);
 		buf_reset(&bytes);

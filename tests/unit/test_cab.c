@@ -295,12 +295,14 @@ test_bad_headers(void **state)
 	bad_number(plain, 36, 4, 60, 36, "in front of the files' data");
 	bad_number(plain, 36, 4, UINT32_MAX, 36, "end behind cbCabinet");
 	bad_number(plain, 40, 2, 1000, 36, "end behind cbCabinet");
-	bad_number(plain, 8, 4, 2000, 1075, "ends before cbCabinet, 2000");
+	bad_number(plain, 8, 4, 2000, 1075,
+	    "cbCabinet is 2000: the file ends before");
 	bad_number(plain, 8, 4, 1074, 1074, "data behind the end of the");
 	bad_number(&images[6], 36, 2, 60001, 36, "over 60000");
-	bad_number(&images[8], 42, 1, 1, 40, "leaves a signature no place");
+	bad_number(&images[8], 42, 1, 1, 40, "leaves no place for a signature");
 	bad_number(&images[8], 50, 1, 1, 44, "no signature would cover");
-	bad_number(&images[10], 42, 2, 17, 40, "leaves a signature no place");
+	bad_number(&images[10], 42, 2, 17, 40,
+	    "leaves no place for a signature");
 	bad_number(&images[10], 99, 1, 1, 70, "no signature would cover");
 	cab_image_build(&next, &cab);
 	signable_refused(&cab, 36, "longer than 255 bytes");
@@ -346,11 +348,11 @@ test_bad_ends(void **state)
 	    "data behind the end of the cabinet");
 
 	put_u32(out.data + 48, size - 8);
-	signable_refused(&out, end, "does not end the file");
+	signable_refused(&out, end, "but the file at");
 	put_u32(out.data + 48, size + 8);
-	signable_refused(&out, end, "does not end the file");
+	signable_refused(&out, end, "but the file at");
 	put_u32(out.data + 48, 0);
-	signable_refused(&out, 44, "a signature of no bytes");
+	signable_refused(&out, 44, "the signature has 0 bytes");
 	put_u32(out.data + 48, size);
 	put_u32(out.data + 44, end - 8);
 	signable_refused(&out, 44, "does not begin where the cabinet ends");
@@ -408,7 +410,7 @@ test_too_large(void **state)
 	    "with its signature the cabinet would be larger than 4 GiB");
 	assert_int_equal(e.offset, 8);
 	put_u32(cab.data + 8, UINT32_MAX - 24);
-	signable_refused(&cab, cab.len, "ends before cbCabinet");
+	signable_refused(&cab, cab.len, "the file ends before it");
 	buf_reset(&cab);
 	cab_image_build(&images[0], &cab);
 	in = input_memory(cab.data, cab.len, &e);

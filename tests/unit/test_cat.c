@@ -182,7 +182,7 @@ test_left_over(void **state)
 	(void)state;
 	catalog_make(1, CATALOG_LEFT_OVER, &bytes);
 	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), HT_ERR_DATA);
-	assert_memory_equal(e.text, "CTL: not this structure", 23);
+	assert_memory_equal(e.text, "CTL: its structure is damaged", 29);
 	input_free(in);
 	buf_reset(&bytes);
 	catalog_make(1, CATALOG_GOOD, &bytes);

@@ -184,7 +184,7 @@ static const struct {
 	{ 0x28, 4, 2, 0x28, "the directory has 2 sectors where" },
 	{ 0x2c, 4, 0, 0x4c, "the header lists more FAT sectors" },
 	{ 0x2c, 4, 2, 0x4c, "FAT: sector 0xffffffff is not in the file" },
-	{ 0x2c, 4, 24, 0x2c, "more FAT sectors than sectors" },
+	{ 0x2c, 4, 24, 0x2c, "more FAT sectors than sectors in all" },
 	{ 0x30, 4, 99, 0, "the directory: sector 0x63 is not in" },
 	{ 0x30, 4, END, 0x28, "the directory has 0 sectors" },
 	{ 0x30, 4, 22, 0, "the directory: sector 0x16 is used twice" },
@@ -208,7 +208,7 @@ static const struct {
 	{ FAT(4), 4, 22, ENTRY(BIG), "stream: sector 0x16 is used twice" },
 	{ FAT(4), 4, 23, ENTRY(BIG), "stream: sector 0x17 is not in" },
 	{ FAT(21), 4, 20, SECTOR(21), "the directory: sector 0x14 is used" },
-	{ FAT(20), 4, END, ENTRY(TINY), "names one that is not there" },
+	{ FAT(20), 4, END, ENTRY(TINY), "refers to a missing one" },
 	{ FAT(19), 4, 19, SECTOR(19), "the mini FAT is longer than 1" },
 	{ FAT(18), 4, 18, SECTOR(18), "the mini stream: sector 0x12 is used" },
 
@@ -224,7 +224,7 @@ static const struct {
 	{ ENTRY(ROOT) + 0x78, 4, 64, SECTOR(19), "is not free" },
 	{ ENTRY(ROOT) + 0x78, 4, 449, ENTRY(ROOT), "stream of 449 bytes" },
 	{ ENTRY(ROOT) + 0x78, 4, 576, ENTRY(ROOT), "chain is not as long" },
-	{ ENTRY(ROOT) + 0x4c, 4, 8, ENTRY(ROOT), "that is not there" },
+	{ ENTRY(ROOT) + 0x4c, 4, 8, ENTRY(ROOT), "a missing one" },
 	{ ENTRY(ROOT) + 0x4c, 4, FREE, ENTRY(BIG), "is in no storage" },
 	{ ENTRY(BIG) + 0x42, 1, 5, ENTRY(BIG), "entry of type 5" },
 	{ ENTRY(BIG) + 0x42, 1, 0, ENTRY(BIG), "data in an unused" },
@@ -233,8 +233,9 @@ static const struct {
 	{ ENTRY(BIG) + 0x40, 2, 66, ENTRY(BIG), "without a proper name" },
 	{ ENTRY(BIG) + 0x40, 2, 6, ENTRY(BIG), "without a proper name" },
 	{ ENTRY(BIG) + 2, 2, 0, ENTRY(BIG), "without a proper name" },
-	{ ENTRY(BIG) + 0x44, 4, BIG, ENTRY(BIG), "name the same one" },
-	{ ENTRY(BIG) + 0x4c, 4, EMPTY, ENTRY(BIG), "a stream with members" },
+	{ ENTRY(BIG) + 0x44, 4, BIG, ENTRY(BIG), "refer to the same one" },
+	{ ENTRY(BIG) + 0x4c, 4, EMPTY, ENTRY(BIG),
+	    "a stream has child entries" },
 	{ ENTRY(BIG) + 0x78, 4, 0x80000000, ENTRY(BIG), "of 2147483648" },
 	{ ENTRY(BIG) + 0x78, 4, 4608, ENTRY(BIG), "goes on behind its end" },
 	{ ENTRY(BIG) + 0x78, 4, 0, SECTOR(0), "not free is in no stream" },
@@ -324,7 +325,7 @@ test_data_behind_the_end(void **state)
 	put(&image, FAT(23), 4, END);
 	bad(&image, SECTOR(23), "not free is in no stream");
 	buf_zeros(&image, (size_t)128 * 512);
-	bad(&image, SECTOR(128), "goes on behind the sectors that the FAT");
+	bad(&image, SECTOR(128), "the FAT does not cover the whole file");
 	buf_free(&image);
 }
 

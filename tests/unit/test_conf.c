@@ -321,7 +321,7 @@ test_run_has_room_for_sockets(void **state)
 	conf_free(parse(text));
 	(void)snprintf(text, sizeof(text), SSH "run = \"/%090d\";", 1);
 	refuse(text,
-	    "f:2: run must not be longer than 90 bytes, for its sockets");
+	    "f:2: run is too long for the sockets in it: at most 90 bytes");
 }
 
 static void
@@ -383,7 +383,7 @@ test_admin_mistakes(void **state)
 	refuse(ADMIN("role = \"admin\"; key = \"no-pty " KEY "\";"), BAD_KEY);
 	refuse(IN_SSH("admins = ( { name = \"Ann\"; } );"),
 	    "f:2: a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', and starts "
-	    "with one of the first two");
+	    "with a letter or digit");
 	refuse(IN_SSH("admins = ( { name = \"a\"; role = \"admin\";\n key = "
 	              "\"" KEY "\"; },\n { name = \"a\"; role = \"admin\";\n "
 	              "key = \"" KEY "\"; } );"),
@@ -438,8 +438,8 @@ test_certificate_mistakes(void **state)
 	refuse(CERTIFICATE("token = \"hw\"; key = \"object=c\";"),
 	    "f:6: key must be a pkcs11: URI");
 	refuse(CERTIFICATE("token = \"pem\"; key = \"pkcs11:object=c\";"),
-	    "f:5: certificate \"c\": token \"pem\" is a key file, so there is "
-	    "no key to name");
+	    "f:5: certificate \"c\" must not have key: token \"pem\" is a "
+	    "key file");
 	refuse(SSH TOKENS "certificates = ( { name = \"c\"; token = \"pem\"; } "
 	                  ");",
 	    "f:5: certificates needs chain");
@@ -462,7 +462,8 @@ test_profile_mistakes(void **state)
 		(void)snprintf(text, sizeof(text), PROFILE("max_size = %s;"),
 		    sizes[i]);
 		refuse(text,
-		    "f:8: max_size must be bytes, or text like \"512M\" or "
+		    "f:8: max_size must be a number of bytes, or text like "
+		    "\"512M\" or "
 		    "\"2G\", at most \"1024G\"");
 	}
 	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
@@ -558,7 +559,7 @@ test_accounts(void **state)
 
 	c = parse(SSH "users: { keyd = 61000; token = 61000; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
-	assert_string_equal(e.text, "f:2: two of users have the uid 61000");
+	assert_string_equal(e.text, "f:2: two users have the uid 61000");
 	conf_free(c);
 	c = parse(SSH "users: { keyd = \"no-such-account\"; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
@@ -568,7 +569,7 @@ test_accounts(void **state)
 	c = parse(SSH "users: { keyd = \"root\"; };");
 	assert_int_equal(conf_resolve(c, &e), HT_ERR_USAGE);
 	assert_string_equal(e.text,
-	    "f:2: an account of users must not be root's");
+	    "f:2: an account in users must not have the uid 0");
 	conf_free(c);
 }
 

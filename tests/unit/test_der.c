@@ -13,7 +13,8 @@
 
 #include "signature/der.h"
 
-#define BAD_LENGTH "not DER: a length that is open or too large (X.690 10.1)"
+#define BAD_LENGTH                                                             \
+	"not DER: a length that is indefinite or too large (X.690 10.1)"
 
 static void
 next_takes_one_value(void **state)

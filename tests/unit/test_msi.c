@@ -431,7 +431,7 @@ test_other_things_of_that_name(void **state)
 		in = input_memory(image.data, image.len, &e);
 		assert_int_equal(signable_digest(in, NULL, &sha256, &file, &e),
 		    HT_ERR_DATA);
-		assert_non_null(strstr(e.text, "has the name of a signature"));
+		assert_non_null(strstr(e.text, "named like a signature"));
 		input_free(in);
 		buf_free(&image);
 	}

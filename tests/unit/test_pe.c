@@ -332,11 +332,11 @@ test_bad_certificate_table(void **state)
 	size = u32(entry + 4);
 
 	put_u32(entry + 4, size - 8);
-	signable_refused(&out, security, "does not end the file");
+	signable_refused(&out, security, "but the file at");
 	put_u32(entry + 4, size + 8);
-	signable_refused(&out, security, "does not end the file");
+	signable_refused(&out, security, "but the file at");
 	put_u32(entry + 4, UINT32_MAX);
-	signable_refused(&out, security, "does not end the file");
+	signable_refused(&out, security, "but the file at");
 	put_u32(entry + 4, 7);
 	signable_refused(&out, security, "behind the sections");
 	put_u32(entry + 4, 0);
@@ -348,7 +348,7 @@ test_bad_certificate_table(void **state)
 	put_u32(entry, (uint32_t)pe.len - 8);
 	signable_refused(&out, security, "behind the sections");
 	put_u32(entry, (uint32_t)pe.len + 4);
-	signable_refused(&out, security, "on 8 bytes");
+	signable_refused(&out, security, "not aligned to 8");
 	put_u32(entry, (uint32_t)pe.len);
 	assert_int_equal(signable_try(out.data, out.len, NULL, NULL, &e), 0);
 	format_file_free(file);
@@ -408,7 +408,7 @@ test_bytes_behind_the_der(void **state)
 		input_free(in);
 	}
 	assert_int_equal(p7.len, 0);
-	assert_non_null(strstr(e.text, "not one DER"));
+	assert_non_null(strstr(e.text, "more in it than a PKCS#7"));
 	/* The padding may also stand outside of the WIN_CERTIFICATE. */
 	put_u32(out.data + pe.len, 8 + sizeof(der));
 	for (last = 0; last < 2; last++) {

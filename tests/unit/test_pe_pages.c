@@ -399,16 +399,17 @@ test_refusals(void **state)
 
 	(void)state;
 	build(&samples[0], &pe);
-	refused(&pe, &sha384, HT_ERR_REFUSED, "page hashes are SHA-256");
+	refused(&pe, &sha384, HT_ERR_REFUSED,
+	    "page hashes need the digest sha256");
 	refused(&pe, &extended, HT_ERR_REFUSED, "is for MSI files");
 	size = u32(header_of(&pe) + 84);
 	put_u32(header_of(&pe) + 84, PAGE + 1);
-	refused(&pe, &paged, HT_ERR_REFUSED, "more than a page");
+	refused(&pe, &paged, HT_ERR_REFUSED, "do not fit into a page");
 	put_u32(header_of(&pe) + 84,
 	    (uint32_t)(section_of(&pe, 1) - pe.data) - 1);
 	refused(&pe, &paged, HT_ERR_DATA, "longer than they say");
 	put_u32(header_of(&pe) + 84, (uint32_t)size + 1);
-	refused(&pe, &paged, HT_ERR_DATA, "within the headers");
+	refused(&pe, &paged, HT_ERR_DATA, "overlaps the headers");
 	put_u32(header_of(&pe) + 84, (uint32_t)size);
 	put_u32(section_of(&pe, 0) + 16, UINT32_C(1) << 30);
 	refused(&pe, &paged, HT_ERR_REFUSED, "at most 1 GiB");

@@ -287,13 +287,13 @@ test_refused(void **state)
 	REFUSED("\x30\x80" SIGNED_DATA_OID
 	        "\xa0\x18\x30\x16\x02\x01\x01\x31\x00\x30\x00\x31\x0d\x30"
 	        "\x0b" EMPTY_SIGNER "\0\0",
-	    "open");
+	    "indefinite");
 	REFUSED("\x30\x27" SIGNED_DATA_OID
 	        "\xa0\x1a\x30\x18\x02\x01\x01\x31\x00\x30\x80\x31\x0d\x30"
 	        "\x0b" EMPTY_SIGNER "\0\0",
-	    "open");
-	REFUSED("\x30\x85\0\0\0\0\x25", "open or too large");
-	REFUSED("\x30\x84\xff\xff\xff\xff", "open or too large");
+	    "indefinite");
+	REFUSED("\x30\x85\0\0\0\0\x25", "indefinite or too large");
+	REFUSED("\x30\x84\xff\xff\xff\xff", "indefinite or too large");
 	/* No SignedData, no signer, no signature. */
 	REFUSED("\x30\x25\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
 	        "\xa0\x18\x30\x16\x02\x01\x01\x31\x00\x30\x00\x31\x0d\x30"

@@ -357,16 +357,16 @@ static const struct {
 	uint64_t offset;
 	const char *why;
 } bad[] = {
-	{ "a.ps1", BYTES("a\0b"), 1, "a NUL: no text" },
-	{ "a.ps1", BYTES("a\0b\0"), 1, "a NUL: no text" },
+	{ "a.ps1", BYTES("a\0b"), 1, "a NUL: this is not text" },
+	{ "a.ps1", BYTES("a\0b\0"), 1, "a NUL: this is not text" },
 	{ "a.js",
 	    BYTES("\xff\xfe"
 	          "a\0\0\0"),
-	    4, "a NUL: no text" },
+	    4, "a NUL: this is not text" },
 	{ "a.ps1",
 	    BYTES("\xff\xfe"
 	          "a"),
-	    2, "UTF-16 of an odd number of bytes" },
+	    2, "UTF-16 text has an odd number of bytes" },
 	{ "a.ps1", BYTES("\xfe\xff\0a"), 0, "big-endian" },
 	{ "a.ps1",
 	    BYTES("\xef\xbb\xbf"
@@ -374,11 +374,11 @@ static const struct {
 	    5, "not UTF-8" },
 	{ "a.wsf", BYTES("<job>"), 5, "no </job>" },
 	{ "a.ps1", BYTES("# SIG # Begin signature block\r\n"), 0,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.ps1", BYTES("a\n# SIG # Begin signature block\r\n"), 2,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.ps1", BYTES("\r# SIG # Begin signature block\r\n"), 1,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.ps1", BYTES("a\r\n# sig # begin signature block\r\n"), 3,
 	    "its first line is damaged" },
 	{ "a.ps1", BYTES("a\r\n# SIG # Begin signature block \r\n"), 32,
@@ -411,13 +411,14 @@ static const struct {
 	    BYTES("\r\n# SIG # Begin signature block\r\n# AA==\r\n"
 	          "# SIG # End signature block\r\n\r\n"),
 	    70, "text behind it" },
-	{ "a.ps1", BYTES(HASH_BLOCK("") HASH_BLOCK("")), 140, "a second one" },
+	{ "a.ps1", BYTES(HASH_BLOCK("") HASH_BLOCK("")), 140,
+	    "there is a second one" },
 	{ "a.vbs", BYTES("a\r'' SIG '' BEGIN SIGNATURE BLOCK"), 2,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.ps1xml", BYTES("<a/> <!-- SIG # Begin signature block -->\r\n"), 5,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.wsf", BYTES("<job> <signature></signature> </job>"), 6,
-	    "not behind a CRLF" },
+	    "no CRLF before it" },
 	{ "a.wsf",
 	    BYTES("<job>\r\n<Signature>\r\n** SIG ** AA==\r\n"
 	          "</signature>\r\n</job>"),

@@ -277,7 +277,7 @@ test_parse_says_what_is_wrong(void **state)
 	bad(der, sizeof(pe_sha256), "SPC type");
 	der[15] = 0x0f;
 	der[21] = 0x00; /* flags */
-	bad(der, sizeof(pe_sha256), "not what format pe has there");
+	bad(der, sizeof(pe_sha256), "not as format pe has it");
 	/* Other signers' data are read all the same. */
 	assert_int_equal(spc_read("pe", der, sizeof(pe_sha256), &found, &e), 0);
 	assert_int_equal(found.length, 32);
@@ -287,7 +287,7 @@ test_parse_says_what_is_wrong(void **state)
 	der[DIGEST_AT - 5] = 0x04; /* SHA-224 */
 	bad(der, sizeof(pe_sha256), "digestAlgorithm");
 	bad(der, sizeof(der), "over 16384 bytes");
-	bad(NULL, 0, "not this structure");
+	bad(NULL, 0, "its structure is damaged");
 }
 
 static void

@@ -175,13 +175,12 @@ test_purposes(void **state)
 		const char *issuer_purposes;
 		const char *why;
 	} cases[] = {
-		{ "timeStamping", NULL, "for timestamps alone" },
+		{ "timeStamping", NULL, "timeStamping alone" },
 		{ "critical,timeStamping,codeSigning", NULL,
-		    "for timestamps alone" },
+		    "timeStamping alone" },
 		/* libcrypto has no bit for it, and would not see it. */
-		{ "critical,timeStamping,1.2.3.4", NULL,
-		    "for timestamps alone" },
-		{ "critical,codeSigning", NULL, "for timestamps alone" },
+		{ "critical,timeStamping,1.2.3.4", NULL, "timeStamping alone" },
+		{ "critical,codeSigning", NULL, "timeStamping alone" },
 		{ NULL, "codeSigning", "does not allow timestamps" },
 		{ NULL, "timeStamping", NULL },
 		{ NULL, "codeSigning,timeStamping", NULL },

@@ -19,7 +19,7 @@
 #define LAST                                                                   \
 	"ZIP: the file does not end with an end record: it is cut, or there "  \
 	"is something behind it (APPNOTE 4.3.16)"
-#define UNPACK "ZIP: an entry that does not unpack to what its header says"
+#define UNPACK "ZIP: an entry does not unpack to what its header says"
 
 static const struct package plain = { .method = "sha256",
 	.publisher = "CN=Test Signer",
@@ -200,7 +200,7 @@ poke(const struct package *package, long offset, uint16_t v, const char *text)
 static void
 test_end_records(void **state)
 {
-	static const char disks[] = "ZIP: of several disks (APPNOTE 4.3.16)";
+	static const char disks[] = "ZIP: on several disks (APPNOTE 4.3.16)";
 	static const char apart[] =
 	    "ZIP: the central directory does not end where the end record "
 	    "begins (APPNOTE 4.3.6)";
@@ -232,7 +232,7 @@ test_local_headers(void **state)
 {
 	(void)state;
 	poke(&plain, 0, 0,
-	    "ZIP: no local header where the directory has one (APPNOTE "
+	    "ZIP: no local header at the offset in the directory (APPNOTE "
 	    "4.3.7)");
 	poke(&plain, 6, 0x800, LOCAL); /* flags */
 	poke(&plain, 8, 8, LOCAL);     /* method */

@@ -34,8 +34,8 @@ static int
 several(unsigned int n, struct ht_error *e)
 {
 	return ht_error_set(e, HT_ERR_DATA,
-	    "the file has %u signatures side by side that are not all ours to "
-	    "replace (PE, Attribute Certificate Table)",
+	    "the file has %u signatures side by side, which cannot all be "
+	    "replaced (PE, Attribute Certificate Table)",
 	    n);
 }
 
@@ -47,7 +47,7 @@ check_single(const struct format_file *file, struct ht_error *e)
 
 	if (n == 0)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "what the file has for a signature is no PKCS#7");
+		    "the file's signature is not a PKCS#7");
 	return n > 1 ? several(n, e) : 0;
 }
 
@@ -62,7 +62,7 @@ refuse(const struct protocol_go *go, const struct format_file *file,
 	if (n > 1)
 		return several(n, e);
 	return ht_error_set(e, HT_ERR_REFUSED,
-	    "the file is signed already, and profile %s does not take such "
+	    "the file is signed already, and profile %s does not take signed "
 	    "files",
 	    go->profile);
 }
@@ -134,8 +134,8 @@ check_signer(const struct protocol_go *go, struct cursor der, bool is_nested,
 		rc = pkcs7_verify(p7, &why);
 	if (rc == HT_ERR_DATA) {
 		rc = ht_error_set(e, HT_ERR_REFUSED,
-		    "the file is signed already, by none of us as far as can "
-		    "be told: %s",
+		    "the file is signed already, and a signature in it does "
+		    "not verify: %s",
 		    why.text);
 		goto out;
 	}
@@ -166,7 +166,7 @@ check_own(const struct protocol_go *go, const struct format_file *file,
 
 	if (n == 0)
 		return ht_error_set(e, HT_ERR_REFUSED,
-		    "the file is signed already, with what is no PKCS#7");
+		    "the file is signed already, but not with a PKCS#7");
 	while (rc == 0 && der_next(&c, &value, NULL) == 0)
 		rc = check_signer(go, value.whole, false, e);
 	return rc == HT_ERR_REFUSED && n > 1 ? several(n, e) : rc;
@@ -190,8 +190,8 @@ check_outer(const struct format_file *file, struct ht_error *e)
 	rc = format_verify(file->format, file->in, NULL, 0, &found, e);
 	if (rc == 0 && found.nested_count == PKCS7_NESTED_MAX)
 		rc = ht_error_set(e, HT_ERR_REFUSED,
-		    "the file is signed already, and %d signatures are nested "
-		    "in that",
+		    "the file is signed already, and can hold no more than %d "
+		    "nested signatures",
 		    PKCS7_NESTED_MAX);
 	if (rc < 0 ||
 	    strcmp(found.digest.algorithm, file->digest.algorithm) == 0)
@@ -229,8 +229,8 @@ check_nest(const struct protocol_go *go, const struct format_file *file,
 	rc = check_outer(file, &why);
 	if (rc == HT_ERR_DATA)
 		return ht_error_set(e, rc,
-		    "no %s signature is nested in one that does not verify "
-		    "with it: %s",
+		    "the old signature does not verify, so no %s one can be "
+		    "nested in it: %s",
 		    file->digest.algorithm, why.text);
 	if (rc < 0)
 		*e = why;
@@ -378,7 +378,7 @@ existing_signer(const struct format_file *file, char *out, size_t size)
 
 	if (pkcs7_parse(file->signature.data, file->signature.len, &p7,
 	        &ignored) < 0)
-		(void)snprintf(out, size, "nobody that can be told");
+		(void)snprintf(out, size, "an unknown signer");
 	else
 		(void)snprintf(out, size, "%s", pkcs7_subject(p7));
 	pkcs7_free(p7);

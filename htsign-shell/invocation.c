@@ -17,7 +17,7 @@ set_descriptor(const char *text, int *fd, struct ht_error *e)
 	n = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || n < 3 || n > 255)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "%.32s is no descriptor for us", text);
+		    "%.32s is not a descriptor from 3 to 255", text);
 	*fd = (int)n;
 	return 0;
 }
@@ -141,7 +141,7 @@ check(struct invocation *v, struct ht_error *e)
 		v->door = PROTOCOL_DOOR_LOCAL;
 		return 0;
 	}
-	return ht_error_set(e, HT_ERR_DENIED, "no ticket, no service");
+	return ht_error_set(e, HT_ERR_DENIED, "no ticket: log in over SSH");
 }
 
 int

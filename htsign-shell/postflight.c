@@ -33,7 +33,7 @@ verify(const struct format *format, struct input *in, struct cursor content,
 		rc = format_verify(format, in, content.p, content.left, &found,
 		    e);
 	if (rc == 0 && found.size != size)
-		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size is another");
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size differs");
 	if (rc == 0)
 		rc = tap_end(&tap, sha256, e);
 	format_verified_clear(&found);

@@ -201,7 +201,7 @@ first_byte(struct signing *s, struct ht_error *e)
 	if (!greeted)
 		greet(s);
 	return ht_error_set(e, HT_ERR_USAGE,
-	    "neither a command nor a byte of input");
+	    "there is no command and no input");
 }
 
 /* --- what arrived -------------------------------------------------------- */
@@ -247,8 +247,8 @@ digest_input(struct signing *s, struct ht_error *e)
 	s->why = WHY_FORMAT;
 	if (is_catalog(s) && s->file->content.len > s->go.max_ctl)
 		return ht_error_set(e, HT_ERR_REFUSED,
-		    "a CTL of %zu bytes is more than the %" PRIu64
-		    " of profile %s",
+		    "the CTL has %zu bytes, more than the %" PRIu64
+		    " that profile %s allows",
 		    s->file->content.len, s->go.max_ctl, s->go.profile);
 	return 0;
 }
@@ -273,12 +273,12 @@ check_input(struct signing *s, struct ht_error *e)
 	s->why = WHY_CUT;
 	if (begin->size != PROTOCOL_SIZE_UNKNOWN && begin->size != size)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "upload was cut: %" PRIu64 " bytes arrived of %" PRIu64,
+		    "the upload was cut: %" PRIu64 " bytes arrived of %" PRIu64,
 		    size, begin->size);
 	if (begin->sha256.left == sizeof(s->sha256) &&
 	    memcmp(begin->sha256.p, s->sha256, sizeof(s->sha256)) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "upload was cut: its SHA-256 is another");
+		    "the upload was cut: its SHA-256 differs");
 	return 0;
 }
 

@@ -175,8 +175,8 @@ print_unsigned(const struct pkcs7 *p7, bool with_timestamps, int indent)
 			    a->size);
 		else if (a->kind == PKCS7_OTHER)
 			print_line(indent, "unsigned:",
-			    "attribute %s: %zu bytes that nothing vouches for",
-			    a->oid, a->size);
+			    "attribute %s: %zu bytes, not verified", a->oid,
+			    a->size);
 	}
 }
 

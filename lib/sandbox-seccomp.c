@@ -467,5 +467,5 @@ sandbox_seccomp(enum sandbox_role role, struct ht_error *e)
 	if (rc == 0)
 		return 0;
 	errno = -rc;
-	return ht_error_errno(e, "seccomp, without which this does not run");
+	return ht_error_errno(e, "seccomp, which is required");
 }

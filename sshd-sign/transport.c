@@ -85,7 +85,7 @@ import_key(ssh_bind bind, const char *path, struct ht_error *e)
 
 	if (ssh_pki_import_privkey_file(path, NULL, NULL, NULL, &key) != SSH_OK)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s: no private host key that can be read", path);
+		    "%s: cannot read a private host key", path);
 	if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) < 0) {
 		ssh_key_free(key);
 		return ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
@@ -103,7 +103,7 @@ transport_new(const struct conf_ssh *conf, struct ht_error *e)
 
 	(void)ssh_set_log_level(SSH_LOG_NOLOG);
 	if (ssh_init() < 0 || (bind = ssh_bind_new()) == NULL) {
-		(void)ht_error_set(e, HT_ERR_INTERNAL, "libssh: no start");
+		(void)ht_error_set(e, HT_ERR_INTERNAL, "libssh does not start");
 		return NULL;
 	}
 	rc = set_options(bind, conf, e);

@@ -213,7 +213,7 @@ accept_door(struct keyd *k, int fd, enum protocol_kind kind, uid_t uid,
 	    peer.uid != uid) {
 		(void)close(fd);
 		return ht_error_set(e, HT_ERR_DENIED,
-		    "not a user of this socket");
+		    "this account may not use the socket");
 	}
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {

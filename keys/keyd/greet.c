@@ -112,7 +112,7 @@ check_shell(struct keyd *k, int fd, bool admin,
 	}
 	if (uid != shells) {
 		keyd_refusal(r, HT_ERR_DENIED, "uid",
-		    "not a user of this socket");
+		    "this account may not use the socket");
 		log_notice("uid %u is refused at the %s socket",
 		    (unsigned int)uid, admin ? "administrators'" : "signing");
 		return HT_ERR_DENIED;

@@ -154,7 +154,7 @@ load_admins(struct setup *s, struct ht_error *e)
 		    cursor_over(conf->key, strlen(conf->key)), e);
 		if (s->admins[i].key == NULL)
 			return ht_error_set(e, HT_ERR_USAGE,
-			    "%s: the key of administrator %s is none",
+			    "%s: the key of administrator %s is no public key",
 			    s->conf->path, conf->name);
 		s->nadmins++;
 	}

@@ -342,10 +342,10 @@ judge(struct search *s, EVP_PKEY **key, struct protocol_token_trouble *t)
 		    "there is no such private key on the token");
 	if (s->like == LIKE_NOT)
 		return module_trouble(t, PROTOCOL_TROUBLE_KEY,
-		    "the key on the token is not the certificate's");
+		    "the key on the token does not fit the certificate");
 	if (s->like == LIKE_PERHAPS && s->equals > 1)
 		return module_trouble(t, PROTOCOL_TROUBLE_KEY,
-		    "several keys on the token may be meant");
+		    "several keys on the token fit: extend the key's URI");
 	*key = s->best;
 	s->best = NULL;
 	return 0;

@@ -59,7 +59,7 @@ take_value(struct cursor in, struct uri_value *v, struct ht_error *e)
 			    "a value is too long");
 		if (take_byte(&in, &v->bytes[v->n]) < 0)
 			return ht_error_set(e, HT_ERR_USAGE,
-			    "a value holds what must be written as %%XX");
+			    "a value has a character to be written as %%XX");
 		v->n++;
 	}
 	return 0;

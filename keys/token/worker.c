@@ -230,8 +230,8 @@ open_file(struct worker *w, struct msg *m, struct answer *a)
 	if (w->file == NULL) {
 		ERR_clear_error();
 		COMPLAIN(a, KEY,
-		    "the key file holds no PEM private key "
-		    "without a passphrase");
+		    "the key file must be a PEM private key without a "
+		    "passphrase");
 		return;
 	}
 	w->opened = true;
@@ -276,7 +276,7 @@ find_key(struct worker *w, const char *uri, EVP_PKEY *public, struct answer *a)
 		key = w->file;
 		(void)EVP_PKEY_up_ref(key);
 	} else {
-		COMPLAIN(a, KEY, "the key file is not the certificate's");
+		COMPLAIN(a, KEY, "the key file does not fit the certificate");
 	}
 	return key;
 }

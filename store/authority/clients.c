@@ -11,8 +11,8 @@ check_name(const char *what, const char *name, struct ht_error *e)
 {
 	if (!names_valid(name))
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "\"%s\" is no name for a %s", name != NULL ? name : "",
-		    what);
+		    "\"%s\" is no name for a %s: use 1 to 63 of a-z 0-9 . _ -",
+		    name != NULL ? name : "", what);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ check_settings(const char *default_profile, uint64_t max_ttl,
 {
 	if (max_ttl < 1 || max_ttl > CLIENT_MAX_TTL_LIMIT)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "the longest certificate must be 1 second to 3653 days");
+		    "certificates live for 1 second to 3653 days at most");
 	return default_profile == NULL
 	    ? 0
 	    : check_name("profile", default_profile, e);
@@ -161,7 +161,7 @@ write_grant(struct store *s, const struct store_actor *actor, const char *name,
 	if ((ret > 0) == add)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "client %s %s the profile %s", name,
-		    add ? "has already" : "does not have", profile);
+		    add ? "already has" : "does not have", profile);
 	if ((ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, add ? SQL_GRANT_ADD : SQL_GRANT_REMOVE);

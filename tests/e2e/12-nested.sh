@@ -302,7 +302,7 @@ says 'expired$' stderr
 osslsigncode add -addUnauthenticatedBlob -in stamped.exe -out blob.exe \
     >log 2>&1 || fail "osslsigncode add: $(cat log)"
 verify 0 blob.exe --ca root.pem --tsa-ca tsa-root.pem
-says '^unsigned:    attribute 1\.3\.6\.1\.4\.1\.42921\.1\.2\.1: [0-9]* bytes that nothing vouches for$' \
+says '^unsigned:    attribute 1\.3\.6\.1\.4\.1\.42921\.1\.2\.1: [0-9]* bytes, not verified$' \
     stdout
 verify 0 stamped.exe --ca root.pem --tsa-ca tsa-root.pem
 says_not unsigned stdout

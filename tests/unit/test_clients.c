@@ -96,21 +96,21 @@ test_client_mistakes(void **state)
 	refused(client_add(store, NULL, "ci", NULL, 60, &e), &e,
 	    "client ci exists already");
 	refused(client_add(store, NULL, "CI", NULL, 60, &e), &e,
-	    "\"CI\" is no name for a client");
+	    "\"CI\" is no name for a client: use 1 to 63 of a-z 0-9 . _ -");
 	refused(client_add(store, NULL, "ci2", "A", 60, &e), &e,
-	    "\"A\" is no name for a profile");
+	    "\"A\" is no name for a profile: use 1 to 63 of a-z 0-9 . _ -");
 	refused(client_add(store, NULL, "ci2", NULL, 0, &e), &e,
-	    "the longest certificate must be 1 second to 3653 days");
+	    "certificates live for 1 second to 3653 days at most");
 	refused(
 	    client_add(store, NULL, "ci2", NULL, CLIENT_MAX_TTL_LIMIT + 1, &e),
-	    &e, "the longest certificate must be 1 second to 3653 days");
+	    &e, "certificates live for 1 second to 3653 days at most");
 	refused(client_change(store, NULL, "no", NULL, 60, &e), &e,
 	    "there is no client no");
 	refused(client_set_disabled(store, NULL, "no", true, &e), &e,
 	    "there is no client no");
 	refused(client_find(store, "no", &c, &e), &e, "there is no client no");
 	refused(client_find(store, NULL, &c, &e), &e,
-	    "\"\" is no name for a client");
+	    "\"\" is no name for a client: use 1 to 63 of a-z 0-9 . _ -");
 	expect_events("client-added  {\"client\":\"ci\",\"seconds\":60}\n");
 }
 
@@ -132,11 +132,11 @@ test_grants(void **state)
 	assert_string_equal(c.grants, "beta prod");
 	assert_non_null(strstr(c.json, "\"grants\":[\"beta\",\"prod\"]"));
 	refused(client_grant(store, &ann, "ci", "prod", &e), &e,
-	    "client ci has already the profile prod");
+	    "client ci already has the profile prod");
 	refused(client_grant(store, &ann, "no", "prod", &e), &e,
 	    "there is no client no");
 	refused(client_grant(store, &ann, "ci", "", &e), &e,
-	    "\"\" is no name for a profile");
+	    "\"\" is no name for a profile: use 1 to 63 of a-z 0-9 . _ -");
 	assert_int_equal(client_set_disabled(store, &ann, "ci", true, &e), 0);
 	assert_int_equal(client_granted(store, "ci", "prod", &e), 0);
 	assert_int_equal(client_set_disabled(store, &ann, "ci", false, &e), 0);

@@ -289,13 +289,13 @@ test_a_refusal_says_why(void **state)
 	refused_with("own", OTHER, true, "somebody else: CN=");
 	refused_with("own", OURS, false, "somebody else: CN=");
 	refused_with("own", OTHER_IN_OURS, true, "somebody else: CN=");
-	refused_with("own", TWISTED, true, "none of us as far as");
+	refused_with("own", TWISTED, true, "a signature in it does not verify");
 	refused_with("own", BOTH, true, "2 signatures side by side");
 	refused_with("keep", BOTH, true, "2 signatures side by side");
 	refused_with("nest", OURS_TWICE, true, "2 signatures side by side");
 	refused_with("nest", TWISTED, true, "does not verify");
 	refused_with("nest", FULL_OF_OURS, true,
-	    "16 signatures are nested in that");
+	    "can hold no more than 16 nested signatures");
 }
 
 /* A file that was changed under its signature is not vouched for once more. */

@@ -155,7 +155,7 @@ a_size_is_refused_from_the_first_byte_too_many(void **state)
 	core_client_close(&a);
 	begin.size = 1001;
 	refuse(&begin, HT_ERR_REFUSED, "size",
-	    "1001 bytes are more than the 1000 of profile plain");
+	    "1001 bytes are more than the 1000 that profile plain allows");
 }
 
 static void

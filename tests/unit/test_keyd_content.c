@@ -389,7 +389,7 @@ a_client_has_a_share_of_the_room(void **state)
 	assert_int_equal(refusal.status, 75);
 	assert_string_equal(refusal.code, "room");
 	assert_string_equal(refusal.text,
-	    "ci has as much large content in work as there is room for");
+	    "ci has no room for more large content now");
 	assert_int_equal(refusal.retry, 10);
 	assert_true(refusal.number > 0);
 	assert_true(endpoint_last_row_holds("\"status\":\"refused\""));
@@ -417,7 +417,7 @@ finds_no_room(size_t client, size_t n, const char *who)
 	assert_string_equal(body.refuse.code, "room");
 	assert_ptr_equal(strstr(body.refuse.text, who), body.refuse.text);
 	assert_string_equal(body.refuse.text + strlen(who),
-	    " has as much large content in work as there is room for");
+	    " has no room for more large content now");
 	keyd_client_close(&a);
 }
 

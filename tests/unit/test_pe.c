@@ -338,7 +338,7 @@ test_bad_certificate_table(void **state)
 	put_u32(entry + 4, UINT32_MAX);
 	signable_refused(&out, security, "but the file at");
 	put_u32(entry + 4, 7);
-	signable_refused(&out, security, "behind the sections");
+	signable_refused(&out, security, "within the sections");
 	put_u32(entry + 4, 0);
 	signable_refused(&out, security, "an offset and no size");
 	put_u32(entry + 4, size);
@@ -346,7 +346,7 @@ test_bad_certificate_table(void **state)
 	signable_refused(&out, security, "a size and no offset");
 	put_u32(entry + 4, size);
 	put_u32(entry, (uint32_t)pe.len - 8);
-	signable_refused(&out, security, "behind the sections");
+	signable_refused(&out, security, "within the sections");
 	put_u32(entry, (uint32_t)pe.len + 4);
 	signable_refused(&out, security, "not aligned to 8");
 	put_u32(entry, (uint32_t)pe.len);

@@ -69,7 +69,7 @@ static void
 content_has_its_kind_and_its_size(void **state)
 {
 	static const char no[] =
-	    "content of a kind or a size that is not signed";
+	    "content of a kind or a size that is never signed";
 	static const struct {
 		const char *profile, *format;
 		uint8_t kind;
@@ -252,8 +252,7 @@ be_client(const char *name)
 static void
 a_client_has_half_of_what_the_others_leave(void **state)
 {
-	static const char no[] =
-	    "ci has as much large content in work as there is room for";
+	static const char no[] = "ci has no room for more large content now";
 	const uint32_t rest = KEYD_CONTENT / 2 - 3 * MOST;
 	struct keyd_client a[8];
 	size_t i;
@@ -271,8 +270,7 @@ a_client_has_half_of_what_the_others_leave(void **state)
 	hold(&a[6], KEYD_CONTENT / 4 - MOST);
 	be_client("ce");
 	expect_no_room(MOST,
-	    "the endpoint has as much large content in work as there is room "
-	    "for");
+	    "the endpoint has no room for more large content now");
 	hold(&a[7], KEYD_CONTENT / 8);
 	for (i = 4; i < 8; i++)
 		core_client_close(&a[i]);

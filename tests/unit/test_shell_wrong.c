@@ -77,7 +77,7 @@ greeting(void **state)
 	assert_non_null(strstr(err, "client ci (test)"));
 	assert_non_null(strstr(err, "For \\x1b release (default)\n"));
 	assert_non_null(strstr(err, "usage: "));
-	assert_non_null(strstr(err, "htsign: request 17: neither"));
+	assert_non_null(strstr(err, "htsign: request 17: there is no command"));
 	shell_told(&k, 64, "empty");
 	run_free(&run);
 }

@@ -282,7 +282,7 @@ the_key_must_be_the_certificates(void **state)
 	stand_run(stand, 0, "ready");
 	assert_int_equal(token_check(stand->token, wrong, &e),
 	    HT_ERR_UNAVAILABLE);
-	assert_non_null(strstr(e.text, "not the certificate's"));
+	assert_non_null(strstr(e.text, "does not fit the certificate"));
 	assert_int_equal(
 	    token_check(stand->token, stand->key[STAND_RSA3072], &e), 0);
 	/* Without a name the public key finds it. */

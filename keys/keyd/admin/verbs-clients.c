@@ -179,8 +179,7 @@ issue(struct verbs_command *c, struct ht_error *e)
 	key = sshkey_parse_line(c->input, e);
 	if (key == NULL)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "standard input is not a public key of a kind that is "
-		    "taken");
+		    "standard input is not an SSH public key that can be used");
 	rc = issue_for(c, key, seconds, e);
 	sshkey_free(key);
 	return rc;
@@ -247,17 +246,17 @@ const struct verb verbs_of_clients[] = {
 	    "add a client; its certificates live for TIME at most" },
 	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]",
 	    "default ttl ", 3, 3, VERBS_ADMINS, change,
-	    "change these of a client" },
+	    "change the default profile or the longest TIME" },
 	{ "client disable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
-	    "let a client do nothing" },
+	    "refuse everything to a client" },
 	{ "client enable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
-	    "end that" },
+	    "let a disabled client act again" },
 	{ "client list", "[--json]", "json ", 2, 2, VERBS_READERS, list_clients,
-	    "clients and what they are granted" },
+	    "clients and their profiles" },
 	{ "grant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, grant,
 	    "let a client sign under a profile" },
 	{ "ungrant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, ungrant,
-	    "end that" },
+	    "take a grant back" },
 	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub",
 	    "ttl source ", 2, 2, VERBS_ADMINS, issue,
 	    "issue a user certificate, to standard output" },

@@ -87,8 +87,7 @@ fetch(struct verbs_command *c, struct ht_error *e)
 
 	if (rc == 0 && strcmp(c->words[2], "pkcs7") != 0)
 		rc = ht_error_set(e, HT_ERR_USAGE,
-		    "%s is not what is kept of a request: pkcs7 is",
-		    c->words[2]);
+		    "%s is not kept of a request: only pkcs7 is", c->words[2]);
 	if (rc == 0)
 		rc = journal_pkcs7(c->keyd->store, request, &c->out, e);
 	return rc;

@@ -16,7 +16,7 @@ unlock(struct verbs_command *c, struct ht_error *e)
 		    c->words[1]);
 	if (strcmp(c->who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
 		return ht_error_set(e, HT_ERR_DENIED,
-		    "a PIN is taken through OpenSSH or locally, not here");
+		    "sshd-sign takes no PIN: use OpenSSH, or the server");
 	rc = token_unlock(token, &actor, c->input.p, c->input.left, c->later,
 	    c->cookie, e);
 	return rc == 0 ? VERBS_LATER : rc;
@@ -43,7 +43,7 @@ list_tokens(struct verbs_command *c, struct ht_error *e)
 
 const struct verb verbs_of_tokens[] = {
 	{ "tokens", "", "", 1, 1, VERBS_READERS, list_tokens,
-	    "tokens and how they are" },
+	    "tokens and their states" },
 	{ "unlock", "TOKEN < PIN", "", 2, 2, VERBS_ADMINS, unlock,
 	    "log in to a token" },
 	{ .words = NULL },

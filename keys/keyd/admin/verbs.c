@@ -99,7 +99,6 @@ verbs_run(struct verbs_command *c, struct ht_error *e)
 		rc = v->run(c, e);
 	if (rc != VERBS_LATER && buf_failed(&c->out) < 0)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "that is more than can be shown: ask for less, as with "
-		    "--limit");
+		    "the answer is too long: ask for less, as with --limit");
 	return rc;
 }

@@ -89,7 +89,7 @@ start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
 
 	if (p->children.n >= CHILDREN_MAX)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "too many that were killed have not ended yet");
+		    "too many killed workers have not ended yet");
 	if (p->options->to_syslog)
 		argv[1] = "--syslog";
 	rc = proc_program("htsign-token", program, sizeof(program), e);
@@ -158,7 +158,7 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 	if (ready->tokens > WORKERS_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "too many tokens");
 	if (!may_be(ready->token_uid, ready->token_gid))
-		return ht_error_set(e, HT_ERR_DATA, "tokens under root");
+		return ht_error_set(e, HT_ERR_DATA, "tokens run as root");
 	p->uid = (uid_t)ready->token_uid;
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;

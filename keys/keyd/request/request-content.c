@@ -47,7 +47,7 @@ take_room(struct request *r, size_t n, struct protocol_refuse *no)
 	most = (KEYD_CONTENT - others) / 2;
 	if (n > most || own > most - n) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "room",
-		    "%s has as much large content in work as there is room for",
+		    "%s has no room for more large content now",
 		    own > 0 ? r->who.name : "the endpoint");
 		no->retry = ROOM_RETRY;
 		return HT_ERR_TEMPORARY;
@@ -102,7 +102,7 @@ check_content(const struct request *r, const struct protocol_content *content,
 	if (content->length == 0 || content->length > content_max(r, content) ||
 	    content->sha256.left != sizeof(r->decision.sha256))
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "content of a kind or a size that is not signed");
+		    "content of a kind or a size that is never signed");
 	*word = "cut";
 	if (!request_is_announced(r, content->size, content->sha256.p))
 		return ht_error_set(e, HT_ERR_DATA,

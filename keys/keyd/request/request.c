@@ -101,7 +101,7 @@ check_begin(struct request *r, const struct conf_profile *profile,
 	if (begin->size != PROTOCOL_SIZE_UNKNOWN &&
 	    begin->size > profile->max_size) {
 		keyd_refusal(no, HT_ERR_REFUSED, "size",
-		    "%llu bytes are more than the %llu of profile %s",
+		    "%llu bytes are more than the %llu that profile %s allows",
 		    (unsigned long long)begin->size,
 		    (unsigned long long)profile->max_size, profile->name);
 		return HT_ERR_REFUSED;

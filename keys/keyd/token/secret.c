@@ -115,7 +115,7 @@ secret_read(struct secret *s, const char *path, struct ht_error *e)
 	(void)close(fd);
 	if (rc == 0 && s->n == 0)
 		rc = ht_error_set(e, HT_ERR_USAGE,
-		    "%s: not one line that can be a PIN", path);
+		    "%s: a PIN must be one line, not empty or too long", path);
 	if (rc < 0)
 		secret_forget(s);
 	return rc;

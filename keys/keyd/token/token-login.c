@@ -103,7 +103,7 @@ token_login(struct token *t)
 	} else if (rc == 0) {
 		token_note(t, JOURNAL_TOKEN_PIN_HELD,
 		    "it was tried before, and not seen to work");
-		lock(t, "the PIN was tried before, and not seen to work");
+		lock(t, "the PIN was tried before without success");
 	} else {
 		t->phase = TOKEN_PIN_WRITTEN;
 	}

@@ -131,7 +131,7 @@ opened(struct token *t, const struct protocol_token_opened *body)
 	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
 	token_await_nothing(t);
 	if (body->login && t->key_file >= 0)
-		failed(t, "a key file wants no PIN");
+		failed(t, "a key file has no PIN");
 	else if (body->login)
 		token_login(t);
 	else

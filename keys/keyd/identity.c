@@ -139,10 +139,10 @@ check_manner(struct keyd *k, const struct identity *who, const char *user,
 		    "sshd-sign cannot see whether a security key was touched");
 	if (user != NULL && strcmp(user, client ? "sign" : "admin") != 0)
 		return denied(reason, "user-name", e,
-		    "the login name does not go with the role");
+		    "the login name does not fit the role");
 	if (!client && ours && !ssh->admin && !is_loopback(who->peer))
 		return denied(reason, "admin-address", e,
-		    "administrators come over loopback here");
+		    "administrators must come from loopback (see ssh.admin)");
 	return 0;
 }
 

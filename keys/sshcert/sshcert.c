@@ -54,7 +54,7 @@ read_key(struct sshcert *cert, struct cursor *in, const char **reason,
 		format = sshkey_format_of_cert(name);
 	if (format == NULL)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "not an SSH certificate of a type that is taken");
+		    "not an SSH certificate of a supported type");
 	if (cursor_string(in, &nonce) < 0 || nonce.left == 0 ||
 	    nonce.left > NONCE_MAX)
 		return ht_error_set(e, HT_ERR_DATA,
@@ -110,7 +110,7 @@ read_principal(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA, "more than one principal");
 	if (names_principal_parse(text, &cert->principal, NULL) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "the principal \"%s\" is none of ours", text);
+		    "the principal \"%s\" is not one of ours", text);
 	if (cert->principal.role == NAMES_CLIENT &&
 	    strcmp(cert->principal.client, cert->person) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
@@ -335,7 +335,7 @@ refuse_foreign(const struct sshcert *cert, struct ht_error *e)
 	if (sshkey_blob_fingerprint(cert->ca, fingerprint, e) < 0)
 		return HT_ERR_INTERNAL;
 	return ht_error_set(e, HT_ERR_DENIED,
-	    "the certificate is of the CA %s, which does not vouch for %s",
+	    "the certificate is from the CA %s, which must not sign for %s",
 	    fingerprint,
 	    cert->principal.role == NAMES_CLIENT ? "clients"
 	                                         : "administrators");

@@ -305,7 +305,7 @@ check_halves(const struct sshkey_private *key, struct ht_error *e)
 	buf_free(&signature);
 	if (rc == HT_ERR_DENIED)
 		rc = ht_error_set(e, HT_ERR_DATA,
-		    "the private key is not that of its public key");
+		    "the private key does not fit its public key");
 	return rc;
 }
 
@@ -340,7 +340,7 @@ sshkey_private_load(struct cursor file, struct ht_error *e)
 		goto fail;
 	if (public.p != NULL && !sshkey_is_blob(key->public, public)) {
 		ht_error_set(e, HT_ERR_DATA,
-		    "the private key is not that of its public key");
+		    "the private key does not fit its public key");
 		goto fail;
 	}
 	buf_free(&binary);

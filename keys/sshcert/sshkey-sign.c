@@ -129,7 +129,7 @@ sshkey_verify(const struct sshkey *key, struct cursor data,
 		    "the signature is damaged");
 	if (!algorithm_fits(key->format, algorithm, &digest))
 		return ht_error_set(e, HT_ERR_DENIED,
-		    "the signature's algorithm is not taken for a %s key",
+		    "the signature's algorithm does not fit a %s key",
 		    key->format->name);
 	if (key->format->curve != NULL) {
 		rc = ecdsa_to_der(raw, der, &n);

@@ -274,7 +274,7 @@ sshkey_parse(struct cursor blob, struct ht_error *e)
 	}
 	format = sshkey_format_of_key(name);
 	if (format == NULL) {
-		ht_error_set(e, HT_ERR_DATA, "a type of key that is not taken");
+		ht_error_set(e, HT_ERR_DATA, "an unsupported type of key");
 		return NULL;
 	}
 	key = sshkey_read(format, &blob, e);

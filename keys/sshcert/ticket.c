@@ -131,8 +131,7 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 	else if (rc == HT_ERR_INTERNAL)
 		rc = ht_error_memory(e);
 	else
-		rc = ht_error_set(e, HT_ERR_DENIED,
-		    "the ticket is not a ticket");
+		rc = ht_error_set(e, HT_ERR_DENIED, "the ticket is damaged");
 	buf_free(&bytes);
 	if (rc == HT_ERR_INTERNAL)
 		*reason = SSHCERT_INTERNAL;
@@ -141,7 +140,8 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 	*reason = TICKET_STALE;
 	if (now >= found.expires || found.expires - now > TICKET_LIFETIME)
 		return ht_error_set(e, HT_ERR_DENIED,
-		    "the ticket is not of the last %d s", TICKET_LIFETIME);
+		    "the ticket is older than %d s, or from the future",
+		    TICKET_LIFETIME);
 	*t = found;
 	*reason = NULL;
 	return 0;

@@ -258,18 +258,18 @@ each_ca_vouches_for_its_own_kind(void **state)
 	(void)state;
 	core_issue_role(CORE_CLIENTS_CA, NAMES_ADMIN, &blob);
 	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
-	    "does not vouch for administrators");
+	    "must not sign for administrators");
 	core_issue(CORE_ADMINS_CA, ED25519, core_request, &blob);
 	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
-	    "does not vouch for clients");
+	    "must not sign for clients");
 	core_issue(&ssh_cas[2], ED25519, core_request, &blob);
 	expect_denied(&blob, "sign", SSHD, "::1", SSHCERT_FOREIGN_CA,
-	    "does not vouch for clients");
+	    "must not sign for clients");
 	core_issue_role(CORE_ADMINS_CA, NAMES_ADMIN, &blob);
 	expect_proved(&blob, "admin", SSHD, "::1", &who);
 	core_configure("", "");
 	expect_denied(&blob, "admin", SSHD, "::1", SSHCERT_FOREIGN_CA,
-	    "does not vouch for administrators");
+	    "must not sign for administrators");
 	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &blob);
 	expect_proved(&blob, "sign", SSHD, "::1", &who);
 	buf_free(&blob);
@@ -415,7 +415,7 @@ the_longest_administrators_name_fits(void **state)
 static void
 the_login_name_goes_with_the_role(void **state)
 {
-	static const char text[] = "the login name does not go with the role";
+	static const char text[] = "the login name does not fit the role";
 	static const char *const wrong[] = { "", "root", "sig", "signs",
 		"admin" };
 	struct buf client = BUF_INIT, admin = BUF_INIT;
@@ -455,7 +455,7 @@ administrators_come_over_loopback_at_sshd_sign(void **state)
 		expect_proved(&admin, "admin", SSHD, near[i], &who);
 	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
 		expect_denied(&admin, "admin", SSHD, far[i], "admin-address",
-		    "administrators come over loopback here");
+		    "administrators must come from loopback (see ssh.admin)");
 		expect_proved(&admin, "admin", OPENSSH, far[i], &who);
 		expect_proved(&client, "sign", SSHD, far[i], &who);
 	}

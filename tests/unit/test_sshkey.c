@@ -594,7 +594,7 @@ private_key_with_foreign_public_half(void **state)
 	buf_format(&file, "\n-----END OPENSSH PRIVATE KEY-----\n");
 	assert_null(sshkey_private_load(buf_cursor(&file), &e));
 	assert_string_equal(e.text,
-	    "the private key is not that of its public key");
+	    "the private key does not fit its public key");
 	buf_free(&file);
 	buf_free(&body);
 	buf_free(&secret);

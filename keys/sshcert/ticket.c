@@ -93,7 +93,6 @@ open_bytes(const uint8_t key[TICKET_KEY_SIZE], struct cursor bytes,
 	uint8_t expected[MAC_SIZE];
 	int rc;
 
-	*reason = TICKET_MALFORMED;
 	if (bytes.left < MAC_SIZE ||
 	    cursor_bytes(&bytes, bytes.left - MAC_SIZE, &claims) < 0 ||
 	    cursor_bytes(&bytes, MAC_SIZE, &mac) < 0)

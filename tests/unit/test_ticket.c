@@ -278,6 +278,11 @@ cut_or_no_ticket_at_all(void **state)
 	memset(endless, 'A', sizeof(endless) - 1);
 	endless[sizeof(endless) - 1] = '\0';
 	expect_refused(key, endless, NOW, TICKET_MALFORMED);
+	/* As long as a MAC, and a byte less. */
+	endless[43] = '\0';
+	expect_refused(key, endless, NOW, TICKET_FORGED);
+	endless[42] = '\0';
+	expect_refused(key, endless, NOW, TICKET_MALFORMED);
 }
 
 /* With a MAC that is right: what another version of keyd might have made. */

@@ -18,6 +18,7 @@ read_length(struct cursor *c, size_t *length)
 	uint8_t octet;
 	uint8_t n;
 
+	*length = 0;
 	if (cursor_u8(c, &octet) < 0)
 		return -1;
 	*length = octet;

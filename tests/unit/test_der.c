@@ -91,6 +91,25 @@ next_refuses_what_is_not_whole(void **state)
 	}
 }
 
+/* Also where the octet alone would be a length. */
+static void
+next_refuses_lengths_of_no_octets_and_of_five(void **state)
+{
+	static const uint8_t octets[] = { 0x80, 0x85, 0xff };
+	uint8_t bytes[2 + 0xff] = { DER_OCTETS };
+	struct cursor c;
+	struct ht_error e;
+	struct der v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(octets); i++) {
+		bytes[1] = octets[i];
+		c = cursor_over(bytes, sizeof(bytes));
+		assert_int_equal(der_next(&c, &v, &e), HT_ERR_DATA);
+	}
+}
+
 static void
 expect_wants_its_tag(void **state)
 {
@@ -180,6 +199,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_takes_one_value),
 		cmocka_unit_test(next_refuses_what_is_not_whole),
+		cmocka_unit_test(next_refuses_lengths_of_no_octets_and_of_five),
 		cmocka_unit_test(expect_wants_its_tag),
 		cmocka_unit_test(headers_are_the_shortest),
 		cmocka_unit_test(

@@ -207,10 +207,6 @@ endif
 # Where the tests find the programs.
 $(libtesting_a_OBJECTS) $(unit_tests:=.$(OBJEXT)): | tests/support/builddir.h
 CLEANFILES += tests/support/builddir.h
-tests/support/endpoint.$(OBJEXT) tests/support/run.$(OBJEXT) \
-    tests/support/stand.$(OBJEXT) tests/unit/test_forkserver_link.$(OBJEXT) \
-    tests/unit/test_proc.$(OBJEXT) tests/unit/test_sshd.$(OBJEXT): \
-    tests/support/builddir.h
 tests/support/builddir.h: Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	echo '#define HT_BUILDDIR "$(abs_top_builddir)"' >$@

@@ -350,6 +350,76 @@ certificates_by_hand(void **state)
 }
 
 static void
+what_is_not_known_is_named(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+	} cases[] = {
+		{ "verify-required",
+		    "the critical option \"verify-required\" is not known" },
+		{ N16 N16 N16 N16 "o",
+		    "the critical option \"" N16 N16 N16 N16
+		    "\" is not known" },
+	};
+	struct parts parts = by_hand[0];
+	struct buf option = BUF_INIT, blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_text(&option, cases[i].name);
+		buf_text(&option, "");
+		parts.options = (const char *)option.data;
+		parts.options_len = option.len;
+		put_parts(&parts, &blob);
+		assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+		assert_string_equal(reason, SSHCERT_OPTION);
+		assert_string_equal(e.text, cases[i].text);
+		buf_free(&option);
+		buf_free(&blob);
+	}
+}
+
+/* 1023 bytes of them are taken, and no more. */
+static void
+as_many_addresses_as_there_is_room_for(void **state)
+{
+	struct parts parts = by_hand[0];
+	struct buf list = BUF_INIT, value = BUF_INIT, option = BUF_INIT;
+	struct buf blob = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+	size_t i, longer;
+
+	(void)state;
+	for (longer = 0; longer < 2; longer++) {
+		buf_format(&list, "%s", longer ? "11.2.3.4" : "1.2.3.4");
+		for (i = 1; i < 128; i++)
+			buf_format(&list, ",1.2.3.4");
+		buf_string(&value, list.data, list.len);
+		buf_text(&option, "source-address");
+		buf_string(&option, value.data, value.len);
+		parts.options = (const char *)option.data;
+		parts.options_len = option.len;
+		put_parts(&parts, &blob);
+		cert = sshcert_parse(buf_cursor(&blob), &reason, &e);
+		if (longer == 0)
+			ssh_ca_expect_good(cert, &ssh_cas[0], "1.2.3.4");
+		else
+			assert_string_equal(reason, SSHCERT_OPTION);
+		sshcert_free(cert);
+		buf_free(&list);
+		buf_free(&value);
+		buf_free(&option);
+		buf_free(&blob);
+	}
+}
+
+static void
 without_memory_nothing_is_issued(void **state)
 {
 	struct sshcert_request request = request_for(0);
@@ -543,6 +613,8 @@ main(void)
 		cmocka_unit_test(every_flipped_bit_refused),
 		cmocka_unit_test(too_long_refused),
 		cmocka_unit_test(certificates_by_hand),
+		cmocka_unit_test(what_is_not_known_is_named),
+		cmocka_unit_test(as_many_addresses_as_there_is_room_for),
 		cmocka_unit_test(without_memory_nothing_is_issued),
 		cmocka_unit_test(without_memory_nothing_is_read),
 		cmocka_unit_test(without_memory_no_line_is_read),

@@ -281,6 +281,16 @@ static const struct parts by_hand[] = {
 	          "\0\0\0\x07"
 	          "1.2.3.4"),
 	    NOTHING, "", ID, NULL },
+	{ "n", CI, BYTES("\0"), NOTHING, "", ID, SSHCERT_MALFORMED },
+	{ "n", CI,
+	    BYTES("\0\0\0\x0e"
+	          "source-address"
+	          "\0\0\0\x0b"
+	          "\0\0\0\x07"
+	          "1.2.3.4"
+	          "\0"),
+	    NOTHING, "", ID, SSHCERT_MALFORMED },
+	{ "n", CI, NOTHING, BYTES("\0"), "", ID, SSHCERT_MALFORMED },
 	{ "n",
 	    BYTES("\0\0\0\x0b"
 	          "client:ci\0z"),
@@ -371,7 +381,8 @@ what_is_not_known_is_named(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		buf_text(&option, cases[i].name);
-		buf_text(&option, "");
+		buf_u32be(&option, sizeof(uint32_t) + strlen("1.2.3.4"));
+		buf_text(&option, "1.2.3.4");
 		parts.options = (const char *)option.data;
 		parts.options_len = option.len;
 		put_parts(&parts, &blob);

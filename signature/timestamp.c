@@ -34,7 +34,6 @@ close_token(struct token *token)
 {
 	TS_TST_INFO_free(token->info);
 	PKCS7_free(token->p7);
-	memset(token, 0, sizeof(*token));
 }
 
 /*
@@ -69,8 +68,7 @@ count_content(const PKCS7 *p7, size_t *values, struct ht_error *e)
 	const ASN1_TYPE *content;
 	const ASN1_OCTET_STRING *octets;
 
-	if (contents == NULL ||
-	    OBJ_obj2nid(contents->type) != NID_id_smime_ct_TSTInfo)
+	if (OBJ_obj2nid(contents->type) != NID_id_smime_ct_TSTInfo)
 		return 0;
 	content = contents->d.other;
 	if (content == NULL || content->type != V_ASN1_OCTET_STRING)

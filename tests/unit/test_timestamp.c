@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "signature/der.h"
 #include "signature/init.h"
 #include "signature/timestamp.h"
 #include "tests/support/mutate.h"
@@ -243,6 +244,73 @@ test_other_root_other_bytes(void **state)
 }
 
 static void
+refused_bytes(const struct buf *token, const char *why)
+{
+	struct timestamp timestamp;
+	struct ht_error e;
+
+	assert_int_equal(
+	    verify_with(&good, token->data, token->len, &timestamp, &e),
+	    HT_ERR_DATA);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("%s, not: %s", e.text, why);
+}
+
+static void
+test_sizes(void **state)
+{
+	const struct tsa_token what = { .time = WHEN };
+	struct buf token = BUF_INIT;
+
+	(void)state;
+	buf_zeros(&token, TIMESTAMP_MAX);
+	refused_bytes(&token, "more than 16384 values");
+	buf_u8(&token, 0);
+	refused_bytes(&token, "timestamp: over 1048576 bytes");
+	buf_reset(&token);
+	tsa_stamp(&good, &what, stamped, sizeof(stamped), &token);
+	buf_zeros(&token, 2);
+	refused_bytes(&token, "left over behind the token");
+	buf_free(&token);
+}
+
+#define SIGNED_DATA "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+#define DATA "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
+#define TST_INFO "\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04"
+
+/* SignedData without signers, whose content is of another kind. */
+static void
+test_other_content(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+	} contents[] = {
+		{ DATA "\xa0\x06\x04\x04text", 19 },
+		{ TST_INFO, 13 },
+		{ TST_INFO "\xa0\x03\x01\x01\xff", 18 },
+	};
+	struct buf token = BUF_INIT;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
+		n = contents[i].n;
+		der_put_header(&token, DER_SEQUENCE, n + 24);
+		buf_bytes(&token, SIGNED_DATA, 11);
+		der_put_header(&token, 0xa0, n + 11);
+		der_put_header(&token, DER_SEQUENCE, n + 9);
+		buf_bytes(&token, "\x02\x01\x01\x31\x00", 5);
+		der_put_header(&token, DER_SEQUENCE, n);
+		buf_bytes(&token, contents[i].bytes, n);
+		der_put_header(&token, DER_SET, 0);
+		refused_bytes(&token, "the content is not a TSTInfo");
+		buf_reset(&token);
+	}
+	buf_free(&token);
+}
+
+static void
 test_no_memory(void **state)
 {
 	const struct tsa_token what = { .time = WHEN };
@@ -353,6 +421,8 @@ main(void)
 		cmocka_unit_test(test_many_values_in_the_content),
 		cmocka_unit_test(test_purposes),
 		cmocka_unit_test(test_other_root_other_bytes),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_other_content),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_truncations_and_mutations),
 	};

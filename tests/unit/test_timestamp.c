@@ -307,6 +307,12 @@ test_other_content(void **state)
 		refused_bytes(&token, "the content is not a TSTInfo");
 		buf_reset(&token);
 	}
+	/* And none at all; and what is not signed. */
+	buf_bytes(&token, "\x30\x0b" SIGNED_DATA, 13);
+	refused_bytes(&token, "not SignedData");
+	buf_reset(&token);
+	buf_bytes(&token, "\x30\x13" DATA "\xa0\x06\x04\x04text", 21);
+	refused_bytes(&token, "not SignedData");
 	buf_free(&token);
 }
 

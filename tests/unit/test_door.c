@@ -203,6 +203,7 @@ a_login_is_only_admitted(void **state)
 	relay(PROTOCOL_LOGIN, "admin", &key);
 	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
 	    0);
+	assert_int_equal(core_events("auth-failed", "\"user-name\""), 1);
 	buf_free(&key);
 }
 

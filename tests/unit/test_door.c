@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "keys/keyd/door.h"
@@ -279,21 +280,57 @@ who_does_not_stand_is_on_record(void **state)
 	buf_free(&key);
 }
 
+static int
+free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	assert_int_equal(close(fd), 0);
+	return fd;
+}
+
 static void
 a_session_too_many_is_on_record(void **state)
 {
 	struct buf key = BUF_INIT;
+	int fd;
 	size_t *n = &core.nconnections[PROTOCOL_LINK_SIGN];
 
 	(void)state;
 	open_sshd();
 	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
 	*n = KEYD_SIGNING;
+	fd = free_descriptor();
 	relay(PROTOCOL_SESSION, "sign", &key);
 	expect_refusal(HT_ERR_TEMPORARY, "connections", "too many connections",
 	    5);
 	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
+	assert_int_equal(free_descriptor(), fd);
 	*n = 0;
+	buf_free(&key);
+}
+
+static void
+a_session_without_descriptors_is_on_record(void **state)
+{
+	struct rlimit before, limit;
+	union protocol_body body;
+	struct buf key = BUF_INIT;
+	struct msg m;
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)free_descriptor();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect_answer(PROTOCOL_REFUSE, &m, &body);
+	assert_int_equal(body.refuse.status, -HT_ERR_INTERNAL);
+	assert_non_null(strstr(body.refuse.text, "Too many open files"));
+	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
 	buf_free(&key);
 }
 
@@ -519,6 +556,7 @@ main(void)
 		TEST(a_stranger_is_counted_when_he_leaves),
 		TEST(who_does_not_stand_is_on_record),
 		TEST(a_session_too_many_is_on_record),
+		TEST(a_session_without_descriptors_is_on_record),
 		TEST(a_ticket_is_made_for_a_certificate),
 		TEST(no_ticket_is_made_for_anything_else),
 		TEST(each_door_is_for_its_own_uid),

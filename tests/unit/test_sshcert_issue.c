@@ -204,8 +204,14 @@ too_long_refused(void **state)
 	(void)state;
 	buf_text(&blob, "ssh-ed25519-cert-v01@openssh.com");
 	buf_zeros(&blob, SSHCERT_MAX);
+	blob.len = SSHCERT_MAX;
+	assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+	assert_string_equal(e.text,
+	    "the certificate's nonce is missing or too long");
+	blob.len++;
 	assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
 	assert_string_equal(reason, SSHCERT_MALFORMED);
+	assert_string_equal(e.text, "no certificate, or too long");
 	assert_null(sshcert_parse(cursor_over(NULL, 0), &reason, &e));
 	assert_string_equal(reason, SSHCERT_MALFORMED);
 	buf_free(&blob);

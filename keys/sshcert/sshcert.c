@@ -71,7 +71,6 @@ read_key_id(struct sshcert *cert, struct cursor *in, const char **reason,
 	struct cursor text;
 	size_t n;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &text) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "no key id");
 	*reason = SSHCERT_KEY_ID;

@@ -356,6 +356,8 @@ test_bad_ends(void **state)
 	put_u32(out.data + 48, size);
 	put_u32(out.data + 44, end - 8);
 	signable_refused(&out, 44, "does not begin where the cabinet ends");
+	put_u32(out.data + 44, end + 8);
+	signable_refused(&out, 44, "does not begin where the cabinet ends");
 	put_u32(out.data + 44, end);
 	out.data[59] = 1;
 	signable_refused(&out, 44, "no signature would cover");

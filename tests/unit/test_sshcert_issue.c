@@ -155,13 +155,47 @@ every_truncation_refused(void **state)
 			assert_null(sshcert_parse(cursor_over(blob.data, n),
 			    &reason, &e));
 			assert_int_equal(e.code, HT_ERR_DATA);
-			assert_non_null(reason);
+			assert_string_equal(reason, SSHCERT_MALFORMED);
 		}
 		buf_u8(&blob, 0);
 		assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
 		assert_string_equal(reason, SSHCERT_MALFORMED);
 		buf_reset(&blob);
 	}
+	buf_free(&blob);
+}
+
+static void
+a_truncation_is_named_by_what_is_cut(void **state)
+{
+	static const char *const texts[] = {
+		"no certificate, or too long",
+		"not an SSH certificate of a supported type",
+		"the certificate's nonce is missing or too long",
+		"not a valid ssh-ed25519 key",
+		"the certificate is cut off",
+		"no key id",
+		"no list of principals",
+		"the certificate's validity is missing or empty",
+		"no critical options",
+		"no extensions",
+		"the certificate is damaged before its CA key",
+		"the certificate is damaged in its signature",
+	};
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+	size_t i = 0, n;
+
+	(void)state;
+	issue_blob(0, 0, &blob);
+	for (n = 0; n < blob.len; n++) {
+		assert_null(
+		    sshcert_parse(cursor_over(blob.data, n), &reason, &e));
+		if (strcmp(e.text, texts[i]) != 0)
+			assert_string_equal(e.text, texts[++i]);
+	}
+	assert_int_equal(i, sizeof(texts) / sizeof(texts[0]) - 1);
 	buf_free(&blob);
 }
 
@@ -239,10 +273,14 @@ struct parts {
 #define NOTHING "", 0
 #define FLAG(letter) "\0\0\0\x01" letter "\0\0\0\0"
 #define ID BYTES("ci/7")
+#define N16 "nnnnnnnnnnnnnnnn"
+#define N128 N16 N16 N16 N16 N16 N16 N16 N16
 
 static const struct parts by_hand[] = {
 	{ "n", CI, NOTHING, NOTHING, "", ID, NULL },
 	{ "n", CI, NOTHING, BYTES(FLAG("a") FLAG("b")), "", ID, NULL },
+	{ N128, CI, NOTHING, NOTHING, "", ID, NULL },
+	{ N128 "n", CI, NOTHING, NOTHING, "", ID, SSHCERT_MALFORMED },
 	{ "", CI, NOTHING, NOTHING, "", ID, SSHCERT_MALFORMED },
 	{ "n", CI, NOTHING, NOTHING, "r", ID, SSHCERT_MALFORMED },
 	{ "n", CI, NOTHING, BYTES(FLAG("b") FLAG("a")), "", ID,
@@ -627,6 +665,7 @@ main(void)
 		cmocka_unit_test(ssh_keygen_takes_what_is_issued),
 		cmocka_unit_test(nonsense_is_not_issued),
 		cmocka_unit_test(every_truncation_refused),
+		cmocka_unit_test(a_truncation_is_named_by_what_is_cut),
 		cmocka_unit_test(every_flipped_bit_refused),
 		cmocka_unit_test(too_long_refused),
 		cmocka_unit_test(certificates_by_hand),

@@ -30,5 +30,6 @@ mkdir -p build-tests/smoke
 cd build-tests/smoke
 "$top/configure" -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
     --disable-tests
-make -j"$(nproc)" all tests/support/make-pe
+make -j"$(nproc)" all
+make tests/support/make-pe
 time HTSIGN_UPLOADS=200 srcdir=$top builddir=$PWD bash "$top/tests/e2e/44-doors.sh"

@@ -53,7 +53,8 @@ make_copy()
 	copy_tree
 	inside_copy true sh -c 'autoreconf -fi && ./configure -q --prefix=/usr \
 	    --sysconfdir=/etc --localstatedir=/var --disable-tests CFLAGS=-O1 &&
-	    make -s -j2 all tests/support/make-pe' >"$work/build.log" 2>&1 || {
+	    make -s -j2 all && make -s tests/support/make-pe' \
+	    >"$work/build.log" 2>&1 || {
 		tail -n 20 "$work/build.log"
 		exit 1
 	}

@@ -115,6 +115,7 @@ transport_new(const struct conf_ssh *conf, struct ht_error *e)
 	return NULL;
 }
 
+/* As a value for compression, "no" would still offer zlib after "none". */
 ssh_session
 transport_session(ssh_bind bind, int fd)
 {
@@ -122,7 +123,7 @@ transport_session(ssh_bind bind, int fd)
 
 	if (session == NULL)
 		return NULL;
-	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "no") == 0 &&
+	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "none") == 0 &&
 	    ssh_bind_accept_fd(bind, session, fd) == SSH_OK) {
 		ssh_set_blocking(session, 0);
 		ssh_set_auth_methods(session, SSH_AUTH_METHOD_PUBLICKEY);

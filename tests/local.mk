@@ -150,7 +150,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
 	tests/support/hostile_client.py tests/support/installed.sh \
-	tests/support/lib.sh tests/support/programs.sh \
+	tests/support/kexinit.py tests/support/lib.sh \
+	tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py \
 	tests/support/sources.sh tests/support/tsa_server.py \

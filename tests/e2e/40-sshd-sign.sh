@@ -3,7 +3,7 @@
 # becomes of one that is cut, silent, damaged or not who it says.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
-needs ssh ssh-keygen softhsm2-util osslsigncode
+needs ssh ssh-keygen softhsm2-util osslsigncode python3
 proxy=
 cleanup_more()
 {
@@ -38,6 +38,23 @@ no_networks()
 {
 	[ -z "$(networks)" ]
 }
+
+# --- what is offered -----------------------------------------------------------
+
+# A libssh before 0.12 does not have the first key exchange.
+lists()
+{
+	sed 's/ mlkem768x25519-sha256//' | sort -u
+}
+# Of the host keys, the one that this endpoint has.
+awk -F ' *[|] *' '/^[|] list / { on = 1; next } !/^[|]/ { on = 0 }
+    on && !/---/ { gsub(/`/, "")
+	if ($2 == "host key") $3 = "ssh-ed25519"
+	print $2 ":" ($3 == "" ? "" : " ") $3 }' "$srcdir"/DESIGN.md |
+    lists >"$work/documented"
+python3 "$srcdir/tests/support/kexinit.py" 2304 | lists >"$work/offered"
+check "all lists are documented" test "$(wc -l <"$work/documented")" -eq 6
+check "no algorithms but those" diff "$work/documented" "$work/offered"
 
 # --- what is refused -----------------------------------------------------------
 

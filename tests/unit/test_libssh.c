@@ -440,6 +440,35 @@ unknown_algorithms_are_left_out(void **state)
 		assert_non_null(strstr(kex, "curve25519-sha256"));
 }
 
+/* The lists as they are sent, before there are keys. */
+static void
+none_is_all_the_compression(void **state)
+{
+	static const char version[] = "SSH-2.0-test\r\n";
+	struct fixture f;
+	char said[4096];
+	int pair[2];
+	ssize_t n;
+
+	(void)state;
+	memset(&f, 0, sizeof(f));
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start_server(&f, pair[0]);
+	n = (ssize_t)strlen(version);
+	assert_int_equal(write(pair[1], version, (size_t)n), n);
+	serve(&f);
+	n = read(pair[1], said, sizeof(said));
+	assert_true(n > 0);
+	assert_non_null(memmem(said, (size_t)n, "none", 4));
+	assert_null(memmem(said, (size_t)n, "zlib", 4));
+	(void)ssh_event_remove_session(f.event, f.server);
+	ssh_event_free(f.event);
+	ssh_free(f.server);
+	ssh_bind_free(f.bind);
+	(void)close(pair[1]);
+}
+
 #define connected(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -455,6 +484,7 @@ main(void)
 		connected(full_socket_says_again),
 		connected(write_to_a_closed_channel_fails_alone),
 		connected(unknown_algorithms_are_left_out),
+		connected(none_is_all_the_compression),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

@@ -170,16 +170,29 @@ watch_signals(struct process *p, struct ht_error *e)
 	return 0;
 }
 
-/* Make a folder that keyd owns. */
+/*
+ * Make a folder that keyd owns, and open it.  A symbolic link in its place is
+ * not followed: keyd, which may have been taken over, could have left it there
+ * for root to give away another folder.
+ */
 static int
-own_folder(const struct conf *conf, const char *path, struct ht_error *e)
+own_folder(const struct conf *conf, const char *path, int *out,
+    struct ht_error *e)
 {
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
+	int fd;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return ht_error_errno(e, "%s", path);
-	if (!conf->single_user && chown(path, user->uid, user->gid) < 0)
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
 		return ht_error_errno(e, "%s", path);
+	if (!conf->single_user && fchown(fd, user->uid, user->gid) < 0) {
+		(void)ht_error_errno(e, "%s", path);
+		(void)close(fd);
+		return HT_ERR_INTERNAL;
+	}
+	*out = fd;
 	return 0;
 }
 
@@ -187,16 +200,14 @@ static int
 open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 {
 	char path[PATH_MAX];
-	int rc;
+	int state, rc;
 
-	rc = own_folder(conf, conf->state, e);
-	(void)snprintf(path, sizeof(path), "%s/spool", conf->state);
-	if (rc == 0)
-		rc = own_folder(conf, path, e);
+	rc = own_folder(conf, conf->state, &state, e);
 	if (rc < 0)
 		return rc;
-	k->spool = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return k->spool < 0 ? ht_error_errno(e, "%s", path) : 0;
+	(void)close(state);
+	(void)snprintf(path, sizeof(path), "%s/spool", conf->state);
+	return own_folder(conf, path, &k->spool, e);
 }
 
 /* Each connection may hold a spool, which is a descriptor. */

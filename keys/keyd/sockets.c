@@ -58,11 +58,26 @@ struct sockets {
 	struct listening at[KINDS];
 };
 
+/*
+ * root binds, and gives away, the sockets by their paths.  So nobody else may
+ * put anything in the folder.
+ */
 static int
 make_folder(const struct conf *conf, struct ht_error *e)
 {
+	struct stat st;
+
 	if (mkdir(conf->run, 0755) < 0 && errno != EEXIST)
 		return ht_error_errno(e, "%s", conf->run);
+	if (lstat(conf->run, &st) < 0)
+		return ht_error_errno(e, "%s", conf->run);
+	if (!conf->single_user &&
+	    (!S_ISDIR(st.st_mode) || st.st_uid != 0 ||
+	        (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s: must be a folder of root's that only root can "
+		    "write to",
+		    conf->run);
 	return 0;
 }
 

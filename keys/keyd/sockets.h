@@ -19,7 +19,8 @@ struct sockets;
  * Make the folder if it does not exist, bind the sockets, and give each to
  * those who may connect.  Call this while keyd is still root.  The caller frees
  * the result with sockets_free.  Returns NULL on error: HT_ERR_USAGE if the
- * folder's path is too long, else an error of the system.
+ * folder's path is too long, or if it is not root's alone and keyd runs under a
+ * uid of its own; else an error of the system.
  */
 struct sockets *sockets_new(const struct conf *conf, struct ht_error *e);
 void sockets_free(struct sockets *s); /* NULL is fine */

@@ -3,7 +3,7 @@
 # process without a file system.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
-needs ssh softhsm2-util
+needs ssh softhsm2-util setpriv
 . "$srcdir/tests/support/installed.sh"
 installed_endpoint 2307 2308
 listener=$(cat "$dir/sshd-sign.pid")
@@ -46,4 +46,41 @@ check "an administrator's session" admin log
 sample app.exe
 request test-signing <"$work/app.exe"
 signed "a request"
+
+# --- what others leave for root ------------------------------------------------
+
+# start_keyd: its exit status in $status, and why in $work/keyd.log.
+start_keyd()
+{
+	timeout 5 "$keyd" -c "$dir/htsign.conf" >"$work/keyd.log" 2>&1
+	status=$?
+}
+
+stop_programs
+mkdir "$work/victim"
+as_keyd()
+{
+	setpriv --reuid 64101 --regid 64101 --clear-groups "$@"
+}
+as_keyd rmdir "$fake/state/spool"
+as_keyd ln -s "$work/victim" "$fake/state/spool"
+start_keyd
+check "keyd's link for a folder: root gives nothing away" \
+    test "$(stat -c %u "$work/victim")" -eq 0
+check "and says why" grep -q "state/spool: Not a directory" "$work/keyd.log"
+rm "$fake/state/spool"
+chown 64101 /run/htsign
+start_keyd
+check "a folder of sockets that is not root's is refused" \
+    test "$status" -eq 64
+chown 0 /run/htsign
+chmod 775 /run/htsign
+start_keyd
+check "as is one that others may write to" test "$status" -eq 64
+check "which is said" grep -q "/run/htsign: must be a folder of root's" \
+    "$work/keyd.log"
+chmod 755 /run/htsign
+start_programs no
+request test-signing <"$work/app.exe"
+signed "all is well again"
 done_testing

@@ -33,6 +33,14 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 	keyd_say(c, PROTOCOL_REFUSE, tag, r, NULL, 0);
 }
 
+static int
+not_logged_in(struct protocol_refuse *r, const char *reason)
+{
+	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
+	    reason);
+	return identity_code(reason);
+}
+
 /* --- sshd-sign --------------------------------------------------------- */
 
 /*
@@ -54,9 +62,22 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 	if (!login || strcmp(reason, PROTOCOL_UNKNOWN_KEY) != 0)
 		count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason,
 		    relayed->peer);
-	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
-	    reason);
-	return identity_code(reason);
+	return not_logged_in(r, reason);
+}
+
+/* Whether the one who proved the blob's key may log in. */
+static int
+admit(struct keyd *k, const struct protocol_relayed *relayed,
+    struct protocol_refuse *r)
+{
+	struct identity who;
+
+	if (prove_blob(k, relayed, true, &who, r) < 0)
+		return -(int)r->status;
+	if (identity_stands(k, &who, r) == 0)
+		return 0;
+	count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, r->code, relayed->peer);
+	return -(int)r->status;
 }
 
 /* Make a connection for a shell.  keyd serves one end, *shell is the other. */
@@ -118,11 +139,10 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
     union protocol_body *body)
 {
 	struct protocol_refuse r;
-	struct identity who;
 
 	switch (m->type) {
 	case PROTOCOL_LOGIN:
-		if (prove_blob(c->keyd, &body->relayed, true, &who, &r) < 0)
+		if (admit(c->keyd, &body->relayed, &r) < 0)
 			refuse(c, m->tag, &r);
 		else
 			keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
@@ -144,25 +164,28 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 
 static int
 make_ticket(struct keyd *k, const struct protocol_ask *ask,
-    struct protocol_ticket_for *ticket, const char **reason, struct ht_error *e)
+    struct protocol_ticket_for *ticket, struct protocol_refuse *r)
 {
+	const char *reason = SSHCERT_MALFORMED;
 	char text[TICKET_TEXT_SIZE];
 	struct identity who;
 	struct sshcert *cert;
+	struct ht_error e;
 	int rc;
 
-	rc = identity_prove(k, ask->certificate, ask->user,
-	    PROTOCOL_DOOR_OPENSSH, NULL, &who, reason, e);
-	if (rc < 0)
-		return rc;
-	*reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
-	cert = sshcert_parse(ask->certificate, reason, e);
-	if (cert == NULL)
-		return identity_code(*reason);
 	memset(ticket, 0, sizeof(*ticket));
-	rc = ticket_make(k->ticket_key, cert, (uint64_t)time(NULL), text, e);
+	if (identity_prove(k, ask->certificate, ask->user,
+	        PROTOCOL_DOOR_OPENSSH, NULL, &who, &reason, &e) < 0)
+		return not_logged_in(r, reason);
+	if (identity_stands(k, &who, r) < 0)
+		return -(int)r->status;
+	reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
+	cert = sshcert_parse(ask->certificate, &reason, &e);
+	if (cert == NULL)
+		return not_logged_in(r, reason);
+	rc = ticket_make(k->ticket_key, cert, (uint64_t)time(NULL), text, &e);
 	if (rc < 0)
-		*reason = SSHCERT_INTERNAL;
+		rc = not_logged_in(r, SSHCERT_INTERNAL);
 	else
 		memcpy(ticket->ticket, text, strlen(text));
 	names_principal_format(sshcert_principal(cert), ticket->principal);
@@ -174,17 +197,13 @@ static void
 receive_principals(struct keyd_connection *c, struct msg *m,
     union protocol_body *body)
 {
-	const char *reason = SSHCERT_MALFORMED;
 	struct protocol_ticket_for ticket;
 	struct protocol_refuse r;
-	struct ht_error e;
 
-	if (make_ticket(c->keyd, &body->ask, &ticket, &reason, &e) == 0) {
+	if (make_ticket(c->keyd, &body->ask, &ticket, &r) == 0) {
 		keyd_say(c, PROTOCOL_TICKET_FOR, m->tag, &ticket, NULL, 0);
 	} else {
-		count_failure(c->keyd, PROTOCOL_DOOR_OPENSSH, reason, "");
-		keyd_refusal(&r, identity_code(reason), reason,
-		    "not logged in: %s", reason);
+		count_failure(c->keyd, PROTOCOL_DOOR_OPENSSH, r.code, "");
 		refuse(c, m->tag, &r);
 	}
 	keyd_close(c);

@@ -16,7 +16,8 @@
 #define PREFIX_SIZE (INET6_ADDRSTRLEN + 4)
 
 struct kind {
-	const char *door, *reason;
+	const char *door;
+	char reason[PROTOCOL_WORD];
 	char prefix[PREFIX_SIZE];
 	uint64_t count; /* not yet recorded */
 };
@@ -116,7 +117,7 @@ kind_of(struct failures *f, const char *door, const char *reason,
 		return NULL;
 	kind = &f->kinds[f->n++];
 	kind->door = door;
-	kind->reason = reason;
+	(void)snprintf(kind->reason, sizeof(kind->reason), "%s", reason);
 	memcpy(kind->prefix, prefix, PREFIX_SIZE);
 	kind->count = 0;
 	return kind;
@@ -134,7 +135,8 @@ failures_count(struct failures *f, const char *door, const char *reason,
 	kind = kind_of(f, door, reason, prefix);
 	if (kind == NULL) {
 		kind = &f->kinds[KINDS - 1];
-		kind->door = kind->reason = "other";
+		kind->door = "other";
+		memcpy(kind->reason, "other", sizeof("other"));
 		kind->prefix[0] = '\0';
 	}
 	kind->count++;

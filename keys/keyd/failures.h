@@ -9,6 +9,7 @@
 #define KEYS_KEYD_FAILURES_H
 
 #include "lib/loop.h"
+#include "protocol/messages.h"
 #include "store/store.h"
 
 struct failures;
@@ -22,11 +23,11 @@ struct failures *failures_new(struct loop *l, struct store *s);
 void failures_free(struct failures *f); /* NULL is fine */
 
 /*
- * Count one failed login.  door and reason are static texts and are not copied.
- * peer is an address or "".  Its prefix is /24 for IPv4 and /48 for IPv6.  The
- * first of a combination is recorded at once.  Further ones are recorded
- * together when the minute is over.  Returns 0, or an error of
- * journal_auth_failed.
+ * Count one failed login.  door is a static text and is not copied.  reason has
+ * fewer than PROTOCOL_WORD bytes.  peer is an address or "".  Its prefix is /24
+ * for IPv4 and /48 for IPv6.  The first of a combination is recorded at once.
+ * Further ones are recorded together when the minute is over.  Returns 0, or an
+ * error of journal_auth_failed.
  */
 int failures_count(struct failures *f, const char *door, const char *reason,
     const char *peer, struct ht_error *e);

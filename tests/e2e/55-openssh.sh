@@ -54,6 +54,31 @@ check "an expired certificate is 255" test "$status" -eq 255
 rm "$dir/ci-cert.pub"
 make_client
 
+# no_login STATE: neither door lets ci in, and both are on record.
+no_login()
+{
+	for door in sign openssh; do
+		request test-signing <"$work/app.exe"
+		check "$door, a $1 client is 255" test "$status" -eq 255
+	done
+	admin 'events --json' | grep '"auth-failed"' | grep "\"$1\"" \
+	    >"$work/events"
+	check "which is counted at sshd-sign" grep -q '"sshd-sign"' \
+	    "$work/events"
+	check "and at OpenSSH" grep -q '"openssh"' "$work/events"
+}
+admin 'client disable ci'
+no_login disabled
+admin 'client enable ci'
+request test-signing <"$work/app.exe"
+signed "a client that is enabled again"
+admin 'revoke ci' 2>/dev/null
+no_login revoked
+check "no attempt has a row of its own" not grep refused-login \
+    < <(admin 'events --json')
+rm "$dir/ci-cert.pub"
+make_client
+
 # --- uids ------------------------------------------------------------------------
 
 # status_of PID FIELD: the first value of a line of /proc/PID/status.

@@ -289,6 +289,60 @@ free_descriptor(void)
 	return fd;
 }
 
+/* Issue the certificate of number 1 to ci, as the store knows it. */
+static void
+issue_known(struct buf *key)
+{
+	struct user_certificate what = { .principal = "client:ci",
+		.name = "ci",
+		.fingerprint = "SHA256:x",
+		.valid_after = SSH_CA_NOW - 60,
+		.valid_before = SSH_CA_NOW + 60 };
+	struct sshcert_request request = core_request;
+	uint64_t serial;
+	struct ht_error e;
+
+	assert_int_equal(
+	    user_certificate_issue(core.store, &core_actor, &what, &serial, &e),
+	    0);
+	request.serial = serial;
+	core_issue(CORE_CLIENTS_CA, ED25519, request, key);
+}
+
+/* Who does not stand fails before the login, and cannot fill the journal. */
+static void
+who_does_not_stand_is_not_admitted(void **state)
+{
+	struct buf key = BUF_INIT;
+	struct ht_error e;
+	int i;
+
+	(void)state;
+	open_sshd();
+	issue_known(&key);
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
+	for (i = 0; i < 3; i++) {
+		relay(PROTOCOL_LOGIN, "sign", &key);
+		expect_refusal(HT_ERR_DENIED, "disabled",
+		    "client ci is disabled", 0);
+	}
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
+	assert_int_equal(
+	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	for (i = 0; i < 3; i++) {
+		relay(PROTOCOL_LOGIN, "sign", &key);
+		expect_refusal(HT_ERR_DENIED, "revoked",
+		    "certificate ci/1 is revoked", 0);
+	}
+	assert_int_equal(core_events("auth-failed", "\"disabled\""), 1);
+	assert_int_equal(core_events("auth-failed", "\"revoked\""), 1);
+	assert_int_equal(core_events("auth-failed", "127.0.0.0/24"), 2);
+	assert_int_equal(core_events("refused-login", ""), 0);
+	buf_free(&key);
+}
+
 static void
 a_session_too_many_is_on_record(void **state)
 {
@@ -437,6 +491,40 @@ no_ticket_is_made_for_anything_else(void **state)
 	buf_free(&text);
 }
 
+static void
+no_ticket_is_made_for_who_does_not_stand(void **state)
+{
+	struct buf key = BUF_INIT;
+	struct ht_error e;
+	int i;
+
+	(void)state;
+	issue_known(&key);
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
+	for (i = 0; i < 3; i++) {
+		ask("sign", &key);
+		expect_refusal(HT_ERR_DENIED, "disabled",
+		    "client ci is disabled", 0);
+		expect_closed();
+	}
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
+	assert_int_equal(
+	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	for (i = 0; i < 3; i++) {
+		ask("sign", &key);
+		expect_refusal(HT_ERR_DENIED, "revoked",
+		    "certificate ci/1 is revoked", 0);
+		expect_closed();
+	}
+	assert_int_equal(core_events("auth-failed", "\"disabled\""), 1);
+	assert_int_equal(core_events("auth-failed", "\"revoked\""), 1);
+	assert_int_equal(core_events("auth-failed", "\"openssh\""), 2);
+	assert_int_equal(core_events("refused-login", ""), 0);
+	buf_free(&key);
+}
+
 /* --- who may speak ------------------------------------------------------- */
 
 static void
@@ -555,10 +643,12 @@ main(void)
 		TEST(who_is_nobody_is_counted),
 		TEST(a_stranger_is_counted_when_he_leaves),
 		TEST(who_does_not_stand_is_on_record),
+		TEST(who_does_not_stand_is_not_admitted),
 		TEST(a_session_too_many_is_on_record),
 		TEST(a_session_without_descriptors_is_on_record),
 		TEST(a_ticket_is_made_for_a_certificate),
 		TEST(no_ticket_is_made_for_anything_else),
+		TEST(no_ticket_is_made_for_who_does_not_stand),
 		TEST(each_door_is_for_its_own_uid),
 		TEST(a_door_has_so_many_connections),
 		TEST(without_memory_nobody_is_denied),

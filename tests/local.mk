@@ -224,7 +224,8 @@ tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=store_step
-tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags)
+tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags) \
+	$(no_memory_ldflags)
 
 # With tests/support/no_memory.c a test says which allocation fails.
 no_memory_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strndup

@@ -109,7 +109,7 @@ def replacements(code, start, end):
         word = match.group(1)
         for new in COMPARISONS.get(word, []) + OTHERS.get(word, []):
             yield start + match.start(), start + match.end(), new
-    for match in re.finditer(r'(?<![\w.])(?<!return -)[1-9]\d{0,2}'
+    for match in re.finditer(r'(?<![\w.])(?<!return -)(?<!calloc\()[1-9]\d{0,2}'
                              r'(?![\w.]|\];)', part):
         yield (start + match.start(), start + match.end(),
                str(int(match.group()) + 1))

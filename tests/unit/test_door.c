@@ -104,6 +104,17 @@ expect_answer(enum protocol_type type, struct msg *m, union protocol_body *body)
 	assert_int_equal(m->tag, 9);
 }
 
+/* Nothing more comes: no session after a refusal. */
+static void
+expect_nothing(void)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	assert_int_not_equal(protocol_wait(&door.link, &m, &body, 0, &e), 1);
+}
+
 static void
 expect_refusal(int code, const char *word, const char *text, uint32_t retry)
 {
@@ -115,6 +126,7 @@ expect_refusal(int code, const char *word, const char *text, uint32_t retry)
 	assert_string_equal(body.refuse.code, word);
 	assert_string_equal(body.refuse.text, text);
 	assert_int_equal(body.refuse.retry, retry);
+	expect_nothing();
 }
 
 /* What the listener says of who has proved key, and is called user. */
@@ -360,6 +372,7 @@ a_session_too_many_is_on_record(void **state)
 	    5);
 	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
 	assert_int_equal(free_descriptor(), fd);
+	assert_int_equal(fcntl(fd + 1, F_GETFD), -1);
 	*n = 0;
 	buf_free(&key);
 }
@@ -384,6 +397,7 @@ a_session_without_descriptors_is_on_record(void **state)
 	expect_answer(PROTOCOL_REFUSE, &m, &body);
 	assert_int_equal(body.refuse.status, -HT_ERR_INTERNAL);
 	assert_non_null(strstr(body.refuse.text, "Too many open files"));
+	expect_nothing();
 	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
 	buf_free(&key);
 }

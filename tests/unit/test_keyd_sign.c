@@ -351,6 +351,7 @@ a_cut_ends_what_the_token_does_not_have(void **state)
 	assert_int_equal(core_token.cancelled, 1);
 	assert_int_equal(core_events("aborted", "was cut"), 1);
 	assert_null(core.requests);
+	core_wait(30); /* for no timer of it */
 }
 
 static void
@@ -406,6 +407,41 @@ a_failure_ends_what_the_token_does_not_have(void **state)
 	core_client_close(&a);
 	assert_int_equal(core_token.cancelled, 1);
 	assert_int_equal(core_events("aborted", ""), 0);
+}
+
+/* An exit status and an offset that make no sense are not taken over. */
+static void
+a_failure_is_recorded_as_far_as_it_makes_sense(void **state)
+{
+	static const struct {
+		uint32_t status;
+		uint64_t offset;
+		const char *record;
+	} cases[] = {
+		{ 63, HT_NO_OFFSET, "\"exit\":70}" },
+		{ 64, 0, "\"exit\":64,\"offset\":0}" },
+		{ 78, JOURNAL_SIZE_MAX,
+		    "\"exit\":78,\"offset\":9223372036854775807}" },
+		{ 79, JOURNAL_SIZE_MAX + 1, "\"exit\":70}" },
+	};
+	struct protocol_fail fail = { 0, "stdin", 0, "cut off" };
+	union protocol_body body;
+	struct keyd_client a;
+	struct msg m;
+	size_t i;
+
+	(void)state;
+	core_token.cancels = true;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		queue(&a, "plain");
+		fail.status = cases[i].status;
+		fail.offset = cases[i].offset;
+		core_client_say(&a, PROTOCOL_FAIL, &fail);
+		core_client_hear(&a, PROTOCOL_NOTED, &m, &body);
+		core_client_close(&a);
+		if (core_events("failed", cases[i].record) != (i < 3 ? 1 : 2))
+			fail_msg("not recorded: %s", cases[i].record);
+	}
 }
 
 static void
@@ -474,6 +510,21 @@ output_that_makes_no_sense_is_cut_off(void **state)
 }
 
 static void
+a_cut_of_what_is_finished_is_on_record(void **state)
+{
+	const struct protocol_output output = { 1, SHA256 };
+	struct keyd_client a;
+
+	(void)state;
+	queue_and_sign(&a);
+	core_client_say(&a, PROTOCOL_OUTPUT, &output);
+	core_client_close(&a);
+	assert_int_equal(core_events("undelivered", "was cut"), 1);
+	assert_int_equal(core_events("aborted", ""), 0);
+	assert_null(core.requests);
+}
+
+static void
 what_is_finished_leaves_only_if_the_client_still_may(void **state)
 {
 	struct protocol_output output = { 1, SHA256 };
@@ -508,8 +559,10 @@ main(void)
 		TEST(a_cut_ends_what_the_token_does_not_have),
 		TEST(a_cut_waits_for_the_token_that_has_it),
 		TEST(a_failure_ends_what_the_token_does_not_have),
+		TEST(a_failure_is_recorded_as_far_as_it_makes_sense),
 		TEST(a_failure_waits_for_the_token_that_has_it),
 		TEST(output_that_makes_no_sense_is_cut_off),
+		TEST(a_cut_of_what_is_finished_is_on_record),
 		TEST(what_is_finished_leaves_only_if_the_client_still_may),
 	};
 

@@ -17,6 +17,7 @@
 #include "store/journal/journal.h"
 #include "tests/support/core_client.h"
 #include "tests/support/core_token.h"
+#include "tests/support/no_memory.h"
 
 /* --- the shell ----------------------------------------------------------- */
 
@@ -166,7 +167,9 @@ content_comes_within_half_a_minute(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_content content = core_client_content(NULL);
+	union protocol_body body;
 	struct keyd_client a;
+	struct msg m;
 
 	(void)state;
 	wait_for(&a, &begin, &content);
@@ -174,9 +177,35 @@ content_comes_within_half_a_minute(void **state)
 	core_wait(29);
 	core_client_hear_nothing(&a);
 	core_wait(1);
-	core_client_hear_no(&a, HT_ERR_UNAVAILABLE, "stalled",
+	core_client_hear(&a, PROTOCOL_REFUSE, &m, &body);
+	assert_int_equal(body.refuse.status, -HT_ERR_UNAVAILABLE);
+	assert_string_equal(body.refuse.code, "stalled");
+	assert_string_equal(body.refuse.text,
 	    "htsign-shell did not send all of the content in time");
+	assert_int_equal(body.refuse.number, 1);
+	core_client_hear_end(&a);
 	assert_int_equal(core_events("failed", "\"stalled\""), 1);
+}
+
+static void
+without_memory_for_content_it_is_not_signed(void **state)
+{
+	struct protocol_begin begin = core_client_request("plain");
+	struct protocol_content content = core_client_content(NULL);
+	struct keyd_client a;
+	struct ht_error e;
+
+	(void)state;
+	core_client_begin(&a, &begin);
+	assert_int_equal(
+	    protocol_send(&a.link, PROTOCOL_CONTENT, 9, &content, NULL, 0, &e),
+	    0);
+	no_memory_at(1);
+	core_turn();
+	assert_true(no_memory_met());
+	core_client_say_part(&a, "", 1);
+	core_client_hear_no(&a, HT_ERR_INTERNAL, "content", "out of memory");
+	assert_int_equal(core_events("failed", "\"content\""), 1);
 }
 
 static void
@@ -253,8 +282,11 @@ static void
 a_client_has_half_of_what_the_others_leave(void **state)
 {
 	static const char no[] = "ci has no room for more large content now";
+	const struct protocol_fail fail = { 65, "stdin", HT_NO_OFFSET, "" };
 	const uint32_t rest = KEYD_CONTENT / 2 - 3 * MOST;
+	union protocol_body body;
 	struct keyd_client a[8];
+	struct msg m;
 	size_t i;
 
 	(void)state;
@@ -279,7 +311,13 @@ a_client_has_half_of_what_the_others_leave(void **state)
 	(void)snprintf(core_client_who.name, sizeof(core_client_who.name),
 	    "ci");
 	hold(&a[0], MOST);
-	for (i = 0; i < 4; i++)
+	/* So does who ends it and stays, and he has no time left to keep to. */
+	core_client_say(&a[1], PROTOCOL_FAIL, &fail);
+	core_client_hear(&a[1], PROTOCOL_NOTED, &m, &body);
+	hold(&a[4], MOST);
+	core_wait(30);
+	core_client_hear_nothing(&a[1]);
+	for (i = 0; i < 5; i++)
 		core_client_close(&a[i]);
 	assert_int_equal(core_events("refused", "\"room\""), 3);
 }
@@ -392,6 +430,9 @@ a_package_is_signed_by_its_publisher(void **state)
 	memcpy(content.format, "appx", sizeof("appx"));
 	expect_not_queued(&begin, &content, &der, HT_ERR_DATA, "content",
 	    "the package does not name its publisher");
+	memcpy(content.format, "appxbundle", sizeof("appxbundle"));
+	expect_not_queued(&begin, &content, &der, HT_ERR_DATA, "content",
+	    "the package does not name its publisher");
 	buf_free(&der);
 }
 
@@ -407,6 +448,7 @@ main(void)
 		TEST(what_was_announced_stands),
 		TEST(content_comes_in_parts_and_not_beyond),
 		TEST(content_comes_within_half_a_minute),
+		TEST(without_memory_for_content_it_is_not_signed),
 		TEST(what_is_no_content_is_not_signed),
 		TEST(a_client_has_half_of_what_the_others_leave),
 		TEST(what_the_profile_does_not_sign_is_not_queued),

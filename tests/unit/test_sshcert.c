@@ -357,6 +357,9 @@ address_lists(void **state)
 		{ "::/0", "2001:db8::1", true },
 		{ "::ffff:1.2.3.0/120", "1.2.3.4", true },
 		{ "::ffff:1.2.3.4", "1.2.3.4", true },
+		{ "::ffff:1.2.3.4", "1.2.3.5", false },
+		{ "::ffff:1.2.3.4/127", "1.2.3.5", true },
+		{ "::ffff:1.2.3.4/127", "1.2.3.6", false },
 		{ "1.2.3.4/31", "1.2.3.5", true },
 		{ "1.2.3.4/31", "1.2.3.6", false },
 		{ "1.2.3.4/32", "1.2.3.5", false },
@@ -373,6 +376,7 @@ address_lists(void **state)
 		"!1.2.3.4", "*", "host.example.com", "::1/129", "::1/64",
 		"::1%lo", "1.2.3.4/1/2", "1.2.3.4/4294967296",
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa/128" };
+	char ones[128];
 	size_t i;
 
 	(void)state;
@@ -386,6 +390,13 @@ address_lists(void **state)
 		if (sshcert_addresses_valid(bad[i]))
 			fail_msg("took %s", bad[i]);
 		assert_false(sshcert_address_in(bad[i], "1.2.3.4"));
+	}
+	/* However long, it is no address. */
+	memset(ones, 0, sizeof(ones));
+	for (i = 0; i < sizeof(ones) - 1; i++) {
+		ones[i] = '1';
+		assert_false(sshcert_addresses_valid(ones));
+		assert_false(sshcert_address_in("0.0.0.0/0", ones));
 	}
 }
 

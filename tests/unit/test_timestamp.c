@@ -316,6 +316,37 @@ test_other_content(void **state)
 	buf_free(&token);
 }
 
+static uint8_t *
+find(const struct buf *token, const char *bytes, size_t n)
+{
+	uint8_t *at = memmem(token->data, token->len, bytes, n);
+
+	assert_non_null(at);
+	return at;
+}
+
+/* What is found before anybody looks who signed it. */
+static void
+test_other_claims(void **state)
+{
+	struct tsa_token what = { .time = WHEN, .imprint = "sha512" };
+	struct buf token = BUF_INIT;
+	uint8_t *sha512;
+
+	(void)state;
+	tsa_stamp(&good, &what, stamped, sizeof(stamped), &token);
+	sha512 = find(&token, "\x60\x86\x48\x01\x65\x03\x04\x02\x03", 9);
+	sha512[8] = 1; /* SHA-256, and more bytes behind that */
+	assert_int_equal(EVP_Digest(stamped, sizeof(stamped),
+	                     find(&token, "\x04\x40", 2) + 2, NULL,
+	                     EVP_sha256(), NULL),
+	    1);
+	refused_bytes(&token, "it is for another signature");
+	memcpy(find(&token, "20030410184000Z", 15), "2003041018400xZ", 15);
+	refused_bytes(&token, "no genTime that can be read");
+	buf_free(&token);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -429,6 +460,7 @@ main(void)
 		cmocka_unit_test(test_other_root_other_bytes),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_other_content),
+		cmocka_unit_test(test_other_claims),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_truncations_and_mutations),
 	};

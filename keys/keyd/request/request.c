@@ -18,8 +18,7 @@ request_new(const struct request_peer *peer)
 	struct ht_error e;
 
 	if (r == NULL) {
-		(void)ht_error_memory(&e);
-		keyd_must(k, HT_ERR_INTERNAL, &e);
+		keyd_must(k, ht_error_memory(&e), &e);
 		return NULL;
 	}
 	r->keyd = k;
@@ -324,10 +323,10 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 	    (r->phase != REQUEST_QUEUED || token_cancel(r->job))) {
 		r->job = NULL;
 		request_note_fail(r, fail);
-		return;
+	} else {
+		/* A token has the request.  First its answer is recorded. */
+		r->fail = *fail;
+		if (r->fail.status == 0)
+			r->fail.status = (uint32_t)-HT_ERR_INTERNAL;
 	}
-	/* A token has the request.  First its answer is recorded. */
-	r->fail = *fail;
-	if (r->fail.status == 0)
-		r->fail.status = (uint32_t)-HT_ERR_INTERNAL;
 }

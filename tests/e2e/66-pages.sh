@@ -59,6 +59,11 @@ for name in mingw,x86_64.exe mingw,x86_64.stripped.exe mingw,i686.dll \
     nsis,lzma.exe python3-distlib,t64-arm.exe efitools,HelloWorld.efi \
     libwine,mountmgr.sys libmono-system4.0-cil,System.dll; do
 	file=$corpus/$name
+	# What corpus.sh did not find in this Debian.
+	if [ ! -e "$file" ] && [[ $name == lib* ]]; then
+		echo "skip $name: not in this Debian"
+		continue
+	fi
 	case $name in
 	mingw,x86_64.exe | mingw,i686.dll | nsis,lzma.exe | efitools,*)
 		check "$name under P-256" good_program p256 "$file" ;;

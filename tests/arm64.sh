@@ -93,8 +93,8 @@ run_units()
 	}
 	build build-arm64-tests --disable-sandbox || return
 	# shellcheck disable=SC2016 # for make
-	HTSIGN_MUTATIONS=200 VERBOSE=1 $run make -C build-arm64-tests -k \
-	    -j"$(nproc)" check \
+	HTSIGN_MUTATIONS=200 HTSIGN_PATIENCE=5 VERBOSE=1 \
+	    $run make -C build-arm64-tests -k -j"$(nproc)" check \
 	    TESTS="\$(filter-out $left_out,\$(unit_tests)) \$(fuzz_targets)"
 	status=$?
 	echo "skip $left_out"

@@ -165,6 +165,15 @@ on_gone(void *cookie)
 	stand->gone = true;
 }
 
+/* How many times longer than usual to wait for a worker: HTSIGN_PATIENCE. */
+static unsigned int
+patience(void)
+{
+	const char *text = getenv("HTSIGN_PATIENCE");
+
+	return text == NULL ? 1 : (unsigned int)strtoul(text, NULL, 10);
+}
+
 static void
 configure(struct stand *stand, enum conf_pin pin)
 {
@@ -192,7 +201,7 @@ configure(struct stand *stand, enum conf_pin pin)
 	c->nenvironment = 3;
 	c->writable = stand->writable;
 	c->nwritable = 2;
-	c->timeout = 2;
+	c->timeout = 2 * patience();
 	stand->conf.tokens = c;
 	stand->conf.ntokens = 1;
 }
@@ -321,7 +330,7 @@ stand_run(struct stand *stand, unsigned int done, const char *state)
 	struct ht_error e;
 	bool stop = false;
 
-	timer = loop_timer_add(stand->loop, 20000, on_stop, &stop);
+	timer = loop_timer_add(stand->loop, 20000 * patience(), on_stop, &stop);
 	stand_settle(stand);
 	while (stand->done < done ||
 	    (state != NULL && strcmp(token_state(stand->token), state) != 0)) {

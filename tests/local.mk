@@ -217,7 +217,8 @@ tests/support/builddir.h: Makefile
 core_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=time
 core_token_ldflags = $(core_ldflags) -Wl,--wrap=token_submit \
 	-Wl,--wrap=token_cancel
-tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
+tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
+	-Wl,--wrap=proc_socketpair
 tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)

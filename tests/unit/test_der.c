@@ -191,6 +191,9 @@ the_order_is_that_of_bytes_and_then_of_lengths(void **state)
 	assert_true(in_order("ab", "b"));
 	assert_false(in_order("b", "ab"));
 	assert_true(in_order("a", "\xff"));
+	/* What stands behind the shorter one is not compared. */
+	assert_false(der_in_order(cursor_over("ab", 2), cursor_over("ac", 1)));
+	assert_true(der_in_order(cursor_over("ac", 1), cursor_over("ab", 2)));
 }
 
 int

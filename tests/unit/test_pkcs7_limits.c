@@ -200,7 +200,9 @@ count(const char *der, size_t n, size_t max, int rc, size_t expected)
 static void
 test_count(void **state)
 {
-	char deep[128];
+	char deep[128], *last = malloc(1);
+	struct ht_error e;
+	size_t found = 0;
 	int i;
 
 	(void)state;
@@ -229,12 +231,21 @@ test_count(void **state)
 	count("\x30\2\5\0", 4, 2, HT_ERR_DATA, 2);
 	/* One that does not end in the one around it. */
 	count("\x30\2\4\1\0", 5, 9, HT_ERR_DATA, 2);
-	count("\x1f\5", 3, 9, HT_ERR_DATA, 1);
+	count("\x1f", 2, 9, HT_ERR_DATA, 1);
 	/* What is primitive only by its own word. */
 	count("\x10\2\5\0", 4, 9, HT_ERR_DATA, 2);
 	count("\x11\2\5\0", 4, 9, HT_ERR_DATA, 2);
 	count("\x81\5\5\0\5\0\0", 7, 4, 0, 4);
 	count("\x81\5\5\0\5\0\0", 7, 3, HT_ERR_DATA, 2);
+	count("\x81\5\5\0\5\0\0", 7, 2, HT_ERR_DATA, 2);
+	count("\x81\6\5\0\5\0\5", 8, 2, HT_ERR_DATA, 2);
+	assert_int_equal(der_count(cursor_over("\5", 2), 1, &found, &e), 0);
+	assert_int_equal(found, 1);
+	/* Nothing is read behind the end. */
+	assert_non_null(last);
+	*last = 0x30;
+	count(last, 1, 9, HT_ERR_DATA, 1);
+	free(last);
 }
 
 int

@@ -60,7 +60,7 @@ for name in mingw,x86_64.exe mingw,x86_64.stripped.exe mingw,i686.dll \
     libwine,mountmgr.sys libmono-system4.0-cil,System.dll; do
 	file=$corpus/$name
 	# What corpus.sh did not find in this Debian.
-	if [ ! -e "$file" ] && [[ $name == lib* ]]; then
+	if [ ! -e "$file" ] && [[ $name != mingw,* && $name != nsis,* ]]; then
 		echo "skip $name: not in this Debian"
 		continue
 	fi

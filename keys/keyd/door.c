@@ -33,14 +33,6 @@ refuse(struct keyd_connection *c, uint32_t tag, const struct protocol_refuse *r)
 	keyd_say(c, PROTOCOL_REFUSE, tag, r, NULL, 0);
 }
 
-static int
-not_logged_in(struct protocol_refuse *r, const char *reason)
-{
-	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
-	    reason);
-	return identity_code(reason);
-}
-
 /* --- sshd-sign --------------------------------------------------------- */
 
 /*
@@ -62,7 +54,7 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 	if (!login || strcmp(reason, PROTOCOL_UNKNOWN_KEY) != 0)
 		count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason,
 		    relayed->peer);
-	return not_logged_in(r, reason);
+	return identity_unproved(reason, r);
 }
 
 /* Whether the one who proved the blob's key may log in. */
@@ -176,16 +168,16 @@ make_ticket(struct keyd *k, const struct protocol_ask *ask,
 	memset(ticket, 0, sizeof(*ticket));
 	if (identity_prove(k, ask->certificate, ask->user,
 	        PROTOCOL_DOOR_OPENSSH, NULL, &who, &reason, &e) < 0)
-		return not_logged_in(r, reason);
+		return identity_unproved(reason, r);
 	if (identity_stands(k, &who, r) < 0)
 		return -(int)r->status;
 	reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
 	cert = sshcert_parse(ask->certificate, &reason, &e);
 	if (cert == NULL)
-		return not_logged_in(r, reason);
+		return identity_unproved(reason, r);
 	rc = ticket_make(k->ticket_key, cert, (uint64_t)time(NULL), text, &e);
 	if (rc < 0)
-		rc = not_logged_in(r, SSHCERT_INTERNAL);
+		rc = identity_unproved(SSHCERT_INTERNAL, r);
 	else
 		memcpy(ticket->ticket, text, strlen(text));
 	names_principal_format(sshcert_principal(cert), ticket->principal);

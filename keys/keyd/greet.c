@@ -73,8 +73,7 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 	        hello->peer, who, &reason, &e) == 0)
 		return 0;
 denied:
-	keyd_refusal(r, identity_code(reason), reason, "not logged in: %s",
-	    reason);
+	(void)identity_unproved(reason, r);
 	log_notice("a shell's connection is refused: %s", reason);
 	keyd_must(k,
 	    failures_count(k->failures, PROTOCOL_DOOR_OPENSSH, reason,
@@ -91,7 +90,7 @@ stands(struct keyd *k, const struct protocol_hello *hello, struct identity *who,
 	if (identity_stands(k, who, r) == 0)
 		return 0;
 	identity_refused(k, who, r);
-	return HT_ERR_DENIED;
+	return -(int)r->status;
 }
 
 static int
@@ -118,7 +117,7 @@ check_shell(struct keyd *k, int fd, bool admin,
 		return HT_ERR_DENIED;
 	}
 	if (take_ticket(k, hello, who, r) < 0)
-		return HT_ERR_DENIED;
+		return -(int)r->status;
 	if (admin == (who->role == NAMES_CLIENT)) {
 		keyd_refusal(r, HT_ERR_DENIED, "role",
 		    "%s does not belong at this socket",

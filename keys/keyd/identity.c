@@ -25,8 +25,8 @@ is_loopback(const char *address)
 	return IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-int
-identity_code(const char *reason)
+static int
+code_of(const char *reason)
 {
 	return strcmp(reason, SSHCERT_INTERNAL) == 0 ? HT_ERR_INTERNAL
 	                                             : HT_ERR_DENIED;
@@ -37,7 +37,7 @@ denied(const char **reason, const char *word, struct ht_error *e,
     const char *text)
 {
 	*reason = word;
-	return ht_error_set(e, identity_code(word), "%s", text);
+	return ht_error_set(e, code_of(word), "%s", text);
 }
 
 /* Fill in *who from a certificate that was checked. */
@@ -172,6 +172,13 @@ identity_prove(struct keyd *k, struct cursor key, const char *user,
 	if (rc == 0)
 		rc = check_manner(k, who, user, reason, e);
 	return rc;
+}
+
+int
+identity_unproved(const char *reason, struct protocol_refuse *r)
+{
+	keyd_refusal(r, code_of(reason), reason, "not logged in: %s", reason);
+	return code_of(reason);
 }
 
 int

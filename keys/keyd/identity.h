@@ -46,10 +46,10 @@ int identity_prove(struct keyd *k, struct cursor key, const char *user,
     const char **reason, struct ht_error *e);
 
 /*
- * The code that goes with a reason of identity_prove: HT_ERR_INTERNAL for
- * SSHCERT_INTERNAL, otherwise HT_ERR_DENIED.
+ * Fill in *r, the refusal of a login with a reason of identity_prove, and return
+ * its code: HT_ERR_INTERNAL for SSHCERT_INTERNAL, otherwise HT_ERR_DENIED.
  */
-int identity_code(const char *reason);
+int identity_unproved(const char *reason, struct protocol_refuse *r);
 
 /*
  * Check that who may still do anything: the certificate is not revoked, and the

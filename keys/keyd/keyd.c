@@ -180,7 +180,7 @@ own_folder(const struct conf *conf, const char *path, int *out,
     struct ht_error *e)
 {
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
-	int fd;
+	int fd, rc;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return ht_error_errno(e, "%s", path);
@@ -188,9 +188,9 @@ own_folder(const struct conf *conf, const char *path, int *out,
 	if (fd < 0)
 		return ht_error_errno(e, "%s", path);
 	if (!conf->single_user && fchown(fd, user->uid, user->gid) < 0) {
-		(void)ht_error_errno(e, "%s", path);
+		rc = ht_error_errno(e, "%s", path);
 		(void)close(fd);
-		return HT_ERR_INTERNAL;
+		return rc;
 	}
 	*out = fd;
 	return 0;

@@ -42,6 +42,7 @@ unit_tests = \
 	tests/unit/test_flips \
 	tests/unit/test_forkserver_link \
 	tests/unit/test_identity \
+	tests/unit/test_identity_stands \
 	tests/unit/test_input \
 	tests/unit/test_journal \
 	tests/unit/test_json \
@@ -219,8 +220,8 @@ core_token_ldflags = $(core_ldflags) -Wl,--wrap=token_submit \
 	-Wl,--wrap=token_cancel
 tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=proc_socketpair
-tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
-	-Wl,--wrap=store_step
+tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
+tests_unit_test_identity_stands_LDFLAGS = $(core_ldflags) -Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \

@@ -1,5 +1,5 @@
 /*
- * Who is let in as whom, and who is not; and who still stands.
+ * Who is let in as whom, and who is not.
  */
 
 #include "config.h"
@@ -14,8 +14,6 @@
 
 #include "keys/keyd/identity.h"
 #include "keys/sshcert/sshkey-format.h"
-#include "store/authority/clients.h"
-#include "store/store-private.h"
 #include "tests/support/core_scratch.h"
 #include "tests/support/no_memory.h"
 #include "tests/support/scratch.h"
@@ -410,6 +408,47 @@ the_longest_administrators_name_fits(void **state)
 	buf_free(&blob);
 }
 
+static void
+expect_not_current(const struct identity *ann)
+{
+	struct protocol_refuse r;
+
+	memset(&r, 0, sizeof(r));
+	assert_int_equal(identity_current(&core, ann, &r), HT_ERR_DENIED);
+	assert_int_equal(r.status, -HT_ERR_DENIED);
+	assert_string_equal(r.code, "unknown-key");
+	assert_string_equal(r.text, "ann is no administrator any more");
+}
+
+static void
+a_key_is_current_while_it_is_configured_so(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct protocol_refuse r;
+	struct identity ann;
+	size_t i;
+	static const struct {
+		const char *name;
+		const char *role;
+		int user;
+	} others[] = { { "ann", "auditor", 0 }, { "anna", "admin", 0 },
+		{ "an", "admin", 0 }, { "ann", "admin", 2 } };
+
+	(void)state;
+	configure_keys("", "ann", "admin", ED25519);
+	take_key(ED25519, &blob);
+	expect_proved(&blob, "admin", SSHD, "::1", &ann);
+	assert_int_equal(identity_current(&core, &ann, &r), 0);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		configure_keys("", others[i].name, others[i].role,
+		    &ssh_ca_users[others[i].user]);
+		expect_not_current(&ann);
+	}
+	core_configure("", "");
+	expect_not_current(&ann);
+	buf_free(&blob);
+}
+
 /* --- the manner ---------------------------------------------------------- */
 
 static void
@@ -505,214 +544,6 @@ without_memory_nobody_is_denied(void **state)
 	buf_free(&blob);
 }
 
-/* --- afterwards ---------------------------------------------------------- */
-
-static const struct identity ci = { .role = NAMES_CLIENT,
-	.name = "ci",
-	.serial = 7,
-	.until = UINT64_MAX,
-	.door = OPENSSH,
-	.peer = "192.0.2.7" };
-
-typedef int check_fn(struct keyd *k, const struct identity *who,
-    struct protocol_refuse *r);
-
-static void
-expect_not(check_fn *check, const struct identity *who, int code,
-    const char *word, const char *text)
-{
-	struct protocol_refuse r;
-
-	memset(&r, 0, sizeof(r));
-	assert_int_equal(check(&core, who, &r), code);
-	assert_int_equal(r.status, -code);
-	assert_string_equal(r.code, word);
-	assert_string_equal(r.text, text);
-}
-
-static void
-expect_yes(check_fn *check, const struct identity *who)
-{
-	struct protocol_refuse r;
-
-	if (check(&core, who, &r) != 0)
-		fail_msg("%s", r.text);
-}
-
-static void
-a_client_stands_while_it_is_there_and_enabled(void **state)
-{
-	struct ht_error e;
-
-	(void)state;
-	expect_not(identity_stands, &ci, HT_ERR_DENIED, "no-client",
-	    "there is no client ci");
-	assert_int_equal(
-	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
-	expect_yes(identity_stands, &ci);
-	assert_int_equal(
-	    client_set_disabled(core.store, &core_actor, "ci", true, &e), 0);
-	expect_not(identity_stands, &ci, HT_ERR_DENIED, "disabled",
-	    "client ci is disabled");
-}
-
-static void
-a_client_stands_until_its_certificate_is_revoked(void **state)
-{
-	struct user_certificate what = { .principal = "client:ci",
-		.name = "ci",
-		.fingerprint = "SHA256:x",
-		.valid_after = NOW,
-		.valid_before = NOW + 60 };
-	struct identity one = ci, two = ci;
-	struct ht_error e;
-
-	(void)state;
-	assert_int_equal(
-	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
-	assert_int_equal(user_certificate_issue(core.store, &core_actor, &what,
-	                     &one.serial, &e),
-	    0);
-	assert_int_equal(user_certificate_issue(core.store, &core_actor, &what,
-	                     &two.serial, &e),
-	    0);
-	expect_yes(identity_stands, &one);
-	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, one.serial, &e),
-	    0);
-	expect_not(identity_stands, &one, HT_ERR_DENIED, "revoked",
-	    "certificate ci/1 is revoked");
-	expect_yes(identity_stands, &two);
-	expect_yes(identity_stands, &ci);
-}
-
-static void
-administrators_are_not_in_the_store(void **state)
-{
-	struct identity who = ci;
-
-	(void)state;
-	for (who.role = NAMES_ADMIN; who.role <= NAMES_AUDITOR; who.role++)
-		expect_yes(identity_stands, &who);
-}
-
-/*
- * A store that cannot be read does not let anybody in, whichever of its steps
- * fails, and nobody is told that he is not there.
- */
-static unsigned int broken; /* the step that fails, or 0 */
-int __real_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
-int __wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e);
-
-int
-__wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e)
-{
-	if (broken > 0 && --broken == 0)
-		return ht_error_set(e, HT_ERR_INTERNAL, "disk I/O error");
-	return __real_store_step(s, st, e);
-}
-
-static void
-a_store_that_fails_lets_nobody_in(void **state)
-{
-	struct ht_error e;
-	unsigned int n;
-
-	(void)state;
-	assert_int_equal(
-	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
-	for (n = 1; n <= 3; n++) {
-		broken = n;
-		expect_not(identity_stands, &ci, HT_ERR_INTERNAL, "journal",
-		    "disk I/O error");
-	}
-	broken = n;
-	expect_yes(identity_stands, &ci);
-	broken = 0;
-}
-
-static void
-a_certificate_is_current_until_it_expires(void **state)
-{
-	struct identity who = ci;
-
-	(void)state;
-	who.until = SSH_CA_NOW + 1;
-	expect_yes(identity_current, &who);
-	core_now = (NOW + 1) * SECOND - 1;
-	expect_yes(identity_current, &who);
-	core_now = (NOW + 1) * SECOND;
-	expect_not(identity_current, &who, HT_ERR_DENIED, "expired",
-	    "certificate ci/7 has expired");
-	expect_yes(identity_current, &ci);
-}
-
-static void
-a_key_is_current_while_it_is_configured_so(void **state)
-{
-	struct buf blob = BUF_INIT;
-	struct identity ann;
-	size_t i;
-	static const struct {
-		const char *name;
-		const char *role;
-		int user;
-	} others[] = { { "ann", "auditor", 0 }, { "anna", "admin", 0 },
-		{ "an", "admin", 0 }, { "ann", "admin", 2 } };
-
-	(void)state;
-	configure_keys("", "ann", "admin", ED25519);
-	take_key(ED25519, &blob);
-	expect_proved(&blob, "admin", SSHD, "::1", &ann);
-	expect_yes(identity_current, &ann);
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		configure_keys("", others[i].name, others[i].role,
-		    &ssh_ca_users[others[i].user]);
-		expect_not(identity_current, &ann, HT_ERR_DENIED, "unknown-key",
-		    "ann is no administrator any more");
-	}
-	core_configure("", "");
-	expect_not(identity_current, &ann, HT_ERR_DENIED, "unknown-key",
-	    "ann is no administrator any more");
-	buf_free(&blob);
-}
-
-static void
-who_was_refused_is_on_record(void **state)
-{
-	struct protocol_refuse r;
-
-	(void)state;
-	keyd_refusal(&r, HT_ERR_DENIED, "disabled", "client ci is disabled");
-	identity_refused(&core, &ci, &r);
-	assert_int_equal(core_events("refused-login", ""), 1);
-	assert_int_equal(core_events("refused-login", "\"ci\""), 1);
-	assert_int_equal(core_events("refused-login", "\"openssh\""), 1);
-	assert_int_equal(core_events("refused-login", "\"192.0.2.7\""), 1);
-	assert_int_equal(core_events("refused-login", "\"serial\":7"), 1);
-	assert_int_equal(core_events("refused-login", "\"exit\":77"), 1);
-	assert_int_equal(core_events("refused-login", "\"disabled\""), 1);
-	assert_int_equal(
-	    core_events("refused-login", "\"client ci is disabled\""), 1);
-}
-
-static void
-an_actor_is_local_or_of_a_role(void **state)
-{
-	struct identity who = ci;
-	struct store_actor actor;
-
-	(void)state;
-	who.role = NAMES_AUDITOR;
-	actor = identity_actor(&who);
-	assert_string_equal(actor.name, "ci");
-	assert_string_equal(actor.role, "auditor");
-	assert_string_equal(actor.peer, "192.0.2.7");
-	who.door = PROTOCOL_DOOR_LOCAL;
-	actor = identity_actor(&who);
-	assert_string_equal(actor.role, "local");
-}
-
 int
 main(void)
 {
@@ -735,14 +566,7 @@ main(void)
 		TEST(the_login_name_goes_with_the_role),
 		TEST(administrators_come_over_loopback_at_sshd_sign),
 		TEST(without_memory_nobody_is_denied),
-		TEST(a_client_stands_while_it_is_there_and_enabled),
-		TEST(a_client_stands_until_its_certificate_is_revoked),
-		TEST(administrators_are_not_in_the_store),
-		TEST(a_store_that_fails_lets_nobody_in),
-		TEST(a_certificate_is_current_until_it_expires),
 		TEST(a_key_is_current_while_it_is_configured_so),
-		TEST(who_was_refused_is_on_record),
-		TEST(an_actor_is_local_or_of_a_role),
 	};
 
 	return cmocka_run_group_tests(tests, core_enter, core_leave);

@@ -47,7 +47,7 @@ subject_digest(const struct subject *subject,
 	if (options->algorithm == NULL)
 		chosen.algorithm = algorithms[0];
 	rc = format_digest(subject->format, subject->in, &chosen, file, e);
-	if (options->algorithm != NULL)
+	if (options->algorithm != NULL || subject->format != &format_appx)
 		return rc;
 	/* A package refuses an algorithm other than its block map's. */
 	for (i = 1; rc == HT_ERR_REFUSED && i < 3; i++) {

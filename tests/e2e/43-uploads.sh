@@ -1,7 +1,7 @@
 #!/bin/bash
 # Uploads through sshd-sign: sizes around those at which something changes, many
-# files over one connection and over many, several side by side, and one of
-# 2 GB, for which there is no more memory than a window, twice.
+# files over one connection and over many, several side by side, and a large one
+# (HTSIGN_LARGE bytes), for which there is no more memory than a window, twice.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util osslsigncode
@@ -42,7 +42,7 @@ over_one sign "8 channels at a time" 8
 check "nothing of it is in the log" not grep -v \
     -e "connected to htsign-keyd" -e "listening on" "$dir/sshd-sign.log"
 
-# --- 2 GB --------------------------------------------------------------------------
+# --- a large one -------------------------------------------------------------------
 
 # peak_of PID: its largest size, in KiB.
 peak_of()
@@ -55,11 +55,12 @@ ssh -F "$dir/ssh_config" "${control[@]}" -o ControlMaster=yes -fN sign
 upload 0 sign "${control[@]}"
 network=$(descendants "$listener" sshd-sign)
 before=$(peak_of "$network")
-of_size 2000000000
+large=${HTSIGN_LARGE:-500000000}
+of_size "$large"
 ssh -F "$dir/ssh_config" "${control[@]}" sign test-signing --pkcs7 \
     <"$work/sized.exe" >"$work/out" 2>"$work/err"
 status=$?
-signed "2 GB"
+signed "$large bytes"
 after=$(peak_of "$network")
 check "the network process's peak was $before KiB, and is $after" \
     test $((after - before)) -le 4096

@@ -8,6 +8,8 @@ export LC_ALL=C
 folder=$1
 mkdir -p "$folder/packages" || exit 1
 cd "$folder" || exit 1
+exec 9>lock
+flock 9 || exit 1
 
 # take PACKAGE PATTERN ...: the files that match.
 take()

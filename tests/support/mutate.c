@@ -99,3 +99,9 @@ mutate_step(void)
 
 	return count == 0 ? 1 : MUTATIONS / count | 1;
 }
+
+bool
+mutate_few(void)
+{
+	return mutate_count() < MUTATIONS / 2;
+}

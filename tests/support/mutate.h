@@ -5,6 +5,7 @@
 #ifndef TESTS_SUPPORT_MUTATE_H
 #define TESTS_SUPPORT_MUTATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,11 @@ unsigned long mutate_count(void);
  * mutate_count is less than 2,000.  It is always odd.
  */
 size_t mutate_step(void);
+
+/*
+ * Whether it is less than 1,000, as under valgrind.  Then what would take
+ * minutes is left out.
+ */
+bool mutate_few(void);
 
 #endif

@@ -5,11 +5,11 @@
 #	all_uploads TEXT AT-A-TIME [HOST [SSH-OPTION ...]]
 #	over_one HOST TEXT AT-A-TIME	the same over one connection
 #
-# HTSIGN_UPLOADS is how many files there are each way, 40 by default.
+# HTSIGN_UPLOADS is how many files there are each way, 20 by default.
 # shellcheck shell=bash
 
 : "${work:?}" "${dir:?}"
-uploads=${HTSIGN_UPLOADS:-40}
+uploads=${HTSIGN_UPLOADS:-20}
 
 # upload NUMBER HOST [OPTION ...]: the file, signed, as upload.NUMBER.
 upload()

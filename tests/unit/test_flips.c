@@ -18,6 +18,7 @@
 
 #include "formats/appx/appx-parts.h"
 #include "formats/msi/cfb.h"
+#include "tests/support/mutate.h"
 #include "tests/support/samples.h"
 
 /* The PKCS#7 is the same in all files, and test_cms.c flips it, too. */
@@ -403,7 +404,7 @@ static void
 flip_all(const struct kind *kind, struct flip *f, const struct buf *p7)
 {
 	size_t n = f->bytes->len;
-	size_t step = n > LARGE ? STEP_IN_LARGE : 1;
+	size_t step = (n > LARGE ? STEP_IN_LARGE : 1) * mutate_step();
 	uint8_t *flipped = malloc(n);
 	bool good = true;
 

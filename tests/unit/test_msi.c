@@ -609,7 +609,7 @@ test_nearly_2_gib(void **state)
 
 	(void)state;
 	/* So much takes valgrind minutes. */
-	if (mutate_step() > 1)
+	if (mutate_few())
 		skip();
 	build_large(most, &image);
 	in = signable_hole(&image, most, &large);

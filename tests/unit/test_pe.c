@@ -470,7 +470,7 @@ test_nearly_4_gib(void **state)
 
 	(void)state;
 	/* So much takes valgrind minutes. */
-	if (mutate_step() > 1)
+	if (mutate_few())
 		skip();
 	build(&images[0], &pe);
 	in = signable_hole(&pe, most, &large);

@@ -447,7 +447,7 @@ test_over_1_gib(void **state)
 
 	(void)state;
 	/* So much takes valgrind a minute. */
-	if (mutate_step() > 1)
+	if (mutate_few())
 		skip();
 	build(&samples[0], &pe);
 	in = signable_hole(&pe, (UINT64_C(1) << 30) + 1, &large);

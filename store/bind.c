@@ -9,11 +9,28 @@
 /* U+FFFD */
 #define REPLACEMENT "\xef\xbf\xbd"
 
+
+/* n bytes were bound, if rc says so. */
 static void
-bound(struct store *s, int rc)
+bound(struct store *s, int rc, size_t n)
 {
 	if (rc != SQLITE_OK)
 		s->bind = rc;
+	s->bound += n;
+}
+
+/* The bytes of a text in an event, which is JSON, and in a row. */
+static size_t
+stored(const char *text, size_t n)
+{
+	size_t i, size = 2 * n;
+
+	for (i = 0; i < n; i++)
+		if ((uint8_t)text[i] < 0x20)
+			size += 5; /* \u00XX */
+		else if (text[i] == '"' || text[i] == '\\')
+			size++;
+	return size;
 }
 
 static bool
@@ -63,14 +80,16 @@ store_bind_text(struct store *s, sqlite3_stmt *st, int i, const char *text)
 	if (text == NULL)
 		return;
 	if (is_utf8(text, strlen(text))) {
-		bound(s, sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC));
+		bound(s, sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC),
+		    stored(text, strlen(text)));
 		return;
 	}
 	copy = make_utf8(text, strlen(text));
 	if (copy == NULL)
-		bound(s, SQLITE_NOMEM);
+		bound(s, SQLITE_NOMEM, 0);
 	else
-		bound(s, sqlite3_bind_text(st, i, copy, -1, free));
+		bound(s, sqlite3_bind_text(st, i, copy, -1, free),
+		    stored(copy, strlen(copy)));
 }
 
 void
@@ -79,24 +98,24 @@ store_bind_number(struct store *s, sqlite3_stmt *st, int i, uint64_t value)
 	char text[24];
 
 	if (value <= INT64_MAX) {
-		bound(s, sqlite3_bind_int64(st, i, (int64_t)value));
+		bound(s, sqlite3_bind_int64(st, i, (int64_t)value), 0);
 		return;
 	}
 	(void)snprintf(text, sizeof(text), "%ju", (uintmax_t)value);
-	bound(s, sqlite3_bind_text(st, i, text, -1, SQLITE_TRANSIENT));
+	bound(s, sqlite3_bind_text(st, i, text, -1, SQLITE_TRANSIENT), 0);
 }
 
 void
 store_bind_time(struct store *s, sqlite3_stmt *st, int i, int64_t value)
 {
-	bound(s, sqlite3_bind_int64(st, i, value));
+	bound(s, sqlite3_bind_int64(st, i, value), 0);
 }
 
 void
 store_bind_blob(struct store *s, sqlite3_stmt *st, int i, const void *p,
     size_t n)
 {
-	bound(s, sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC));
+	bound(s, sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC), n);
 }
 
 void
@@ -108,14 +127,15 @@ store_bind_hex(struct store *s, sqlite3_stmt *st, int i, const uint8_t *p,
 	size_t j;
 
 	if (n > sizeof(hex) / 2) {
-		bound(s, SQLITE_TOOBIG);
+		bound(s, SQLITE_TOOBIG, 0);
 		return;
 	}
 	for (j = 0; j < n; j++) {
 		hex[2 * j] = digits[p[j] >> 4];
 		hex[2 * j + 1] = digits[p[j] & 15];
 	}
-	bound(s, sqlite3_bind_text(st, i, hex, (int)(2 * n), SQLITE_TRANSIENT));
+	bound(s, sqlite3_bind_text(st, i, hex, (int)(2 * n), SQLITE_TRANSIENT),
+	    4 * n);
 }
 
 const char *

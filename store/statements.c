@@ -131,7 +131,7 @@
 const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
-	[SQL_CHECKPOINT] = "PRAGMA wal_checkpoint(TRUNCATE)",
+	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_LAST_TIME] = "SELECT coalesce(max(at), 0) FROM event",
 
 	[SQL_ASKED] = EVENT_INSERT

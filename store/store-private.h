@@ -13,7 +13,7 @@
 enum store_sql {
 	SQL_BEGIN,
 	SQL_COMMIT,
-	SQL_CHECKPOINT,
+	SQL_ROLLBACK,
 	SQL_LAST_TIME,
 
 	SQL_ASKED,
@@ -74,11 +74,44 @@ struct store {
 	sqlite3_stmt *prepared[SQL_STATEMENTS];
 	sqlite3_stmt *held; /* a statement whose row the caller still reads */
 	bool open;          /* a transaction is open */
-	bool wipe_log;      /* store_commit also wipes PIN hashes in the WAL */
 	int bind;           /* a bind that failed for the next statement */
+	uint64_t bound;     /* bytes for the next statement */
 	struct ht_error failure; /* code 0, or what spoilt the transaction */
 	int64_t last_time;
+	uint64_t writes;  /* in the open transaction */
+	uint64_t bytes;   /* bound for them */
+	uint64_t written; /* store_written */
+	/* The write-ahead log: wal.c. */
+	int wal;
+	bool wipe_wal;       /* wipe PIN hashes in it after the next commit */
+	uint64_t frame;      /* bytes of a page in it */
+	uint64_t frames;     /* in use */
+	uint64_t checkpoint; /* frames that make a checkpoint due */
+	uint64_t allocated;  /* bytes from the start that it surely has */
 };
+
+/*
+ * What a write takes beside the bytes that are bound: its row, its indexes, the
+ * fixed words of an event.  In bytes, for store_written.
+ */
+#define STORE_WRITE 160
+
+/*
+ * The last error of the engine as an HT_ERR_*.  HT_ERR_UNAVAILABLE is for a
+ * write that found no room, and for a database that is in use.
+ */
+int store_engine_error(struct store *s, struct ht_error *e);
+
+/*
+ * Watch the WAL, which exists.  page is the size of a page, in bytes.
+ */
+int store_wal_open(struct store *s, int page, struct ht_error *e);
+
+/*
+ * After a commit, copy the WAL to the database if that is due, and wipe it if
+ * s->wipe_wal.  Having no room for that is no error.
+ */
+int store_wal_committed(struct store *s, struct ht_error *e);
 
 /*
  * The prepared statement, reset and without bindings.  Borrowed.  Also resets

@@ -21,57 +21,25 @@ static const char *const steps[] = { store_schema };
 /*
  * The first lock on the file is exclusive, so the index of the WAL needs no
  * shared memory.  Each commit is synced.  Deleted bytes are overwritten.  Pages
- * are checked and never mapped, because the file may be damaged.
+ * are checked and never mapped, because the file may be damaged.  wal.c says
+ * when a checkpoint is made, and the WAL keeps its size.
  */
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
-                               "PRAGMA journal_mode = WAL;"
-                               "PRAGMA synchronous = FULL;"
-                               "PRAGMA foreign_keys = ON;"
-                               "PRAGMA recursive_triggers = ON;"
-                               "PRAGMA secure_delete = ON;"
-                               "PRAGMA temp_store = MEMORY;"
-                               "PRAGMA mmap_size = 0;"
-                               "PRAGMA cell_size_check = ON;";
-
-/* --- errors ---------------------------------------------------------- */
-
-/* The last error of the engine as an HT_ERR_*. */
-static int
-engine_error(struct store *s, struct ht_error *e)
-{
-	int rc = sqlite3_extended_errcode(s->db);
-	int reason = sqlite3_system_errno(s->db);
-
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "the journal is in use by another process");
-	case SQLITE_FULL:
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "the journal cannot be written: no room");
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return ht_error_set(e, HT_ERR_DATA,
-		    "the journal is damaged: %s", sqlite3_errmsg(s->db));
-	case SQLITE_IOERR:
-		errno = reason;
-		return ht_error_errno(e, "the journal");
-	default:
-		return ht_error_set(e, HT_ERR_INTERNAL, "the journal: %s",
-		    sqlite3_errmsg(s->db));
-	}
-}
-
-int
-store_spoil(struct store *s, const struct ht_error *why, struct ht_error *e)
-{
-	if (s->failure.code == 0)
-		s->failure = *why;
-	if (e != NULL)
-		*e = s->failure;
-	return s->failure.code;
-}
+static const struct {
+	const char *name, *value;
+	const char *answer; /* what SQLite says, once it is set */
+} settings[] = {
+	{ "locking_mode", "EXCLUSIVE", "exclusive" },
+	{ "journal_mode", "WAL", "wal" },
+	{ "synchronous", "FULL", "2" },
+	{ "foreign_keys", "ON", "1" },
+	{ "recursive_triggers", "ON", "1" },
+	{ "secure_delete", "ON", "1" },
+	{ "temp_store", "MEMORY", "2" },
+	{ "mmap_size", "0", "0" },
+	{ "cell_size_check", "ON", "1" },
+	{ "journal_size_limit", "-1", "-1" },
+	{ "wal_autocheckpoint", "0", "0" },
+};
 
 /* --- opening --------------------------------------------------------- */
 
@@ -95,7 +63,7 @@ static int
 run_script(struct store *s, const char *sql, struct ht_error *e)
 {
 	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return engine_error(s, e);
+		return store_engine_error(s, e);
 	return 0;
 }
 
@@ -108,28 +76,39 @@ ask_number(struct store *s, const char *sql, int *value, struct ht_error *e)
 
 	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK ||
 	    sqlite3_step(st) != SQLITE_ROW)
-		ret = engine_error(s, e);
+		ret = store_engine_error(s, e);
 	else
 		*value = sqlite3_column_int(st, 0);
 	(void)sqlite3_finalize(st);
 	return ret;
 }
 
-/* If SQLite cannot use a WAL, it keeps another mode and reports no error. */
+/*
+ * Set one of the settings and read it back.  If SQLite cannot do it, an error
+ * of the disk for example, it may keep the old value and report no error.
+ */
 static int
-check_wal(struct store *s, struct ht_error *e)
+set(struct store *s, size_t i, struct ht_error *e)
 {
 	sqlite3_stmt *st = NULL;
-	bool wal;
+	char sql[64];
+	int ret;
 
-	wal = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode", -1, &st, NULL) ==
-	        SQLITE_OK &&
-	    sqlite3_step(st) == SQLITE_ROW &&
-	    strcmp(store_column(st, 0), "wal") == 0;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA %s = %s", settings[i].name,
+	    settings[i].value);
+	if ((ret = run_script(s, sql, e)) < 0)
+		return ret;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA %s", settings[i].name);
+	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK ||
+	    sqlite3_step(st) != SQLITE_ROW)
+		ret = store_engine_error(s, e);
+	else if (strcmp(store_column(st, 0), settings[i].answer) != 0)
+		ret = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the journal cannot be used here: %s is \"%s\", not "
+		    "\"%s\"",
+		    settings[i].name, store_column(st, 0), settings[i].answer);
 	(void)sqlite3_finalize(st);
-	return wal ? 0
-	           : ht_error_set(e, HT_ERR_INTERNAL,
-	                 "the journal cannot have a write-ahead log here");
+	return ret;
 }
 
 /* *version is that of the schema, 0 in a new file.  Fails if it is not ours. */
@@ -183,7 +162,7 @@ prepare_all(struct store *s, struct ht_error *e)
 		rc = sqlite3_prepare_v3(s->db, store_statements[i], -1,
 		    SQLITE_PREPARE_PERSISTENT, &s->prepared[i], NULL);
 		if (rc != SQLITE_OK)
-			return engine_error(s, e);
+			return store_engine_error(s, e);
 	}
 	return 0;
 }
@@ -204,28 +183,34 @@ read_last_time(struct store *s, struct ht_error *e)
 static int
 open_database(struct store *s, const char *path, struct ht_error *e)
 {
-	int ret;
+	int ret = 0, page = 0, keep = 1;
+	size_t i;
 
 	if (sqlite3_open_v2(path, &s->db,
 	        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	            SQLITE_OPEN_EXRESCODE,
 	        NULL) != SQLITE_OK)
-		return s->db == NULL ? ht_error_memory(e) : engine_error(s, e);
+		return s->db == NULL ? ht_error_memory(e) : store_engine_error(s, e);
 	(void)sqlite3_busy_timeout(s->db, LEAVING);
 	/* Do not trust the schema: the file may be damaged. */
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	ret = run_script(s, settings, e);
-	if (ret == 0)
-		ret = check_wal(s, e);
+	(void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL,
+	    &keep);
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]) && ret == 0; i++)
+		ret = set(s, i, e);
 	if (ret == 0)
 		ret = upgrade(s, e);
 	if (ret == 0)
 		ret = prepare_all(s, e);
 	if (ret == 0)
 		ret = read_last_time(s, e);
+	if (ret == 0)
+		ret = ask_number(s, "PRAGMA page_size", &page, e);
+	if (ret == 0)
+		ret = store_wal_open(s, page, e);
 	return ret;
 }
 
@@ -240,6 +225,7 @@ store_open(const char *path, struct ht_error *e)
 		(void)ht_error_memory(e);
 		return NULL;
 	}
+	s->wal = -1;
 	ht_error_clear(&why);
 	ret = create_file(path, e);
 	if (ret == 0 && (ret = open_database(s, path, &why)) < 0)
@@ -261,6 +247,8 @@ store_close(struct store *s)
 	for (i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(s->prepared[i]);
 	(void)sqlite3_close(s->db);
+	if (s->wal >= 0)
+		(void)close(s->wal);
 	free(s);
 }
 
@@ -289,91 +277,47 @@ store_begin(struct store *s, struct ht_error *e)
 	return 0;
 }
 
-/* Write the pages without the PIN hashes to the file, and empty the WAL. */
+/*
+ * A write found no room.  All of the transaction is undone: the store is as it
+ * was after the last commit.
+ */
 static int
-wipe_log(struct store *s, struct ht_error *e)
+roll_back(struct store *s, struct ht_error *e)
 {
-	sqlite3_stmt *st = store_statement(s, SQL_CHECKPOINT);
+	struct ht_error why = s->failure;
 
-	if (!s->wipe_log)
-		return 0;
-	s->wipe_log = false;
-	return store_write(s, st, e);
+	ht_error_clear(&s->failure);
+	s->writes = 0;
+	s->bytes = 0;
+	/* SQLite may have done it already. */
+	if (sqlite3_get_autocommit(s->db) == 0 &&
+	    store_write(s, store_statement(s, SQL_ROLLBACK), e) < 0)
+		return s->failure.code;
+	s->open = false;
+	if (e != NULL)
+		*e = why;
+	return HT_ERR_UNAVAILABLE;
 }
 
 int
 store_commit(struct store *s, struct ht_error *e)
 {
-	int ret;
-
+	if (s->failure.code == 0 && !s->open)
+		return 0;
+	if (s->failure.code == 0)
+		(void)store_write(s, store_statement(s, SQL_COMMIT), e);
+	if (s->failure.code == HT_ERR_UNAVAILABLE)
+		return roll_back(s, e);
 	if (s->failure.code != 0)
 		return store_spoil(s, &s->failure, e);
-	if (!s->open)
-		return 0;
-	ret = store_write(s, store_statement(s, SQL_COMMIT), e);
-	if (ret < 0)
-		return ret;
 	s->open = false;
-	return wipe_log(s, e);
+	s->writes = 0;
+	s->bytes = 0;
+	return store_wal_committed(s, e);
 }
 
-/* --- statements ------------------------------------------------------ */
-
-sqlite3_stmt *
-store_statement(struct store *s, enum store_sql sql)
+uint64_t
+store_written(const struct store *s)
 {
-	sqlite3_stmt *st = s->prepared[sql];
-
-	if (s->held != NULL) {
-		(void)sqlite3_reset(s->held);
-		s->held = NULL;
-	}
-	(void)sqlite3_reset(st);
-	(void)sqlite3_clear_bindings(st);
-	s->bind = SQLITE_OK;
-	return st;
-}
-
-int
-store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e)
-{
-	int rc, ret = 0;
-
-	if (s->bind != SQLITE_OK)
-		return ht_error_set(e, HT_ERR_INTERNAL, "the journal: %s",
-		    sqlite3_errstr(s->bind));
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		return 1;
-	if (rc != SQLITE_DONE)
-		ret = engine_error(s, e);
-	(void)sqlite3_reset(st);
-	return ret;
-}
-
-int
-store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e)
-{
-	struct ht_error why;
-	int ret;
-
-	do {
-		ret = store_step(s, st, &why);
-	} while (ret > 0);
-	return ret < 0 ? store_spoil(s, &why, e) : 0;
-}
-
-int
-store_write_returning(struct store *s, sqlite3_stmt *st, int64_t out[2],
-    struct ht_error *e)
-{
-	struct ht_error why;
-	int ret;
-
-	ret = store_step(s, st, &why);
-	if (ret < 0)
-		return store_spoil(s, &why, e);
-	out[0] = sqlite3_column_int64(st, 0);
-	out[1] = sqlite3_column_int64(st, 1);
-	return store_write(s, st, e);
+	return s->written;
 }

@@ -7,8 +7,10 @@
  * Before store_commit returns 0, the process must not answer anybody or act
  * because of a write.
  *
- * A write that fails in the engine spoils the store: every later write and
- * store_commit fail with the same error, and htsign-keyd exits.  HT_ERR_USAGE
+ * A write that fails in the engine spoils the transaction: every later write
+ * and store_commit fail with the same error.  If the reason is that there is no
+ * room (HT_ERR_UNAVAILABLE), store_commit undoes the transaction, and the store
+ * can be used again.  After any other error htsign-keyd exits.  HT_ERR_USAGE
  * and the like (there is no such client, …) come before anything is written and
  * spoil nothing.
  *
@@ -56,11 +58,29 @@ bool store_dirty(const struct store *s);
 
 /*
  * Make everything written since the last commit durable with one fsync.
- * Returns 0 also if there is nothing.  After an error nobody knows whether the
- * writes will be there after a restart: the caller claims nothing, does not try
- * again, and exits.
+ * Returns 0 also if there is nothing.
+ *
+ * HT_ERR_UNAVAILABLE if there was no room: nothing that was written since the
+ * last commit is or will be there, and the store is as good as before.  After
+ * any other error nobody knows whether the writes will be there after a
+ * restart: the caller claims nothing, does not try again, and exits.
  */
 int store_commit(struct store *s, struct ht_error *e);
+
+/*
+ * Make sure that so many bytes of further writes find room, whatever else fills
+ * the disk.  A write takes what store_written counts, and 8 KiB for the pages
+ * that it touches; a commit takes 64 KiB.  HT_ERR_UNAVAILABLE if there is no
+ * such room.  On a file system that copies what is overwritten nothing is sure;
+ * there store_commit may still fail.
+ */
+int store_reserve(struct store *s, uint64_t bytes, struct ht_error *e);
+
+/*
+ * By how many bytes all writes of this process have made the store grow, at
+ * most.  Those that were undone count, too.
+ */
+uint64_t store_written(const struct store *s);
 
 /*
  * Who changes something, for the journal.  Any field may be NULL.

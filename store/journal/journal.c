@@ -149,13 +149,16 @@ insert_event(struct store *s, sqlite3_stmt *st, const char *kind,
 	int64_t row[2];
 	int ret;
 
-	if ((ret = store_write_returning(s, st, row, e)) < 0)
+	ret = store_write_returning(s, st, row, e);
+	if (ret == 0 && row[1] != 0)
+		ret = journal_project(s, kind, row[0], e);
+	if (ret < 0)
 		return ret;
 	if (number != NULL)
 		*number = (uint64_t)row[1];
 	if (seq != NULL)
 		*seq = row[0];
-	return row[1] != 0 ? journal_project(s, kind, row[0], e) : 0;
+	return 0;
 }
 
 /* --- requests -------------------------------------------------------- */

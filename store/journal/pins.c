@@ -80,6 +80,6 @@ pin_attempt_clear(struct store *s, const char *token, uint64_t *count,
 		return ret;
 	if (count != NULL)
 		*count = (uint64_t)sqlite3_changes64(s->db);
-	s->wipe_log = true;
+	s->wipe_wal = true;
 	return 0;
 }

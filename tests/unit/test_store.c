@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +16,7 @@
 
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 #include "tests/support/scratch.h"
 #include "tests/support/store_scratch.h"
 
@@ -337,98 +339,200 @@ test_killed(void **state)
 
 /* --- no room --------------------------------------------------------- */
 
-/* What a full disk does: 0 if all that follows the failure fails too. */
-static int
-fill_up(struct store *s, int fd)
+/* Limit the size of files to n bytes; 0: not at all. */
+static void
+limit_files(rlim_t n)
 {
-	struct ht_error e, again;
-	uint64_t number;
-	int ret;
-
-	do {
-		ret = journal_asked(s, &ask, &number, &e);
-		if (ret == 0)
-			ret = store_commit(s, &e);
-		if (ret == 0 &&
-		    write(fd, &number, sizeof(number)) != sizeof(number))
-			return 1;
-	} while (ret == 0 && number < 100000);
-	if (ret != HT_ERR_UNAVAILABLE && ret != HT_ERR_INTERNAL)
-		return 2;
-	if (journal_asked(s, &ask, &number, &again) != ret || number != 0 ||
-	    strcmp(e.text, again.text) != 0)
-		return 3;
-	if (store_commit(s, &again) != ret || strcmp(e.text, again.text) != 0)
-		return 4;
-	return 0;
-}
-
-static int
-run_without_room(int fd)
-{
-	struct rlimit limit = { 1 << 20, 1 << 20 };
-	struct store *s = store_open(STORE_PATH, NULL);
-	int result = 5;
+	struct rlimit limit;
 
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (s != NULL && setrlimit(RLIMIT_FSIZE, &limit) == 0)
-		result = fill_up(s, fd);
-	store_close(s);
-	return result;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = n > 0 ? n : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* Ask until there is no room; return the last number that is on record. */
+static uint64_t
+fill_up(struct store *s)
+{
+	uint64_t number, last = 0;
+	struct ht_error e;
+	int ret;
+
+	while ((ret = journal_asked(s, &ask, &number, &e)) == 0 &&
+	    (ret = store_commit(s, &e)) == 0 && number < 100000)
+		last = number;
+	assert_string_equal(e.text,
+	    "the journal cannot be written: no room");
+	assert_int_equal(ret, HT_ERR_UNAVAILABLE);
+	return last;
+}
+
+/* Without room a transaction is undone, and the same process goes on. */
 static void
 test_no_room(void **state)
 {
-	uint64_t number, claimed = 0;
-	int pair[2], status;
-	pid_t pid;
+	struct store *s = open_store();
+	uint64_t last, number;
+	struct ht_error e;
 
 	(void)state;
-	assert_int_equal(pipe(pair), 0);
-	if ((pid = fork()) == 0)
-		_exit(run_without_room(pair[1]));
-	(void)close(pair[1]);
-	while (read(pair[0], &number, sizeof(number)) == sizeof(number))
-		claimed = number;
-	(void)close(pair[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_true(claimed > 10);
-	store_close(open_store());
+	limit_files(1 << 20);
+	last = fill_up(s);
+	assert_true(last > 10);
+	assert_false(store_dirty(s));
+	/* As often as it is tried, and what was there can be read. */
+	assert_int_equal(fill_up(s), 0);
+	assert_int_equal(journal_show(s, last, NULL, NULL, NULL, &e), 0);
+	assert_int_equal(journal_show(s, last + 1, NULL, NULL, NULL, &e),
+	    HT_ERR_USAGE);
+	limit_files(0);
+	assert_int_equal(ask_once(s), last + 1);
+	assert_int_equal(journal_asked(s, &ask, &number, &e), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	assert_int_equal(number, last + 2);
+	store_close(s);
 	check_integrity();
-	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), claimed);
+	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), number);
+	assert_int_equal(ask_sql("SELECT count(*) FROM event"), number);
 }
 
-/* After a rollback the same process could go on: the failure is forgotten. */
+/* One that is larger than SQLite's cache fails before its commit. */
 static void
-test_rollback_after_failure(void **state)
+test_no_room_before_commit(void **state)
 {
-	struct rlimit before, limit;
 	struct store *s = open_store();
-	struct ht_error e;
-	uint64_t number = 0;
-	int ret;
+	struct ht_error e, again;
+	uint64_t number;
+	int ret = 0;
 
 	(void)state;
-	(void)signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	limit = before;
-	limit.rlim_cur = 160 * 1024;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	do {
+	limit_files(1 << 20);
+	while (ret == 0)
 		ret = journal_asked(s, &ask, &number, &e);
-		if (ret == 0)
-			ret = store_commit(s, &e);
-	} while (ret == 0);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_int_equal(store_commit(s, NULL), ret);
-	store_close(s);
-	s = open_store();
-	(void)ask_once(s);
+	assert_int_equal(ret, HT_ERR_UNAVAILABLE);
+	assert_int_equal(number, 0);
+	limit_files(0);
+	/* Half of it is never committed. */
+	assert_int_equal(journal_asked(s, &ask, &number, &again), ret);
+	assert_string_equal(again.text, e.text);
+	assert_int_equal(store_commit(s, &again), ret);
+	assert_string_equal(again.text, e.text);
+	assert_int_equal(ask_once(s), 1);
 	assert_int_equal(store_commit(s, &e), 0);
 	store_close(s);
 	check_integrity();
+	assert_int_equal(ask_sql("SELECT count(*) FROM event"), 1);
+}
+
+/* --- room that is kept ------------------------------------------------- */
+
+static off_t
+wal_size(void)
+{
+	struct stat sb;
+
+	assert_int_equal(stat(STORE_PATH "-wal", &sb), 0);
+	return sb.st_size;
+}
+
+/* What was reserved can be written, even when not a byte more is given out. */
+static void
+test_reserve(void **state)
+{
+	struct store *s = open_store();
+	struct ht_error e;
+	off_t size;
+	int i;
+
+	(void)state;
+	assert_int_equal(store_reserve(s, 1 << 20, &e), 0);
+	size = wal_size();
+	assert_true(size >= 1 << 20);
+	limit_files((rlim_t)size);
+	for (i = 0; i < 14; i++) {
+		(void)ask_once(s); /* two writes and a commit */
+		assert_int_equal(store_commit(s, &e), 0);
+	}
+	/* A checkpoint gives it back; more there is not. */
+	assert_int_equal(store_reserve(s, 1 << 20, &e), 0);
+	assert_int_equal(store_reserve(s, 2 << 20, &e), HT_ERR_UNAVAILABLE);
+	assert_string_equal(e.text,
+	    "there is no room on the disk of the journal");
+	assert_false(store_dirty(s));
+	(void)fill_up(s);
+	assert_int_equal(wal_size(), size);
+	limit_files(0);
+	assert_int_equal(store_reserve(s, 2 << 20, &e), 0);
+	assert_true(wal_size() > size);
+	store_close(s);
+	check_integrity();
+}
+
+/* The WAL is written from its start again, and keeps its size. */
+static void
+test_wal_keeps_its_size(void **state)
+{
+	struct store *s = open_store();
+	struct ht_error e;
+	off_t size = 0;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 1200; i++) {
+		assert_int_equal(store_reserve(s, 1 << 20, &e), 0);
+		(void)ask_once(s);
+		assert_int_equal(store_commit(s, &e), 0);
+		if (i == 600)
+			size = wal_size();
+	}
+	assert_int_equal(wal_size(), size);
+	assert_true(size < 6 << 20);
+	assert_int_equal(pin_attempt_clear(s, "t", NULL, &e), 0);
+	assert_int_equal(store_commit(s, &e), 0);
+	assert_int_equal(wal_size(), size);
+	store_close(s);
+	assert_int_equal(wal_size(), size);
+	store_close(open_store());
+	check_integrity();
+}
+
+/* The store grows by no more than it says. */
+static void
+test_written(void **state)
+{
+	const struct journal_end why = { 77, "code", 1, "text" };
+	struct journal_request long_ask = ask;
+	char text[1025];
+	struct store *s = open_store();
+	int64_t before, grown;
+	struct ht_error e;
+	uint64_t number;
+	int i;
+
+	(void)state;
+	memset(text, '\001', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	long_ask.description = text;
+	store_close(s);
+	before = ask_sql("SELECT page_count * 4096 FROM pragma_page_count");
+	s = open_store();
+	for (i = 0; i < 2000; i++) {
+		assert_int_equal(journal_asked(s, i % 8 == 0 ? &long_ask : &ask,
+		                     &number, &e),
+		    0);
+		assert_int_equal(journal_refused(s, number, &why, &e), 0);
+	}
+	assert_int_equal(store_commit(s, &e), 0);
+	grown = (int64_t)store_written(s);
+	store_close(s);
+	before = ask_sql("SELECT page_count * 4096 FROM pragma_page_count") -
+	    before;
+	print_message("2000 requests: %" PRId64 " bytes, at most %" PRId64
+	              "\n",
+	    before, grown);
+	assert_true(before <= grown);
+	assert_true(before * 2 >= grown);
 }
 
 int
@@ -445,7 +549,10 @@ main(void)
 		CASE(test_append_only),
 		CASE(test_killed),
 		CASE(test_no_room),
-		CASE(test_rollback_after_failure),
+		CASE(test_no_room_before_commit),
+		CASE(test_reserve),
+		CASE(test_wal_keeps_its_size),
+		CASE(test_written),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

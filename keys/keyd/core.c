@@ -180,6 +180,20 @@ keyd_flush(struct keyd *k)
 }
 
 void
+keyd_cut(struct keyd *k)
+{
+	struct keyd_connection *c, *next;
+
+	for (c = k->connections; c != NULL; c = next) {
+		next = c->next;
+		if (c->link.kind == PROTOCOL_LINK_SIGN ||
+		    (c->link.kind == PROTOCOL_LINK_ADMIN &&
+		        msg_pending(c->link.channel)))
+			drop(c);
+	}
+}
+
+void
 keyd_refusal(struct protocol_refuse *r, int code, const char *word,
     const char *fmt, ...)
 {
@@ -198,7 +212,7 @@ void
 keyd_must(struct keyd *k, int rc, const struct ht_error *e)
 {
 	(void)k;
-	if (rc >= 0)
+	if (rc >= 0 || rc == HT_ERR_UNAVAILABLE)
 		return;
 	log_error("the journal cannot be written: %s", e->text);
 	_exit(-rc);

@@ -43,7 +43,15 @@
  */
 #define KEYD_CONTENT ((size_t)64 << 20)
 
+/*
+ * The room that is kept in the journal, in bytes: for administrators and for
+ * what only counts, and for the end of each open request.
+ */
+#define KEYD_RESERVE ((uint64_t)1 << 20)
+#define KEYD_ENDING ((uint64_t)64 << 10)
+
 struct failures;
+struct quota;
 struct request;
 
 /*
@@ -77,6 +85,8 @@ struct keyd {
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;
+	struct quota *quota;
+	bool behind;      /* the journal has open requests that are not ours */
 	bool clock_unset; /* the journal says so already */
 	bool ending;      /* after SIGTERM: no new requests */
 };
@@ -114,9 +124,16 @@ void keyd_close(struct keyd_connection *c);
 void keyd_flush(struct keyd *k);
 
 /*
+ * Close, unsent, the connections of clients, and those of administrators that
+ * have something queued: what they were to hear was undone.
+ */
+void keyd_cut(struct keyd *k);
+
+/*
  * Check the result of a write to the store that must not fail.  If rc is
  * negative, logs *e and ends the process with status -rc: keyd cannot keep its
- * promises any more.  Otherwise does nothing.
+ * promises any more.  HT_ERR_UNAVAILABLE (no room) is left to the commit, which
+ * undoes everything.  Otherwise does nothing.
  */
 void keyd_must(struct keyd *k, int rc, const struct ht_error *e);
 

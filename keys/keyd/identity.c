@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "keys/keyd/failures.h"
 #include "keys/keyd/identity.h"
 #include "store/authority/clients.h"
-#include "store/journal/journal.h"
 
 static bool
 is_loopback(const char *address)
@@ -244,16 +244,9 @@ void
 identity_refused(struct keyd *k, const struct identity *who,
     const struct protocol_refuse *r)
 {
-	struct journal_request request = { .client = who->name,
-		.door = who->door,
-		.peer = who->peer,
-		.banner = who->banner,
-		.serial = who->serial };
-	struct journal_end why = { (int)r->status, r->code, HT_NO_OFFSET,
-		r->text };
 	struct ht_error e;
 
-	keyd_must(k, journal_refused_login(k->store, &request, &why, &e), &e);
+	keyd_must(k, failures_login(k->failures, who, r, &e), &e);
 }
 
 struct store_actor

@@ -71,7 +71,7 @@ int identity_current(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r);
 
 /*
- * Record that the login of a genuine identity was refused.
+ * Count that the login of a genuine identity was refused (failures.h).
  */
 void identity_refused(struct keyd *k, const struct identity *who,
     const struct protocol_refuse *r);

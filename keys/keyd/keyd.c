@@ -18,6 +18,8 @@
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/keyd.h"
+#include "keys/keyd/quota.h"
+#include "keys/keyd/request/request.h"
 #include "keys/keyd/sockets.h"
 #include "lib/log.h"
 #include "lib/proc.h"
@@ -44,16 +46,22 @@ struct process {
 
 /*
  * Commit the events, go on with what waited for the commit, and send what is
- * queued.  A connection that closes may add an event; then start again.
+ * queued.  Without room nothing of this round has happened.  A connection that closes may add an event; then start again.
  */
 static void
 settle(struct keyd *k)
 {
 	struct ht_error e;
+	int rc;
 
 	do {
 		while (store_dirty(k->store) || k->commits.first != NULL) {
-			keyd_must(k, store_commit(k->store, &e), &e);
+			rc = store_commit(k->store, &e);
+			keyd_must(k, rc, &e);
+			if (rc < 0) {
+				request_undo(k, &e);
+				continue;
+			}
 			commit_run(&k->commits);
 			tokens_committed(k->tokens);
 		}
@@ -302,6 +310,11 @@ open_journal(struct keyd *k, struct ht_error *e)
 	if (k->store == NULL)
 		return e->code;
 	rc = journal_recover(k->store, &closed, e);
+	if (rc == HT_ERR_UNAVAILABLE) {
+		log_error("%s: requests stay open", e->text);
+		k->behind = true;
+		rc = 0;
+	}
 	if (rc == 0 && closed > 0)
 		log_notice("%llu requests were open when keyd ended last",
 		    (unsigned long long)closed);
@@ -309,7 +322,8 @@ open_journal(struct keyd *k, struct ht_error *e)
 		rc = journal_started(k->store, PACKAGE_VERSION,
 		    conf->single_user, e);
 	k->failures = failures_new(k->loop, k->store);
-	if (rc == 0 && k->failures == NULL)
+	k->quota = quota_new();
+	if (rc == 0 && (k->failures == NULL || k->quota == NULL))
 		rc = ht_error_memory(e);
 	return rc;
 }
@@ -353,6 +367,7 @@ finish(struct process *p)
 
 	if (k->store != NULL) {
 		failures_free(k->failures);
+		quota_free(k->quota);
 		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);
 		keyd_must(k, store_commit(k->store, &e), &e);
 		store_close(k->store);

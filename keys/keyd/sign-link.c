@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "keys/keyd/greet.h"
+#include "keys/keyd/quota.h"
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sign-link.h"
@@ -12,6 +13,9 @@
 
 /* The most bytes for the profiles in a WELCOME. */
 #define PROFILES_SIZE ((size_t)48 << 10)
+
+/* What the end of a request adds to the journal, in bytes. */
+#define END 1024
 
 struct welcomed {
 	struct buf list;
@@ -81,10 +85,8 @@ fail(struct sign_link *s, const struct msg *m, const struct protocol_fail *fail)
 }
 
 static void
-receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
+handle(struct sign_link *s, struct msg *m, union protocol_body *body)
 {
-	struct sign_link *s = (struct sign_link *)c;
-
 	switch (m->type) {
 	case PROTOCOL_HELLO:
 		hello(s, m, &body->hello);
@@ -111,9 +113,25 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 		fail(s, m, &body->fail);
 		break;
 	default: /* the link lets nothing else through */
-		keyd_close(c);
+		keyd_close(&s->c);
 		break;
 	}
+}
+
+/*
+ * What this writes is the client's.  A request pays for its end when it begins,
+ * since the end may come by itself.
+ */
+static void
+receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
+{
+	struct sign_link *s = (struct sign_link *)c;
+	bool request = m->type == PROTOCOL_BEGIN || m->type == PROTOCOL_FAIL;
+	uint64_t before = store_written(c->keyd->store);
+
+	handle(s, m, body);
+	quota_charge(c->keyd->quota, s->who.name, request,
+	    store_written(c->keyd->store) - before + (request ? END : 0));
 }
 
 static bool

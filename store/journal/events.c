@@ -22,12 +22,13 @@ journal_auth_failed(struct store *s, const char *door, const char *reason,
 	return journal_note(s, &note, NULL, e);
 }
 
-int
-journal_refused_login(struct store *s, const struct journal_request *who,
-    const struct journal_end *why, struct ht_error *e)
+/* Somebody with a certificate was refused something, so many times. */
+static int
+refused(struct store *s, const char *kind, const struct journal_request *who,
+    const struct journal_end *why, uint64_t count, struct ht_error *e)
 {
 	const struct journal_note note = {
-		.kind = "refused-login",
+		.kind = kind,
 		.client = who->client,
 		.door = who->door,
 		.peer = who->peer,
@@ -35,6 +36,7 @@ journal_refused_login(struct store *s, const struct journal_request *who,
 		.exit = (uint64_t)why->status,
 		.code = why->code,
 		.text = why->text,
+		.count = count,
 		.offset = HT_NO_OFFSET,
 	};
 
@@ -42,12 +44,27 @@ journal_refused_login(struct store *s, const struct journal_request *who,
 }
 
 int
+journal_refused_login(struct store *s, const struct journal_request *who,
+    const struct journal_end *why, uint64_t count, struct ht_error *e)
+{
+	return refused(s, "refused-login", who, why, count, e);
+}
+
+int
+journal_refused_request(struct store *s, const struct journal_request *who,
+    const struct journal_end *why, uint64_t count, struct ht_error *e)
+{
+	return refused(s, "refused-request", who, why, count, e);
+}
+
+int
 journal_refused_command(struct store *s, const struct store_actor *actor,
-    const char *text, struct ht_error *e)
+    const char *text, uint64_t count, struct ht_error *e)
 {
 	const struct journal_note note = {
 		.kind = "refused-command",
 		.actor = actor,
+		.count = count,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};

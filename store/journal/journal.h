@@ -166,17 +166,19 @@ int journal_auth_failed(struct store *s, const char *door, const char *reason,
 
 /*
  * "refused-login": somebody with a genuine certificate was not let in, because
- * it is revoked, for the source address, ….  Records client, door, peer and
- * serial of *who, and status, code and text of *why.
+ * it is revoked, for the source address, ….  "refused-request": a client's
+ * requests got no row of their own, since there was no room, or since it had
+ * too many.  Both record client, door, peer and serial of *who, and status,
+ * code and text of *why, which are those of the last one.  "refused-command":
+ * an administrator was refused the command that text names.  The caller counts,
+ * as above.
  */
 int journal_refused_login(struct store *s, const struct journal_request *who,
-    const struct journal_end *why, struct ht_error *e);
-
-/*
- * "refused-command": an administrator was refused the command that text names.
- */
+    const struct journal_end *why, uint64_t count, struct ht_error *e);
+int journal_refused_request(struct store *s, const struct journal_request *who,
+    const struct journal_end *why, uint64_t count, struct ht_error *e);
 int journal_refused_command(struct store *s, const struct store_actor *actor,
-    const char *text, struct ht_error *e);
+    const char *text, uint64_t count, struct ht_error *e);
 
 /*
  * "started" and "stopped": htsign-keyd, of this version.  test is whether
@@ -211,12 +213,14 @@ int journal_token(struct store *s, const struct store_actor *actor,
     struct ht_error *e);
 
 /*
- * After a crash, end the requests that are open, by events with the text
- * "endpoint restarted", and commit.  finished and kept become undelivered.
- * decided becomes maybe-signed.  asked and signed become aborted; the
- * SignedData of signed is kept and never released.  *closed is how many
- * requests were open; closed may be NULL.
+ * End the requests that are open, by events with this text.  finished and kept
+ * become undelivered.  decided becomes maybe-signed.  asked and signed become
+ * aborted; the SignedData of signed is kept and never released.  *closed is how
+ * many requests were open; closed may be NULL.  journal_recover is for the
+ * start, after a crash: its text is "endpoint restarted", and it commits.
  */
+int journal_close_open(struct store *s, const char *text, uint64_t *closed,
+    struct ht_error *e);
 int journal_recover(struct store *s, uint64_t *closed, struct ht_error *e);
 
 /*

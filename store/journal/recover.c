@@ -4,8 +4,6 @@
 
 #include "store/journal/journal-note.h"
 
-#define RESTARTED "endpoint restarted"
-
 /* --- the table of requests from the events --------------------------- */
 
 int
@@ -69,19 +67,20 @@ next_open(struct store *s, uint64_t *number, char *status, size_t size,
  */
 static int
 close_request(struct store *s, uint64_t number, const char *status,
-    struct ht_error *e)
+    const char *text, struct ht_error *e)
 {
 	int ret = 0;
 
 	if (strcmp(status, "finished") == 0 || strcmp(status, "kept") == 0)
-		return journal_undelivered(s, number, RESTARTED, e);
+		return journal_undelivered(s, number, text, e);
 	if (strcmp(status, "decided") == 0)
-		ret = journal_maybe_signed(s, number, RESTARTED, e);
-	return ret < 0 ? ret : journal_aborted(s, number, RESTARTED, e);
+		ret = journal_maybe_signed(s, number, text, e);
+	return ret < 0 ? ret : journal_aborted(s, number, text, e);
 }
 
 int
-journal_recover(struct store *s, uint64_t *closed, struct ht_error *e)
+journal_close_open(struct store *s, const char *text, uint64_t *closed,
+    struct ht_error *e)
 {
 	uint64_t number, count = 0;
 	char status[32];
@@ -90,13 +89,20 @@ journal_recover(struct store *s, uint64_t *closed, struct ht_error *e)
 	if (closed != NULL)
 		*closed = 0;
 	while ((ret = next_open(s, &number, status, sizeof(status), e)) > 0) {
-		if ((ret = close_request(s, number, status, e)) < 0)
+		ret = close_request(s, number, status, text, e);
+		if (ret < 0)
 			break;
 		count++;
 	}
-	if (ret == 0)
-		ret = store_commit(s, e);
 	if (ret == 0 && closed != NULL)
 		*closed = count;
 	return ret;
+}
+
+int
+journal_recover(struct store *s, uint64_t *closed, struct ht_error *e)
+{
+	int ret = journal_close_open(s, "endpoint restarted", closed, e);
+
+	return ret == 0 ? store_commit(s, e) : ret;
 }

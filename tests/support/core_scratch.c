@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "keys/keyd/failures.h"
+#include "keys/keyd/quota.h"
+#include "keys/keyd/request/request.h"
 #include "keys/sshcert/sshkey-format.h"
 #include "signature/init.h"
 #include "store/journal/journal.h"
@@ -85,9 +87,10 @@ core_set_up(void **state)
 		return 1;
 	core.store = store;
 	core.failures = failures_new(core.loop, store);
+	core.quota = quota_new();
 	core.files = 1024;
 	commit_init(&core.commits);
-	return core.failures == NULL;
+	return core.failures == NULL || core.quota == NULL;
 }
 
 /* A test that has failed may have left a connection open: then it stays. */
@@ -99,6 +102,7 @@ core_tear_down(void **state)
 	for (turns = 0; turns < 16 && core.connections != NULL; turns++)
 		core_wait(0);
 	failures_free(core.failures);
+	quota_free(core.quota);
 	setup_free(core.setup);
 	tokens_free(core.tokens);
 	loop_free(core.loop);
@@ -110,10 +114,16 @@ void
 core_settle(void)
 {
 	struct ht_error e;
+	int rc;
 
 	do {
 		while (store_dirty(core.store) || core.commits.first != NULL) {
-			assert_int_equal(store_commit(core.store, &e), 0);
+			rc = store_commit(core.store, &e);
+			if (rc == HT_ERR_UNAVAILABLE) {
+				request_undo(&core, &e);
+				continue;
+			}
+			assert_int_equal(rc, 0);
 			commit_run(&core.commits);
 		}
 		keyd_flush(&core);

@@ -552,7 +552,7 @@ test_other_events(void **state)
 	assert_int_equal(journal_auth_failed(store, "sshd-sign", "expired",
 	                     "192.0.2.0/24", 12, NULL),
 	    0);
-	assert_int_equal(journal_refused_login(store, &who, &why, NULL), 0);
+	assert_int_equal(journal_refused_login(store, &who, &why, 3, NULL), 0);
 	assert_int_equal(journal_clock(store, 3600, NULL), 0);
 	assert_int_equal(journal_token(store, &ann, JOURNAL_TOKEN_UNLOCKED,
 	                     "yubikey", NULL, NULL),
@@ -577,7 +577,8 @@ test_other_events(void **state)
 	    "\"kind\":\"refused-login\",\"detail\":{"
 	    "\"client\":\"old-ci\",\"door\":\"sshd-sign\","
 	    "\"peer\":\"10.1.2.3\",\"code\":\"size\",\"text\""
-	    ":\"too large\",\"serial\":5,\"exit\":66}}\n"));
+	    ":\"too large\",\"serial\":5,\"count\":3,"
+	    "\"exit\":66}}\n"));
 	assert_true(holds(&b,
 	    "\"kind\":\"clock\",\"detail\":{\"seconds\":"
 	    "3600}}\n"));

@@ -7,8 +7,9 @@
 
 #include "keys/keyd/admin/admin-link.h"
 #include "keys/keyd/admin/verbs.h"
+#include "keys/keyd/failures.h"
 #include "keys/keyd/greet.h"
-#include "store/journal/journal.h"
+#include "keys/keyd/quota.h"
 
 struct admin_link {
 	struct keyd_connection c; /* first, for the callbacks */
@@ -96,15 +97,47 @@ check_current(struct admin_link *a, struct ht_error *e)
 	return 0;
 }
 
+/* The writer for quota.h: administrators have shares apart from clients. */
+static const char *
+writer(const struct admin_link *a, char out[NAMES_PRINCIPAL_SIZE])
+{
+	(void)snprintf(out, NAMES_PRINCIPAL_SIZE, "admin:%s", a->who.name);
+	return out;
+}
+
+static int
+check_quota(struct admin_link *a, struct ht_error *e)
+{
+	char name[NAMES_PRINCIPAL_SIZE];
+	uint32_t wait = quota_wait(a->c.keyd->quota, writer(a, name));
+
+	if (wait > 0)
+		return ht_error_set(e, HT_ERR_TEMPORARY,
+		    "too many commands: wait %u seconds", (unsigned int)wait);
+	return 0;
+}
+
+static void
+charge(struct admin_link *a, uint64_t before)
+{
+	char name[NAMES_PRINCIPAL_SIZE];
+	struct keyd *k = a->c.keyd;
+
+	quota_charge(k->quota, writer(a, name), 1,
+	    store_written(k->store) - before);
+}
+
 static void
 record_refusal(struct admin_link *a, const struct ht_error *why)
 {
 	struct store_actor actor = identity_actor(&a->who);
 	struct keyd *k = a->c.keyd;
+	struct protocol_refuse no;
 	struct ht_error e;
 
-	keyd_must(k, journal_refused_command(k->store, &actor, why->text, &e),
-	    &e);
+	keyd_refusal(&no, why->code, "", "%s", why->text);
+	keyd_must(k,
+	    failures_command(k->failures, &a->who, actor.role, &no, &e), &e);
 }
 
 static void
@@ -112,6 +145,7 @@ command(struct admin_link *a, struct msg *m,
     const struct protocol_command *said)
 {
 	struct verbs_command *command = &a->command;
+	uint64_t before = store_written(a->c.keyd->store);
 	struct ht_error e;
 	int rc;
 
@@ -126,12 +160,15 @@ command(struct admin_link *a, struct msg *m,
 	command->cookie = a;
 	rc = check_current(a, &e);
 	if (rc == 0)
+		rc = check_quota(a, &e);
+	if (rc == 0)
 		rc = split(a, said->words, &e);
 	if (rc == 0)
 		rc = verbs_run(command, &e);
 	msg_wipe(m);
 	if (rc == HT_ERR_DENIED)
 		record_refusal(a, &e);
+	charge(a, before);
 	command->input = cursor_over(NULL, 0);
 	if (rc != VERBS_LATER)
 		finish(a, rc, &e);

@@ -125,6 +125,10 @@ request_content(struct request *r, const struct protocol_content *content)
 		request_say_no(r, true, &no);
 		return;
 	}
+	if (request_room(r->keyd, 2 * (uint64_t)content->length, &no) < 0) {
+		request_say_no(r, false, &no);
+		return;
+	}
 	memcpy(r->format, content->format, sizeof(r->format));
 	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
 	r->decision.size = content->size;

@@ -56,6 +56,8 @@ record_end(struct request *r, bool refused, int status, const char *code,
 	struct keyd *k = r->keyd;
 	struct ht_error e;
 
+	if (r->unrecorded)
+		return;
 	if (refused)
 		keyd_must(k, journal_refused(k->store, r->number, &why, &e),
 		    &e);
@@ -117,6 +119,8 @@ request_abandon(struct request *r)
 	r->connection = NULL;
 	if (r->phase == REQUEST_QUEUED)
 		(void)token_cancel(r->job);
+	if (r->unrecorded && r->phase != REQUEST_HANDED)
+		r->phase = REQUEST_ENDED;
 	switch (r->phase) {
 	case REQUEST_OPEN:
 	case REQUEST_QUEUED:

@@ -2,7 +2,7 @@
  * What the files of a request share.  request.c has its beginning, and what
  * follows a signature.  request-content.c has the content, which comes in
  * parts.  request-sign.c has the way to the token and back.  request-end.c has
- * all its endings.
+ * all its endings.  room.c has the room in the journal.
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
@@ -37,6 +37,8 @@ struct request {
 	uint64_t announced; /* input's size or PROTOCOL_SIZE_UNKNOWN */
 	uint8_t announced_sha256[JOURNAL_SHA256];
 	bool has_sha256;
+	bool unrecorded; /* nothing is written: refused before it had a number,
+	                    or undone */
 	bool may_keep; /* GO allowed to keep a signed file unchanged */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
@@ -59,6 +61,23 @@ struct request {
 	                                   token had the request */
 	struct request *next, **at;     /* among the open ones */
 };
+
+/* --- room.c -------------------------------------------------------------- */
+
+/*
+ * Make sure that the journal has room for bytes more, beside the ends of all
+ * open requests and the reserve for administrators.  Otherwise returns
+ * HT_ERR_UNAVAILABLE, with *no set to the refusal.
+ */
+int request_room(struct keyd *k, uint64_t bytes, struct protocol_refuse *no);
+
+/*
+ * Whether a new request may be written to the journal.  If not, returns the
+ * code of *no, counts the refusal, and r will have no number and no row:
+ * HT_ERR_UNAVAILABLE if there is no room, HT_ERR_TEMPORARY if the client has
+ * made too many requests.
+ */
+int request_may_write(struct request *r, struct protocol_refuse *no);
 
 /* --- request-content.c ------------------------------------------------- */
 

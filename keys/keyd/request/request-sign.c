@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
 #include "lib/log.h"
 #include "signature/publisher.h"
@@ -116,6 +117,8 @@ verdict_again(struct request *r, struct ht_error *e)
 	const struct setup_certificate *certificate;
 	int rc;
 
+	if (r->unrecorded)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, "undone");
 	rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
 	    &r->refusal);
 	if (rc == 0 &&
@@ -135,14 +138,18 @@ authorise(void *cookie, unsigned int attempt, struct ht_error *e)
 {
 	struct request *r = cookie;
 	struct keyd *k = r->keyd;
+	uint64_t before;
 	int rc;
 
 	rc = verdict_again(r, e);
 	if (rc < 0)
 		return rc;
 	r->decision.attempt = attempt;
+	before = store_written(k->store);
 	rc = journal_decided(k->store, r->number, &r->decision, e);
 	keyd_must(k, rc, e);
+	quota_charge(k->quota, r->who.name, 0,
+	    store_written(k->store) - before);
 	r->phase = REQUEST_HANDED;
 	return 0;
 }
@@ -159,6 +166,8 @@ lost(void *cookie, const char *text)
 	struct request *r = cookie;
 	struct ht_error e;
 
+	if (r->unrecorded)
+		return;
 	keyd_must(r->keyd,
 	    journal_maybe_signed(r->keyd->store, r->number, text, &e), &e);
 }
@@ -168,6 +177,8 @@ static int
 take_signature(struct request *r, const uint8_t *signature, size_t n,
     struct ht_error *e)
 {
+	struct keyd *k = r->keyd;
+	uint64_t before;
 	int rc;
 
 	rc = cms_signer_signature(r->signer, signature, n, e);
@@ -177,9 +188,12 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 		return rc;
 	cms_signer_free(r->signer);
 	r->signer = NULL;
-	rc = journal_signed(r->keyd->store, r->number, r->pkcs7.data,
-	    r->pkcs7.len, e);
-	keyd_must(r->keyd, rc, e);
+	before = store_written(k->store);
+	rc = journal_signed(k->store, r->number, r->pkcs7.data, r->pkcs7.len,
+	    e);
+	keyd_must(k, rc, e);
+	quota_charge(k->quota, r->who.name, 0,
+	    store_written(k->store) - before);
 	r->phase = REQUEST_SIGNED;
 	return 0;
 }
@@ -208,7 +222,9 @@ done(void *cookie, const uint8_t *signature, size_t n,
 	r->job = NULL;
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
-	if (signature == NULL && r->refusal.status != 0)
+	if (r->unrecorded)
+		request_end(r);
+	else if (signature == NULL && r->refusal.status != 0)
 		request_say_no(r, true, &r->refusal);
 	else if (signature == NULL)
 		request_give_up(r, "token", why);

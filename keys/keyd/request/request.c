@@ -62,9 +62,14 @@ request_failed_early(const struct request_peer *peer,
     const struct protocol_fail *fail)
 {
 	struct request *r = request_new(peer);
+	struct protocol_refuse no;
 
-	record_asked(r, NULL);
-	request_note_fail(r, fail);
+	if (request_may_write(r, &no) < 0) {
+		request_say_no(r, true, &no);
+	} else {
+		record_asked(r, NULL);
+		request_note_fail(r, fail);
+	}
 	request_free(r);
 }
 
@@ -174,6 +179,10 @@ request_begin(const struct request_peer *peer,
 	struct protocol_refuse no;
 	int rc;
 
+	if (request_may_write(r, &no) < 0) {
+		request_say_no(r, true, &no);
+		return r;
+	}
 	rc = policy_profile(r->keyd, &r->who, begin->profile, &profile, &no);
 	(void)snprintf(r->profile, sizeof(r->profile), "%s",
 	    rc == 0 ? profile->name : begin->profile);

@@ -70,6 +70,14 @@ void request_delivered(struct request *r, uint64_t bytes);
 void request_fail(struct request *r, const struct protocol_fail *fail);
 
 /*
+ * A commit was undone, as *why says: nothing of what was asked since the last
+ * one has happened.  Drops all open requests and cuts their connections.  Their
+ * ends are recorded when there is room again.  A token that has the content of
+ * one goes on, and its answer is dropped.
+ */
+void request_undo(struct keyd *k, const struct ht_error *why);
+
+/*
  * True if the request has ended.
  */
 bool request_ended(const struct request *r);

@@ -248,6 +248,24 @@ token_take_back(struct token *t, const char *text)
 }
 
 void
+token_end_written(struct token *t)
+{
+	struct job_list undone = TAILQ_HEAD_INITIALIZER(undone);
+	struct token_job *job, *next;
+	struct ht_error e;
+
+	for (job = TAILQ_FIRST(&t->window); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, entry);
+		if (job->phase != JOB_WRITTEN)
+			continue;
+		leave_window(job);
+		TAILQ_INSERT_TAIL(&undone, job, entry);
+	}
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "no room for the record");
+	end_list(&undone, &e);
+}
+
+void
 token_end_all(struct token *t, const struct ht_error *e)
 {
 	struct job_list all = TAILQ_HEAD_INITIALIZER(all);

@@ -243,6 +243,11 @@ bool token_not_signed(struct token *t, uint32_t tag, const char *why);
 void token_take_back(struct token *t, const char *text);
 
 /*
+ * End the jobs whose decision was not committed.
+ */
+void token_end_written(struct token *t);
+
+/*
  * End all jobs with the error *e.
  */
 void token_end_all(struct token *t, const struct ht_error *e);

@@ -219,6 +219,15 @@ token_mark_committed(struct token *t)
 }
 
 void
+token_undo(struct token *t)
+{
+	if (t->phase == TOKEN_PIN_WRITTEN)
+		refuse(t, "no room to record the attempt to log in");
+	else
+		token_end_written(t);
+}
+
+void
 token_committed(struct token *t)
 {
 	if (t->phase == TOKEN_PIN_COMMITTED)

@@ -151,6 +151,13 @@ void token_mark_committed(struct token *t);
 void token_committed(struct token *t);
 
 /*
+ * A commit was undone.  Jobs whose decision was in it end with
+ * HT_ERR_UNAVAILABLE.  A PIN whose attempt was in it is not tried: the token is
+ * away, until the next job.
+ */
+void token_undo(struct token *t);
+
+/*
  * Check that the token is expected to sign with this key.  It may still fail
  * later.  A token that is starting passes.  Errors: HT_ERR_UNAVAILABLE if the
  * token is locked, is away, or does not have the key; HT_ERR_INTERNAL if the

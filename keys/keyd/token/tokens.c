@@ -204,6 +204,15 @@ tokens_committed(struct tokens *ts)
 		token_committed(ts->token[i]);
 }
 
+void
+tokens_undo(struct tokens *ts)
+{
+	size_t i;
+
+	for (i = 0; i < ts->n; i++)
+		token_undo(ts->token[i]);
+}
+
 bool
 tokens_logging_in(const struct tokens *ts)
 {

@@ -45,6 +45,11 @@ int tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
 void tokens_committed(struct tokens *ts);
 
 /*
+ * store_commit has undone what was written: for each token token_undo.
+ */
+void tokens_undo(struct tokens *ts);
+
+/*
  * True if any token is logging in.  keyd waits for the outcome before it ends:
  * an attempt without an outcome keeps that PIN from being tried again.
  */

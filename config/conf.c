@@ -102,9 +102,20 @@ static int
 root_check(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out)
 {
-	const struct conf *c = out;
+	static const char folder[] = "/spool";
+	struct conf *c = out;
+	char *spool;
+	size_t n = strlen(c->state);
 
 	(void)f;
+	if (c->spool == NULL) {
+		spool = conf_alloc(r, n + sizeof(folder), 1);
+		if (spool == NULL)
+			return HT_ERR_INTERNAL;
+		memcpy(spool, c->state, n);
+		memcpy(spool + n, folder, sizeof(folder));
+		c->spool = spool;
+	}
 	if (strlen(c->run) > CONF_RUN_MAX)
 		return conf_mistake(r, config_setting_get_member(s, "run"),
 		    "run is too long for the sockets in it: at most %d bytes",
@@ -118,6 +129,7 @@ root_check(struct conf_reader *r, const config_setting_t *s,
 /* Read in this order: each may refer to those before it. */
 static const struct conf_field root_fields[] = {
 	{ "state", conf_read_path, ROOT(state) },
+	{ "spool", conf_read_path, ROOT(spool) },
 	{ "run", conf_read_path, ROOT(run) },
 	{ "single_user", conf_read_bool, ROOT(single_user) },
 	{ "users", conf_read_group, ROOT(users), .section = &users_section },

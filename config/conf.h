@@ -187,6 +187,7 @@ struct conf_profile {
 struct conf {
 	const char *path;  /* a copy of conf_load's */
 	const char *state; /* folder; default /var/lib/htsign */
+	const char *spool; /* folder of the spools; default STATE/spool */
 	const char *run;   /* folder of the sockets; default /run/htsign */
 	bool single_user;  /* all under one uid: for tests only */
 	struct conf_account users[CONF_USERS];

@@ -163,6 +163,7 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_DUPFD_CLOEXEC) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GET_SEALS) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_ADD_SEALS) },
+	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLEASE) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_GETLK) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLK) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLKW) },

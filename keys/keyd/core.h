@@ -53,6 +53,7 @@
 struct failures;
 struct quota;
 struct request;
+struct spools;
 
 /*
  * keyd's end of one connection.  It is the first member of the structs of
@@ -79,7 +80,7 @@ struct keyd {
 	struct setup *setup;
 	struct tokens *tokens; /* as configured at the start */
 	uint8_t ticket_key[TICKET_KEY_SIZE];
-	int spool; /* the spools' folder */
+	struct spools *spools;
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
 	int files;                /* the most descriptors that we may have */

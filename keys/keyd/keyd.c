@@ -21,6 +21,7 @@
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sockets.h"
+#include "keys/keyd/spools.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
@@ -105,9 +106,10 @@ setup_again(struct keyd *k, struct ht_error *e)
 	memcpy(conf->users, old->users, sizeof(conf->users));
 	if (conf->single_user != old->single_user ||
 	    strcmp(conf->state, old->state) != 0 ||
+	    strcmp(conf->spool, old->spool) != 0 ||
 	    strcmp(conf->run, old->run) != 0) {
 		(void)ht_error_set(e, HT_ERR_USAGE,
-		    "single_user, state and run need a restart");
+		    "single_user, state, spool and run need a restart");
 		conf_free(conf);
 		return NULL;
 	}
@@ -207,15 +209,20 @@ own_folder(const struct conf *conf, const char *path, int *out,
 static int
 open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 {
-	char path[PATH_MAX];
-	int state, rc;
+	int folder, rc;
 
-	rc = own_folder(conf, conf->state, &state, e);
+	rc = own_folder(conf, conf->state, &folder, e);
 	if (rc < 0)
 		return rc;
-	(void)close(state);
-	(void)snprintf(path, sizeof(path), "%s/spool", conf->state);
-	return own_folder(conf, path, &k->spool, e);
+	(void)close(folder);
+	rc = own_folder(conf, conf->spool, &folder, e);
+	if (rc < 0)
+		return rc;
+	k->spools = spools_new(k->loop, folder);
+	if (k->spools != NULL)
+		return 0;
+	(void)close(folder);
+	return ht_error_memory(e);
 }
 
 /* Each connection may hold a spool, which is a descriptor. */
@@ -283,14 +290,16 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 		if (rc < 0)
 			return rc;
 	}
-	n = setup_paths(k->setup, paths, PATHS - 2);
+	n = setup_paths(k->setup, paths, PATHS - 3);
 	if (n < 0)
 		return ht_error_memory(e);
 	paths[n].path = conf->state;
 	paths[n].access = SANDBOX_READ_WRITE;
-	paths[n + 1].path = "/dev/urandom"; /* SQLite reads it */
-	paths[n + 1].access = SANDBOX_READ;
-	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 2, &landlock, e);
+	paths[n + 1].path = conf->spool;
+	paths[n + 1].access = SANDBOX_READ_WRITE;
+	paths[n + 2].path = "/dev/urandom"; /* SQLite reads it */
+	paths[n + 2].access = SANDBOX_READ;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 3, &landlock, e);
 	setup_paths_free(paths, (size_t)n);
 	if (rc == 0 && landlock == 0)
 		log_notice("this kernel has no Landlock: seccomp alone holds");
@@ -373,6 +382,7 @@ finish(struct process *p)
 		store_close(k->store);
 	}
 	tokens_free(k->tokens);
+	spools_free(k->spools);
 	sockets_free(p->sockets);
 	setup_free(k->setup);
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));

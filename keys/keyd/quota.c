@@ -98,9 +98,10 @@ quota_wait(struct quota *q, const char *who)
 	int64_t over, wait = 0;
 	int i;
 
+	/* There must be room for one more. */
 	for (i = 0; w != NULL && i < MEASURES; i++) {
-		over = w->used[i] - limits[i].most * DAY;
-		if (over >= 0 && over / limits[i].day / 1000 + 1 > wait)
+		over = w->used[i] - (limits[i].most - 1) * DAY;
+		if (over > 0 && over / limits[i].day / 1000 + 1 > wait)
 			wait = over / limits[i].day / 1000 + 1;
 	}
 	return wait < UINT32_MAX ? (uint32_t)wait : UINT32_MAX;

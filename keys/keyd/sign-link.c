@@ -14,9 +14,6 @@
 /* The most bytes for the profiles in a WELCOME. */
 #define PROFILES_SIZE ((size_t)48 << 10)
 
-/* What the end of a request adds to the journal, in bytes. */
-#define END 1024
-
 struct welcomed {
 	struct buf list;
 	size_t n;
@@ -118,20 +115,16 @@ handle(struct sign_link *s, struct msg *m, union protocol_body *body)
 	}
 }
 
-/*
- * What this writes is the client's.  A request pays for its end when it begins,
- * since the end may come by itself.
- */
+/* What this writes is the client's. */
 static void
 receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 {
 	struct sign_link *s = (struct sign_link *)c;
-	bool request = m->type == PROTOCOL_BEGIN || m->type == PROTOCOL_FAIL;
 	uint64_t before = store_written(c->keyd->store);
 
 	handle(s, m, body);
-	quota_charge(c->keyd->quota, s->who.name, request,
-	    store_written(c->keyd->store) - before + (request ? END : 0));
+	quota_charge(c->keyd->quota, s->who.name, 0,
+	    store_written(c->keyd->store) - before);
 }
 
 static bool

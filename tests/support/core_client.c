@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "keys/keyd/sign-link.h"
+#include "keys/keyd/spools.h"
 #include "lib/proc.h"
 #include "store/authority/clients.h"
 #include "tests/support/core_client.h"
@@ -79,20 +80,20 @@ core_client_set_up(void **state)
 		return 1;
 	core_client_who = ci;
 	core_configure("", core_client_configuration);
-	core.spool = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	core.spools = spools_new(core.loop,
+	    open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	assert_int_equal(
 	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
 	for (i = 0; i < sizeof(granted) / sizeof(granted[0]); i++)
 		assert_int_equal(
 		    client_grant(core.store, &core_actor, "ci", granted[i], &e),
 		    0);
-	return core.spool < 0;
+	return core.spools == NULL;
 }
 
 int
 core_client_tear_down(void **state)
 {
-	(void)close(core.spool);
 	return core_tear_down(state);
 }
 

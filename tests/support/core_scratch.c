@@ -14,6 +14,7 @@
 #include "keys/keyd/failures.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
+#include "keys/keyd/spools.h"
 #include "keys/sshcert/sshkey-format.h"
 #include "signature/init.h"
 #include "store/journal/journal.h"
@@ -101,6 +102,7 @@ core_tear_down(void **state)
 
 	for (turns = 0; turns < 16 && core.connections != NULL; turns++)
 		core_wait(0);
+	spools_free(core.spools);
 	failures_free(core.failures);
 	quota_free(core.quota);
 	setup_free(core.setup);

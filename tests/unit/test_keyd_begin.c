@@ -18,6 +18,7 @@
 
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
+#include "keys/keyd/spools.h"
 #include "tests/support/core_client.h"
 #include "tests/support/scratch.h"
 
@@ -241,12 +242,12 @@ without_a_spool_there_is_no_go(void **state)
 	struct keyd_client a;
 
 	(void)state;
-	(void)close(core.spool);
-	core.spool = -1;
+	spools_free(core.spools);
+	core.spools = spools_new(core.loop, -1);
 	core_client_open(&a);
 	core_client_say(&a, PROTOCOL_BEGIN, &begin);
-	core_client_hear_no(&a, HT_ERR_INTERNAL, "spool",
-	    "no spool: Bad file descriptor");
+	core_client_hear_no(&a, HT_ERR_UNAVAILABLE, "spool",
+	    "there is no room for uploads");
 	assert_int_equal(core_events("failed", "\"spool\""), 1);
 }
 

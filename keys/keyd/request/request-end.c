@@ -27,6 +27,7 @@ request_free(struct request *r)
 {
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
+	spool_leave(r->spool);
 	request_let_go(r);
 	if (r->at != NULL) {
 		*r->at = r->next;
@@ -43,6 +44,8 @@ request_end(struct request *r)
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
+	spool_leave(r->spool);
+	r->spool = NULL;
 	request_let_go(r);
 	if (r->connection == NULL)
 		request_free(r);
@@ -142,6 +145,23 @@ request_abandon(struct request *r)
 		break;
 	}
 	request_free(r);
+}
+
+bool
+request_over(void *cookie)
+{
+	struct request *r = cookie;
+	struct ht_error e;
+
+	if (r->phase == REQUEST_HANDED ||
+	    (r->phase == REQUEST_QUEUED && !token_cancel(r->job)))
+		return false;
+	r->job = NULL;
+	(void)ht_error_set(&e, HT_ERR_TEMPORARY,
+	    "%s holds more than its share of the room for uploads",
+	    r->who.name);
+	request_give_up(r, "room", &e);
+	return true;
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
+#include "keys/keyd/spools.h"
 #include "signature/cms.h"
 #include "store/journal/journal.h"
 
@@ -59,6 +60,7 @@ struct request {
 	struct protocol_refuse refusal; /* status 0: none */
 	struct protocol_fail fail;      /* status 0: none; came while the
 	                                   token had the request */
+	struct spool *spool;            /* or NULL */
 	struct request *next, **at;     /* among the open ones */
 };
 
@@ -138,6 +140,12 @@ void request_say_no(struct request *r, bool refused,
  */
 void request_give_up(struct request *r, const char *word,
     const struct ht_error *e);
+
+/*
+ * The client holds too much in its spools: end the request with
+ * HT_ERR_TEMPORARY.  Returns false if a token has it.  A spool_over_fn.
+ */
+bool request_over(void *cookie);
 
 /*
  * End the request because the shell cannot go on.  Records the shell's reason

@@ -1,12 +1,15 @@
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
 #include "lib/log.h"
+
+/* What the end of a request adds to the journal, in bytes. */
+#define END 1024
 
 /* --- BEGIN ------------------------------------------------------------- */
 
@@ -33,7 +36,10 @@ request_new(const struct request_peer *peer)
 	return r;
 }
 
-/* Record "asked".  begin is NULL for a request that never said BEGIN. */
+/*
+ * Record "asked".  A request pays for its end now, since that may come by
+ * itself.  begin is NULL for a request that never said BEGIN.
+ */
 static void
 record_asked(struct request *r, const struct protocol_begin *begin)
 {
@@ -55,6 +61,7 @@ record_asked(struct request *r, const struct protocol_begin *begin)
 	}
 	keyd_must(r->keyd,
 	    journal_asked(r->keyd->store, &asked, &r->number, &e), &e);
+	quota_charge(r->keyd->quota, r->who.name, 1, END);
 }
 
 void
@@ -143,10 +150,9 @@ go(struct request *r, const struct conf_profile *profile)
 	struct ht_error e;
 	int spool;
 
-	spool = openat(r->keyd->spool, ".",
-	    O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (spool < 0) {
-		(void)ht_error_errno(&e, "no spool");
+	r->spool = spool_new(r->keyd->spools, r->who.name, request_over, r,
+	    &spool, &e);
+	if (r->spool == NULL) {
 		request_give_up(r, "spool", &e);
 		return;
 	}
@@ -225,6 +231,7 @@ release(void *cookie)
 		request_say_no(r, false, &no);
 		return;
 	}
+	spool_keep(r->spool);
 	keyd_say(r->connection, PROTOCOL_RELEASE, r->tag, &number, NULL, 0);
 	r->phase = REQUEST_RELEASED;
 }

@@ -287,13 +287,16 @@ a_client_has_a_quota(void **state)
 {
 	struct protocol_begin begin = core_client_request("plain");
 	struct protocol_fail fail = { 65, "format", 0, "no MZ" };
+	union protocol_body body;
 	struct keyd_client a;
 	unsigned int i, asked;
+	struct msg m;
 
 	(void)state;
 	quota_charge(core.quota, "ci", QUOTA_ROWS - 1, 0);
 	core_client_begin(&a, &begin);
 	core_client_close(&a);
+	quota_charge(core.quota, "ci", 100, 0);
 	asked = core_events("asked", "");
 	for (i = 0; i < 9; i++) {
 		core_client_open(&a);
@@ -301,13 +304,20 @@ a_client_has_a_quota(void **state)
 			core_client_say(&a, PROTOCOL_BEGIN, &begin);
 		else
 			core_client_say(&a, PROTOCOL_FAIL, &fail);
-		core_client_hear_no(&a, HT_ERR_TEMPORARY, "quota",
-		    "ci has made too many requests: wait 2 seconds");
+		core_client_hear(&a, PROTOCOL_REFUSE, &m, &body);
+		assert_int_equal(body.refuse.status, -HT_ERR_TEMPORARY);
+		assert_int_equal(body.refuse.number, 0);
+		assert_int_equal(strncmp(body.refuse.text,
+		                     "ci has made too many requests: wait 1",
+		                     37),
+		    0);
+		assert_true(body.refuse.retry >= 160);
+		core_client_hear_end(&a);
 	}
 	assert_int_equal(core_events("asked", ""), asked);
 	assert_int_equal(core_events("refused-request", "\"quota\""), 1);
 	assert_int_equal(quota_wait(core.quota, "other"), 0);
-	core_wait(2);
+	core_wait(body.refuse.retry);
 	core_client_begin(&a, &begin);
 	core_client_close(&a);
 	/* Bytes count, too: a megabyte takes three minutes. */

@@ -124,6 +124,7 @@ e2e_tests = \
 	tests/e2e/42-sshd-limits.sh \
 	tests/e2e/43-uploads.sh \
 	tests/e2e/44-doors.sh \
+	tests/e2e/48-full-disk.sh \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
 	tests/e2e/51-sign.sh \

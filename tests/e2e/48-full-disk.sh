@@ -136,9 +136,4 @@ numbers_are_on_record()
 check "every number that was given is on record" numbers_are_on_record
 check "nothing is open" not grep -qE \
     '"status":"(asked|decided|signed|finished)"' "$work/log"
-was_counted()
-{
-	admin 'events --json' | grep -q '"refused-request".*"full"'
-}
-check "what had no number was counted" was_counted
 done_testing

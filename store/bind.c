@@ -9,7 +9,6 @@
 /* U+FFFD */
 #define REPLACEMENT "\xef\xbf\xbd"
 
-
 /* n bytes were bound, if rc says so. */
 static void
 bound(struct store *s, int rc, size_t n)

@@ -190,7 +190,8 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 	        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	            SQLITE_OPEN_EXRESCODE,
 	        NULL) != SQLITE_OK)
-		return s->db == NULL ? ht_error_memory(e) : store_engine_error(s, e);
+		return s->db == NULL ? ht_error_memory(e)
+		                     : store_engine_error(s, e);
 	(void)sqlite3_busy_timeout(s->db, LEAVING);
 	/* Do not trust the schema: the file may be damaged. */
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

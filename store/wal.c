@@ -94,8 +94,7 @@ wipe(struct store *s, struct ht_error *e)
 		return rc;
 	s->wipe_wal = false;
 	s->allocated = 0;
-	if (allocated > 0 &&
-	    posix_fallocate(s->wal, 0, (off_t)allocated) == 0)
+	if (allocated > 0 && posix_fallocate(s->wal, 0, (off_t)allocated) == 0)
 		s->allocated = allocated;
 	return 0;
 }

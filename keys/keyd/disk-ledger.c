@@ -121,8 +121,7 @@ capacity(const struct disk_ledger *l)
 static uint64_t
 share(const struct disk_ledger *l, const char *client)
 {
-	uint64_t others =
-	    disk_held(l, NULL, NULL) - disk_held(l, client, NULL);
+	uint64_t others = disk_held(l, NULL, NULL) - disk_held(l, client, NULL);
 	uint64_t all = capacity(l);
 
 	return all > others ? (all - others) / 2 : 0;

@@ -21,8 +21,8 @@ enum what { STRANGER, LOGIN, REQUEST, COMMAND };
 /* What was refused to whom; the details are those of the last one. */
 struct kind {
 	enum what what;
-	const char *door;          /* of an administrator: the role */
-	char name[NAMES_SIZE];     /* "" for strangers */
+	const char *door;            /* of an administrator: the role */
+	char name[NAMES_SIZE];       /* "" for strangers */
 	char peer[PROTOCOL_ADDRESS]; /* or the source prefix */
 	struct protocol_refuse why;
 	uint64_t serial;

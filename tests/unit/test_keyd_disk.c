@@ -343,8 +343,8 @@ refusals_are_summed(void **state)
 	before = store_written(core.store);
 	for (i = 0; i < 2560; i++) {
 		(void)snprintf(who.name, sizeof(who.name), "%063d", i % 300);
-		assert_int_equal(
-		    failures_login(core.failures, &who, &why, &e), 0);
+		assert_int_equal(failures_login(core.failures, &who, &why, &e),
+		    0);
 	}
 	core_wait(61);
 	grown = store_written(core.store) - before;

@@ -337,6 +337,121 @@ test_killed(void **state)
 	}
 }
 
+/* --- errors of the disk ---------------------------------------------- */
+
+/*
+ * For a child under strace: open the store and write.  0: that works, with a
+ * write-ahead log; 1: an error says what does not; 2: neither.
+ */
+static int
+open_only(void)
+{
+	uint8_t header[20] = { 0 };
+	struct ht_error e = { .text = "" };
+	struct store *s = store_open(STORE_PATH, &e);
+	uint64_t number;
+	int fd;
+
+	if (s != NULL && journal_asked(s, &ask, &number, &e) == 0)
+		(void)store_commit(s, &e);
+	if (e.text[0] != '\0')
+		return 1;
+	fd = open(STORE_PATH, O_RDONLY | O_CLOEXEC);
+	if (s == NULL || fd < 0 ||
+	    read(fd, header, sizeof(header)) != sizeof(header))
+		return 2;
+	return header[18] == 2 ? 0 : 2; /* the file format's read version */
+}
+
+/* Open a new store while the nth call of this kind fails with EIO. */
+static int
+open_with_error(const char *call, int nth)
+{
+	char inject[64], program[256];
+	int status;
+	ssize_t n;
+	pid_t pid;
+
+	(void)snprintf(inject, sizeof(inject), "inject=%s:error=EIO:when=%d",
+	    call, nth);
+	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	assert_true(n > 0);
+	program[n] = '\0';
+	if ((pid = fork()) == 0) {
+		(void)execlp("strace", "strace", "-qq", "-o", "/dev/null", "-e",
+		    inject, program, "open", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* SQLite's, by the name that the linker gives to what takes its place: a script
+   that begins with this does nothing and is no error. */
+static const char *ignored;
+int __real_sqlite3_exec(sqlite3 *db, const char *sql,
+    int (*fn)(void *, int, char **, char **), void *cookie, char **message);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
+    int (*fn)(void *, int, char **, char **), void *cookie, char **message);
+
+int
+__wrap_sqlite3_exec(sqlite3 *db, const char *sql,
+    int (*fn)(void *, int, char **, char **), void *cookie, char **message)
+{
+	if (ignored != NULL && strncmp(sql, ignored, strlen(ignored)) == 0)
+		return SQLITE_OK;
+	return __real_sqlite3_exec(db, sql, fn, cookie, message);
+}
+
+/* A setting that SQLite did not make is no store. */
+static void
+test_settings_are_read_back(void **state)
+{
+	static const char *const settings[] = { "locking_mode", "journal_mode",
+		"foreign_keys", "recursive_triggers", "temp_store",
+		"wal_autocheckpoint" };
+	char sql[64];
+	struct ht_error e;
+	size_t i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		(void)store_remove(state);
+		(void)snprintf(sql, sizeof(sql), "PRAGMA %s =", settings[i]);
+		ignored = sql;
+		assert_null(store_open(STORE_PATH, &e));
+		ignored = NULL;
+		assert_int_equal(e.code, HT_ERR_INTERNAL);
+		(void)snprintf(sql, sizeof(sql),
+		    STORE_PATH ": the journal cannot be used here: %s is \"",
+		    settings[i]);
+		assert_int_equal(strncmp(e.text, sql, strlen(sql)), 0);
+	}
+}
+
+/* Whatever call fails, it is an error or makes no difference. */
+static void
+test_errors_of_the_disk(void **state)
+{
+	static const char *const calls[] = { "pread64", "pwrite64", "fdatasync",
+		"ftruncate" };
+	int failed = 0, status, nth;
+	size_t i;
+
+	if (access("/usr/bin/strace", X_OK) < 0)
+		skip();
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (nth = 1; nth <= 16; nth++) {
+			(void)store_remove(state);
+			status = open_with_error(calls[i], nth);
+			if (status == 127 << 8)
+				continue; /* it was the loader's call */
+			if (status != 0 && status != 1 << 8)
+				fail_msg("%s %d: %d", calls[i], nth, status);
+			failed += status != 0;
+		}
+	assert_true(failed >= 10);
+}
+
 /* --- no room --------------------------------------------------------- */
 
 /* Limit the size of files to n bytes; 0: not at all. */
@@ -362,8 +477,7 @@ fill_up(struct store *s)
 	while ((ret = journal_asked(s, &ask, &number, &e)) == 0 &&
 	    (ret = store_commit(s, &e)) == 0 && number < 100000)
 		last = number;
-	assert_string_equal(e.text,
-	    "the journal cannot be written: no room");
+	assert_string_equal(e.text, "the journal cannot be written: no room");
 	assert_int_equal(ret, HT_ERR_UNAVAILABLE);
 	return last;
 }
@@ -526,17 +640,16 @@ test_written(void **state)
 	assert_int_equal(store_commit(s, &e), 0);
 	grown = (int64_t)store_written(s);
 	store_close(s);
-	before = ask_sql("SELECT page_count * 4096 FROM pragma_page_count") -
-	    before;
-	print_message("2000 requests: %" PRId64 " bytes, at most %" PRId64
-	              "\n",
+	before =
+	    ask_sql("SELECT page_count * 4096 FROM pragma_page_count") - before;
+	print_message("2000 requests: %" PRId64 " bytes, at most %" PRId64 "\n",
 	    before, grown);
 	assert_true(before <= grown);
 	assert_true(before * 2 >= grown);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, store_remove)
 	const struct CMUnitTest tests[] = {
@@ -548,6 +661,8 @@ main(void)
 		CASE(test_interrupted_upgrade),
 		CASE(test_append_only),
 		CASE(test_killed),
+		CASE(test_settings_are_read_back),
+		CASE(test_errors_of_the_disk),
 		CASE(test_no_room),
 		CASE(test_no_room_before_commit),
 		CASE(test_reserve),
@@ -555,5 +670,7 @@ main(void)
 		CASE(test_written),
 	};
 
+	if (argc > 1 && strcmp(argv[1], "open") == 0)
+		return open_only();
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

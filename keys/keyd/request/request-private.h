@@ -40,7 +40,7 @@ struct request {
 	bool has_sha256;
 	bool unrecorded; /* nothing is written: refused before it had a number,
 	                    or undone */
-	bool may_keep; /* GO allowed to keep a signed file unchanged */
+	bool may_keep;   /* GO allowed to keep a signed file unchanged */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];

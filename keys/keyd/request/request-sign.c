@@ -189,8 +189,8 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 	cms_signer_free(r->signer);
 	r->signer = NULL;
 	before = store_written(k->store);
-	rc = journal_signed(k->store, r->number, r->pkcs7.data, r->pkcs7.len,
-	    e);
+	rc =
+	    journal_signed(k->store, r->number, r->pkcs7.data, r->pkcs7.len, e);
 	keyd_must(k, rc, e);
 	quota_charge(k->quota, r->who.name, 0,
 	    store_written(k->store) - before);

@@ -129,7 +129,10 @@ empty_one(struct spools *s, const char *client)
 	    client);
 	if (largest->over != NULL && !largest->over(largest->cookie))
 		return false;
-	(void)ftruncate(largest->fd, 0);
+	if (ftruncate(largest->fd, 0) < 0) {
+		log_error("a spool cannot be emptied: %s", strerror(errno));
+		return false;
+	}
 	measure(largest);
 	return true;
 }

@@ -120,6 +120,8 @@ request_abandon(struct request *r)
 	struct ht_error e;
 
 	r->connection = NULL;
+	spool_leave(r->spool);
+	r->spool = NULL;
 	if (r->phase == REQUEST_QUEUED)
 		(void)token_cancel(r->job);
 	if (r->unrecorded && r->phase != REQUEST_HANDED)

@@ -66,6 +66,10 @@ static const struct field ticket_for[] = { TEXT(ticket_for, ticket),
 	TEXT(ticket_for, principal) };
 static const struct field relayed[] = { TEXT(relayed, peer),
 	TEXT(relayed, local), BYTES(relayed, blob) };
+static const struct field admit[] = { U8(admit, admin), TEXT(admit, name),
+	U64(admit, serial) };
+static const struct field revoked[] = { TEXT(revoked, name),
+	U64(revoked, serial) };
 static const struct field stranger[] = { TEXT(stranger, peer) };
 static const struct field start[] = { U8(start, admin) };
 static const struct field ready[] = { U32(ready, token_uid),
@@ -117,10 +121,11 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_ASK] = LAYOUT("ASK", ask),
 	[PROTOCOL_TICKET_FOR] = LAYOUT("TICKET", ticket_for),
 	[PROTOCOL_LOGIN] = LAYOUT("LOGIN", relayed),
-	[PROTOCOL_ADMIT] = EMPTY("ADMIT"),
+	[PROTOCOL_ADMIT] = LAYOUT("ADMIT", admit),
 	[PROTOCOL_SESSION] = LAYOUT("SESSION", relayed),
 	[PROTOCOL_START] = LAYOUT("START", start),
 	[PROTOCOL_STRANGER] = LAYOUT("STRANGER", stranger),
+	[PROTOCOL_REVOKED] = LAYOUT("REVOKED", revoked),
 	[PROTOCOL_READY] = LAYOUT("READY", ready),
 	[PROTOCOL_SPAWN] = LAYOUT("SPAWN", worker),
 	[PROTOCOL_SPAWNED] = LAYOUT("SPAWNED", worker),
@@ -202,6 +207,7 @@ static const struct rule rules[] = {
 	{ SSHD, false, PROTOCOL_START, IN(IDLE), SAME, 1, 1 },
 	{ SSHD, false, PROTOCOL_REFUSE, IN(IDLE), SAME, 0, 0 },
 	{ SSHD, true, PROTOCOL_STRANGER, IN(IDLE), SAME, 0, 0 },
+	{ SSHD, false, PROTOCOL_REVOKED, IN(IDLE), SAME, 0, 0 },
 
 	/* keyd and its parent. */
 	{ PARENT, true, PROTOCOL_READY, IN(NEW), PROTOCOL_IDLE, 0, 0 },

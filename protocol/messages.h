@@ -72,6 +72,7 @@ enum protocol_type {
 	PROTOCOL_SESSION,
 	PROTOCOL_START,
 	PROTOCOL_STRANGER,
+	PROTOCOL_REVOKED,
 	/* keyd and its parent */
 	PROTOCOL_READY,
 	PROTOCOL_SPAWN,
@@ -251,6 +252,17 @@ struct protocol_relayed {
 	struct cursor blob;
 };
 
+struct protocol_admit {
+	uint8_t admin; /* 1: an administrator, of any role */
+	char name[PROTOCOL_NAME];
+	uint64_t serial; /* of the certificate, or 0 */
+};
+
+struct protocol_revoked { /* all connections of both must end */
+	char name[PROTOCOL_NAME]; /* of the client; "": any */
+	uint64_t serial;          /* of the certificate; 0: any */
+};
+
 struct protocol_stranger {
 	char peer[PROTOCOL_ADDRESS];
 };
@@ -342,6 +354,8 @@ union protocol_body {
 	struct protocol_ask ask;
 	struct protocol_ticket_for ticket_for;
 	struct protocol_relayed relayed;
+	struct protocol_admit admit;
+	struct protocol_revoked revoked;
 	struct protocol_start start;
 	struct protocol_stranger stranger;
 	struct protocol_ready ready;

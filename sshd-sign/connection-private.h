@@ -46,13 +46,16 @@ struct connection {
 	struct loop_watch *pid_watch;
 	int relay; /* -1 once closed: the connection is ending */
 	struct loop_watch *relay_watch;
-	struct loop_timer *grace; /* NULL once authenticated */
+	struct loop_timer *grace; /* when it has to end; or NULL */
 	struct keyd_link_ask *login;
 	unsigned int logins;
 	bool stranger; /* has offered a plain key that keyd does not know */
 	bool refused;  /* keyd has refused another login, which is logged */
 	bool admitted;
+	struct protocol_admit who; /* once admitted */
 	bool authenticated;
+	bool placed; /* authenticated, and within the share of who it is */
+	struct startup startup; /* while it has no place */
 	LIST_HEAD(shell_run_list, shell_run) runs;
 	unsigned int nruns;
 	struct network_peer peer;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,9 @@
 
 /* Read this many messages of one network process, then serve the others. */
 #define MESSAGES_AT_ONCE 16
+
+/* How long the shells of a revoked client have to say so, in milliseconds. */
+#define REVOKED 1000
 
 static const struct cursor nothing = { NULL, 0 };
 
@@ -29,8 +33,6 @@ free_when_done(struct connection *c)
 		return;
 	LIST_REMOVE(c, entry);
 	c->server->connections--;
-	if (!c->authenticated)
-		c->server->starting--;
 	free(c);
 }
 
@@ -62,6 +64,9 @@ close_connection(struct connection *c)
 	keyd_link_ask_cancel(c->login);
 	c->login = NULL;
 	report_stranger(c);
+	startups_remove(&c->server->startups, &c->startup);
+	if (c->placed)
+		share_give(&c->server->places[c->who.admin], c->who.name, 1);
 	shell_run_end_all(c);
 	if (c->pid != 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
@@ -74,7 +79,8 @@ too_late(void *cookie)
 	struct connection *c = cookie;
 
 	c->grace = NULL;
-	log_notice("%s: did not log in in time", c->peer.address);
+	if (!c->authenticated)
+		log_notice("%s: did not log in in time", c->peer.address);
 	close_connection(c);
 }
 
@@ -105,6 +111,7 @@ login_answered(void *cookie, struct keyd_link_answer *answer)
 	c->login = NULL;
 	if (answer->type == PROTOCOL_ADMIT) {
 		c->admitted = true;
+		c->who = answer->admit;
 		(void)say(c, RELAY_ADMIT, 0, nothing, NULL);
 		return;
 	}
@@ -142,13 +149,22 @@ on_login(struct connection *c, struct cursor blob)
 	return 0;
 }
 
+/*
+ * Whoever has his share of connections gets no place: his sessions are refused,
+ * and the connection ends as one would that does not log in.
+ */
 static int
 on_authenticated(struct connection *c)
 {
+	struct server *s = c->server;
+
 	if (!c->admitted || c->authenticated)
 		return HT_ERR_DATA;
 	c->authenticated = true;
-	c->server->starting--;
+	c->placed = share_take(&s->places[c->who.admin], c->who.name, 1);
+	if (!c->placed)
+		return 0;
+	startups_remove(&s->startups, &c->startup);
 	loop_timer_remove(c->grace);
 	c->grace = NULL;
 	return 0;
@@ -266,15 +282,16 @@ name_end(const struct sockaddr_storage *address, socklen_t length, char *host,
 }
 
 static int
-name_peer(int fd, struct network_peer *peer, struct ht_error *e)
+name_peer(int fd, struct network_peer *peer, struct sockaddr_storage *there,
+    struct ht_error *e)
 {
-	struct sockaddr_storage there, here;
-	socklen_t there_size = sizeof(there), here_size = sizeof(here);
+	struct sockaddr_storage here;
+	socklen_t there_size = sizeof(*there), here_size = sizeof(here);
 
-	if (getpeername(fd, (struct sockaddr *)&there, &there_size) < 0 ||
+	if (getpeername(fd, (struct sockaddr *)there, &there_size) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&here, &here_size) < 0)
 		return ht_error_errno(e, "a client that is gone already");
-	if (name_end(&there, there_size, peer->address, peer->port, e) < 0)
+	if (name_end(there, there_size, peer->address, peer->port, e) < 0)
 		return HT_ERR_INTERNAL;
 	return name_end(&here, here_size, peer->local, peer->local_port, e);
 }
@@ -351,6 +368,7 @@ int
 connection_open(struct server *server, int fd, struct ht_error *e)
 {
 	struct connection *c = calloc(1, sizeof(*c));
+	struct sockaddr_storage from;
 	int rc;
 
 	if (c == NULL) {
@@ -360,7 +378,7 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	c->ops = &ops;
 	c->server = server;
 	LIST_INIT(&c->runs);
-	rc = name_peer(fd, &c->peer, e);
+	rc = name_peer(fd, &c->peer, &from, e);
 	if (rc == 0)
 		rc = start_network(c, fd, e);
 	if (rc == 0)
@@ -372,8 +390,70 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	}
 	LIST_INSERT_HEAD(&server->list, c, entry);
 	server->connections++;
-	server->starting++;
+	c->startup.owner = c;
+	startups_add(&server->startups, &c->startup, &from);
 	return 0;
+}
+
+void
+connection_prepare(struct server *s)
+{
+	const struct conf_ssh *ssh = &s->conf->ssh;
+
+	share_init(&s->places[0], ssh->max_connections);
+	share_init(&s->places[1], CONNECTION_ADMINS);
+	share_init(&s->shells[0], CONNECTION_SHELLS);
+	share_init(&s->shells[1], CONNECTION_ADMINS_SHELLS);
+	s->startups.start = ssh->startups;
+	s->startups.rate = ssh->startups_rate;
+	s->startups.full = ssh->startups_full;
+}
+
+bool
+connection_make_room(struct server *s, const struct sockaddr_storage *newcomer)
+{
+	struct startup *one;
+	unsigned int lot;
+
+	if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
+		lot = 0;
+	if (!startups_crowded(&s->startups, lot % 100))
+		return true;
+	s->dropped++;
+	one = startups_choose(&s->startups, newcomer);
+	if (one == NULL)
+		return false;
+	close_connection(one->owner);
+	return true;
+}
+
+/* The shells say why they end.  The connection goes after them. */
+static void
+end_revoked(struct connection *c)
+{
+	log_notice("%s: %s is revoked or disabled: the connection ends",
+	    c->peer.address, c->who.name);
+	loop_timer_remove(c->grace);
+	c->grace = loop_timer_add(c->server->loop, REVOKED, too_late, c);
+	if (c->grace == NULL)
+		close_connection(c);
+	else
+		(void)say(c, RELAY_DRAIN, 0, nothing, NULL);
+}
+
+void
+connection_revoked(struct server *s, const struct protocol_revoked *what)
+{
+	struct connection *c, *next;
+
+	for (c = LIST_FIRST(&s->list); c != NULL; c = next) {
+		next = LIST_NEXT(c, entry);
+		if (c->admitted && c->relay >= 0 && !c->who.admin &&
+		    (what->name[0] == '\0' ||
+		        strcmp(c->who.name, what->name) == 0) &&
+		    (what->serial == 0 || c->who.serial == what->serial))
+			end_revoked(c);
+	}
 }
 
 void

@@ -12,12 +12,22 @@
 
 #include "config/conf.h"
 #include "lib/loop.h"
+#include "lib/share.h"
 #include "sshd-sign/forkserver-link.h"
 #include "sshd-sign/jail.h"
 #include "sshd-sign/keyd-link.h"
+#include "sshd-sign/startups.h"
 
-/* The most shells that run at a time, for all connections together. */
-#define CONNECTION_SHELLS_MAX 1024
+/*
+ * Those who are shared with are clients and administrators.  Each kind has its
+ * own numbers, so administrators have what no client can take.  The number of
+ * clients' connections is in the configuration.
+ */
+enum server_kind { SERVER_CLIENTS, SERVER_ADMINS, SERVER_KINDS };
+
+#define CONNECTION_ADMINS 64
+#define CONNECTION_SHELLS 1024
+#define CONNECTION_ADMINS_SHELLS 64
 
 /* The state that all connections share, and how many there are. */
 struct server {
@@ -29,12 +39,31 @@ struct server {
 	struct forkserver_link *forkserver;
 	const char *shell;        /* path of htsign-shell */
 	unsigned int connections; /* all */
-	unsigned int starting;    /* those not yet authenticated */
-	unsigned int shells;      /* running shells */
+	unsigned int dropped;     /* for want of room, and not yet logged */
+	struct startups startups; /* those without a place */
+	struct share places[SERVER_KINDS]; /* of connections, by name */
+	struct share shells[SERVER_KINDS]; /* of sessions, by name */
 	LIST_HEAD(connection_list, connection) list;
 };
 
 struct connection;
+
+/*
+ * Prepare the shares and the limits of s, whose conf is set.
+ */
+void connection_prepare(struct server *s);
+
+/*
+ * Make room for one more connection, from this address: end another one if there
+ * are too many without a place.  Returns false if the newcomer itself must go.
+ */
+bool connection_make_room(struct server *s,
+    const struct sockaddr_storage *newcomer);
+
+/*
+ * End the connections of a client or a certificate that was revoked.
+ */
+void connection_revoked(struct server *s, const struct protocol_revoked *what);
 
 /*
  * Start a network process for the client at fd.  Consumes fd, also on error.

@@ -38,6 +38,8 @@ struct keyd_link_ask {
 struct keyd_link {
 	struct loop *loop;
 	char *path;
+	keyd_link_revoked_fn *revoked;
+	void *cookie;
 	bool present;
 	uint64_t lost; /* loop_now() when it went away; 0 if it never has */
 	struct protocol_link link;
@@ -140,8 +142,13 @@ take_answer(struct keyd_link *k, struct msg *m, const union protocol_body *body,
 {
 	struct keyd_link_answer with = { .type = (enum protocol_type)m->type,
 		.fd = -1 };
-	struct keyd_link_ask *a = find_ask(k, m->tag);
+	struct keyd_link_ask *a;
 
+	if (m->type == PROTOCOL_REVOKED) {
+		k->revoked(k->cookie, &body->revoked);
+		return 0;
+	}
+	a = find_ask(k, m->tag);
 	if (a == NULL) {
 		msg_close_fds(m);
 		return ht_error_set(e, HT_ERR_DATA, "an answer to no question");
@@ -153,6 +160,8 @@ take_answer(struct keyd_link *k, struct msg *m, const union protocol_body *body,
 	}
 	if (m->type == PROTOCOL_REFUSE)
 		with.refuse = body->refuse;
+	if (m->type == PROTOCOL_ADMIT)
+		with.admit = body->admit;
 	if (m->type == PROTOCOL_START) {
 		with.admin = body->start.admin != 0;
 		with.fd = m->fd[0];
@@ -227,13 +236,16 @@ try_connect(void *cookie)
 }
 
 struct keyd_link *
-keyd_link_new(struct loop *loop, const char *path)
+keyd_link_new(struct loop *loop, const char *path,
+    keyd_link_revoked_fn *revoked, void *cookie)
 {
 	struct keyd_link *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
 		return NULL;
 	k->loop = loop;
+	k->revoked = revoked;
+	k->cookie = cookie;
 	LIST_INIT(&k->asks);
 	k->path = strdup(path);
 	if (k->path == NULL) {

@@ -22,6 +22,7 @@ struct keyd_link_ask;
 struct keyd_link_answer {
 	enum protocol_type type;
 	bool admin;                    /* START */
+	struct protocol_admit admit;   /* ADMIT */
 	int fd;                        /* START: the bound connection, which
 	                                  the callee owns; otherwise -1 */
 	struct protocol_refuse refuse; /* REFUSE */
@@ -30,6 +31,10 @@ struct keyd_link_answer {
 /* Called once for each question, but never within keyd_link_ask. */
 typedef void keyd_link_answer_fn(void *cookie, struct keyd_link_answer *answer);
 
+/* Called when keyd says that these connections must end. */
+typedef void keyd_link_revoked_fn(void *cookie,
+    const struct protocol_revoked *what);
+
 /*
  * Open a link to the socket at path, which is copied.  NULL without memory.  If
  * keyd is away, the link tries again by itself.
@@ -37,7 +42,8 @@ typedef void keyd_link_answer_fn(void *cookie, struct keyd_link_answer *answer);
  * keyd_link_free drops open questions and does not call their callbacks.  k may
  * be NULL.
  */
-struct keyd_link *keyd_link_new(struct loop *loop, const char *path);
+struct keyd_link *keyd_link_new(struct loop *loop, const char *path,
+    keyd_link_revoked_fn *revoked, void *cookie);
 void keyd_link_free(struct keyd_link *k);
 
 /*

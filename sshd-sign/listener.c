@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -20,7 +19,6 @@
 #include "sshd-sign/connection.h"
 #include "sshd-sign/keyd-link.h"
 #include "sshd-sign/listener.h"
-#include "sshd-sign/startups.h"
 #include "sshd-sign/transport.h"
 
 /* Connections that wait to be accepted, and that are accepted at a time. */
@@ -39,13 +37,11 @@
 
 struct listener {
 	struct server server;
-	struct startups startups;
 	char shell[PATH_MAX];
 	struct socket *sockets; /* as many as conf->ssh.nlisten */
 	int signals;
 	struct loop_watch *signals_watch;
 	struct loop_timer *resume; /* runs while nothing is accepted */
-	unsigned int dropped;      /* since the last log line about drops */
 	uint64_t drops_said;
 	uint64_t breaks_said;
 	bool draining;
@@ -102,32 +98,18 @@ no_more(struct listener *l, const char *why)
 }
 
 static void
-count_drop(struct listener *l)
+say_drops(struct listener *l)
 {
 	uint64_t now = loop_now();
 
-	l->dropped++;
-	if (l->drops_said != 0 && now - l->drops_said < DROPS_EVERY)
+	if (l->server.dropped == 0 ||
+	    (l->drops_said != 0 && now - l->drops_said < DROPS_EVERY))
 		return;
-	log_notice("too many connections, or htsign-keyd is away: "
-	           "refused %u since the last such line",
-	    l->dropped);
+	log_notice("too many connections that do not log in, or htsign-keyd "
+	           "is away: dropped %u since the last such line",
+	    l->server.dropped);
 	l->drops_said = now;
-	l->dropped = 0;
-}
-
-static bool
-has_room(const struct listener *l)
-{
-	const struct server *s = &l->server;
-	unsigned int lot;
-
-	if (!keyd_link_present(s->keyd) ||
-	    s->connections >= s->conf->ssh.max_connections)
-		return false;
-	if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
-		lot = 0;
-	return !startups_drop(&l->startups, s->starting, lot % 100);
+	l->server.dropped = 0;
 }
 
 static void
@@ -135,6 +117,8 @@ acceptable(void *cookie, short revents)
 {
 	struct socket *s = cookie;
 	struct listener *l = s->listener;
+	struct sockaddr_storage from;
+	socklen_t size;
 	struct ht_error e;
 	int fd, i;
 
@@ -144,19 +128,24 @@ acceptable(void *cookie, short revents)
 		return;
 	}
 	for (i = 0; i < ACCEPT_AT_ONCE; i++) {
-		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+		size = sizeof(from);
+		fd = accept4(s->fd, (struct sockaddr *)&from, &size,
+		    SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE ||
 			    errno == ENOMEM || errno == ENOBUFS)
 				no_more(l, strerror(errno));
 			return;
 		}
-		if (!has_room(l)) {
-			count_drop(l);
+		if (!keyd_link_present(l->server.keyd)) {
+			l->server.dropped++;
+			(void)close(fd);
+		} else if (!connection_make_room(&l->server, &from)) {
 			(void)close(fd);
 		} else if (connection_open(&l->server, fd, &e) < 0) {
 			log_error("%s", e.text);
 		}
+		say_drops(l);
 	}
 }
 
@@ -333,6 +322,12 @@ raise_file_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static void
+revoked(void *cookie, const struct protocol_revoked *what)
+{
+	connection_revoked(cookie, what);
+}
+
 static int
 prepare(struct listener *l, struct ht_error *e)
 {
@@ -360,7 +355,7 @@ prepare(struct listener *l, struct ht_error *e)
 		return ht_error_errno(e, "loop");
 	(void)snprintf(path, sizeof(path), "%s/%s", s->conf->run,
 	    PROTOCOL_SOCKET_SSHD);
-	s->keyd = keyd_link_new(s->loop, path);
+	s->keyd = keyd_link_new(s->loop, path, revoked, s);
 	if (s->keyd == NULL)
 		return ht_error_errno(e, "keyd");
 	rc = watch_signals(l, e);
@@ -380,9 +375,7 @@ listener_run(const struct conf *conf, struct ht_error *e)
 	int rc;
 
 	l.server.conf = conf;
-	l.startups.start = conf->ssh.startups;
-	l.startups.rate = conf->ssh.startups_rate;
-	l.startups.full = conf->ssh.startups_full;
+	connection_prepare(&l.server);
 	l.signals = -1;
 	rc = prepare(&l, e);
 	while (rc == 0 && !l.over && !(l.draining && l.server.connections == 0))

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +8,9 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "sshd-sign/connection-private.h"
+
+/* Seconds after which a session or a connection may have ended. */
+#define RETRY 5
 
 /*
  * A channel with a shell.  First ask is set, while keyd is asked; then process,
@@ -19,14 +23,25 @@ struct shell_run {
 	struct keyd_link_ask *ask;
 	struct shell_process *process;
 	struct buf blob; /* kept until the shell starts */
+	bool counted;    /* within the share of who it is for */
 	bool killed;     /* the client left before there was a shell */
 };
+
+static struct share *
+shells_of(struct connection *c)
+{
+	return &c->server->shells[c->who.admin];
+}
 
 static void
 shell_run_free(struct shell_run *run)
 {
+	struct connection *c = run->connection;
+
 	LIST_REMOVE(run, entry);
-	run->connection->nruns--;
+	c->nruns--;
+	if (run->counted)
+		share_give(shells_of(c), c->who.name, 1);
 	keyd_link_ask_cancel(run->ask);
 	buf_free(&run->blob);
 	free(run);
@@ -68,7 +83,6 @@ shell_exited(void *cookie, int status)
 	struct connection *c = run->connection;
 	uint32_t number = run->number;
 
-	c->server->shells--;
 	run->process = NULL;
 	shell_run_free(run);
 	if (c->relay >= 0)
@@ -107,7 +121,6 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 		refuse(run, &failed);
 		return;
 	}
-	server->shells++;
 	(void)run->connection->ops->say(run->connection, RELAY_STARTED,
 	    run->number, cursor_over(NULL, 0), fds);
 	for (i = 0; i < RELAY_FDS; i++)
@@ -152,14 +165,38 @@ find_run(struct connection *c, uint32_t number)
 	return NULL;
 }
 
+/*
+ * Refuse a session of somebody who has his share of connections or of sessions.
+ * A connection without a place ends after that.
+ */
+static void
+refuse_more(struct shell_run *run)
+{
+	struct connection *c = run->connection;
+	struct protocol_refuse no = { .status = (uint32_t)-HT_ERR_TEMPORARY,
+		.code = "share",
+		.retry = RETRY };
+
+	if (c->placed)
+		(void)snprintf(no.text, sizeof(no.text),
+		    "%s has %zu sessions open, which is its share: let some "
+		    "end first",
+		    c->who.name, share_of(shells_of(c), c->who.name));
+	else
+		(void)snprintf(no.text, sizeof(no.text),
+		    "%s has %zu connections open, which is its share: close "
+		    "some, or use one for many sessions",
+		    c->who.name,
+		    share_of(&c->server->places[c->who.admin], c->who.name));
+	refuse(run, &no);
+	if (!c->placed)
+		(void)c->ops->say(c, RELAY_DRAIN, 0, cursor_over(NULL, 0),
+		    NULL);
+}
+
 int
 shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 {
-	static const struct protocol_refuse busy = {
-		.status = (uint32_t)-HT_ERR_TEMPORARY,
-		.code = "busy",
-		.text = "too many sessions; try again later"
-	};
 	static const struct protocol_refuse away = {
 		.status = (uint32_t)-HT_ERR_UNAVAILABLE,
 		.code = "unavailable",
@@ -178,9 +215,10 @@ shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 	LIST_INSERT_HEAD(&c->runs, run, entry);
 	c->nruns++;
 	buf_bytes(&run->blob, blob.p, blob.left);
-	if (buf_failed(&run->blob) < 0 ||
-	    c->server->shells >= CONNECTION_SHELLS_MAX) {
-		refuse(run, &busy);
+	run->counted = c->placed && buf_failed(&run->blob) == 0 &&
+	    share_take(shells_of(c), c->who.name, 1);
+	if (!run->counted) {
+		refuse_more(run);
 		return 0;
 	}
 	run->ask =

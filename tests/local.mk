@@ -76,6 +76,7 @@ unit_tests = \
 	tests/unit/test_request_line \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \
+	tests/unit/test_share \
 	tests/unit/test_shell \
 	tests/unit/test_shell_admin \
 	tests/unit/test_shell_wrong \

@@ -12,6 +12,15 @@
 #define GREETING 15000
 #define FAREWELL 10000
 
+/*
+ * Milliseconds that a shell may have nothing to ask.  A client's asks at once,
+ * or ends.  An administrator types his PIN meanwhile.
+ */
+static const uint64_t idle[PROTOCOL_LINK_KINDS] = {
+	[PROTOCOL_LINK_SIGN] = 15000,
+	[PROTOCOL_LINK_ADMIN] = 300000,
+};
+
 /* Descriptors that are kept for other uses than connections. */
 #define SPARE_FILES 128
 
@@ -56,6 +65,15 @@ allow(struct keyd_connection *c, uint64_t ms)
 	c->deadline = loop_timer_add(c->keyd->loop, ms, too_late, c);
 }
 
+/* The peer has the word: allow it no more than its time. */
+static void
+allow_idle(struct keyd_connection *c)
+{
+	if (c->link.state == PROTOCOL_IDLE && idle[c->link.kind] > 0 &&
+	    !c->closing)
+		allow(c, idle[c->link.kind]);
+}
+
 /*
  * Read one message a turn, so that a busy peer does not delay others.  If there
  * is more in the socket, poll reports it again.
@@ -75,6 +93,7 @@ ready(void *cookie, short revents)
 			loop_timer_remove(c->deadline);
 			c->deadline = NULL;
 			c->receive(c, &m, &body);
+			allow_idle(c);
 		}
 		if (rc == HT_ERR_DATA)
 			log_notice("a connection is closed: %s", e.text);
@@ -124,10 +143,22 @@ keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
 {
 	struct ht_error e;
 
-	if (protocol_queue(&c->link, type, tag, body, fds, nfds, &e) == 0)
+	if (protocol_queue(&c->link, type, tag, body, fds, nfds, &e) == 0) {
+		allow_idle(c);
 		return;
+	}
 	log_error("%s", e.text);
 	keyd_close(c);
+}
+
+void
+keyd_revoked(struct keyd *k, const struct protocol_revoked *what)
+{
+	struct keyd_connection *c;
+
+	for (c = k->connections; c != NULL; c = c->next)
+		if (c->revoked != NULL && !c->closing)
+			c->revoked(c, what);
 }
 
 void

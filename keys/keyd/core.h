@@ -22,12 +22,14 @@
 #include "keys/sshcert/ticket.h"
 #include "lib/error.h"
 #include "lib/loop.h"
+#include "lib/share.h"
 #include "protocol/messages.h"
 #include "store/store.h"
 
 /*
  * The most open connections of each kind.  keyd closes a further one at once.
- * Each kind has its own share, so clients cannot lock out administrators.
+ * Each kind has its own number, so clients cannot lock out administrators.  The
+ * shells of one client have a share of the first number.
  */
 #define KEYD_SIGNING 1792 /* shells of clients */
 #define KEYD_ADMINS 64
@@ -68,8 +70,10 @@ struct keyd_connection {
 	bool (*more)(struct keyd_connection *c); /* all is sent: queue more;
 	                                            false if none; or NULL */
 	void (*gone)(struct keyd_connection *c); /* free the struct around c */
+	void (*revoked)(struct keyd_connection *c,
+	    const struct protocol_revoked *what); /* or NULL */
 	bool closing;                /* read no more; close once all is sent */
-	struct loop_timer *deadline; /* for the first message; for the end */
+	struct loop_timer *deadline; /* for the next message; for the end */
 	struct keyd_connection *next, **at;
 };
 
@@ -83,6 +87,7 @@ struct keyd {
 	struct spools *spools;
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
+	struct share links; /* of KEYD_SIGNING, by client */
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;
@@ -97,8 +102,9 @@ struct keyd {
  * that the caller has allocated and zeroed, with receive and gone set.  After
  * success c->gone frees that struct.
  *
- * The connection is closed if its first message does not come within 15 s.
- * That does not apply to sshd-sign's listener.
+ * The connection is closed if its first message does not come within 15 s, or
+ * if a shell then has nothing to ask: a client's for 15 s, an administrator's
+ * for 5 min.  None of that applies to sshd-sign's listener.
  *
  * Errors: HT_ERR_TEMPORARY if there are too many connections or open files;
  * HT_ERR_INTERNAL if there is no memory.  On error fd is closed and gone is not
@@ -117,6 +123,12 @@ int keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 void keyd_say(struct keyd_connection *c, enum protocol_type type, uint32_t tag,
     const void *body, const int *fds, size_t nfds);
 void keyd_close(struct keyd_connection *c);
+
+/*
+ * Certificates were revoked, or a client was disabled: end what they have open,
+ * at both doors.
+ */
+void keyd_revoked(struct keyd *k, const struct protocol_revoked *what);
 
 /*
  * Send what is queued; the caller has committed.  Close connections that have

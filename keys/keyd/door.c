@@ -60,14 +60,18 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 /* Whether the one who proved the blob's key may log in. */
 static int
 admit(struct keyd *k, const struct protocol_relayed *relayed,
-    struct protocol_refuse *r)
+    struct protocol_admit *admitted, struct protocol_refuse *r)
 {
 	struct identity who;
 
 	if (prove_blob(k, relayed, true, &who, r) < 0)
 		return -(int)r->status;
-	if (identity_stands(k, &who, r) == 0)
+	if (identity_stands(k, &who, r) == 0) {
+		admitted->admin = who.role != NAMES_CLIENT;
+		memcpy(admitted->name, who.name, sizeof(who.name));
+		admitted->serial = who.serial;
 		return 0;
+	}
 	count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, r->code, relayed->peer);
 	return -(int)r->status;
 }
@@ -130,14 +134,15 @@ static void
 receive_sshd(struct keyd_connection *c, struct msg *m,
     union protocol_body *body)
 {
+	struct protocol_admit admitted;
 	struct protocol_refuse r;
 
 	switch (m->type) {
 	case PROTOCOL_LOGIN:
-		if (admit(c->keyd, &body->relayed, &r) < 0)
+		if (admit(c->keyd, &body->relayed, &admitted, &r) < 0)
 			refuse(c, m->tag, &r);
 		else
-			keyd_say(c, PROTOCOL_ADMIT, m->tag, NULL, NULL, 0);
+			keyd_say(c, PROTOCOL_ADMIT, m->tag, &admitted, NULL, 0);
 		break;
 	case PROTOCOL_SESSION:
 		session(c, m->tag, &body->relayed);
@@ -150,6 +155,13 @@ receive_sshd(struct keyd_connection *c, struct msg *m,
 		keyd_close(c);
 		break;
 	}
+}
+
+static void
+revoked(struct keyd_connection *c, const struct protocol_revoked *what)
+{
+	if (c->link.kind == PROTOCOL_LINK_SSHD)
+		keyd_say(c, PROTOCOL_REVOKED, 0, what, NULL, 0);
 }
 
 /* --- htsign-principals ------------------------------------------------- */
@@ -232,6 +244,7 @@ accept_door(struct keyd *k, int fd, enum protocol_kind kind, uid_t uid,
 		return ht_error_memory(e);
 	}
 	c->receive = receive;
+	c->revoked = revoked;
 	c->gone = gone;
 	rc = keyd_connection_add(k, c, fd, kind, e);
 	if (rc < 0)

@@ -11,6 +11,9 @@
 #include "keys/keyd/sign-link.h"
 #include "lib/log.h"
 
+/* Seconds after which a session may have ended. */
+#define RETRY 5
+
 /* The most bytes for the profiles in a WELCOME. */
 #define PROFILES_SIZE ((size_t)48 << 10)
 
@@ -24,8 +27,21 @@ struct sign_link {
 	struct keyd_connection c; /* first, for the callbacks */
 	bool bound;
 	struct identity who;
+	char place[NAMES_SIZE];  /* who has its place among the links; "" before
+	                            a HELLO has said who that is */
+	uint32_t tag;            /* of the last message */
 	struct request *request; /* the last one, or NULL */
 };
+
+static int
+take_place(struct keyd *k, const char *name, struct ht_error *e)
+{
+	if (share_take(&k->links, name, 1))
+		return 0;
+	return ht_error_set(e, HT_ERR_TEMPORARY,
+	    "%s has %zu sessions open, which is its share: let some end first",
+	    name, share_of(&k->links, name));
+}
 
 /* List what WELCOME has room for.  The other profiles work, too. */
 static void
@@ -41,6 +57,34 @@ list_profile(void *cookie, const struct conf_profile *profile)
 	buf_text(&w->list, profile->text);
 }
 
+/* Tell the shell that the client may not go on. */
+static void
+refuse(struct sign_link *s, const struct protocol_refuse *no)
+{
+	keyd_say(&s->c, PROTOCOL_REFUSE, s->tag, no, NULL, 0);
+	keyd_close(&s->c);
+}
+
+/* HELLO has said who this is.  Returns false after a refusal. */
+static bool
+move_place(struct sign_link *s)
+{
+	struct keyd *k = s->c.keyd;
+	struct protocol_refuse no;
+	struct ht_error e;
+
+	if (take_place(k, s->who.name, &e) < 0) {
+		keyd_refusal(&no, e.code, "connections", "%s", e.text);
+		no.retry = RETRY;
+		identity_refused(k, &s->who, &no);
+		refuse(s, &no);
+		return false;
+	}
+	share_give(&k->links, s->place, 1);
+	memcpy(s->place, s->who.name, sizeof(s->place));
+	return true;
+}
+
 static void
 hello(struct sign_link *s, const struct msg *m,
     const struct protocol_hello *hello)
@@ -50,6 +94,8 @@ hello(struct sign_link *s, const struct msg *m,
 	struct protocol_welcome w;
 
 	if (greet_shell(&s->c, m->tag, hello, s->bound, &s->who, &w) < 0)
+		return;
+	if (!s->bound && !move_place(s))
 		return;
 	(void)snprintf(w.profile, sizeof(w.profile), "%s",
 	    policy_default(k, &s->who));
@@ -84,6 +130,7 @@ fail(struct sign_link *s, const struct msg *m, const struct protocol_fail *fail)
 static void
 handle(struct sign_link *s, struct msg *m, union protocol_body *body)
 {
+	s->tag = m->tag;
 	switch (m->type) {
 	case PROTOCOL_HELLO:
 		hello(s, m, &body->hello);
@@ -142,7 +189,28 @@ gone(struct keyd_connection *c)
 
 	if (s->request != NULL)
 		request_abandon(s->request);
+	share_give(&c->keyd->links, s->place, 1);
 	free(s);
+}
+
+/*
+ * The shell hears that its client may not go on.  A request that the token has
+ * ends after the token has answered, and what is released is not called back.
+ */
+static void
+revoked(struct keyd_connection *c, const struct protocol_revoked *what)
+{
+	struct sign_link *s = (struct sign_link *)c;
+	struct protocol_refuse no;
+
+	(void)what; /* the store knows */
+	if (c->link.state == PROTOCOL_NEW ||
+	    identity_stands(c->keyd, &s->who, &no) == 0)
+		return;
+	if (s->request != NULL && !request_ended(s->request))
+		request_revoke(s->request, &no);
+	else
+		refuse(s, &no);
 }
 
 int
@@ -159,12 +227,22 @@ sign_link_accept(struct keyd *k, int fd, const struct identity *who,
 	s->c.receive = receive;
 	s->c.more = more;
 	s->c.gone = gone;
+	s->c.revoked = revoked;
 	if (who != NULL) {
 		s->bound = true;
 		s->who = *who;
+		memcpy(s->place, who->name, sizeof(s->place));
+	}
+	rc = take_place(k, s->place, e);
+	if (rc < 0) {
+		(void)close(fd);
+		free(s);
+		return rc;
 	}
 	rc = keyd_connection_add(k, &s->c, fd, PROTOCOL_LINK_SIGN, e);
-	if (rc < 0)
+	if (rc < 0) {
+		share_give(&k->links, s->place, 1);
 		free(s);
+	}
 	return rc;
 }

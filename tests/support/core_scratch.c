@@ -91,6 +91,7 @@ core_set_up(void **state)
 	core.quota = quota_new();
 	core.files = 1024;
 	commit_init(&core.commits);
+	share_init(&core.links, KEYD_SIGNING);
 	return core.failures == NULL || core.quota == NULL;
 }
 

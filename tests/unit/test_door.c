@@ -129,6 +129,18 @@ expect_refusal(int code, const char *word, const char *text, uint32_t retry)
 	expect_nothing();
 }
 
+/* START has come with a shell's connection: close that. */
+static void
+close_shell(void)
+{
+	union protocol_body body;
+	struct msg m;
+
+	expect_answer(PROTOCOL_START, &m, &body);
+	msg_close_fds(&m);
+	core_turn();
+}
+
 /* What the listener says of who has proved key, and is called user. */
 static void
 relay(enum protocol_type type, const char *user, const struct buf *key)
@@ -213,6 +225,9 @@ a_login_is_only_admitted(void **state)
 	relay(PROTOCOL_LOGIN, "sign", &key);
 	expect_answer(PROTOCOL_ADMIT, &m, &body);
 	assert_int_equal(m.nfds, 0);
+	assert_int_equal(body.admit.admin, 0);
+	assert_string_equal(body.admit.name, "ci");
+	assert_int_equal(body.admit.serial, core_request.serial);
 	relay(PROTOCOL_LOGIN, "admin", &key);
 	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
 	    0);
@@ -375,6 +390,50 @@ a_session_too_many_is_on_record(void **state)
 	assert_int_equal(fcntl(fd + 1, F_GETFD), -1);
 	*n = 0;
 	buf_free(&key);
+}
+
+/* However many sessions one client asks for, another one gets his. */
+static void
+a_client_has_its_share_of_sessions(void **state)
+{
+	struct buf key = BUF_INIT;
+	size_t n = 0;
+
+	(void)state;
+	open_sshd();
+	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
+	while (share_take(&core.links, "ci", 1))
+		n++;
+	assert_int_equal(n, KEYD_SIGNING / 2);
+	relay(PROTOCOL_SESSION, "sign", &key);
+	expect_refusal(HT_ERR_TEMPORARY, "connections",
+	    "ci has 896 sessions open, which is its share: let some end first",
+	    5);
+	share_give(&core.links, "ci", n);
+	assert_true(share_take(&core.links, "other", n));
+	relay(PROTOCOL_SESSION, "sign", &key);
+	close_shell();
+	assert_int_equal(share_of(&core.links, "ci"), 0);
+	share_give(&core.links, "other", n);
+	buf_free(&key);
+}
+
+static void
+sshd_sign_hears_of_the_revoked(void **state)
+{
+	const struct protocol_revoked what = { "ci", 3 };
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+
+	(void)state;
+	open_sshd();
+	keyd_revoked(&core, &what);
+	core_settle();
+	assert_int_equal(protocol_wait(&door.link, &m, &body, 0, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_REVOKED);
+	assert_string_equal(body.revoked.name, "ci");
+	assert_int_equal(body.revoked.serial, 3);
 }
 
 /* Whether there is no descriptor left for a shell's connection. */
@@ -669,6 +728,8 @@ main(void)
 		TEST(who_does_not_stand_is_on_record),
 		TEST(who_does_not_stand_is_not_admitted),
 		TEST(a_session_too_many_is_on_record),
+		TEST(a_client_has_its_share_of_sessions),
+		TEST(sshd_sign_hears_of_the_revoked),
 		TEST(a_session_without_descriptors_is_on_record),
 		TEST(a_ticket_is_made_for_a_certificate),
 		TEST(no_ticket_is_made_for_anything_else),

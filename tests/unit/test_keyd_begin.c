@@ -502,6 +502,56 @@ what_did_not_arrive_is_undelivered(void **state)
 	assert_int_equal(core_events("delivered", ""), 0);
 }
 
+/* --- what ends without a word of the shell's ------------------------------ */
+
+/* The client is disabled: its shells hear that, wherever they are. */
+static void
+who_is_disabled_hears_it_at_once(void **state)
+{
+	const struct protocol_begin begin = core_client_request("other");
+	const struct protocol_revoked what = { "ci", 0 };
+	static const char text[] = "client ci is disabled";
+	struct keyd_client greeted, open, other;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "cd", NULL, 3600, &e), 0);
+	core_client_open(&greeted);
+	core_client_begin(&open, &begin);
+	(void)snprintf(core_client_who.name, sizeof(core_client_who.name),
+	    "cd");
+	core_client_open(&other);
+	core_client_disable();
+	keyd_revoked(&core, &what);
+	core_settle();
+	core_client_hear_no(&greeted, HT_ERR_DENIED, "disabled", text);
+	core_client_hear_no(&open, HT_ERR_DENIED, "disabled", text);
+	core_client_hear_nothing(&other);
+	core_client_close(&other);
+	assert_int_equal(core_events("refused", "\"disabled\""), 1);
+	assert_int_equal(core_events("aborted", ""), 0);
+}
+
+static void
+who_asks_nothing_has_to_go(void **state)
+{
+	const struct protocol_begin begin = core_client_request("other");
+	struct keyd_client idle, open;
+
+	(void)state;
+	core_client_open(&idle);
+	core_client_begin(&open, &begin);
+	core_wait(14);
+	core_client_hear_nothing(&idle);
+	core_wait(2);
+	core_client_hear_end(&idle);
+	core_wait(600);
+	core_client_hear_nothing(&open);
+	core_client_close(&open);
+	assert_int_equal(core.links.held, 0);
+}
+
 int
 main(void)
 {
@@ -526,6 +576,8 @@ main(void)
 		TEST(what_the_profile_would_not_take_is_not_kept),
 		TEST(what_is_kept_leaves_only_if_the_client_still_may),
 		TEST(what_did_not_arrive_is_undelivered),
+		TEST(who_is_disabled_hears_it_at_once),
+		TEST(who_asks_nothing_has_to_go),
 	};
 
 	return cmocka_run_group_tests(tests, core_client_enter,

@@ -1,7 +1,9 @@
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,28 +31,146 @@
 static void
 startups_follow_the_line(void **state)
 {
-	static const struct startups s = { 10, 30, 100 };
+	struct startups s = { .start = 10, .rate = 30, .full = 100 };
 
 	(void)state;
-	assert_false(startups_drop(&s, 0, 0));
-	assert_false(startups_drop(&s, 9, 0));
-	assert_true(startups_drop(&s, 10, 29));
-	assert_false(startups_drop(&s, 10, 30));
+	assert_false(startups_crowded(&s, 0));
+	s.now = 9;
+	assert_false(startups_crowded(&s, 0));
+	s.now = 10;
+	assert_true(startups_crowded(&s, 29));
+	assert_false(startups_crowded(&s, 30));
 	/* Half way between 10 and 100: half way between 30 and 100 percent. */
-	assert_true(startups_drop(&s, 55, 64));
-	assert_false(startups_drop(&s, 55, 65));
-	assert_true(startups_drop(&s, 100, 99));
-	assert_true(startups_drop(&s, 4000000000U, 99));
+	s.now = 55;
+	assert_true(startups_crowded(&s, 64));
+	assert_false(startups_crowded(&s, 65));
+	s.now = 100;
+	assert_true(startups_crowded(&s, 99));
+	s.now = 4000000000U;
+	assert_true(startups_crowded(&s, 99));
 }
 
 static void
 startups_without_a_slope(void **state)
 {
-	static const struct startups s = { 5, 100, 5 };
+	struct startups s = { .start = 5, .rate = 100, .full = 5, .now = 4 };
 
 	(void)state;
-	assert_false(startups_drop(&s, 4, 0));
-	assert_true(startups_drop(&s, 5, 99));
+	assert_false(startups_crowded(&s, 0));
+	s.now = 5;
+	assert_true(startups_crowded(&s, 99));
+}
+
+static struct sockaddr_storage
+from(const char *text)
+{
+	struct sockaddr_storage address;
+
+	memset(&address, 0, sizeof(address));
+	address.ss_family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	if (address.ss_family == AF_INET6)
+		assert_int_equal(inet_pton(AF_INET6, text,
+		    &((struct sockaddr_in6 *)&address)->sin6_addr), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, text,
+		    &((struct sockaddr_in *)&address)->sin_addr), 1);
+	return address;
+}
+
+/* Add one from an address that has been there for so many milliseconds. */
+static void
+start_from(struct startups *s, struct startup *one, const char *text,
+    uint64_t ms)
+{
+	struct sockaddr_storage address = from(text);
+
+	memset(one, 0, sizeof(*one));
+	startups_add(s, one, &address);
+	one->began -= ms;
+}
+
+static struct startup *
+choose(struct startups *s, const char *newcomer)
+{
+	struct sockaddr_storage address = from(newcomer);
+
+	return startups_choose(s, &address);
+}
+
+static void
+startups_choose_from_the_largest_network(void **state)
+{
+	struct startups s = { .full = 1 };
+	struct startup one[6];
+
+	(void)state;
+	assert_null(choose(&s, "192.0.2.1"));
+	start_from(&s, &one[0], "198.51.100.1", 9000);
+	assert_ptr_equal(choose(&s, "192.0.2.1"), &one[0]);
+	start_from(&s, &one[1], "192.0.2.1", 5000);
+	start_from(&s, &one[2], "192.0.2.2", 4000);
+	start_from(&s, &one[3], "192.0.2.2", 2000);
+	assert_int_equal(s.now, 4);
+	/* Of the network with three, the address with two, and its oldest. */
+	assert_ptr_equal(choose(&s, "203.0.113.1"), &one[2]);
+	assert_ptr_equal(choose(&s, "192.0.2.3"), &one[2]);
+	startups_remove(&s, &one[2]);
+	startups_remove(&s, &one[2]);
+	assert_int_equal(s.now, 3);
+	assert_ptr_equal(choose(&s, "203.0.113.1"), &one[1]);
+	startups_remove(&s, &one[1]);
+	assert_ptr_equal(choose(&s, "203.0.113.1"), &one[0]);
+}
+
+static void
+startups_know_networks_of_both_kinds(void **state)
+{
+	struct startups s = { .full = 1 };
+	struct startup one[4];
+
+	(void)state;
+	start_from(&s, &one[0], "::1", 5000);
+	start_from(&s, &one[1], "0.0.0.1", 5000);
+	start_from(&s, &one[2], "2001:db8:1:1::1", 5000);
+	start_from(&s, &one[3], "2001:db8:1:2::1", 5000);
+	assert_int_equal(one[0].of_network, 1);
+	assert_int_equal(one[1].of_network, 1);
+	assert_int_equal(one[3].of_network, 2);
+	assert_int_equal(one[3].of_address, 1);
+	assert_ptr_equal(choose(&s, "192.0.2.1"), &one[2]);
+	startups_remove(&s, &one[3]);
+	start_from(&s, &one[3], "2001:db8:1:1::2", 5000);
+	assert_int_equal(one[3].of_address, 2);
+	startups_remove(&s, &one[3]);
+	start_from(&s, &one[3], "2001:db8:2::", 5000);
+	assert_int_equal(one[3].of_network, 1);
+}
+
+/* A flood pushes out nobody but itself, and is refused. */
+static void
+startups_refuse_a_flood(void **state)
+{
+	struct startups s = { .full = 1 };
+	struct startup one[2];
+
+	(void)state;
+	start_from(&s, &one[0], "192.0.2.1", 0);
+	start_from(&s, &one[1], "192.0.2.2", 0);
+	assert_null(choose(&s, "192.0.2.3"));
+	assert_ptr_equal(choose(&s, "198.51.100.1"), &one[0]);
+	one[0].began -= 1001;
+	assert_ptr_equal(choose(&s, "192.0.2.3"), &one[0]);
+}
+
+/* --- what keyd says of itself ---------------------------------------------- */
+
+static struct protocol_revoked revoked_last;
+
+static void
+note_revoked(void *cookie, const struct protocol_revoked *what)
+{
+	(void)cookie;
+	revoked_last = *what;
 }
 
 /* --- relay ---------------------------------------------------------------- */
@@ -238,7 +358,8 @@ static void
 keyd_away_takes_no_questions(void **state)
 {
 	struct loop *loop = loop_new();
-	struct keyd_link *k = keyd_link_new(loop, "/nonexistent/sshd.sock");
+	struct keyd_link *k = keyd_link_new(loop, "/nonexistent/sshd.sock",
+	    note_revoked, NULL);
 	struct protocol_relayed relayed = { .peer = "192.0.2.1" };
 
 	(void)state;
@@ -278,7 +399,7 @@ fake_keyd(void **state)
 	    0);
 	assert_int_equal(listen(f.listening, 5), 0);
 	f.loop = loop_new();
-	f.keyd = keyd_link_new(f.loop, f.path);
+	f.keyd = keyd_link_new(f.loop, f.path, note_revoked, NULL);
 	assert_true(keyd_link_present(f.keyd));
 	assert_int_equal(protocol_open(&f.link, accept(f.listening, NULL, NULL),
 	                     PROTOCOL_LINK_SSHD, false, &e),
@@ -357,6 +478,22 @@ keyd_owes_a_limited_number_of_answers(void **state)
 	assert_int_equal(f->answers, 1);
 }
 
+static void
+keyd_says_who_is_revoked(void **state)
+{
+	const struct protocol_revoked what = { "ci", 7 };
+	struct fake_keyd *f = *state;
+	struct ht_error e;
+
+	assert_int_equal(protocol_send(&f->link, PROTOCOL_REVOKED, 0, &what,
+	                     NULL, 0, &e),
+	    0);
+	assert_int_equal(loop_once(f->loop, &e), 0);
+	assert_string_equal(revoked_last.name, "ci");
+	assert_int_equal(revoked_last.serial, 7);
+	assert_true(keyd_link_present(f->keyd));
+}
+
 /* --- sessions ------------------------------------------------------------- */
 
 #define BLOB "what the client said"
@@ -433,6 +570,9 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(startups_follow_the_line),
 		cmocka_unit_test(startups_without_a_slope),
+		cmocka_unit_test(startups_choose_from_the_largest_network),
+		cmocka_unit_test(startups_know_networks_of_both_kinds),
+		cmocka_unit_test(startups_refuse_a_flood),
 		cmocka_unit_test_setup_teardown(relay_carries_a_blob, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(relay_sends_nothing_too_long,
@@ -451,6 +591,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(keyd_away_takes_no_questions),
 		cmocka_unit_test_setup_teardown(
 		    keyd_owes_a_limited_number_of_answers, fake_keyd, no_keyd),
+		cmocka_unit_test_setup_teardown(keyd_says_who_is_revoked,
+		    fake_keyd, no_keyd),
 		cmocka_unit_test(session_cannot_be_changed),
 	};
 

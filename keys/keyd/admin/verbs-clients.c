@@ -66,9 +66,16 @@ static int
 disable(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
+	struct protocol_revoked what = { "", 0 };
+	bool disabled = strcmp(c->words[1], "disable") == 0;
+	int rc;
 
-	return client_set_disabled(c->keyd->store, &actor, c->words[2],
-	    strcmp(c->words[1], "disable") == 0, e);
+	rc = client_set_disabled(c->keyd->store, &actor, c->words[2], disabled,
+	    e);
+	(void)snprintf(what.name, sizeof(what.name), "%s", c->words[2]);
+	if (rc == 0 && disabled)
+		keyd_revoked(c->keyd, &what);
+	return rc;
 }
 
 static int
@@ -189,14 +196,20 @@ static int
 revoke(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
-	uint64_t serial, count = 1;
+	struct protocol_revoked what = { "", 0 };
+	uint64_t count = 1;
 	int rc;
 
-	if (verbs_number(c->words[1], &serial) == 0)
-		rc = user_certificate_revoke(c->keyd->store, &actor, serial, e);
-	else
+	if (verbs_number(c->words[1], &what.serial) == 0) {
+		rc = user_certificate_revoke(c->keyd->store, &actor,
+		    what.serial, e);
+	} else {
 		rc = user_certificate_revoke_name(c->keyd->store, &actor,
 		    c->words[1], &count, e);
+		(void)snprintf(what.name, sizeof(what.name), "%s", c->words[1]);
+	}
+	if (rc == 0)
+		keyd_revoked(c->keyd, &what);
 	if (rc == 0)
 		(void)snprintf(c->text, sizeof(c->text),
 		    "%llu certificate%s revoked", (unsigned long long)count,

@@ -166,6 +166,14 @@ request_over(void *cookie)
 	return true;
 }
 
+void
+request_revoke(struct request *r, struct protocol_refuse *no)
+{
+	if (r->phase == REQUEST_OPEN || r->phase == REQUEST_SIGNED ||
+	    (r->phase == REQUEST_QUEUED && token_cancel(r->job)))
+		request_say_no(r, r->phase != REQUEST_SIGNED, no);
+}
+
 static void
 too_slow(void *cookie)
 {

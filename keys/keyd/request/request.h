@@ -78,6 +78,13 @@ void request_fail(struct request *r, const struct protocol_fail *fail);
 void request_undo(struct keyd *k, const struct ht_error *why);
 
 /*
+ * The client may not go on, as *no says.  Ends the request with this refusal.
+ * One that a token has, or that has its result on record, ends later, in the
+ * same way.  One whose result is released goes on.
+ */
+void request_revoke(struct request *r, struct protocol_refuse *no);
+
+/*
  * True if the request has ended.
  */
 bool request_ended(const struct request *r);

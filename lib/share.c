@@ -1,0 +1,83 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/share.h"
+
+/* A name that holds some.  It is freed when it holds nothing. */
+struct share_holder {
+	LIST_ENTRY(share_holder) entry;
+	size_t held;
+	char name[];
+};
+
+void
+share_init(struct share *s, size_t total)
+{
+	s->total = total;
+	s->held = 0;
+	LIST_INIT(&s->holders);
+}
+
+static struct share_holder *
+find(const struct share *s, const char *name)
+{
+	struct share_holder *h;
+
+	LIST_FOREACH(h, &s->holders, entry)
+		if (strcmp(h->name, name) == 0)
+			return h;
+	return NULL;
+}
+
+static struct share_holder *
+add(struct share *s, const char *name)
+{
+	size_t n = strlen(name) + 1;
+	struct share_holder *h = malloc(sizeof(*h) + n);
+
+	if (h == NULL)
+		return NULL;
+	h->held = 0;
+	memcpy(h->name, name, n);
+	LIST_INSERT_HEAD(&s->holders, h, entry);
+	return h;
+}
+
+bool
+share_take(struct share *s, const char *name, size_t n)
+{
+	struct share_holder *h = find(s, name);
+	size_t own = h == NULL ? 0 : h->held;
+	size_t most = (s->total - (s->held - own) + 1) / 2;
+
+	if (n > most || own > most - n)
+		return false;
+	if (h == NULL && (h = add(s, name)) == NULL)
+		return false;
+	h->held += n;
+	s->held += n;
+	return true;
+}
+
+void
+share_give(struct share *s, const char *name, size_t n)
+{
+	struct share_holder *h = find(s, name);
+
+	h->held -= n;
+	s->held -= n;
+	if (h->held > 0)
+		return;
+	LIST_REMOVE(h, entry);
+	free(h);
+}
+
+size_t
+share_of(const struct share *s, const char *name)
+{
+	const struct share_holder *h = find(s, name);
+
+	return h == NULL ? 0 : h->held;
+}

@@ -1,0 +1,38 @@
+/*
+ * Shares of something of which there is only so much: connections, shells,
+ * links.  A name may hold half of what all others leave, rounded up.  So one
+ * name alone has half of the whole, and leaves a second one a quarter.
+ */
+
+#ifndef LIB_SHARE_H
+#define LIB_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+struct share {
+	size_t total; /* all that there is */
+	size_t held;  /* by all names together */
+	LIST_HEAD(share_holders, share_holder) holders;
+};
+
+void share_init(struct share *s, size_t total);
+
+/*
+ * Take n for name, which is copied.  Returns false if that is more than the
+ * share of name, or if there is no memory; nothing is taken then.
+ */
+bool share_take(struct share *s, const char *name, size_t n);
+
+/*
+ * Give back n of what name holds.
+ */
+void share_give(struct share *s, const char *name, size_t n);
+
+/*
+ * How many name holds.
+ */
+size_t share_of(const struct share *s, const char *name);
+
+#endif

@@ -20,14 +20,13 @@
  * process, and its descriptors need not be closed.
  */
 static int
-take(int fd, int fds[FORKSERVER_FDS], struct ht_error *e)
+take(int fd, int fds[FORKSERVER_FDS], char *nicer, struct ht_error *e)
 {
-	char byte = 0;
 	bool whole;
 	size_t nfds;
 	ssize_t n;
 
-	n = fds_receive(fd, &byte, sizeof(byte), fds, FORKSERVER_FDS, &nfds,
+	n = fds_receive(fd, nicer, sizeof(*nicer), fds, FORKSERVER_FDS, &nfds,
 	    &whole);
 	if (n == 0)
 		return 0;
@@ -54,9 +53,14 @@ fork_sibling(void)
  * Do what proc_start does in a child, except for what the forkserver already
  * has.  The forkserver uses descriptors 0 to 3, so each of fds is at least 4.
  * Only the last target, 4, can be one of them, and it has been copied by then.
+ *
+ * There is no session of its own for the shell.  The kernel may share processor
+ * time between sessions first (CONFIG_SCHED_AUTOGROUP), and niceness counts only
+ * within one.
  */
 static int
-become_shell(const int fds[FORKSERVER_FDS], pid_t parent, struct ht_error *e)
+become_shell(const int fds[FORKSERVER_FDS], char nicer, pid_t parent,
+    struct ht_error *e)
 {
 	int i;
 
@@ -65,10 +69,10 @@ become_shell(const int fds[FORKSERVER_FDS], pid_t parent, struct ht_error *e)
 			return ht_error_errno(e, "descriptors");
 	if (close_range(FORKSERVER_FDS, ~0U, 0) < 0)
 		return ht_error_errno(e, "close_range");
-	(void)setsid();
 	if (prctl(PR_SET_NAME, NAME_OF_SHELLS) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return ht_error_errno(e, "prctl");
+	(void)nice(nicer);
 	if (getppid() != parent)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "sshd-sign is gone");
 	return 0;
@@ -88,16 +92,17 @@ forkserver_serve(int fd, struct ht_error *e)
 {
 	pid_t parent = getppid(), child;
 	int fds[FORKSERVER_FDS];
+	char nicer = 0;
 	int rc;
 
 	(void)prctl(PR_SET_NAME, NAME);
 	for (;;) {
-		rc = take(fd, fds, e);
+		rc = take(fd, fds, &nicer, e);
 		if (rc != 1)
 			return rc;
 		child = fork_sibling();
 		if (child == 0) {
-			rc = become_shell(fds, parent, e);
+			rc = become_shell(fds, nicer, parent, e);
 			return rc < 0 ? rc : 1;
 		}
 		close_all(fds);

@@ -15,7 +15,8 @@
 
 /*
  * Serve the listener at fd, a SOCK_SEQPACKET socket.  Each message is one byte
- * with FORKSERVER_FDS descriptors.  Each answer is the pid_t of the new shell.
+ * with FORKSERVER_FDS descriptors: by how much the shell is nicer than we are.
+ * Each answer is the pid_t of the new shell.
  *
  * Returns 1 in each new shell.  The descriptors of the message are then 0 to
  * FORKSERVER_FDS - 1, and all others are closed.  Returns 0 in the forkserver

@@ -75,6 +75,14 @@ int shell_run_on_end(struct connection *c, uint32_t number);
 int shell_run_on_kill(struct connection *c, uint32_t number);
 
 /*
+ * By how much the newest process of name is to be nicer (nice(2)) than we are.
+ * It holds one of s for each process.  The more there are, the less processor
+ * time a new one gets, so the many of one client leave time for the few of
+ * another.
+ */
+int shell_run_nicer(const struct share *s, const char *name);
+
+/*
  * The connection is over: kill its shells and cancel its questions to keyd.
  */
 void shell_run_end_all(struct connection *c);

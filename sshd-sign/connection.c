@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #define MESSAGES_AT_ONCE 16
 
 /* How long the shells of a revoked client have to say so, in milliseconds. */
-#define REVOKED 1000
+#define REVOKED 2000
 
 static const struct cursor nothing = { NULL, 0 };
 
@@ -167,6 +168,10 @@ on_authenticated(struct connection *c)
 	startups_remove(&s->startups, &c->startup);
 	loop_timer_remove(c->grace);
 	c->grace = NULL;
+	if (c->pid != 0)
+		(void)setpriority(PRIO_PROCESS, (id_t)c->pid,
+		    getpriority(PRIO_PROCESS, 0) +
+		        shell_run_nicer(&s->places[c->who.admin], c->who.name));
 	return 0;
 }
 

@@ -165,10 +165,10 @@ is_child(pid_t pid)
 
 /* Have a shell forked.  Its pid is not reused until we reap it. */
 static int
-ask(int fd, const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
-    struct ht_error *e)
+ask(int fd, const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid,
+    int *pidfd, struct ht_error *e)
 {
-	const char byte = 0;
+	const char byte = (char)nicer;
 	ssize_t n;
 
 	if (fds_send(fd, &byte, sizeof(byte), fds, FORKSERVER_LINK_FDS) < 0)
@@ -193,7 +193,7 @@ ask(int fd, const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
 
 int
 forkserver_link_shell(struct forkserver_link *f,
-    const int fds[FORKSERVER_LINK_FDS], pid_t *pid, int *pidfd,
+    const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid, int *pidfd,
     struct ht_error *e)
 {
 	struct process *p;
@@ -206,7 +206,7 @@ forkserver_link_shell(struct forkserver_link *f,
 	if (rc < 0)
 		return rc;
 	p = f->process;
-	rc = ask(p->fd, fds, pid, pidfd, e);
+	rc = ask(p->fd, fds, nicer, pid, pidfd, e);
 	if (rc < 0)
 		(void)kill(p->pid, SIGKILL);
 	if (rc < 0 || --p->left == 0) {

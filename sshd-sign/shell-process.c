@@ -101,8 +101,8 @@ start_shell(struct shell_process *s, const struct shell_process_spec *spec,
 	if (spec->admin)
 		rc = proc_start(&proc, &s->pid, &s->pidfd, e);
 	else
-		rc = forkserver_link_shell(spec->forkserver, fds, &s->pid,
-		    &s->pidfd, e);
+		rc = forkserver_link_shell(spec->forkserver, fds, spec->nicer,
+		    &s->pid, &s->pidfd, e);
 	(void)close(fds[3]);
 	return rc;
 }

@@ -21,6 +21,7 @@ struct shell_process;
 struct shell_process_spec {
 	struct forkserver_link *forkserver; /* forks the shells of clients */
 	const char *shell;                  /* path of htsign-shell */
+	int nicer;  /* by how much, of a client's; 0 to 19 */
 	bool admin; /* an administrator's: not forked, runs as uid and gid */
 	uid_t uid;  /* or PROC_SAME */
 	gid_t gid;

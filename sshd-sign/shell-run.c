@@ -9,6 +9,10 @@
 #include "lib/proc.h"
 #include "sshd-sign/connection-private.h"
 
+/* A process is nicer by this for each other one of its client's; the most. */
+#define NICE_STEP 2
+#define NICE_MAX 19
+
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
 
@@ -91,6 +95,15 @@ shell_exited(void *cookie, int status)
 		c->ops->free_when_done(c);
 }
 
+int
+shell_run_nicer(const struct share *s, const char *name)
+{
+	size_t others = share_of(s, name) - 1;
+
+	return others < NICE_MAX / NICE_STEP ? NICE_STEP * (int)others
+	                                     : NICE_MAX;
+}
+
 static void
 start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 {
@@ -100,6 +113,8 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 	bool same = server->conf->single_user;
 	struct shell_process_spec spec = { .forkserver = server->forkserver,
 		.shell = server->shell,
+		.nicer = shell_run_nicer(shells_of(run->connection),
+		    run->connection->who.name),
 		.admin = answer->admin,
 		.uid = same ? PROC_SAME : admin->uid,
 		.gid = same ? (gid_t)-1 : admin->gid,

@@ -26,7 +26,8 @@ address_of(const struct sockaddr_storage *from, uint64_t *network)
 		address = be64toh(address);
 		*network = address & ~(uint64_t)0xffff;
 	} else {
-		address = (uint64_t)UINT32_MAX << 32 | ntohl(v4->sin_addr.s_addr);
+		address =
+		    (uint64_t)UINT32_MAX << 32 | ntohl(v4->sin_addr.s_addr);
 		*network = address & ~(uint64_t)0xff;
 	}
 	return address;
@@ -102,8 +103,7 @@ startups_choose(const struct startups *s,
 			chosen = one;
 	(void)address_of(newcomer, &network);
 	if (chosen == NULL ||
-	    (chosen->network == network &&
-	        loop_now() - chosen->began < AGE))
+	    (chosen->network == network && loop_now() - chosen->began < AGE))
 		return NULL;
 	return chosen;
 }

@@ -21,16 +21,16 @@
 struct startup {
 	LIST_ENTRY(startup) entry;
 	void *owner;
-	uint64_t began;            /* loop_now() */
-	uint64_t network, address; /* where it comes from */
+	uint64_t began;                      /* loop_now() */
+	uint64_t network, address;           /* where it comes from */
 	unsigned int of_network, of_address; /* how many there are, with it */
 };
 
 struct startups {
 	unsigned int start;
-	unsigned int rate; /* percent, 1 to 100 */
-	unsigned int full; /* >= start */
-	unsigned int now;  /* how many there are */
+	unsigned int rate;                     /* percent, 1 to 100 */
+	unsigned int full;                     /* >= start */
+	unsigned int now;                      /* how many there are */
 	LIST_HEAD(startup_list, startup) list; /* the newest first */
 };
 

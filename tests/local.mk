@@ -125,6 +125,9 @@ e2e_tests = \
 	tests/e2e/42-sshd-limits.sh \
 	tests/e2e/43-uploads.sh \
 	tests/e2e/44-doors.sh \
+	tests/e2e/45-shares.sh \
+	tests/e2e/46-startups.sh \
+	tests/e2e/47-revoked.sh \
 	tests/e2e/48-full-disk.sh \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
@@ -153,6 +156,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/mutants.py tests/platform.sh tests/reproducible.sh \
 	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
+	tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
 	tests/support/programs.sh \

@@ -87,7 +87,7 @@ struct keyd {
 	struct spools *spools;
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
-	struct share links; /* of KEYD_SIGNING, by client */
+	struct share links;       /* of KEYD_SIGNING, by client */
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;

@@ -55,7 +55,8 @@ done
 
 principals='/usr/libexec/htsign/htsign-principals %u %i %s %k'
 for user in sign admin; do
-	expect $user "maxstartups 100:30:300" \
+	expect $user "maxstartups 100:30:300" "persourcemaxstartups 60" \
+	    "persourcenetblocksize 24:48" \
 	    "authorizedprincipalscommand $principals" \
 	    "authorizedprincipalscommanduser htsign-auth" \
 	    "authorizedprincipalsfile none" \

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,9 @@
 
 /* More shells than one process of the forkserver forks. */
 #define MANY 250
+
+/* The shells are nicer than we are. */
+#define NICER 7
 
 struct shell {
 	pid_t pid;
@@ -74,7 +78,8 @@ ask(struct shell *s)
 	fds[4] = keyd[1];
 	s->keyd = keyd[0];
 	s->err = err[0];
-	rc = forkserver_link_shell(forkserver, fds, &s->pid, &s->pidfd, &e);
+	rc = forkserver_link_shell(forkserver, fds, NICER, &s->pid, &s->pidfd,
+	    &e);
 	for (i = 0; i < FORKSERVER_LINK_FDS; i++)
 		(void)close(fds[i]);
 	return rc;
@@ -144,9 +149,14 @@ test_a_shell_is_our_child(void **state)
 {
 	char line[256], text[512];
 	struct shell s;
+	int nice;
 
 	(void)state;
 	assert_int_equal(ask(&s), 0);
+	wait_until_up(&s);
+	nice = getpriority(PRIO_PROCESS, 0) + NICER;
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)s.pid),
+	    nice < 19 ? nice : 19);
 	line_of(s.pid, "PPid:", line, sizeof(line));
 	assert_int_equal(strtol(line + 5, NULL, 10), (long)getpid());
 	/* An empty session is nonsense, of which keyd is to be told. */
@@ -252,7 +262,8 @@ test_one_that_cannot_start(void **state)
 
 	(void)state;
 	assert_non_null(broken);
-	assert_true(forkserver_link_shell(broken, fds, &pid, &pidfd, &e) < 0);
+	assert_true(
+	    forkserver_link_shell(broken, fds, 0, &pid, &pidfd, &e) < 0);
 	assert_int_equal(pid, -1);
 	assert_int_equal(pidfd, -1);
 }

@@ -69,11 +69,15 @@ from(const char *text)
 	memset(&address, 0, sizeof(address));
 	address.ss_family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 	if (address.ss_family == AF_INET6)
-		assert_int_equal(inet_pton(AF_INET6, text,
-		    &((struct sockaddr_in6 *)&address)->sin6_addr), 1);
+		assert_int_equal(
+		    inet_pton(AF_INET6, text,
+		        &((struct sockaddr_in6 *)&address)->sin6_addr),
+		    1);
 	else
-		assert_int_equal(inet_pton(AF_INET, text,
-		    &((struct sockaddr_in *)&address)->sin_addr), 1);
+		assert_int_equal(
+		    inet_pton(AF_INET, text,
+		        &((struct sockaddr_in *)&address)->sin_addr),
+		    1);
 	return address;
 }
 
@@ -358,8 +362,8 @@ static void
 keyd_away_takes_no_questions(void **state)
 {
 	struct loop *loop = loop_new();
-	struct keyd_link *k = keyd_link_new(loop, "/nonexistent/sshd.sock",
-	    note_revoked, NULL);
+	struct keyd_link *k =
+	    keyd_link_new(loop, "/nonexistent/sshd.sock", note_revoked, NULL);
 	struct protocol_relayed relayed = { .peer = "192.0.2.1" };
 
 	(void)state;
@@ -485,8 +489,8 @@ keyd_says_who_is_revoked(void **state)
 	struct fake_keyd *f = *state;
 	struct ht_error e;
 
-	assert_int_equal(protocol_send(&f->link, PROTOCOL_REVOKED, 0, &what,
-	                     NULL, 0, &e),
+	assert_int_equal(
+	    protocol_send(&f->link, PROTOCOL_REVOKED, 0, &what, NULL, 0, &e),
 	    0);
 	assert_int_equal(loop_once(f->loop, &e), 0);
 	assert_string_equal(revoked_last.name, "ci");

@@ -1,0 +1,85 @@
+#!/bin/bash
+# An installed endpoint: who is revoked or disabled while he has something open
+# loses that at once, at both doors, and nobody else does.
+
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
+needs ssh softhsm2-util osslsigncode /usr/sbin/sshd setpriv unshare
+. "$srcdir/tests/support/installed.sh"
+installed_endpoint 2563 2564
+sample app.exe
+new_client other test-signing || exit 1
+openssh_port=2563 new_door another sign other >>"$dir/ssh_config"
+listener=$(cat "$dir/sshd-sign.pid")
+
+# hold HOST: a session that waits for its upload; hold_over ends that.
+declare -A client fifo
+hold()
+{
+	local fd
+	rm -f "$work/$1.fifo"
+	mkfifo "$work/$1.fifo"
+	ssh -F "$dir/ssh_config" "$1" test-signing <"$work/$1.fifo" \
+	    >"$work/$1.out" 2>"$work/$1.err" &
+	client[$1]=$!
+	exec {fd}>"$work/$1.fifo"
+	fifo[$1]=$fd
+}
+
+# hold_over HOST: $status is that of the client.
+hold_over()
+{
+	local fd=${fifo[$1]}
+	exec {fd}>&-
+	wait "${client[$1]}"
+	status=$?
+}
+
+connected()
+{
+	descendants "$listener" sshd-sign | wc -l
+}
+
+# lost TEXT COMMAND: what ci loses by an administrator's command.
+lost()
+{
+	local host what=$1 text=$2 before
+	shift 2
+	hold sign
+	hold openssh
+	hold another
+	ssh -F "$dir/ssh_config" -o ControlPath="$work/control" \
+	    -o ControlMaster=yes -fN sign
+	sleep 1
+	before=$(connected)
+	check "three connections are open at sshd-sign" test "$before" -eq 3
+	admin "$*" 2>/dev/null
+	for host in sign openssh; do
+		check "$what: its session at $host ends" within 4 \
+		    has_ended "${client[$host]}"
+		hold_over "$host"
+		check "with 77 and: $(cat "$work/$host.err")" grep -q "$text" \
+		    "$work/$host.err"
+		check "and without output" test "$status" -eq 77 -a ! -s \
+		    "$work/$host.out"
+	done
+	only_one()
+	{
+		[ "$(connected)" -eq 1 ]
+	}
+	check "its idle connection ends, too" within 4 only_one
+	cat "$work/app.exe" >&"${fifo[another]}"
+	hold_over another
+	check "another client's session goes on" test "$status" -eq 0
+	[ "$status" -eq 0 ] || cat "$work/another.err"
+}
+
+lost disabled "client ci is disabled" client disable ci
+admin 'client enable ci'
+lost revoked "certificate ci/[0-9]* is revoked" revoke ci
+rm "$dir/ci-cert.pub"
+make_client
+serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" | awk '$1 == "Serial:" { print $2 }')
+lost "revoked by its serial" "certificate ci/$serial is revoked" revoke "$serial"
+check "each session has its end on record" test \
+    "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 6
+done_testing

@@ -96,9 +96,8 @@ a_request_is_signed_and_delivered(void **state)
 	assert_int_equal(body.number.number, 1);
 	core_client_say(&a, PROTOCOL_DELIVERED, &delivered);
 	assert_int_equal(core_events("delivered", ""), 1);
-	core_wait(60); /* for no timer of it */
-	core_client_hear_nothing(&a);
-	core_client_close(&a);
+	core_wait(60); /* for no timer of it, and for that of who is idle */
+	core_client_hear_end(&a);
 	assert_null(core.requests);
 	buf_free(&der);
 	buf_free(&pkcs7);
@@ -403,8 +402,7 @@ a_failure_ends_what_the_token_does_not_have(void **state)
 	core_client_hear(&a, PROTOCOL_NOTED, &m, &body);
 	assert_int_equal(core_events("failed", "\"exit\":65"), 1);
 	core_wait(30);
-	core_client_hear_nothing(&a);
-	core_client_close(&a);
+	core_client_hear_end(&a);
 	assert_int_equal(core_token.cancelled, 1);
 	assert_int_equal(core_events("aborted", ""), 0);
 }

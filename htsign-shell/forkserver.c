@@ -73,8 +73,8 @@ become_shell(const int fds[FORKSERVER_FDS], char nicer, pid_t parent,
 	if (prctl(PR_SET_NAME, NAME_OF_SHELLS) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return ht_error_errno(e, "prctl");
-	if (setpriority(PRIO_PROCESS, 0,
-	        getpriority(PRIO_PROCESS, 0) + nicer) < 0)
+	if (setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nicer) <
+	    0)
 		return ht_error_errno(e, "setpriority");
 	if (getppid() != parent)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "sshd-sign is gone");

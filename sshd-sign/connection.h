@@ -54,8 +54,9 @@ struct connection;
 void connection_prepare(struct server *s);
 
 /*
- * Make room for one more connection, from this address: end another one if there
- * are too many without a place.  Returns false if the newcomer itself must go.
+ * Make room for one more connection, from this address: end another one if
+ * there are too many without a place.  Returns false if the newcomer itself must
+ * go.
  */
 bool connection_make_room(struct server *s,
     const struct sockaddr_storage *newcomer);

@@ -73,8 +73,12 @@ logins 12
 check "12 logins, the slowest in $slowest ms" test "$worked" -eq 12
 
 idle 127.1.0.1 299 600
-held=$(starting)
-check "one address has $held connections without a login" test "$held" -gt 60
+many()
+{
+	held=$(starting)
+	[ "$held" -gt 60 ]
+}
+check "one address has many connections without a login" within 20 many
 logins 12
 check "12 logins from elsewhere work beside them, the slowest in $slowest ms" \
     test "$worked" -eq 12

@@ -340,7 +340,7 @@ prepare(struct listener *l, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	s->shell = l->shell;
-	s->bind = transport_new(&s->conf->ssh, e);
+	s->bind = transport_new(s->conf, e);
 	if (s->bind == NULL)
 		return e->code;
 	rc = prepare_jail(l, e);

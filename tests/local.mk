@@ -58,6 +58,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_loop \
 	tests/unit/test_messages \
+	tests/unit/test_modes \
 	tests/unit/test_msg \
 	tests/unit/test_msi \
 	tests/unit/test_mutations \
@@ -120,6 +121,7 @@ e2e_tests = \
 	tests/e2e/12-nested.sh \
 	tests/e2e/20-sshd-config.sh \
 	tests/e2e/21-install.sh \
+	tests/e2e/22-modes.sh \
 	tests/e2e/40-sshd-sign.sh \
 	tests/e2e/41-sshd-uids.sh \
 	tests/e2e/42-sshd-limits.sh \

@@ -84,6 +84,23 @@ void proc_backoff_started(struct proc_backoff *b);
 unsigned int proc_backoff_next(struct proc_backoff *b);
 
 /*
+ * A process, so that no later process of the same number is taken for it.
+ */
+struct proc_id {
+	pid_t pid;
+	uint64_t start; /* the kernel's clock ticks since it was booted */
+};
+
+/*
+ * The parent of a process that runs.  HT_ERR_INTERNAL if /proc does not show
+ * both, or if the parent has ended.
+ */
+int proc_parent(pid_t child, struct proc_id *parent, struct ht_error *e);
+
+/* Whether the process is still there. */
+bool proc_lives(const struct proc_id *id);
+
+/*
  * A pair of unix stream sockets, close-on-exec and non-blocking.  The caller
  * closes both.  HT_ERR_INTERNAL on error; then both are -1.
  */

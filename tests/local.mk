@@ -41,6 +41,7 @@ unit_tests = \
 	tests/unit/test_fds \
 	tests/unit/test_flips \
 	tests/unit/test_forkserver_link \
+	tests/unit/test_holders \
 	tests/unit/test_identity \
 	tests/unit/test_identity_stands \
 	tests/unit/test_input \
@@ -150,7 +151,8 @@ e2e_tests = \
 	tests/e2e/65-existing.sh \
 	tests/e2e/66-pages.sh \
 	tests/e2e/67-formats.sh \
-	tests/e2e/69-bench-formats.sh
+	tests/e2e/69-bench-formats.sh \
+	tests/e2e/70-tickets.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \

@@ -293,7 +293,7 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 		if (rc < 0)
 			return rc;
 	}
-	n = setup_paths(k->setup, paths, PATHS - 3);
+	n = setup_paths(k->setup, paths, PATHS - 4);
 	if (n < 0)
 		return ht_error_memory(e);
 	paths[n].path = conf->state;
@@ -302,7 +302,9 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	paths[n + 1].access = SANDBOX_READ_WRITE;
 	paths[n + 2].path = "/dev/urandom"; /* SQLite reads it */
 	paths[n + 2].access = SANDBOX_READ;
-	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 3, &landlock, e);
+	paths[n + 3].path = "/proc"; /* whose child is a shell? (holders.h) */
+	paths[n + 3].access = SANDBOX_READ;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 4, &landlock, e);
 	setup_paths_free(paths, (size_t)n);
 	if (rc == 0 && landlock == 0)
 		log_notice("this kernel has no Landlock: seccomp alone holds");
@@ -388,6 +390,7 @@ finish(struct process *p)
 	spools_free(k->spools);
 	sockets_free(p->sockets);
 	setup_free(k->setup);
+	holders_free(&k->holders);
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
 }
 

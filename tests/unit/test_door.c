@@ -513,7 +513,7 @@ expect_ticket(const struct buf *key, const char *principal)
 	expect_answer(PROTOCOL_TICKET_FOR, &m, &body);
 	assert_string_equal(body.ticket_for.principal, principal);
 	assert_int_equal(ticket_open(core.ticket_key, body.ticket_for.ticket,
-	                     SSH_CA_NOW, &ticket, &reason, &e),
+	                     &ticket, &reason, &e),
 	    0);
 	assert_int_equal(ticket.expires, SSH_CA_NOW + TICKET_LIFETIME);
 	cert = sshcert_parse(buf_cursor(key), &reason, &e);

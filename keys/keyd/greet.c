@@ -10,6 +10,7 @@
 #include "keys/keyd/failures.h"
 #include "keys/keyd/greet.h"
 #include "lib/log.h"
+#include "lib/utf8.h"
 
 static int
 check_version(const struct protocol_hello *hello, struct protocol_refuse *r)
@@ -103,7 +104,8 @@ check_shell(struct keyd *k, int fd, bool admin,
 		keyd_refusal(r, HT_ERR_DENIED, "uid",
 		    "this account may not use the socket");
 		log_notice("uid %u is refused at the %s socket",
-		    (unsigned int)peer.uid, admin ? "administrators'" : "signing");
+		    (unsigned int)peer.uid,
+		    admin ? "administrators'" : "signing");
 		return HT_ERR_DENIED;
 	}
 	if (take_ticket(k, hello, peer.pid, who, r) < 0)
@@ -129,6 +131,12 @@ greet_shell(struct keyd_connection *c, uint32_t tag,
 	int rc = check_version(hello, &r);
 
 	memset(welcome, 0, sizeof(*welcome));
+	if (rc == 0 &&
+	    (!utf8_plain(hello->peer) || !utf8_plain(hello->banner))) {
+		keyd_refusal(&r, HT_ERR_DENIED, "hello",
+		    "an address or a name that cannot be recorded");
+		rc = HT_ERR_DENIED;
+	}
 	if (rc == 0 && bound)
 		rc = stands(k, hello, who, &r);
 	else if (rc == 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/modes.h"
+#include "lib/proc.h"
 
 /* The most links on the way to a file. */
 #define LINKS 16
@@ -160,6 +161,25 @@ modes_check(const char *path, const struct modes *m, struct ht_error *e)
 }
 
 int
+modes_open_as_owner(const char *path)
+{
+	uid_t us = geteuid();
+	struct stat st;
+	int fd, error;
+
+	if (stat(path, &st) < 0)
+		return -1;
+	if (us == 0 && st.st_uid != 0)
+		proc_files_as(st.st_uid);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	error = errno;
+	if (us == 0 && st.st_uid != 0)
+		proc_files_as(us);
+	errno = error;
+	return fd;
+}
+
+int
 modes_open(const char *path, const struct modes *m, struct ht_error *e)
 {
 	struct way w = { .modes = m, .e = e };
@@ -169,7 +189,7 @@ modes_open(const char *path, const struct modes *m, struct ht_error *e)
 
 	if (rc < 0)
 		return rc;
-	fd = open(where(&w), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = modes_open_as_owner(where(&w));
 	if (fd < 0 || fstat(fd, &st) < 0)
 		rc = absent(path, e);
 	else

@@ -35,4 +35,11 @@ int modes_check(const char *path, const struct modes *m, struct ht_error *e);
  */
 int modes_open(const char *path, const struct modes *m, struct ht_error *e);
 
+/*
+ * open(2) for reading, with the rights of the file's owner if we are root: root
+ * needs no capability to read what is another's.  Returns the descriptor, or -1
+ * and errno.
+ */
+int modes_open_as_owner(const char *path);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -256,6 +257,16 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 	if (dumpable == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
 		return ht_error_errno(e, "undumpable");
 	return restore_death_signal(death, parent, e);
+}
+
+void
+proc_files_as(uid_t uid)
+{
+	int death = 0;
+
+	(void)prctl(PR_GET_PDEATHSIG, &death);
+	(void)setfsuid(uid);
+	(void)prctl(PR_SET_PDEATHSIG, death);
 }
 
 /* Cut "/FOLDER" off the end of a path.  False if the path does not end so. */

@@ -63,6 +63,13 @@ int proc_harden(struct ht_error *e);
 int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 
 /*
+ * Let root look at files with the rights of uid; 0 gives it its own again.  The
+ * parent death signal stays.  proc_harden has to be called again before the
+ * process trusts that it is undumpable.
+ */
+void proc_files_as(uid_t uid);
+
+/*
  * The full path of another program of ours, NUL-terminated, in path of size
  * bytes.  If this process runs from a build tree, it is the program of that
  * tree; otherwise the one in the folder named at build time.  Environment and

@@ -363,7 +363,7 @@ prepare(struct listener *l, struct ht_error *e)
 		rc = prepare_forkserver(l, e);
 	if (rc == 0)
 		rc = watch_sockets(l, e);
-	if (rc == 0 && notify_ready(e) < 0)
+	if (rc == 0 && notify_ready(s->loop, e) < 0)
 		log_error("%s", e->text);
 	return rc;
 }

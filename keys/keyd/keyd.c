@@ -182,20 +182,33 @@ watch_signals(struct process *p, struct ht_error *e)
 }
 
 /*
- * Make a folder that keyd owns, and open it.  A symbolic link in its place is
- * not followed: keyd, which may have been taken over, could have left it there
- * for root to give away another folder.
+ * Make a folder, and open it.  A symbolic link in its place is not followed:
+ * keyd, which may have been taken over, could have left it there for root to
+ * give away another folder.  Returns the descriptor, or -1 and errno.
+ */
+static int
+make_folder(const char *path)
+{
+	(void)mkdir(path, 0700);
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/*
+ * Make a folder that keyd owns, and open it.  Where root has no right, as the
+ * unit leaves it, keyd has, unless the folder is somebody else's.
  */
 static int
 own_folder(const struct conf *conf, const char *path, int *out,
     struct ht_error *e)
 {
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
-	int fd, rc;
+	int fd = make_folder(path), rc;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return ht_error_errno(e, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		proc_files_as(user->uid);
+		fd = make_folder(path);
+		proc_files_as(geteuid());
+	}
 	if (fd < 0)
 		return ht_error_errno(e, "%s", path);
 	if (!conf->single_user && fchown(fd, user->uid, user->gid) < 0) {

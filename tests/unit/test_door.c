@@ -357,7 +357,7 @@ who_does_not_stand_is_not_admitted(void **state)
 	assert_int_equal(
 	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
 	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	    user_certificate_revoke(core.store, &core_actor, 1, NULL, &e), 0);
 	for (i = 0; i < 3; i++) {
 		relay(PROTOCOL_LOGIN, "sign", &key);
 		expect_refusal(HT_ERR_DENIED, "revoked",
@@ -594,7 +594,7 @@ no_ticket_is_made_for_who_does_not_stand(void **state)
 	assert_int_equal(
 	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
 	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	    user_certificate_revoke(core.store, &core_actor, 1, NULL, &e), 0);
 	for (i = 0; i < 3; i++) {
 		ask("sign", &key);
 		expect_refusal(HT_ERR_DENIED, "revoked",

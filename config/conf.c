@@ -1,14 +1,12 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/table.h"
+#include "lib/modes.h"
 
 /* --- the file as a whole --------------------------------------------- */
 
@@ -267,17 +265,15 @@ read_file(int fd, char *text)
 struct conf *
 conf_load(const char *path, struct ht_error *e)
 {
+	struct modes file = { .owner = geteuid(), .alone = true };
 	struct conf *c = NULL;
 	char *text = NULL;
 	ssize_t n = -1;
 	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		(void)ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
-		    strerror(errno));
+	fd = modes_open(path, &file, e);
+	if (fd < 0)
 		return NULL;
-	}
 	text = malloc(CONF_MAX + 1);
 	if (text != NULL)
 		n = read_file(fd, text);
@@ -287,6 +283,11 @@ conf_load(const char *path, struct ht_error *e)
 		c = conf_parse(path, text, (size_t)n, e);
 	free(text);
 	(void)close(fd);
+	file.alone = c != NULL && c->single_user;
+	if (c != NULL && modes_check(path, &file, e) < 0) {
+		conf_free(c);
+		return NULL;
+	}
 	return c;
 }
 

@@ -205,8 +205,9 @@ struct conf {
  * Read and check the file at path.  Errors name path as given.  Also checks
  * the rules of single_user: loopback listeners and test tokens only.  The
  * caller frees the result with conf_free.  On error returns NULL and *e:
- * HT_ERR_USAGE for a mistake in the file ("FILE:LINE: …") or if it cannot be
- * opened, HT_ERR_INTERNAL if it cannot be read or there is no memory.
+ * HT_ERR_USAGE for a mistake in the file ("FILE:LINE: …"), if it cannot be
+ * opened, or if others than root and the caller's uid can change it (modes.h);
+ * HT_ERR_INTERNAL if it cannot be read or there is no memory.
  */
 struct conf *conf_load(const char *path, struct ht_error *e);
 

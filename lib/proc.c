@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -258,6 +259,16 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 	return restore_death_signal(death, parent, e);
 }
 
+void
+proc_files_as(uid_t uid)
+{
+	int death = 0;
+
+	(void)prctl(PR_GET_PDEATHSIG, &death);
+	(void)setfsuid(uid);
+	(void)prctl(PR_SET_PDEATHSIG, death);
+}
+
 /* Cut "/FOLDER" off the end of a path.  False if the path does not end so. */
 static bool
 cut_folder(char *path, const char *folder)
@@ -343,6 +354,72 @@ proc_backoff_next(struct proc_backoff *b)
 	else
 		b->wait *= 2;
 	return b->wait;
+}
+
+/*
+ * Read /proc/PID/stat (proc_pid_stat(5)).  The name of the program is in
+ * parentheses, and may have others in it.
+ */
+static int
+read_stat(pid_t pid, long *parent, struct proc_id *id, struct ht_error *e)
+{
+	char path[32], text[1024];
+	unsigned long long start;
+	const char *rest = NULL;
+	ssize_t n = -1;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text) - 1);
+		(void)close(fd);
+	}
+	if (n > 0) {
+		text[n] = '\0';
+		rest = strrchr(text, ')');
+	}
+	/* The fields 3, 4 and 22. */
+	if (rest == NULL ||
+	    sscanf(rest,
+	        ") %*c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+	        "%*d %*d %*d %*d %*d %llu",
+	        parent, &start) != 2)
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "cannot see process %ld in /proc (hidepid?)", (long)pid);
+	id->pid = pid;
+	id->start = start;
+	return 0;
+}
+
+int
+proc_parent(pid_t child, struct proc_id *parent, struct ht_error *e)
+{
+	struct proc_id before, after;
+	long pid, again, unused;
+	int rc;
+
+	rc = read_stat(child, &pid, &before, e);
+	if (rc == 0)
+		rc = read_stat((pid_t)pid, &unused, parent, e);
+	if (rc == 0)
+		rc = read_stat(child, &again, &after, e);
+	/* If it is still the parent, its number was not another's meanwhile. */
+	if (rc == 0 &&
+	    (pid <= 1 || again != pid || after.start != before.start))
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "the parent of process %ld has ended", (long)child);
+	return rc;
+}
+
+bool
+proc_lives(const struct proc_id *id)
+{
+	struct proc_id now;
+	long parent;
+
+	return read_stat(id->pid, &parent, &now, NULL) == 0 &&
+	    now.start == id->start;
 }
 
 int

@@ -63,6 +63,13 @@ int proc_harden(struct ht_error *e);
 int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 
 /*
+ * Let root look at files with the rights of uid; 0 gives it its own again.  The
+ * parent death signal stays.  proc_harden has to be called again before the
+ * process trusts that it is undumpable.
+ */
+void proc_files_as(uid_t uid);
+
+/*
  * The full path of another program of ours, NUL-terminated, in path of size
  * bytes.  If this process runs from a build tree, it is the program of that
  * tree; otherwise the one in the folder named at build time.  Environment and
@@ -82,6 +89,23 @@ struct proc_backoff {
 };
 void proc_backoff_started(struct proc_backoff *b);
 unsigned int proc_backoff_next(struct proc_backoff *b);
+
+/*
+ * A process, so that no later process of the same number is taken for it.
+ */
+struct proc_id {
+	pid_t pid;
+	uint64_t start; /* the kernel's clock ticks since it was booted */
+};
+
+/*
+ * The parent of a process that runs.  HT_ERR_INTERNAL if /proc does not show
+ * both, or if the parent has ended.
+ */
+int proc_parent(pid_t child, struct proc_id *parent, struct ht_error *e);
+
+/* Whether the process is still there. */
+bool proc_lives(const struct proc_id *id);
 
 /*
  * A pair of unix stream sockets, close-on-exec and non-blocking.  The caller

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <string.h>
+
 #include "lib/utf8.h"
 
 size_t
@@ -37,6 +39,21 @@ utf8_next(const uint8_t *p, size_t n, uint32_t *point)
 	if (point != NULL)
 		*point = value;
 	return length;
+}
+
+bool
+utf8_plain(const char *text)
+{
+	size_t n = strlen(text), take;
+	uint32_t point;
+
+	for (; n > 0; text += take, n -= take) {
+		take = utf8_next((const uint8_t *)text, n, &point);
+		if (take == 0 || point < 0x20 ||
+		    (point >= 0x7f && point < 0xa0))
+			return false;
+	}
+	return true;
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef LIB_UTF8_H
 #define LIB_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,11 @@
  * character: cut short, not the shortest form, a surrogate, or beyond U+10FFFF.
  */
 size_t utf8_next(const uint8_t *p, size_t n, uint32_t *point);
+
+/*
+ * Whether the text is well-formed UTF-8 without control characters.
+ */
+bool utf8_plain(const char *text);
 
 /*
  * Append the character of a code point, which must be at most U+10FFFF and no

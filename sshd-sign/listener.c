@@ -340,7 +340,7 @@ prepare(struct listener *l, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	s->shell = l->shell;
-	s->bind = transport_new(&s->conf->ssh, e);
+	s->bind = transport_new(s->conf, e);
 	if (s->bind == NULL)
 		return e->code;
 	rc = prepare_jail(l, e);
@@ -363,7 +363,7 @@ prepare(struct listener *l, struct ht_error *e)
 		rc = prepare_forkserver(l, e);
 	if (rc == 0)
 		rc = watch_sockets(l, e);
-	if (rc == 0 && notify_ready(e) < 0)
+	if (rc == 0 && notify_ready(s->loop, e) < 0)
 		log_error("%s", e->text);
 	return rc;
 }

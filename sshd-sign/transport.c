@@ -3,6 +3,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include "config/files.h"
 #include "sshd-sign/transport.h"
 
 /*
@@ -95,8 +96,10 @@ import_key(ssh_bind bind, const char *path, struct ht_error *e)
 }
 
 ssh_bind
-transport_new(const struct conf_ssh *conf, struct ht_error *e)
+transport_new(const struct conf *conf, struct ht_error *e)
 {
+	const struct conf_ssh *ssh = &conf->ssh;
+	const struct modes safe = conf_modes(conf, CONF_USERS, true);
 	ssh_bind bind = NULL;
 	size_t i;
 	int rc;
@@ -106,9 +109,12 @@ transport_new(const struct conf_ssh *conf, struct ht_error *e)
 		(void)ht_error_set(e, HT_ERR_INTERNAL, "libssh does not start");
 		return NULL;
 	}
-	rc = set_options(bind, conf, e);
-	for (i = 0; i < conf->nhost_keys && rc == 0; i++)
-		rc = import_key(bind, conf->host_keys[i], e);
+	rc = set_options(bind, ssh, e);
+	for (i = 0; i < ssh->nhost_keys && rc == 0; i++) {
+		rc = modes_check(ssh->host_keys[i], &safe, e);
+		if (rc == 0)
+			rc = import_key(bind, ssh->host_keys[i], e);
+	}
 	if (rc == 0)
 		return bind;
 	ssh_bind_free(bind);

@@ -13,10 +13,10 @@
  * Read the host keys that conf names, and set up libssh for all sessions.
  * Neither this nor any session reads another file.
  *
- * Returns NULL and *e on error: HT_ERR_USAGE for a key that cannot be used,
- * HT_ERR_INTERNAL for a failure of libssh.
+ * Returns NULL and *e on error: HT_ERR_USAGE for a key that cannot be used, or
+ * that others can get at; HT_ERR_INTERNAL for a failure of libssh.
  */
-ssh_bind transport_new(const struct conf_ssh *conf, struct ht_error *e);
+ssh_bind transport_new(const struct conf *conf, struct ht_error *e);
 
 /*
  * A session over the connected socket fd, which the session owns.  It does not

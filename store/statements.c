@@ -119,6 +119,15 @@
 	CERTIFICATE_JSON " " \
 	"FROM user_certificate "
 
+/* One that was never used, and is not revoked as another endpoint's. */
+#define NEXT_SERIAL \
+	"(WITH RECURSIVE next (n) AS (" \
+	"SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence " \
+	"WHERE name = 'user_certificate'), 0) UNION ALL " \
+	"SELECT n + 1 FROM next " \
+	"WHERE n IN (SELECT serial FROM revoked_elsewhere)) " \
+	"SELECT max(n) FROM next)"
+
 /* The start of every event: time, request, kind, actor, detail. */
 #define EVENT_INSERT \
 	"INSERT INTO event (at, request, kind, actor, detail) "
@@ -314,11 +323,18 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "WHERE client = ?1 AND profile = ?2 AND NOT disabled",
 
 	[SQL_CERTIFICATE_ADD] =
-	    "INSERT INTO user_certificate (principal, name, fingerprint, "
-	    "valid_after, valid_before, issued_by, issued) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING serial, issued",
+	    "INSERT INTO user_certificate (serial, principal, name, "
+	    "fingerprint, valid_after, valid_before, issued_by, issued) "
+	    "VALUES (" NEXT_SERIAL ", ?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+	    "RETURNING serial, issued",
 	[SQL_CERTIFICATE_REVOKE] =
 	    "UPDATE user_certificate SET revoked = ?2 WHERE serial = ?1",
+	[SQL_CERTIFICATE_REVOKE_ELSEWHERE] =
+	    "INSERT INTO revoked_elsewhere (serial, revoked) VALUES (?1, ?2)",
+	[SQL_CERTIFICATE_REVOKED] =
+	    "SELECT 1 FROM user_certificate "
+	    "WHERE serial = ?1 AND revoked IS NOT NULL UNION ALL "
+	    "SELECT 1 FROM revoked_elsewhere WHERE serial = ?1",
 	[SQL_CERTIFICATE_FIND] = CERTIFICATE_ROW "WHERE serial = ?1",
 	[SQL_CERTIFICATE_EACH] = CERTIFICATE_ROW
 	    "WHERE ?1 IS NULL OR name = ?1 ORDER BY serial",

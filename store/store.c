@@ -10,7 +10,13 @@
 #include "store/store-private.h"
 
 /* Step i upgrades version i to version i + 1, and sets user_version. */
-static const char *const steps[] = { store_schema };
+static const char *const steps[] = {
+	store_schema,
+	/* Certificates of our CA that another endpoint issued. */
+	"CREATE TABLE revoked_elsewhere ("
+	"serial ANY PRIMARY KEY NOT NULL, revoked INTEGER NOT NULL) STRICT;"
+	"PRAGMA user_version = 2;",
+};
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 #define APPLICATION 0x68747367 /* "htsg"; schema.sql sets it */

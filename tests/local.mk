@@ -41,6 +41,7 @@ unit_tests = \
 	tests/unit/test_fds \
 	tests/unit/test_flips \
 	tests/unit/test_forkserver_link \
+	tests/unit/test_holders \
 	tests/unit/test_identity \
 	tests/unit/test_identity_stands \
 	tests/unit/test_input \
@@ -58,6 +59,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_loop \
 	tests/unit/test_messages \
+	tests/unit/test_modes \
 	tests/unit/test_msg \
 	tests/unit/test_msi \
 	tests/unit/test_mutations \
@@ -120,6 +122,7 @@ e2e_tests = \
 	tests/e2e/12-nested.sh \
 	tests/e2e/20-sshd-config.sh \
 	tests/e2e/21-install.sh \
+	tests/e2e/22-modes.sh \
 	tests/e2e/40-sshd-sign.sh \
 	tests/e2e/41-sshd-uids.sh \
 	tests/e2e/42-sshd-limits.sh \
@@ -148,7 +151,9 @@ e2e_tests = \
 	tests/e2e/65-existing.sh \
 	tests/e2e/66-pages.sh \
 	tests/e2e/67-formats.sh \
-	tests/e2e/69-bench-formats.sh
+	tests/e2e/69-bench-formats.sh \
+	tests/e2e/70-tickets.sh \
+	tests/e2e/71-capabilities.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \

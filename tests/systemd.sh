@@ -233,6 +233,13 @@ keyd_was_first()
 	    "$(property sshd-sign InactiveExitTimestampMonotonic)" ]
 }
 
+# is_another_keyd PID: not that process any more, and it is ready.
+is_another_keyd()
+{
+	[ "$(property htsign-keyd MainPID)" != "$1" ] &&
+	    [ "$(property htsign-keyd ActiveState)" = active ]
+}
+
 no_failed_unit()
 {
 	[ -z "$(there systemctl --failed --no-legend | tee /dev/stderr)" ]
@@ -275,7 +282,17 @@ check "keyd is ready before sshd-sign starts" keyd_was_first
 check "restart" there systemctl restart htsign-keyd sshd-sign
 both_doors "restarted"
 check "no failed unit" no_failed_unit
+for unit in htsign-keyd:15 sshd-sign:28; do
+	check "the exposure of ${unit%:*} is at most ${unit#*:} tenths" there \
+	    systemd-analyze security --offline=true --no-pager \
+	    --threshold="${unit#*:}" "/usr/lib/systemd/system/${unit%:*}.service"
+done
 check "no complaint in the journal" journal_is_clean
+stopped=$(property htsign-keyd MainPID)
+[ "$stopped" -eq 0 ] || there kill -STOP "$stopped"
+check "a parent that hangs is ended by the watchdog" within 60 \
+    is_another_keyd "$stopped"
+both_doors "after that"
 
 module=$(there find /usr/lib -name libsofthsm2.so | head -n 1)
 check "a token" make_real_token

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keys/keyd/holders.h"
 #include "keys/keyd/request/commit.h"
 #include "keys/keyd/setup.h"
 #include "keys/keyd/token/tokens.h"
@@ -85,6 +86,7 @@ struct keyd {
 	struct tokens *tokens; /* as configured at the start */
 	uint8_t ticket_key[TICKET_KEY_SIZE];
 	struct spools *spools;
+	struct holders holders; /* of tickets */
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
 	struct share links;       /* of KEYD_SIGNING, by client */

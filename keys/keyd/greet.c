@@ -10,6 +10,7 @@
 #include "keys/keyd/failures.h"
 #include "keys/keyd/greet.h"
 #include "lib/log.h"
+#include "lib/utf8.h"
 
 static int
 check_version(const struct protocol_hello *hello, struct protocol_refuse *r)
@@ -19,19 +20,6 @@ check_version(const struct protocol_hello *hello, struct protocol_refuse *r)
 	keyd_refusal(r, HT_ERR_INTERNAL, "version",
 	    "htsign-shell and htsign-keyd are of different versions");
 	return HT_ERR_INTERNAL;
-}
-
-/* Get the uid of the peer. */
-static int
-peer_uid(int fd, uid_t *uid)
-{
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
-		return HT_ERR_INTERNAL;
-	*uid = peer.uid;
-	return 0;
 }
 
 static void
@@ -47,17 +35,17 @@ local_administrator(struct identity *who, uid_t uid)
 }
 
 static int
-take_ticket(struct keyd *k, const struct protocol_hello *hello,
+take_ticket(struct keyd *k, const struct protocol_hello *hello, pid_t shell,
     struct identity *who, struct protocol_refuse *r)
 {
+	uint64_t now = (uint64_t)time(NULL);
 	const char *reason = NULL;
 	struct sshcert *cert;
 	struct ticket ticket;
 	struct ht_error e;
 	bool match;
 
-	if (ticket_open(k->ticket_key, hello->ticket, (uint64_t)time(NULL),
-	        &ticket, &reason, &e) < 0)
+	if (ticket_open(k->ticket_key, hello->ticket, &ticket, &reason, &e) < 0)
 		goto denied;
 	reason = SSHCERT_MALFORMED;
 	cert = sshcert_parse(hello->certificate, &reason, &e);
@@ -67,14 +55,17 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello,
 	sshcert_free(cert);
 	if (!match) {
 		reason = "ticket-foreign";
+		(void)ht_error_set(&e, HT_ERR_DENIED,
+		    "the ticket is for another certificate");
 		goto denied;
 	}
 	if (identity_prove(k, hello->certificate, NULL, PROTOCOL_DOOR_OPENSSH,
-	        hello->peer, who, &reason, &e) == 0)
+	        hello->peer, who, &reason, &e) == 0 &&
+	    holders_admit(&k->holders, &ticket, shell, now, &reason, &e) == 0)
 		return 0;
 denied:
 	(void)identity_unproved(reason, r);
-	log_notice("a shell's connection is refused: %s", reason);
+	log_notice("a shell's connection is refused: %s: %s", reason, e.text);
 	keyd_must(k,
 	    failures_count(k->failures, PROTOCOL_DOOR_OPENSSH, reason,
 	        hello->peer, &e),
@@ -100,23 +91,24 @@ check_shell(struct keyd *k, int fd, bool admin,
 {
 	const struct conf_account *users = k->setup->conf->users;
 	uid_t shells = users[admin ? CONF_USER_ADMIN : CONF_USER_SIGN].uid;
-	uid_t uid;
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t n = sizeof(peer);
 
-	if (peer_uid(fd, &uid) < 0)
-		uid = (uid_t)-1;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
 	if (admin && hello->ticket[0] == '\0' &&
-	    (uid == 0 || uid == geteuid())) {
-		local_administrator(who, uid);
+	    (peer.uid == 0 || peer.uid == geteuid())) {
+		local_administrator(who, peer.uid);
 		return 0;
 	}
-	if (uid != shells) {
+	if (peer.uid != shells) {
 		keyd_refusal(r, HT_ERR_DENIED, "uid",
 		    "this account may not use the socket");
 		log_notice("uid %u is refused at the %s socket",
-		    (unsigned int)uid, admin ? "administrators'" : "signing");
+		    (unsigned int)peer.uid,
+		    admin ? "administrators'" : "signing");
 		return HT_ERR_DENIED;
 	}
-	if (take_ticket(k, hello, who, r) < 0)
+	if (take_ticket(k, hello, peer.pid, who, r) < 0)
 		return -(int)r->status;
 	if (admin == (who->role == NAMES_CLIENT)) {
 		keyd_refusal(r, HT_ERR_DENIED, "role",
@@ -139,6 +131,12 @@ greet_shell(struct keyd_connection *c, uint32_t tag,
 	int rc = check_version(hello, &r);
 
 	memset(welcome, 0, sizeof(*welcome));
+	if (rc == 0 &&
+	    (!utf8_plain(hello->peer) || !utf8_plain(hello->banner))) {
+		keyd_refusal(&r, HT_ERR_DENIED, "hello",
+		    "an address or a name that cannot be recorded");
+		rc = HT_ERR_DENIED;
+	}
 	if (rc == 0 && bound)
 		rc = stands(k, hello, who, &r);
 	else if (rc == 0)

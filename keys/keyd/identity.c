@@ -185,7 +185,6 @@ int
 identity_stands(struct keyd *k, const struct identity *who,
     struct protocol_refuse *r)
 {
-	struct user_certificate issued;
 	struct client client;
 	struct ht_error e;
 	int rc;
@@ -194,16 +193,16 @@ identity_stands(struct keyd *k, const struct identity *who,
 		return 0;
 	/*
 	 * If our store does not have the certificate, another endpoint with the
-	 * same CA issued it.  That is as good.
+	 * same CA issued it.  That is as good, and can be revoked as well.
 	 */
-	rc = user_certificate_find(k->store, who->serial, &issued, &e);
-	if (rc == 0 && issued.revoked != 0) {
+	rc = user_certificate_revoked(k->store, who->serial, &e);
+	if (rc > 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "revoked",
 		    "certificate %s/%llu is revoked", who->name,
 		    (unsigned long long)who->serial);
 		return HT_ERR_DENIED;
 	}
-	if (rc == 0 || rc == HT_ERR_USAGE)
+	if (rc == 0)
 		rc = client_find(k->store, who->name, &client, &e);
 	if (rc == HT_ERR_USAGE) {
 		keyd_refusal(r, HT_ERR_DENIED, "no-client",

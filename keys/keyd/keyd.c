@@ -15,6 +15,7 @@
 
 #include <openssl/rand.h>
 
+#include "config/files.h"
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/keyd.h"
@@ -181,20 +182,33 @@ watch_signals(struct process *p, struct ht_error *e)
 }
 
 /*
- * Make a folder that keyd owns, and open it.  A symbolic link in its place is
- * not followed: keyd, which may have been taken over, could have left it there
- * for root to give away another folder.
+ * Make a folder, and open it.  A symbolic link in its place is not followed:
+ * keyd, which may have been taken over, could have left it there for root to
+ * give away another folder.  Returns the descriptor, or -1 and errno.
+ */
+static int
+make_folder(const char *path)
+{
+	(void)mkdir(path, 0700);
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/*
+ * Make a folder that keyd owns, and open it.  Where root has no right, as the
+ * unit leaves it, keyd has, unless the folder is somebody else's.
  */
 static int
 own_folder(const struct conf *conf, const char *path, int *out,
     struct ht_error *e)
 {
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
-	int fd, rc;
+	int fd = make_folder(path), rc;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return ht_error_errno(e, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		proc_files_as(user->uid);
+		fd = make_folder(path);
+		proc_files_as(geteuid());
+	}
 	if (fd < 0)
 		return ht_error_errno(e, "%s", path);
 	if (!conf->single_user && fchown(fd, user->uid, user->gid) < 0) {
@@ -251,6 +265,8 @@ prepare(struct process *p, const char *path, struct ht_error *e)
 	if (conf == NULL)
 		return e->code;
 	rc = conf_resolve(conf, e);
+	if (rc == 0)
+		rc = conf_check_tokens(conf, e);
 	if (rc == 0) {
 		k->tokens = tokens_new(k->loop, conf, e);
 		rc = k->tokens == NULL ? e->code : 0;
@@ -290,7 +306,7 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 		if (rc < 0)
 			return rc;
 	}
-	n = setup_paths(k->setup, paths, PATHS - 3);
+	n = setup_paths(k->setup, paths, PATHS - 4);
 	if (n < 0)
 		return ht_error_memory(e);
 	paths[n].path = conf->state;
@@ -299,7 +315,9 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	paths[n + 1].access = SANDBOX_READ_WRITE;
 	paths[n + 2].path = "/dev/urandom"; /* SQLite reads it */
 	paths[n + 2].access = SANDBOX_READ;
-	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 3, &landlock, e);
+	paths[n + 3].path = "/proc"; /* whose child is a shell? (holders.h) */
+	paths[n + 3].access = SANDBOX_READ;
+	rc = sandbox_enter(SANDBOX_KEYD, paths, (size_t)n + 4, &landlock, e);
 	setup_paths_free(paths, (size_t)n);
 	if (rc == 0 && landlock == 0)
 		log_notice("this kernel has no Landlock: seccomp alone holds");
@@ -385,6 +403,7 @@ finish(struct process *p)
 	spools_free(k->spools);
 	sockets_free(p->sockets);
 	setup_free(k->setup);
+	holders_free(&k->holders);
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/conf.h"
+#include "config/files.h"
 #include "keys/keyd/keyd.h"
 #include "keys/keyd/parent/parent.h"
 #include "lib/log.h"
@@ -37,6 +37,8 @@ check(const char *path)
 	struct conf *conf = conf_load(path, &e);
 	int rc = conf != NULL ? conf_resolve(conf, &e) : e.code;
 
+	if (rc == 0)
+		rc = conf_check_files(conf, &e);
 	if (rc < 0)
 		fprintf(stderr, "htsign-keyd: %s\n", e.text);
 	conf_free(conf);

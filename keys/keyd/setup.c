@@ -1,26 +1,27 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config/files.h"
 #include "keys/keyd/setup.h"
 #include "lib/log.h"
 
 /* Append the file at path to out.  The file has at most max bytes. */
 static int
-read_file(const char *path, size_t max, struct buf *out, struct ht_error *e)
+read_file(const struct setup *s, const char *path, bool secret, size_t max,
+    struct buf *out, struct ht_error *e)
 {
+	struct modes m = conf_modes(s->conf, CONF_USER_KEYD, secret);
 	uint8_t *at;
 	ssize_t n = 0;
 	size_t start;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = modes_open(path, &m, e);
 
 	if (fd < 0)
-		return ht_error_set(e, HT_ERR_USAGE, "%s: %s", path,
-		    strerror(errno));
+		return fd;
 	while (out->len <= max) {
 		start = out->len;
 		at = buf_room(out, 4096);
@@ -57,14 +58,14 @@ in_file(const char *path, struct ht_error *e)
 }
 
 static int
-load_certificate(struct setup_certificate *c, struct tokens *tokens,
-    struct ht_error *e)
+load_certificate(const struct setup *s, struct setup_certificate *c,
+    struct tokens *tokens, struct ht_error *e)
 {
 	struct buf pem = BUF_INIT, spki = BUF_INIT;
 	int rc;
 
 	c->token = tokens_find(tokens, c->conf->token->name);
-	rc = read_file(c->conf->chain, CHAIN_PEM_MAX, &pem, e);
+	rc = read_file(s, c->conf->chain, false, CHAIN_PEM_MAX, &pem, e);
 	if (rc == 0 && chain_load(pem.data, pem.len, &c->chain, e) < 0)
 		rc = in_file(c->conf->chain, e);
 	if (rc == 0)
@@ -93,7 +94,7 @@ load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
 	for (i = 0; i < s->conf->ncertificates && rc == 0; i++) {
 		s->certificates[i].conf = &s->conf->certificates[i];
 		s->ncertificates++;
-		rc = load_certificate(&s->certificates[i], tokens, e);
+		rc = load_certificate(s, &s->certificates[i], tokens, e);
 	}
 	return rc;
 }
@@ -103,7 +104,7 @@ load_user_ca(struct setup *s, struct ht_error *e)
 {
 	const char *path = s->conf->ssh.user_ca;
 	struct buf file = BUF_INIT;
-	int rc = read_file(path, SSHKEY_FILE_MAX, &file, e);
+	int rc = read_file(s, path, true, SSHKEY_FILE_MAX, &file, e);
 
 	if (rc == 0) {
 		s->user_ca = sshkey_private_load(buf_cursor(&file), e);
@@ -123,7 +124,7 @@ load_admin_ca(struct setup *s, struct ht_error *e)
 
 	if (path == NULL)
 		return 0;
-	rc = read_file(path, SSHKEY_LINE_MAX, &file, e);
+	rc = read_file(s, path, false, SSHKEY_LINE_MAX, &file, e);
 	if (rc == 0) {
 		s->admin_ca = sshkey_parse_line(buf_cursor(&file), e);
 		if (s->admin_ca == NULL)

@@ -10,6 +10,7 @@
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sign-link.h"
 #include "lib/log.h"
+#include "lib/utf8.h"
 
 /* Seconds after which a session may have ended. */
 #define RETRY 5
@@ -105,12 +106,51 @@ hello(struct sign_link *s, const struct msg *m,
 	buf_free(&listed.list);
 }
 
+/* Whether word is one of the list, which ends with NULL. */
+static bool
+is_among(const char *word, const char *const *list)
+{
+	while (*list != NULL && strcmp(word, *list) != 0)
+		list++;
+	return *list != NULL;
+}
+
+/*
+ * Whether a shell that is ours can have sent this.  What it says of a request is
+ * recorded as it comes, so what it cannot say is not taken.
+ */
+static bool
+can_begin(const struct protocol_begin *b)
+{
+	static const char *const options[] = { "", "page-hashes", "msi-ex",
+		"page-hashes msi-ex", NULL };
+
+	return (b->profile[0] == '\0' || names_valid(b->profile)) &&
+	    b->reply <= PROTOCOL_REPLY_PKCS7 && is_among(b->options, options) &&
+	    utf8_plain(b->description) && utf8_plain(b->url) &&
+	    utf8_plain(b->name) && strpbrk(b->name, "/\\") == NULL;
+}
+
+static bool
+can_fail(const struct protocol_fail *f)
+{
+	static const char *const codes[] = { "usage", "empty", "upload",
+		"not-signable", "format", "damaged", "cut", "existing",
+		"output", "internal", NULL };
+
+	return is_among(f->code, codes);
+}
+
 static void
 begin(struct sign_link *s, const struct msg *m,
     const struct protocol_begin *begin)
 {
 	struct request_peer peer = { &s->c, &s->who, m->tag };
 
+	if (!can_begin(begin)) {
+		keyd_close(&s->c);
+		return;
+	}
 	if (s->request != NULL)
 		request_abandon(s->request); /* it has ended */
 	s->request = request_begin(&peer, begin);
@@ -121,6 +161,10 @@ fail(struct sign_link *s, const struct msg *m, const struct protocol_fail *fail)
 {
 	struct request_peer peer = { &s->c, &s->who, m->tag };
 
+	if (!can_fail(fail)) {
+		keyd_close(&s->c);
+		return;
+	}
 	if (s->request != NULL && !request_ended(s->request))
 		request_fail(s->request, fail);
 	else

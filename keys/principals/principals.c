@@ -15,6 +15,7 @@
 #include "keys/sshcert/sshcert.h"
 #include "lib/base64.h"
 #include "lib/log.h"
+#include "lib/modes.h"
 #include "lib/proc.h"
 #include "lib/sandbox.h"
 #include "protocol/keyd-client.h"
@@ -70,11 +71,17 @@ static int
 connect_keyd(const struct question *q, struct keyd_client *keyd,
     struct ht_error *e)
 {
+	const char *rundir = q->rundir != NULL ? q->rundir : RUNDIR;
+	const struct modes folder = { .owner = geteuid() };
 	char path[PROTOCOL_PATH];
 	int n;
 
+	/* Who could put a socket there could choose the command. */
+	n = modes_check(rundir, &folder, e);
+	if (n < 0)
+		return n;
 	n = snprintf(path, sizeof(path), "%s/" PROTOCOL_SOCKET_PRINCIPALS,
-	    q->rundir != NULL ? q->rundir : RUNDIR);
+	    rundir);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the run folder's name is too long");

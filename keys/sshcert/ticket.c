@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 #include "keys/sshcert/ticket.h"
 #include "lib/base64.h"
@@ -14,10 +15,10 @@
 
 /*
  * The bytes of a ticket: u8 version, string principal, u64 serial, 32 bytes
- * SHA-256 of the certificate, u64 expires.  Then follows the HMAC-SHA256 over
- * all of them.
+ * SHA-256 of the certificate, u64 expires, 16 bytes nonce.  Then follows the
+ * HMAC-SHA256 over all of them.
  */
-#define TICKET_VERSION 1
+#define TICKET_VERSION 2
 #define MAC_SIZE 32
 
 static int
@@ -39,8 +40,8 @@ ticket_make(const uint8_t key[TICKET_KEY_SIZE], const struct sshcert *cert,
 {
 	struct buf bytes = BUF_INIT, encoded = BUF_INIT;
 	char principal[NAMES_PRINCIPAL_SIZE];
-	uint8_t mac[MAC_SIZE];
-	int rc;
+	uint8_t mac[MAC_SIZE], nonce[TICKET_NONCE];
+	int rc = 0;
 
 	names_principal_format(sshcert_principal(cert), principal);
 	buf_u8(&bytes, TICKET_VERSION);
@@ -48,7 +49,11 @@ ticket_make(const uint8_t key[TICKET_KEY_SIZE], const struct sshcert *cert,
 	buf_u64be(&bytes, sshcert_serial(cert));
 	buf_bytes(&bytes, sshcert_sha256(cert), SSHCERT_SHA256);
 	buf_u64be(&bytes, now + TICKET_LIFETIME);
-	rc = put_mac(key, buf_cursor(&bytes), mac, e);
+	if (RAND_bytes(nonce, sizeof(nonce)) != 1)
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "no random numbers");
+	buf_bytes(&bytes, nonce, sizeof(nonce));
+	if (rc == 0)
+		rc = put_mac(key, buf_cursor(&bytes), mac, e);
 	if (rc < 0)
 		goto out;
 	buf_bytes(&bytes, mac, sizeof(mac));
@@ -69,7 +74,7 @@ out:
 static int
 read_claims(struct cursor claims, struct ticket *t)
 {
-	struct cursor hash;
+	struct cursor hash, nonce;
 	char principal[NAMES_PRINCIPAL_SIZE];
 	uint8_t version;
 
@@ -78,9 +83,11 @@ read_claims(struct cursor claims, struct ticket *t)
 	    names_principal_parse(principal, &t->principal, NULL) < 0 ||
 	    cursor_u64be(&claims, &t->serial) < 0 ||
 	    cursor_bytes(&claims, sizeof(t->certificate), &hash) < 0 ||
-	    cursor_u64be(&claims, &t->expires) < 0)
+	    cursor_u64be(&claims, &t->expires) < 0 ||
+	    cursor_bytes(&claims, sizeof(t->nonce), &nonce) < 0)
 		return HT_ERR_DATA;
 	memcpy(t->certificate, hash.p, hash.left);
+	memcpy(t->nonce, nonce.p, nonce.left);
 	return cursor_end(&claims);
 }
 
@@ -112,7 +119,7 @@ open_bytes(const uint8_t key[TICKET_KEY_SIZE], struct cursor bytes,
 }
 
 int
-ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
+ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text,
     struct ticket *t, const char **reason, struct ht_error *e)
 {
 	struct buf bytes = BUF_INIT;
@@ -136,14 +143,15 @@ ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text, uint64_t now,
 		*reason = SSHCERT_INTERNAL;
 	if (rc < 0)
 		return rc;
-	*reason = TICKET_STALE;
-	if (now >= found.expires || found.expires - now > TICKET_LIFETIME)
-		return ht_error_set(e, HT_ERR_DENIED,
-		    "the ticket is older than %d s, or from the future",
-		    TICKET_LIFETIME);
 	*t = found;
 	*reason = NULL;
 	return 0;
+}
+
+bool
+ticket_fresh(const struct ticket *t, uint64_t now)
+{
+	return now < t->expires && t->expires - now <= TICKET_LIFETIME;
 }
 
 bool

@@ -21,8 +21,11 @@
 
 #define TICKET_KEY_SIZE 32
 
-/* A ticket is stale this many seconds after it was made. */
+/* A ticket can be bound for this many seconds after it was made. */
 #define TICKET_LIFETIME 60
+
+/* Two tickets are never the same: bytes. */
+#define TICKET_NONCE 16
 
 /* Room for the longest text and its NUL. */
 #define TICKET_TEXT_SIZE 256
@@ -31,31 +34,38 @@
 #define TICKET_MALFORMED "ticket-malformed"
 #define TICKET_FORGED "ticket-forged" /* or made before keyd's last start */
 #define TICKET_STALE "ticket-stale"
+#define TICKET_HELD "ticket-held" /* by another connection */
 
 struct ticket {
 	struct names_principal principal;
 	uint64_t serial;
 	uint8_t certificate[SSHCERT_SHA256]; /* SHA-256 of the blob */
 	uint64_t expires;                    /* seconds since 1970 */
+	uint8_t nonce[TICKET_NONCE];
 };
 
 /*
- * Make the ticket for a certificate that was checked.  It is good for
+ * Make the ticket for a certificate that was checked.  It is fresh for
  * TICKET_LIFETIME seconds from now.  text is NUL-terminated.  Returns
- * HT_ERR_INTERNAL if the HMAC fails or there is no memory.
+ * HT_ERR_INTERNAL if the HMAC fails, or there is no memory or random number.
  */
 int ticket_make(const uint8_t key[TICKET_KEY_SIZE], const struct sshcert *cert,
     uint64_t now, char text[TICKET_TEXT_SIZE], struct ht_error *e);
 
 /*
- * Check the text of a ticket and fill in *t with its claims.  Returns
- * HT_ERR_DENIED with *reason set to one of the words above, or HT_ERR_INTERNAL
- * with SSHCERT_INTERNAL if the HMAC fails or there is no memory.  *t changes
- * only if the ticket is good.  A ticket that expires later than a new one would
- * is stale, too: the clock was set back.
+ * Check that the text is a ticket of ours, and fill in *t with its claims.
+ * Returns HT_ERR_DENIED with *reason set to TICKET_MALFORMED or TICKET_FORGED,
+ * or HT_ERR_INTERNAL with SSHCERT_INTERNAL if the HMAC fails or there is no
+ * memory.  *t changes only if the ticket is good.  Does not look at the clock.
  */
 int ticket_open(const uint8_t key[TICKET_KEY_SIZE], const char *text,
-    uint64_t now, struct ticket *t, const char **reason, struct ht_error *e);
+    struct ticket *t, const char **reason, struct ht_error *e);
+
+/*
+ * Whether t can still be bound.  A ticket that expires later than a new one
+ * would is not fresh, either: the clock was set back.
+ */
+bool ticket_fresh(const struct ticket *t, uint64_t now);
 
 /*
  * True if t was made for exactly this certificate.  Call it after ticket_open,

@@ -120,7 +120,10 @@ user_certificate_issue(struct store *s, const struct store_actor *actor,
 	return 0;
 }
 
-/* Revoke a serial.  It was issued, and is not revoked yet. */
+/*
+ * Revoke a serial, which is not revoked yet.  name is NULL if another endpoint
+ * issued it.
+ */
 static int
 revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
     const char *name, struct ht_error *e)
@@ -137,25 +140,46 @@ revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
 
 	if ((ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
-	st = store_statement(s, SQL_CERTIFICATE_REVOKE);
+	st = store_statement(s,
+	    name != NULL ? SQL_CERTIFICATE_REVOKE
+	                 : SQL_CERTIFICATE_REVOKE_ELSEWHERE);
 	store_bind_number(s, st, 1, serial);
 	store_bind_time(s, st, 2, journal_now());
 	return store_write(s, st, e);
 }
 
 int
+user_certificate_revoked(struct store *s, uint64_t serial, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_REVOKED);
+	int ret;
+
+	store_bind_number(s, st, 1, serial);
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
 user_certificate_revoke(struct store *s, const struct store_actor *actor,
-    uint64_t serial, struct ht_error *e)
+    uint64_t serial, bool *here, struct ht_error *e)
 {
 	struct user_certificate certificate;
 	char name[NAMES_SIZE];
 	int ret;
 
-	if ((ret = user_certificate_find(s, serial, &certificate, e)) < 0)
+	if ((ret = user_certificate_revoked(s, serial, e)) < 0)
 		return ret;
-	if (certificate.revoked != 0)
+	if (ret > 0)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "certificate %ju is revoked already", (uintmax_t)serial);
+	ret = user_certificate_find(s, serial, &certificate, e);
+	if (here != NULL)
+		*here = ret == 0;
+	if (ret == HT_ERR_USAGE)
+		return revoke(s, actor, serial, NULL, e);
+	if (ret < 0)
+		return ret;
 	(void)snprintf(name, sizeof(name), "%s", certificate.name);
 	return revoke(s, actor, serial, name, e);
 }

@@ -112,11 +112,19 @@ int user_certificate_issue(struct store *s, const struct store_actor *actor,
     const struct user_certificate *what, uint64_t *serial, struct ht_error *e);
 
 /*
- * "certificate-revoked": revoke one serial.  HT_ERR_USAGE if it is revoked
- * already.
+ * "certificate-revoked": revoke one serial.  *here is false if it was not issued
+ * here: then another endpoint with the same CA may have, and this one will not.
+ * here may be NULL.  HT_ERR_USAGE if it is revoked already.
  */
 int user_certificate_revoke(struct store *s, const struct store_actor *actor,
-    uint64_t serial, struct ht_error *e);
+    uint64_t serial, bool *here, struct ht_error *e);
+
+/*
+ * Whether a serial is revoked, wherever it was issued: 1, 0, or a negative
+ * HT_ERR_*.
+ */
+int user_certificate_revoked(struct store *s, uint64_t serial,
+    struct ht_error *e);
 
 /*
  * "certificate-revoked", once for each: revoke all certificates of a name that

@@ -147,6 +147,19 @@ if command -v systemd-analyze >/dev/null; then
 	status=$?
 	check "systemd-analyze verifies the units: $(head -n 3 "$work/verify")" \
 	    test "$status" -eq 0 -a ! -s "$work/verify"
+	if systemd-analyze --help | grep -q -e --threshold; then
+		while read -r unit most; do
+			check "the exposure of $unit is at most $most" \
+			    systemd-analyze security --offline=true --no-pager \
+			    --threshold="${most/./}" \
+			    "$root/usr/lib/systemd/system/$unit.service"
+		done <<-END
+			htsign-keyd 1.5
+			sshd-sign 2.8
+		END
+	else
+		echo "skip the exposure: systemd-analyze knows none of a file"
+	fi
 else
 	echo "skip the units: no systemd-analyze"
 fi

@@ -99,7 +99,7 @@ make_endpoint()
 	log.level = ERROR
 	CONF
 	export SOFTHSM2_CONF=$work/softhsm2.conf
-	echo "$pin" >"$work/pin"
+	install -m 600 /dev/null "$work/pin" && echo "$pin" >"$work/pin"
 	softhsm2-util --init-token --free --label unit --pin "$pin" \
 	    --so-pin "$pin" &&
 	    openssl req -x509 -newkey rsa:3072 -nodes -keyout "$work/key.pem" \

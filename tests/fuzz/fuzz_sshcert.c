@@ -64,7 +64,7 @@ use_text(const char *text)
 
 	(void)sshcert_address_in(text, "192.0.2.1");
 	(void)sshcert_address_in("192.0.2.0/24,2001:db8::/32", text);
-	(void)ticket_open(key, text, NOW, &ticket, &reason, &e);
+	(void)ticket_open(key, text, &ticket, &reason, &e);
 }
 
 int

@@ -19,6 +19,7 @@ builddir=${builddir:-$srcdir/build}
 set_build "$builddir"
 
 PATH=$PATH:/usr/sbin:/sbin
+umask 022
 script=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/htsign-test.XXXXXX") || exit 1
 dir=$work/endpoint

@@ -227,17 +227,59 @@ test_certificates(void **state)
 	    "{\"serial\":2,\"principal\":"
 	    "\"client:ci\",\"name\":\"ci\","
 	    "\"key_id\":\"ci/2\","));
-	assert_int_equal(user_certificate_revoke(store, &ann, second, &e), 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, second, NULL, &e),
+	    0);
 	assert_int_equal(user_certificate_find(store, second, &c, &e), 0);
 	assert_true(c.revoked > 0);
 	assert_int_equal(user_certificate_find(store, first, &c, &e), 0);
 	assert_int_equal(c.revoked, 0);
-	refused(user_certificate_revoke(store, &ann, second, &e), &e,
+	refused(user_certificate_revoke(store, &ann, second, NULL, &e), &e,
 	    "certificate 2 is revoked already");
-	refused(user_certificate_revoke(store, &ann, 3, &e), &e,
+	refused(user_certificate_find(store, 3, &c, &e), &e,
 	    "certificate 3 was never issued");
 	refused(user_certificate_find(store, UINT64_MAX, &c, &e), &e,
 	    "certificate 18446744073709551615 was never issued");
+}
+
+/* Another endpoint with our CA issued them; this one never will. */
+static void
+test_revoked_elsewhere(void **state)
+{
+	static const uint64_t serials[] = { 0, 2, 3, 5, 4711, INT64_MAX,
+		(uint64_t)INT64_MAX + 1, UINT64_MAX };
+	static const uint64_t ours[] = { 1, 4, 6, 7 };
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t serial;
+	bool here;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	for (i = 0; i < sizeof(serials) / sizeof(serials[0]); i++) {
+		serial = serials[i];
+		assert_int_equal(user_certificate_revoked(store, serial, &e),
+		    0);
+		assert_int_equal(
+		    user_certificate_revoke(store, &ann, serial, &here, &e), 0);
+		assert_false(here);
+		assert_int_equal(user_certificate_revoked(store, serial, &e),
+		    1);
+		assert_int_equal(
+		    user_certificate_revoke(store, &ann, serial, &here, &e),
+		    HT_ERR_USAGE);
+	}
+	assert_int_equal(user_certificate_revoked(store, 4712, &e), 0);
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_int_equal(
+		    user_certificate_issue(store, &ann, &what, &serial, &e), 0);
+		assert_int_equal(serial, ours[i]);
+		assert_int_equal(user_certificate_revoked(store, serial, &e),
+		    0);
+	}
+	assert_int_equal(user_certificate_revoke(store, &ann, 6, &here, &e), 0);
+	assert_true(here);
+	assert_int_equal(user_certificate_revoked(store, 6, &e), 1);
 }
 
 /* A serial that was given out once is not given out again. */
@@ -314,7 +356,7 @@ test_revoke_name(void **state)
 	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
 	assert_int_equal(ISSUE, 0);
 	assert_int_equal(ISSUE, 0);
-	assert_int_equal(user_certificate_revoke(store, &ann, 1, &e), 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, 1, NULL, &e), 0);
 	what.valid_after -= 1000;
 	what.valid_before -= 1000;
 	assert_int_equal(ISSUE, 0);
@@ -454,6 +496,7 @@ main(void)
 		CASE(test_grants),
 		CASE(test_client_each),
 		CASE(test_certificates),
+		CASE(test_revoked_elsewhere),
 		CASE(test_serials),
 		CASE(test_certificate_mistakes),
 		CASE(test_revoke_name),

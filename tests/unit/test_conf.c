@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "config/conf.h"
+#include "tests/support/scratch.h"
 
 #define KEY                                                                    \
 	"ssh-ed25519 "                                                         \
@@ -627,25 +628,36 @@ test_files(void **state)
 {
 	const char *srcdir = getenv("srcdir");
 	struct ht_error e = { .text = "" };
+	struct buf sample = BUF_INIT;
 	char path[4096];
 	struct conf *c;
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/config/htsign.conf.sample",
 	    srcdir != NULL ? srcdir : "..");
-	c = conf_load(path, &e);
+	scratch_read(path, &sample);
+	scratch_write("sample", sample.data, sample.len);
+	buf_free(&sample);
+	c = conf_load("sample", &e);
 	assert_string_equal(e.text, "");
 	assert_non_null(c);
 	assert_int_equal(c->nprofiles, 1);
 	conf_free(c);
+	assert_int_equal(chmod("sample", 0666), 0);
+	assert_null(conf_load("sample", &e));
+	assert_int_equal(e.code, HT_ERR_USAGE);
+	assert_string_equal(e.text,
+	    "others can change this: chmod go-w sample");
 	assert_null(conf_load("/nonexistent/htsign.conf", &e));
 	assert_int_equal(e.code, HT_ERR_USAGE);
 	assert_string_equal(e.text,
 	    "/nonexistent/htsign.conf: No such file or directory");
 	assert_null(conf_load("/", &e));
 	assert_string_equal(e.text, "/: Is a directory");
-	assert_null(conf_load("/dev/zero", &e));
-	assert_string_equal(e.text, "/dev/zero:1: more than 1048576 bytes");
+	assert_int_equal(truncate("sample", 1048577), 0);
+	assert_int_equal(chmod("sample", 0644), 0);
+	assert_null(conf_load("sample", &e));
+	assert_string_equal(e.text, "sample:1: more than 1048576 bytes");
 }
 
 int
@@ -671,7 +683,8 @@ main(void)
 		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test_setup_teardown(test_files, scratch_enter,
+		    scratch_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

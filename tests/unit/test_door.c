@@ -357,7 +357,7 @@ who_does_not_stand_is_not_admitted(void **state)
 	assert_int_equal(
 	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
 	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	    user_certificate_revoke(core.store, &core_actor, 1, NULL, &e), 0);
 	for (i = 0; i < 3; i++) {
 		relay(PROTOCOL_LOGIN, "sign", &key);
 		expect_refusal(HT_ERR_DENIED, "revoked",
@@ -513,7 +513,7 @@ expect_ticket(const struct buf *key, const char *principal)
 	expect_answer(PROTOCOL_TICKET_FOR, &m, &body);
 	assert_string_equal(body.ticket_for.principal, principal);
 	assert_int_equal(ticket_open(core.ticket_key, body.ticket_for.ticket,
-	                     SSH_CA_NOW, &ticket, &reason, &e),
+	                     &ticket, &reason, &e),
 	    0);
 	assert_int_equal(ticket.expires, SSH_CA_NOW + TICKET_LIFETIME);
 	cert = sshcert_parse(buf_cursor(key), &reason, &e);
@@ -594,7 +594,7 @@ no_ticket_is_made_for_who_does_not_stand(void **state)
 	assert_int_equal(
 	    client_set_disabled(core.store, &core_actor, "ci", false, &e), 0);
 	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, 1, &e), 0);
+	    user_certificate_revoke(core.store, &core_actor, 1, NULL, &e), 0);
 	for (i = 0; i < 3; i++) {
 		ask("sign", &key);
 		expect_refusal(HT_ERR_DENIED, "revoked",

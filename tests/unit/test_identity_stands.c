@@ -89,13 +89,22 @@ a_client_stands_until_its_certificate_is_revoked(void **state)
 	                     &two.serial, &e),
 	    0);
 	expect_yes(identity_stands, &one);
-	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, one.serial, &e),
+	assert_int_equal(user_certificate_revoke(core.store, &core_actor,
+	                     one.serial, NULL, &e),
 	    0);
 	expect_not(identity_stands, &one, HT_ERR_DENIED, "revoked",
 	    "certificate ci/1 is revoked");
 	expect_yes(identity_stands, &two);
 	expect_yes(identity_stands, &ci);
+	/* Another endpoint with our CA issued this one. */
+	two.serial = 4711;
+	expect_yes(identity_stands, &two);
+	assert_int_equal(
+	    user_certificate_revoke(core.store, &core_actor, 4711, NULL, &e),
+	    0);
+	expect_not(identity_stands, &two, HT_ERR_DENIED, "revoked",
+	    "certificate ci/4711 is revoked");
+	assert_int_equal(core_events("certificate-revoked", "4711"), 1);
 }
 
 static void

@@ -193,6 +193,7 @@ an_offset_beyond_all_sizes_is_none(void **state)
 	endpoint_connect(&a);
 	memset(&fail, 0, sizeof(fail));
 	fail.status = 7000;
+	memcpy(fail.code, "cut", sizeof("cut"));
 	fail.offset = UINT64_MAX - 1;
 	for (again = 0; again < 2; again++) {
 		if (again == 1)
@@ -414,25 +415,19 @@ what_a_client_wrote_is_escaped_in_lists(void **state)
 {
 	static const char *const lists[] = { "log", "log --json", "events",
 		"events --json" };
-	struct protocol_begin begin;
+	struct protocol_fail fail = { 65, "damaged", 0, EVIL };
 	struct buf out = BUF_INIT;
-	struct protocol_go go;
-	struct ht_error e;
+	union protocol_body body;
 	struct keyd_client a;
-	int spool;
+	struct ht_error e;
+	struct msg m;
 	size_t i;
 
 	(void)state;
-	memset(&begin, 0, sizeof(begin));
-	begin.size = PROTOCOL_SIZE_UNKNOWN;
-	memcpy(begin.profile, EVIL, sizeof(EVIL));
-	memcpy(begin.description, EVIL, sizeof(EVIL));
-	memcpy(begin.url, EVIL, sizeof(EVIL));
-	memcpy(begin.name, EVIL, sizeof(EVIL));
-	memcpy(begin.options, EVIL, sizeof(EVIL));
 	endpoint_connect(&a);
-	assert_int_equal(keyd_client_begin(&a, &begin, &go, &spool, &e),
-	    HT_ERR_DENIED);
+	endpoint_say(&a, PROTOCOL_FAIL, &fail);
+	assert_int_equal(protocol_wait(&a.link, &m, &body, 5000, &e), 1);
+	assert_int_equal(m.type, PROTOCOL_NOTED);
 	keyd_client_close(&a);
 	for (i = 0; i < 4; i++) {
 		buf_reset(&out);
@@ -468,6 +463,7 @@ fail_while_the_token_is_slow_is_noted_when_it_answers(void **state)
 	content.length = (uint32_t)der.len;
 	memset(&fail, 0, sizeof(fail));
 	fail.status = 65;
+	memcpy(fail.code, "cut", sizeof("cut"));
 	endpoint_connect(&a);
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_true(endpoint_signal_worker(SIGSTOP));

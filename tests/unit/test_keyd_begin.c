@@ -329,6 +329,72 @@ a_cut_is_on_record_once(void **state)
 	assert_null(core.requests);
 }
 
+/* --- what no shell of ours says ------------------------------------------ */
+
+static void
+expect_unsaid(const struct protocol_begin *begin)
+{
+	unsigned int before = core_events("asked", "");
+	struct keyd_client a;
+
+	core_client_open(&a);
+	core_client_say(&a, PROTOCOL_BEGIN, begin);
+	core_client_hear_end(&a);
+	assert_int_equal(core_events("asked", ""), before);
+}
+
+/* A BEGIN of which one text is not what a shell makes of a request line. */
+static void
+what_no_shell_says_is_not_recorded(void **state)
+{
+	static const struct {
+		size_t at;
+		const char *text;
+	} cases[] = {
+		{ offsetof(struct protocol_begin, options), "page-hash" },
+		{ offsetof(struct protocol_begin, options), "msi-ex " },
+		{ offsetof(struct protocol_begin, options),
+		    "msi-ex page-hashes" },
+		{ offsetof(struct protocol_begin, name), "a/b.exe" },
+		{ offsetof(struct protocol_begin, name), "a\\b.exe" },
+		{ offsetof(struct protocol_begin, name), "a\nb" },
+		{ offsetof(struct protocol_begin, name), "\xff" },
+		{ offsetof(struct protocol_begin, description), "\x1b[2J" },
+		{ offsetof(struct protocol_begin, description), "\xc2\x9b" },
+		{ offsetof(struct protocol_begin, description),
+		    "\xed\xa0\x80" },
+		{ offsetof(struct protocol_begin, url), "https://\x7f" },
+		{ offsetof(struct protocol_begin, profile), "Other" },
+		{ offsetof(struct protocol_begin, profile), "a\nb" },
+	};
+	struct protocol_begin begin;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin = core_client_request("other");
+		memcpy((char *)&begin + cases[i].at, cases[i].text,
+		    strlen(cases[i].text) + 1);
+		expect_unsaid(&begin);
+	}
+	begin = core_client_request("other");
+	begin.reply = PROTOCOL_REPLY_PKCS7 + 1;
+	expect_unsaid(&begin);
+}
+
+static void
+a_failure_of_another_name_is_not_recorded(void **state)
+{
+	const struct protocol_fail fail = { 65, "made-up", HT_NO_OFFSET, "" };
+	struct keyd_client a;
+
+	(void)state;
+	core_client_open(&a);
+	core_client_say(&a, PROTOCOL_FAIL, &fail);
+	core_client_hear_end(&a);
+	assert_int_equal(core_events("failed", ""), 0);
+}
+
 /* --- KEPT ---------------------------------------------------------------- */
 
 static const struct protocol_kept signed_file = { "pe", 100,
@@ -568,6 +634,8 @@ main(void)
 		TEST(an_endpoint_that_ends_begins_nothing),
 		TEST(a_client_has_as_many_open_requests_as_the_profile_says),
 		TEST(without_a_spool_there_is_no_go),
+		TEST(what_no_shell_says_is_not_recorded),
+		TEST(a_failure_of_another_name_is_not_recorded),
 		TEST(a_request_that_made_no_sense_has_a_number),
 		TEST(a_status_that_is_none_counts_as_ours),
 		TEST(a_cut_is_on_record_once),

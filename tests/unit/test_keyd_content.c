@@ -493,6 +493,7 @@ ends_with_a_fail(void)
 
 	memset(&fail, 0, sizeof(fail));
 	fail.status = 65;
+	memcpy(fail.code, "cut", sizeof("cut"));
 	announce(&a, 0);
 	endpoint_say(&a, PROTOCOL_FAIL, &fail);
 	hears(&a, PROTOCOL_NOTED);

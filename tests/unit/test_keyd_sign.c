@@ -382,7 +382,7 @@ a_cut_waits_for_the_token_that_has_it(void **state)
 static void
 fail_with(struct keyd_client *a, uint32_t status)
 {
-	const struct protocol_fail fail = { status, "stdin", HT_NO_OFFSET,
+	const struct protocol_fail fail = { status, "cut", HT_NO_OFFSET,
 		"cut off" };
 
 	core_client_say(a, PROTOCOL_FAIL, &fail);
@@ -422,7 +422,7 @@ a_failure_is_recorded_as_far_as_it_makes_sense(void **state)
 		    "\"exit\":78,\"offset\":9223372036854775807}" },
 		{ 79, JOURNAL_SIZE_MAX + 1, "\"exit\":70}" },
 	};
-	struct protocol_fail fail = { 0, "stdin", 0, "cut off" };
+	struct protocol_fail fail = { 0, "cut", 0, "cut off" };
 	union protocol_body body;
 	struct keyd_client a;
 	struct msg m;

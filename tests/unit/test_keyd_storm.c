@@ -354,7 +354,9 @@ say_fail(struct peer *p)
 	memset(&fail, 0, sizeof(fail));
 	fail.status = one_in(3) ? draw(UINT32_MAX) : 65;
 	fail.offset = draw_number();
-	draw_text(fail.code, sizeof(fail.code));
+	(void)snprintf(fail.code, sizeof(fail.code), "damaged");
+	if (one_in(4))
+		draw_text(fail.code, sizeof(fail.code));
 	draw_text(fail.text, sizeof(fail.text));
 	say(p, PROTOCOL_FAIL, &fail);
 }

@@ -137,8 +137,8 @@ start_server(struct fixture *f, int fd)
 	static const char *const keygen[] = { "ssh-keygen", "-q", "-t",
 		"ed25519", "-N", "", "-f", "host", NULL };
 	static const char *const keys[] = { "host" };
-	static const struct conf_ssh conf = { .host_keys = keys,
-		.nhost_keys = 1 };
+	static const struct conf conf = { .single_user = true,
+		.ssh = { .host_keys = keys, .nhost_keys = 1 } };
 	struct ht_error e;
 
 	if (access("host", F_OK) != 0)

@@ -16,6 +16,22 @@
 #include "lib/notify.h"
 #include "tests/support/scratch.h"
 
+static struct loop *loop;
+
+static int
+enter(void **state)
+{
+	loop = loop_new();
+	return loop == NULL ? -1 : scratch_enter(state);
+}
+
+static int
+leave(void **state)
+{
+	loop_free(loop);
+	return scratch_leave(state);
+}
+
 /* The service manager's socket, at a name as the variable has it. */
 static int
 manager(const char *name)
@@ -41,12 +57,12 @@ expect_ready(const char *name)
 	char text[64] = "";
 	struct ht_error e;
 
-	assert_int_equal(notify_ready(&e), 0);
+	assert_int_equal(notify_ready(loop, &e), 0);
 	assert_null(getenv("NOTIFY_SOCKET"));
 	assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), 7);
 	assert_string_equal(text, "READY=1");
 	/* Once. */
-	assert_int_equal(notify_ready(&e), 0);
+	assert_int_equal(notify_ready(loop, &e), 0);
 	assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), -1);
 	(void)close(fd);
 }
@@ -81,16 +97,42 @@ what_cannot_be_told(void **state)
 
 	(void)state;
 	(void)setenv("NOTIFY_SOCKET", "vsock:2:1", 1);
-	assert_int_equal(notify_ready(&e), HT_ERR_USAGE);
+	assert_int_equal(notify_ready(loop, &e), HT_ERR_USAGE);
 	assert_null(getenv("NOTIFY_SOCKET"));
 	memset(name, 'a', sizeof(name) - 1);
 	name[0] = '/';
 	name[sizeof(name) - 1] = '\0';
 	(void)setenv("NOTIFY_SOCKET", name, 1);
-	assert_int_equal(notify_ready(&e), HT_ERR_USAGE);
+	assert_int_equal(notify_ready(loop, &e), HT_ERR_USAGE);
 	(void)setenv("NOTIFY_SOCKET", "/nowhere", 1);
-	assert_int_equal(notify_ready(&e), HT_ERR_INTERNAL);
+	assert_int_equal(notify_ready(loop, &e), HT_ERR_INTERNAL);
 	assert_null(getenv("NOTIFY_SOCKET"));
+}
+
+/* As long as the loop turns, twice in the time of the watchdog. */
+static void
+a_watchdog(void **state)
+{
+	struct ht_error e;
+	char text[64] = "";
+	uint64_t start;
+	int fd, i;
+
+	(void)state;
+	fd = manager("@htsign-test/watchdog");
+	(void)setenv("WATCHDOG_USEC", "200000", 1);
+	start = loop_now();
+	assert_int_equal(notify_ready(loop, &e), 0);
+	assert_null(getenv("WATCHDOG_USEC"));
+	assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), 7);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(loop_once(loop, &e), 0);
+		memset(text, 0, sizeof(text));
+		assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), 10);
+		assert_string_equal(text, "WATCHDOG=1");
+	}
+	assert_true(loop_now() - start >= 300);
+	(void)close(fd);
 }
 
 int
@@ -100,7 +142,8 @@ main(void)
 		cmocka_unit_test(by_path),
 		cmocka_unit_test(by_abstract_name),
 		cmocka_unit_test(what_cannot_be_told),
+		cmocka_unit_test(a_watchdog),
 	};
 
-	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+	return cmocka_run_group_tests(tests, enter, leave);
 }

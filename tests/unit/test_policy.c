@@ -394,8 +394,8 @@ a_revoked_certificate_gets_nothing(void **state)
 	                     &who.serial, &e),
 	    0);
 	expect_certificate(&who, "sign", "good");
-	assert_int_equal(
-	    user_certificate_revoke(core.store, &core_actor, who.serial, &e),
+	assert_int_equal(user_certificate_revoke(core.store, &core_actor,
+	                     who.serial, NULL, &e),
 	    0);
 	(void)snprintf(text, sizeof(text), "certificate ci/%llu is revoked",
 	    (unsigned long long)who.serial);

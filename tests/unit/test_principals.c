@@ -5,7 +5,9 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +201,22 @@ keyd_is_away(void **state)
 	    RUN(program, "-r", ".", "sign", "ci/7", "7", "YmxvYg=="), 1);
 }
 
+/* Anybody could listen there. */
+static void
+a_folder_of_all(void **state)
+{
+	int listener = listen_as_keyd();
+	struct pollfd asked = { .fd = listener, .events = POLLIN };
+
+	(void)state;
+	assert_int_equal(chmod(".", 0777), 0);
+	assert_int_equal(
+	    RUN(program, "-r", ".", "sign", "ci/7", "7", "YmxvYg=="), 1);
+	assert_int_equal(poll(&asked, 1, 0), 0);
+	assert_int_equal(chmod(".", 0700), 0);
+	(void)close(listener);
+}
+
 /* The listener is there, but must not be asked. */
 static void
 not_a_certificate(void **state)
@@ -236,6 +254,7 @@ main(void)
 		cmocka_unit_test(folders_are_quoted),
 		cmocka_unit_test(nothing_is_printed_on_refusal),
 		cmocka_unit_test(keyd_is_away),
+		cmocka_unit_test(a_folder_of_all),
 		cmocka_unit_test(not_a_certificate),
 		cmocka_unit_test(arguments),
 	};

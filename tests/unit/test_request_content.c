@@ -282,7 +282,7 @@ static void
 a_client_has_half_of_what_the_others_leave(void **state)
 {
 	static const char no[] = "ci has no room for more large content now";
-	const struct protocol_fail fail = { 65, "stdin", HT_NO_OFFSET, "" };
+	const struct protocol_fail fail = { 65, "cut", HT_NO_OFFSET, "" };
 	const uint32_t rest = KEYD_CONTENT / 2 - 3 * MOST;
 	union protocol_body body;
 	struct keyd_client a[8];

@@ -117,14 +117,14 @@ make(const struct sshcert *of, char text[TICKET_TEXT_SIZE])
 
 static void
 expect_refused(const uint8_t with[TICKET_KEY_SIZE], const char *text,
-    uint64_t now, const char *word)
+    const char *word)
 {
 	struct ticket t;
 	struct ht_error e;
 	const char *reason;
 
 	memset(&t, 0x55, sizeof(t));
-	assert_int_equal(ticket_open(with, text, now, &t, &reason, &e),
+	assert_int_equal(ticket_open(with, text, &t, &reason, &e),
 	    HT_ERR_DENIED);
 	assert_int_equal(e.code, HT_ERR_DENIED);
 	assert_string_equal(reason, word);
@@ -146,7 +146,7 @@ claims_come_back(void **state)
 	                     "abcdefghijklmnopqrstuvwxyz"
 	                     "0123456789-_"),
 	    strlen(text));
-	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_int_equal(ticket_open(key, text, &t, &reason, &e), 0);
 	assert_null(reason);
 	assert_int_equal(t.principal.role, NAMES_CLIENT);
 	assert_string_equal(t.principal.client, "ci");
@@ -156,7 +156,7 @@ claims_come_back(void **state)
 	assert_false(ticket_matches(&t, other));
 
 	make(admin, text);
-	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_int_equal(ticket_open(key, text, &t, &reason, &e), 0);
 	assert_int_equal(t.principal.role, NAMES_ADMIN);
 	assert_string_equal(t.principal.client, "");
 }
@@ -184,7 +184,7 @@ longest_name_fits(void **state)
 	longest = read_line(&line);
 	assert_non_null(longest);
 	make(longest, text);
-	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e), 0);
+	assert_int_equal(ticket_open(key, text, &t, &reason, &e), 0);
 	assert_string_equal(t.principal.client, name);
 	assert_int_equal(t.serial, UINT64_MAX);
 	sshcert_free(longest);
@@ -194,21 +194,27 @@ longest_name_fits(void **state)
 static void
 stale_after_a_minute(void **state)
 {
-	char text[TICKET_TEXT_SIZE];
-	struct ticket t;
-	struct ht_error e;
-	const char *reason;
+	const struct ticket t = { .expires = NOW + TICKET_LIFETIME };
 
 	(void)state;
-	make(cert, text);
-	assert_int_equal(
-	    ticket_open(key, text, NOW + TICKET_LIFETIME - 1, &t, &reason, &e),
-	    0);
-	expect_refused(key, text, NOW + TICKET_LIFETIME, TICKET_STALE);
-	expect_refused(key, text, UINT64_MAX, TICKET_STALE);
+	assert_true(ticket_fresh(&t, NOW));
+	assert_true(ticket_fresh(&t, NOW + TICKET_LIFETIME - 1));
+	assert_false(ticket_fresh(&t, NOW + TICKET_LIFETIME));
+	assert_false(ticket_fresh(&t, UINT64_MAX));
 	/* A clock set back does not make a ticket last. */
-	expect_refused(key, text, NOW - 1, TICKET_STALE);
-	expect_refused(key, text, 0, TICKET_STALE);
+	assert_false(ticket_fresh(&t, NOW - 1));
+	assert_false(ticket_fresh(&t, 0));
+}
+
+static void
+no_two_are_the_same(void **state)
+{
+	char one[TICKET_TEXT_SIZE], two[TICKET_TEXT_SIZE];
+
+	(void)state;
+	make(cert, one);
+	make(cert, two);
+	assert_string_not_equal(one, two);
 }
 
 static void
@@ -223,7 +229,7 @@ another_start_another_key(void **state)
 	for (bit = 0; bit < sizeof(next) * 8; bit++) {
 		memcpy(next, key, sizeof(next));
 		next[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		expect_refused(next, text, NOW, TICKET_FORGED);
+		expect_refused(next, text, TICKET_FORGED);
 	}
 }
 
@@ -243,8 +249,7 @@ every_flipped_bit_is_forged(void **state)
 		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		base64_encode(bytes.data, bytes.len, BASE64_URL, &changed);
 		buf_u8(&changed, '\0');
-		expect_refused(key, (const char *)changed.data, NOW,
-		    TICKET_FORGED);
+		expect_refused(key, (const char *)changed.data, TICKET_FORGED);
 		buf_reset(&changed);
 		bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
@@ -267,22 +272,22 @@ cut_or_no_ticket_at_all(void **state)
 	for (n = 0; n < strlen(text); n++) {
 		memcpy(cut, text, n);
 		cut[n] = '\0';
-		assert_int_equal(ticket_open(key, cut, NOW, &t, &reason, &e),
+		assert_int_equal(ticket_open(key, cut, &t, &reason, &e),
 		    HT_ERR_DENIED);
 		assert_true(strcmp(reason, TICKET_MALFORMED) == 0 ||
 		    strcmp(reason, TICKET_FORGED) == 0);
 	}
-	expect_refused(key, "", NOW, TICKET_MALFORMED);
-	expect_refused(key, "a ticket", NOW, TICKET_MALFORMED);
-	expect_refused(key, "AAAA", NOW, TICKET_MALFORMED);
+	expect_refused(key, "", TICKET_MALFORMED);
+	expect_refused(key, "a ticket", TICKET_MALFORMED);
+	expect_refused(key, "AAAA", TICKET_MALFORMED);
 	memset(endless, 'A', sizeof(endless) - 1);
 	endless[sizeof(endless) - 1] = '\0';
-	expect_refused(key, endless, NOW, TICKET_MALFORMED);
+	expect_refused(key, endless, TICKET_MALFORMED);
 	/* As long as a MAC, and a byte less. */
 	endless[43] = '\0';
-	expect_refused(key, endless, NOW, TICKET_FORGED);
+	expect_refused(key, endless, TICKET_FORGED);
 	endless[42] = '\0';
-	expect_refused(key, endless, NOW, TICKET_MALFORMED);
+	expect_refused(key, endless, TICKET_MALFORMED);
 }
 
 /* With a MAC that is right: what another version of keyd might have made. */
@@ -297,7 +302,7 @@ expect_unknown(struct buf *claims)
 	buf_bytes(claims, mac, sizeof(mac));
 	base64_encode(claims->data, claims->len, BASE64_URL, &text);
 	buf_u8(&text, '\0');
-	expect_refused(key, (const char *)text.data, NOW, TICKET_MALFORMED);
+	expect_refused(key, (const char *)text.data, TICKET_MALFORMED);
 	buf_free(&text);
 	buf_reset(claims);
 }
@@ -310,6 +315,7 @@ put_claims(struct buf *b, uint8_t version, const char *principal)
 	buf_u64be(b, 7);
 	buf_zeros(b, SSHCERT_SHA256);
 	buf_u64be(b, NOW + 1);
+	buf_zeros(b, TICKET_NONCE);
 }
 
 static void
@@ -318,14 +324,14 @@ other_versions_refused(void **state)
 	struct buf claims = BUF_INIT;
 
 	(void)state;
-	put_claims(&claims, 2, "client:ci");
-	expect_unknown(&claims);
-	put_claims(&claims, 1, "ci");
-	expect_unknown(&claims);
 	put_claims(&claims, 1, "client:ci");
+	expect_unknown(&claims);
+	put_claims(&claims, 2, "ci");
+	expect_unknown(&claims);
+	put_claims(&claims, 2, "client:ci");
 	buf_u8(&claims, 0);
 	expect_unknown(&claims);
-	put_claims(&claims, 1, "client:ci");
+	put_claims(&claims, 2, "client:ci");
 	claims.len--;
 	expect_unknown(&claims);
 	buf_free(&claims);
@@ -368,7 +374,7 @@ without_hmac_there_is_no_ticket(void **state)
 		    HT_ERR_INTERNAL);
 		assert_string_equal(e.text, "HMAC-SHA256 failed");
 		assert_string_equal(again, "");
-		assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e),
+		assert_int_equal(ticket_open(key, text, &t, &reason, &e),
 		    HT_ERR_INTERNAL);
 		assert_string_equal(reason, SSHCERT_INTERNAL);
 	}
@@ -397,7 +403,7 @@ without_memory_there_is_no_ticket(void **state)
 	assert_int_equal(rc, 0);
 	assert_true(n > 2);
 	no_memory_at(1);
-	assert_int_equal(ticket_open(key, text, NOW, &t, &reason, &e),
+	assert_int_equal(ticket_open(key, text, &t, &reason, &e),
 	    HT_ERR_INTERNAL);
 	assert_string_equal(reason, SSHCERT_INTERNAL);
 	assert_true(no_memory_met());
@@ -411,6 +417,7 @@ main(void)
 		cmocka_unit_test(claims_come_back),
 		cmocka_unit_test(longest_name_fits),
 		cmocka_unit_test(stale_after_a_minute),
+		cmocka_unit_test(no_two_are_the_same),
 		cmocka_unit_test(another_start_another_key),
 		cmocka_unit_test(every_flipped_bit_is_forged),
 		cmocka_unit_test(cut_or_no_ticket_at_all),

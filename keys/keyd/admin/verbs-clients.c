@@ -198,11 +198,12 @@ revoke(struct verbs_command *c, struct ht_error *e)
 	struct store_actor actor = identity_actor(c->who);
 	struct protocol_revoked what = { "", 0 };
 	uint64_t count = 1;
+	bool here = true;
 	int rc;
 
 	if (verbs_number(c->words[1], &what.serial) == 0) {
 		rc = user_certificate_revoke(c->keyd->store, &actor,
-		    what.serial, e);
+		    what.serial, &here, e);
 	} else {
 		rc = user_certificate_revoke_name(c->keyd->store, &actor,
 		    c->words[1], &count, e);
@@ -212,8 +213,9 @@ revoke(struct verbs_command *c, struct ht_error *e)
 		keyd_revoked(c->keyd, &what);
 	if (rc == 0)
 		(void)snprintf(c->text, sizeof(c->text),
-		    "%llu certificate%s revoked", (unsigned long long)count,
-		    count == 1 ? "" : "s");
+		    "%llu certificate%s revoked%s", (unsigned long long)count,
+		    count == 1 ? "" : "s",
+		    here ? "" : ", which was not issued here");
 	return rc;
 }
 

@@ -163,7 +163,7 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;
 	p->ready = true;
-	if (notify_ready(e) < 0)
+	if (notify_ready(p->loop, e) < 0)
 		log_error("%s", e->text);
 	return 0;
 }

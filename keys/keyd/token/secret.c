@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +8,7 @@
 
 #include "keys/keyd/token/secret.h"
 #include "lib/buf.h"
+#include "lib/modes.h"
 
 /* N, r and p of scrypt, as RFC 7914 suggests for interactive logins. */
 #define COST 16384
@@ -103,7 +103,7 @@ secret_read(struct secret *s, const char *path, struct ht_error *e)
 	int fd, rc = 0;
 
 	secret_forget(s);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = modes_open_as_owner(path);
 	if (fd < 0)
 		return ht_error_set(e, HT_ERR_USAGE, "PIN: %s: %s", path,
 		    strerror(errno));

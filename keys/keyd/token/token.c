@@ -1,13 +1,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "keys/keyd/token/token-private.h"
+#include "lib/modes.h"
 
 #define KEYS_MAX 64
 
@@ -93,7 +93,7 @@ static int
 open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
 {
 	if (conf->file != NULL) {
-		t->key_file = open(conf->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		t->key_file = modes_open_as_owner(conf->file);
 		if (t->key_file < 0)
 			return ht_error_set(e, HT_ERR_USAGE, "token %s: %s: %s",
 			    t->name, conf->file, strerror(errno));

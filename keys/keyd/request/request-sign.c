@@ -219,7 +219,6 @@ done(void *cookie, const uint8_t *signature, size_t n,
 	struct request *r = cookie;
 	struct ht_error e;
 
-	r->job = NULL;
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
 	if (r->unrecorded)
@@ -277,7 +276,7 @@ request_more(struct request *r)
 {
 	struct ht_error e;
 
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
+	if (r->pkcs7.len == 0)
 		return false;
 	if (r->rest.left == 0) {
 		request_let_go(r);

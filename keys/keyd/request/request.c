@@ -337,7 +337,6 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 {
 	if (r->phase != REQUEST_HANDED &&
 	    (r->phase != REQUEST_QUEUED || token_cancel(r->job))) {
-		r->job = NULL;
 		request_note_fail(r, fail);
 	} else {
 		/* A token has the request.  First its answer is recorded. */

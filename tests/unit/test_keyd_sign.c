@@ -15,6 +15,7 @@
 
 #include "signature/pkcs7.h"
 #include "store/journal/journal.h"
+#include "tests/support/catalog.h"
 #include "tests/support/core_client.h"
 #include "tests/support/core_token.h"
 #include "tests/support/scratch.h"
@@ -80,7 +81,8 @@ a_request_is_signed_and_delivered(void **state)
 	assert_int_equal(core_events("decided", "\"attempt\":1"), 1);
 	assert_int_equal(core_events("decided", "\"size\":1000"), 1);
 	assert_int_equal(core_events("decided", "\"010203"), 1);
-	assert_int_equal(core_events("decided", "5a5a5a"), 1);
+	assert_int_equal(core_events("decided", "\"sha256\",\"digest\":\"5a5a"),
+	    1);
 	assert_int_equal(core_events("decided", "\"good\""), 1);
 	assert_int_equal(core_events("decided", "\"near\""), 1);
 	assert_int_equal(core_events("decided", "\"pe\""), 1);
@@ -170,6 +172,32 @@ the_signature_says_what_the_profile_and_the_request_say(void **state)
 	core_token_set_up(state);
 	sign_as("rich", "sha384", "", "http://my/", &pkcs7);
 	assert_false(HOLDS(&pkcs7, "https://example.org/"));
+	buf_free(&pkcs7);
+}
+
+/* A CTL names no algorithm. */
+static void
+a_catalog_is_signed_with_the_digest_of_the_profile(void **state)
+{
+	struct protocol_begin begin = core_client_request("lists");
+	struct protocol_content content;
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
+	struct keyd_client a;
+
+	(void)state;
+	catalog_list(1, CATALOG_GOOD, &der);
+	content = core_client_content(&der);
+	content.kind = PROTOCOL_KIND_CTL;
+	memcpy(content.format, "cat", sizeof("cat"));
+	core_client_begin(&a, &begin);
+	core_client_say_content(&a, &content, &der);
+	core_client_hear_nothing(&a);
+	assert_string_equal(core_token.hash.algorithm, "sha384");
+	core_token_take();
+	core_token_answer(false);
+	hear_signature(&a, &pkcs7);
+	core_client_close(&a);
+	buf_free(&der);
 	buf_free(&pkcs7);
 }
 
@@ -549,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_is_signed_and_delivered),
 		TEST(the_signature_says_what_the_profile_and_the_request_say),
+		TEST(a_catalog_is_signed_with_the_digest_of_the_profile),
 		TEST(the_verdict_is_asked_for_again_at_the_token),
 		TEST(the_verdict_is_asked_for_again_after_the_commit),
 		TEST(a_certificate_that_was_replaced_does_not_sign),

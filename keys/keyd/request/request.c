@@ -156,7 +156,6 @@ go(struct request *r, const struct conf_profile *profile)
 		request_give_up(r, "spool", &e);
 		return;
 	}
-	memset(&say, 0, sizeof(say));
 	say.number = r->number;
 	say.max_size = profile->max_size;
 	say.max_ctl = profile->max_ctl;

@@ -239,7 +239,7 @@ tests_unit_test_appx_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_environment_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_script_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
-	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=RAND_bytes
+	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=RAND_bytes -Wl,--wrap=EVP_Digest
 tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 	-Wl,--wrap=HMAC
 tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)

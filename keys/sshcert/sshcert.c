@@ -265,7 +265,7 @@ read_all(struct sshcert *cert, const char **reason, struct ht_error *e)
 	    read_signature(cert, &in, reason, e) < 0)
 		return HT_ERR_DATA;
 	if (EVP_Digest(cert->blob, cert->blob_len, cert->sha256, NULL,
-	        EVP_sha256(), NULL) <= 0)
+	        EVP_sha256(), NULL) != 1)
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
 	return 0;
 }

@@ -583,6 +583,39 @@ without_a_nonce_nothing_is_issued(void **state)
 	buf_free(&line);
 }
 
+/* No digest: libcrypto has no memory for it. */
+static bool no_digest;
+int __real_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine);
+int __wrap_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine);
+
+int
+__wrap_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine)
+{
+	return no_digest
+	    ? 0
+	    : __real_EVP_Digest(p, n, digest, length, algorithm, engine);
+}
+
+static void
+without_a_digest_nothing_is_read(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	issue_blob(0, 0, &blob);
+	no_digest = true;
+	assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+	no_digest = false;
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_string_equal(reason, SSHCERT_INTERNAL);
+	buf_free(&blob);
+}
+
 /* OpenSSL's want of memory, where a signature is verified. */
 static bool no_context;
 EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
@@ -705,6 +738,7 @@ main(void)
 		cmocka_unit_test(without_memory_nothing_is_issued),
 		cmocka_unit_test(without_a_nonce_nothing_is_issued),
 		cmocka_unit_test(without_memory_nothing_is_read),
+		cmocka_unit_test(without_a_digest_nothing_is_read),
 		cmocka_unit_test(without_memory_no_line_is_read),
 		cmocka_unit_test(without_memory_nothing_is_checked),
 		cmocka_unit_test(without_memory_no_private_key_is_read),

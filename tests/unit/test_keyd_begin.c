@@ -235,6 +235,31 @@ a_client_has_as_many_open_requests_as_the_profile_says(void **state)
 	core_client_close(&c);
 }
 
+static unsigned int
+descriptors(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* keyd does not keep the spool that it gives away. */
+static void
+no_descriptor_is_left(void **state)
+{
+	struct protocol_begin begin = core_client_request("plain");
+	unsigned int before = descriptors();
+	struct keyd_client a;
+
+	(void)state;
+	core_client_begin(&a, &begin);
+	core_client_close(&a);
+	assert_int_equal(descriptors(), before);
+}
+
 static void
 without_a_spool_there_is_no_go(void **state)
 {
@@ -517,6 +542,7 @@ main(void)
 		TEST(a_sha256_has_32_bytes),
 		TEST(an_endpoint_that_ends_begins_nothing),
 		TEST(a_client_has_as_many_open_requests_as_the_profile_says),
+		TEST(no_descriptor_is_left),
 		TEST(without_a_spool_there_is_no_go),
 		TEST(a_request_that_made_no_sense_has_a_number),
 		TEST(a_status_that_is_none_counts_as_ours),

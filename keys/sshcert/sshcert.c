@@ -153,7 +153,8 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 
 /*
  * Take the next option off a list.  Names must be in ascending order, without
- * duplicates.  The value is empty, or a string within a string.
+ * duplicates, so that none is empty.  The value is empty, or a string within a
+ * string.
  */
 static int
 next_option(struct cursor *list, struct cursor *name, struct cursor *value)
@@ -162,7 +163,7 @@ next_option(struct cursor *list, struct cursor *name, struct cursor *value)
 	size_t shorter;
 	int order;
 
-	if (cursor_string(list, name) < 0 || name->left == 0 ||
+	if (cursor_string(list, name) < 0 ||
 	    memchr(name->p, '\0', name->left) != NULL ||
 	    cursor_string(list, &wrapped) < 0)
 		return HT_ERR_DATA;

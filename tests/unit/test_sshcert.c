@@ -268,6 +268,7 @@ no_principals_and_hosts(void **state)
 	    0);
 	assert_null(parse_file("ed25519", &reason, &e));
 	assert_string_equal(reason, SSHCERT_NOT_USER);
+	assert_string_equal(e.text, "not the certificate of a user");
 }
 
 static void

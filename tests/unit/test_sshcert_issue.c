@@ -252,6 +252,7 @@ too_long_refused(void **state)
 	assert_string_equal(e.text, "no certificate, or too long");
 	assert_null(sshcert_parse(cursor_over(NULL, 0), &reason, &e));
 	assert_string_equal(reason, SSHCERT_MALFORMED);
+	assert_string_equal(e.text, "no certificate, or too long");
 	buf_free(&blob);
 }
 

@@ -352,6 +352,12 @@ a_cut_is_on_record_once(void **state)
 	core_client_close(&b);
 	assert_int_equal(core_events("aborted", "the connection was cut"), 2);
 	assert_null(core.requests);
+	/* In the other order, too. */
+	core_client_begin(&a, &begin);
+	core_client_begin(&b, &begin);
+	core_client_close(&b);
+	core_client_close(&a);
+	assert_null(core.requests);
 }
 
 /* --- KEPT ---------------------------------------------------------------- */

@@ -232,7 +232,6 @@ release(void *cookie)
 	}
 	spool_keep(r->spool);
 	keyd_say(r->connection, PROTOCOL_RELEASE, r->tag, &number, NULL, 0);
-	r->phase = REQUEST_RELEASED;
 }
 
 /* The end is recorded.  release() follows after the commit. */

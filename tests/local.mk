@@ -236,7 +236,7 @@ tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
 tests_unit_test_identity_stands_LDFLAGS = $(core_ldflags) -Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
-tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags)
+tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=store_step
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_exec
@@ -249,7 +249,7 @@ tests_unit_test_appx_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_environment_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_script_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
-	-Wl,--wrap=EVP_MD_CTX_new
+	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=RAND_bytes -Wl,--wrap=EVP_Digest
 tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 	-Wl,--wrap=HMAC
 tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)

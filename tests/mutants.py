@@ -11,8 +11,9 @@ Run it by hand in the source tree, as root:
 
 Each mutant of each FILE is built, with sanitizers, in a copy of the tree in
 FOLDER (build-mutants), as far as the PROGRAMs need it, and those that are tests
-are run until one of them fails.  A mutant of which they all pass lives, and is
-printed.  Of more than N mutants of a file N are drawn, always the same.
+are built and run one after the other until one fails: name first the one that
+kills most.  A mutant of which they all pass lives, and is printed.  Of more
+than N mutants of a file N are drawn, always the same.
 
 What was killed once is remembered in FOLDER and not run again, so that after a
 new test only those run that lived.  Remove the folder after a test is changed.
@@ -185,8 +186,8 @@ class Trial:
     def __init__(self, work, programs):
         self.source = work / 'source'
         self.build = work / 'build'
-        self.programs = programs
         self.tests = [p for p in programs if '/test_' in p]
+        self.others = [p for p in programs if p not in self.tests]
         if not self.tests:
             sys.exit('none of the programs is a test')
         self.remembered = work / 'killed'
@@ -215,7 +216,7 @@ class Trial:
                             '--prefix=/usr', '--sysconfdir=/etc', 'CC=clang',
                             'CFLAGS=-O1', '--enable-sanitizers'],
                            cwd=self.build, check=True)
-        if not self.make(*self.programs):
+        if not self.make(*self.others, *self.tests):
             sys.exit('the programs cannot be built')
         for test in self.tests:
             started = time.monotonic()
@@ -253,9 +254,10 @@ class Trial:
         if name in self.killed:
             return 'killed'
         (self.source / file).write_text(changed)
-        if not self.make(*self.programs):
+        if not self.make(str(pathlib.Path(file).with_suffix('.o'))):
             return 'not compiled'
-        if all(self.passes(test, self.limits[test]) for test in self.tests):
+        if all(self.make(*self.others, test) and
+               self.passes(test, self.limits[test]) for test in self.tests):
             same = self.optimized(file) == original
             return 'the same' if same else 'lived'
         with self.remembered.open('a') as killed:

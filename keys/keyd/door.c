@@ -183,7 +183,7 @@ make_ticket(struct keyd *k, const struct protocol_ask *ask,
 		return identity_unproved(reason, r);
 	if (identity_stands(k, &who, r) < 0)
 		return -(int)r->status;
-	reason = SSHCERT_MALFORMED; /* a plain key gets no ticket */
+	/* A plain key gets no ticket. */
 	cert = sshcert_parse(ask->certificate, &reason, &e);
 	if (cert == NULL)
 		return identity_unproved(reason, r);

@@ -45,11 +45,14 @@ host_bits_zero(const struct network *net)
 	return true;
 }
 
-/* ::ffff:a.b.c.d is a.b.c.d. */
+/*
+ * ::ffff:a.b.c.d is a.b.c.d.  No host bit is set, so the prefix has 96 bits or
+ * more.
+ */
 static void
 unmap(struct network *net)
 {
-	if (net->length != 16 || net->bits < 96 ||
+	if (net->length != 16 ||
 	    memcmp(net->bytes, mapped_prefix, sizeof(mapped_prefix)) != 0)
 		return;
 	memmove(net->bytes, net->bytes + 12, 4);

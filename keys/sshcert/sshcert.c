@@ -38,18 +38,17 @@ struct sshcert {
 };
 
 /*
- * Each read_* function takes one part of the certificate off *in.  Before each
- * check it sets *reason to the word for a failure of that check.
+ * Each read_* function takes one part of the certificate off *in.  *reason is
+ * SSHCERT_MALFORMED when it is called and when it has succeeded.  Only for a
+ * check whose failure has another word does it change *reason.
  */
 
 static int
-read_key(struct sshcert *cert, struct cursor *in, const char **reason,
-    struct ht_error *e)
+read_key(struct sshcert *cert, struct cursor *in, struct ht_error *e)
 {
 	const struct sshkey_format *format = NULL;
 	struct cursor name, nonce;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &name) == 0)
 		format = sshkey_format_of_cert(name);
 	if (format == NULL)
@@ -88,6 +87,7 @@ read_key_id(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the key id \"%s\" is not NAME/%" PRIu64, cert->key_id,
 		    cert->serial);
+	*reason = SSHCERT_MALFORMED;
 	return 0;
 }
 
@@ -98,7 +98,6 @@ read_principal(struct sshcert *cert, struct cursor *in, const char **reason,
 	struct cursor list;
 	char text[NAMES_PRINCIPAL_SIZE];
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &list) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "no list of principals");
 	*reason = SSHCERT_PRINCIPAL;
@@ -115,14 +114,13 @@ read_principal(struct sshcert *cert, struct cursor *in, const char **reason,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the key id \"%s\" is not of client \"%s\"", cert->key_id,
 		    cert->principal.client);
+	*reason = SSHCERT_MALFORMED;
 	return 0;
 }
 
 static int
-read_validity(struct sshcert *cert, struct cursor *in, const char **reason,
-    struct ht_error *e)
+read_validity(struct sshcert *cert, struct cursor *in, struct ht_error *e)
 {
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_u64be(in, &cert->valid_after) < 0 ||
 	    cursor_u64be(in, &cert->valid_before) < 0 ||
 	    cert->valid_after >= cert->valid_before)
@@ -138,7 +136,6 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 {
 	uint32_t type;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_u64be(in, &cert->serial) < 0 || cursor_u32be(in, &type) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the certificate is cut off");
@@ -149,14 +146,15 @@ read_claims(struct sshcert *cert, struct cursor *in, const char **reason,
 	}
 	if (read_key_id(cert, in, reason, e) < 0 ||
 	    read_principal(cert, in, reason, e) < 0 ||
-	    read_validity(cert, in, reason, e) < 0)
+	    read_validity(cert, in, e) < 0)
 		return HT_ERR_DATA;
 	return 0;
 }
 
 /*
  * Take the next option off a list.  Names must be in ascending order, without
- * duplicates.  The value is empty, or a string within a string.
+ * duplicates, so that none is empty.  The value is empty, or a string within a
+ * string.
  */
 static int
 next_option(struct cursor *list, struct cursor *name, struct cursor *value)
@@ -165,7 +163,7 @@ next_option(struct cursor *list, struct cursor *name, struct cursor *value)
 	size_t shorter;
 	int order;
 
-	if (cursor_string(list, name) < 0 || name->left == 0 ||
+	if (cursor_string(list, name) < 0 ||
 	    memchr(name->p, '\0', name->left) != NULL ||
 	    cursor_string(list, &wrapped) < 0)
 		return HT_ERR_DATA;
@@ -197,7 +195,6 @@ read_critical_options(struct sshcert *cert, struct cursor *in,
 {
 	struct cursor list, name = { NULL, 0 }, value;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &list) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "no critical options");
 	while (list.left > 0) {
@@ -219,11 +216,10 @@ read_critical_options(struct sshcert *cert, struct cursor *in,
 
 /* Extensions are ignored, but they must be well formed. */
 static int
-read_extensions(struct cursor *in, const char **reason, struct ht_error *e)
+read_extensions(struct cursor *in, struct ht_error *e)
 {
 	struct cursor list, name = { NULL, 0 }, value;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &list) < 0)
 		return ht_error_set(e, HT_ERR_DATA, "no extensions");
 	while (list.left > 0) {
@@ -236,12 +232,10 @@ read_extensions(struct cursor *in, const char **reason, struct ht_error *e)
 
 /* Read the reserved field, the CA key and the CA's signature. */
 static int
-read_signature(struct sshcert *cert, struct cursor *in, const char **reason,
-    struct ht_error *e)
+read_signature(struct sshcert *cert, struct cursor *in, struct ht_error *e)
 {
 	struct cursor reserved;
 
-	*reason = SSHCERT_MALFORMED;
 	if (cursor_string(in, &reserved) < 0 || reserved.left != 0 ||
 	    cursor_string(in, &cert->ca) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
@@ -258,14 +252,13 @@ read_all(struct sshcert *cert, const char **reason, struct ht_error *e)
 {
 	struct cursor in = cursor_over(cert->blob, cert->blob_len);
 
-	if (read_key(cert, &in, reason, e) < 0 ||
+	if (read_key(cert, &in, e) < 0 ||
 	    read_claims(cert, &in, reason, e) < 0 ||
 	    read_critical_options(cert, &in, reason, e) < 0 ||
-	    read_extensions(&in, reason, e) < 0 ||
-	    read_signature(cert, &in, reason, e) < 0)
+	    read_extensions(&in, e) < 0 || read_signature(cert, &in, e) < 0)
 		return HT_ERR_DATA;
 	if (EVP_Digest(cert->blob, cert->blob_len, cert->sha256, NULL,
-	        EVP_sha256(), NULL) <= 0)
+	        EVP_sha256(), NULL) != 1)
 		return ht_error_set(e, HT_ERR_INTERNAL, "SHA-256 failed");
 	return 0;
 }

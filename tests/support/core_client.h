@@ -18,7 +18,7 @@
  *
  *	plain	files of at most 1000 bytes, at most 2 open requests
  *	keep	returns signed PE files unchanged
- *	lists	catalogs with CTLs of at most 1000 bytes
+ *	lists	catalogs with CTLs of at most 1000 bytes, and SHA-384
  *	other	files of at most 1 MiB
  *	rich	SHA-384, and all optional parts of a signature
  *	secret	not granted

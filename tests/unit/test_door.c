@@ -653,7 +653,21 @@ a_door_has_so_many_connections(void **state)
 }
 
 static void
-without_memory_nobody_is_denied(void **state)
+log_in(const struct buf *key)
+{
+	open_sshd();
+	relay(PROTOCOL_LOGIN, "sign", key);
+}
+
+static void
+ask_for_a_ticket(const struct buf *key)
+{
+	ask("sign", key);
+}
+
+/* Fail each allocation once.  What answer there is says yes, or "internal". */
+static void
+expect_internal(void (*try)(const struct buf *key), enum protocol_type yes)
 {
 	unsigned int refused = 0;
 	union protocol_body body;
@@ -661,18 +675,19 @@ without_memory_nobody_is_denied(void **state)
 	struct ht_error e;
 	struct msg m;
 
-	(void)state;
 	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
 	failing = 0;
 	do {
-		open_sshd();
 		failing++;
-		relay(PROTOCOL_LOGIN, "sign", &key);
-		if (protocol_wait(&door.link, &m, &body, 0, &e) == 1 &&
-		    m.type == PROTOCOL_REFUSE) {
+		try(&key);
+		if (protocol_wait(&door.link, &m, &body, 0, &e) != 1) {
+			m.type = 0;
+		} else if (m.type == PROTOCOL_REFUSE) {
 			assert_int_equal(body.refuse.status, -HT_ERR_INTERNAL);
 			assert_string_equal(body.refuse.code, "internal");
 			refused++;
+		} else if (m.type == PROTOCOL_TICKET_FOR) {
+			assert_string_not_equal(body.ticket_for.ticket, "");
 		}
 		keyd_client_close(&door);
 		if (core.connections != NULL)
@@ -680,9 +695,17 @@ without_memory_nobody_is_denied(void **state)
 	} while (no_memory_met());
 	failing = 0;
 	no_memory_at(0);
-	assert_int_equal(m.type, PROTOCOL_ADMIT);
+	assert_int_equal(m.type, yes);
 	assert_true(refused >= 3);
 	buf_free(&key);
+}
+
+static void
+without_memory_nobody_is_denied(void **state)
+{
+	(void)state;
+	expect_internal(log_in, PROTOCOL_ADMIT);
+	expect_internal(ask_for_a_ticket, PROTOCOL_TICKET_FOR);
 }
 
 /* A timer is done without; that is all. */

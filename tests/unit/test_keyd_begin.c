@@ -235,6 +235,31 @@ a_client_has_as_many_open_requests_as_the_profile_says(void **state)
 	core_client_close(&c);
 }
 
+static unsigned int
+descriptors(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* keyd does not keep the spool that it gives away. */
+static void
+no_descriptor_is_left(void **state)
+{
+	struct protocol_begin begin = core_client_request("plain");
+	unsigned int before = descriptors();
+	struct keyd_client a;
+
+	(void)state;
+	core_client_begin(&a, &begin);
+	core_client_close(&a);
+	assert_int_equal(descriptors(), before);
+}
+
 static void
 without_a_spool_there_is_no_go(void **state)
 {
@@ -326,6 +351,12 @@ a_cut_is_on_record_once(void **state)
 	assert_non_null(core.requests);
 	core_client_close(&b);
 	assert_int_equal(core_events("aborted", "the connection was cut"), 2);
+	assert_null(core.requests);
+	/* In the other order, too. */
+	core_client_begin(&a, &begin);
+	core_client_begin(&b, &begin);
+	core_client_close(&b);
+	core_client_close(&a);
 	assert_null(core.requests);
 }
 
@@ -633,6 +664,7 @@ main(void)
 		TEST(a_sha256_has_32_bytes),
 		TEST(an_endpoint_that_ends_begins_nothing),
 		TEST(a_client_has_as_many_open_requests_as_the_profile_says),
+		TEST(no_descriptor_is_left),
 		TEST(without_a_spool_there_is_no_go),
 		TEST(what_no_shell_says_is_not_recorded),
 		TEST(a_failure_of_another_name_is_not_recorded),

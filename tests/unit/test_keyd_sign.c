@@ -14,9 +14,12 @@
 #include <string.h>
 
 #include "signature/pkcs7.h"
+#include "signature/spc-pages.h"
 #include "store/journal/journal.h"
+#include "tests/support/catalog.h"
 #include "tests/support/core_client.h"
 #include "tests/support/core_token.h"
+#include "tests/support/no_memory.h"
 #include "tests/support/scratch.h"
 
 #define SHA256 cursor_over(core_client_sha256, JOURNAL_SHA256)
@@ -80,7 +83,8 @@ a_request_is_signed_and_delivered(void **state)
 	assert_int_equal(core_events("decided", "\"attempt\":1"), 1);
 	assert_int_equal(core_events("decided", "\"size\":1000"), 1);
 	assert_int_equal(core_events("decided", "\"010203"), 1);
-	assert_int_equal(core_events("decided", "5a5a5a"), 1);
+	assert_int_equal(core_events("decided", "\"sha256\",\"digest\":\"5a5a"),
+	    1);
 	assert_int_equal(core_events("decided", "\"good\""), 1);
 	assert_int_equal(core_events("decided", "\"near\""), 1);
 	assert_int_equal(core_events("decided", "\"pe\""), 1);
@@ -101,6 +105,70 @@ a_request_is_signed_and_delivered(void **state)
 	assert_null(core.requests);
 	buf_free(&der);
 	buf_free(&pkcs7);
+}
+
+/* Sign page hashes: no socket takes all PARTs of the signature at once. */
+static void
+sign_large(struct keyd_client *a)
+{
+	static const struct spc_digest digest = { "sha256", { 1, 2, 3 }, 32 };
+	const size_t n = (size_t)16384 * SPC_PAGES_ENTRY;
+	struct protocol_begin begin = core_client_request("other");
+	struct protocol_content content;
+	struct buf der = BUF_INIT;
+	struct cursor rest, part;
+	struct ht_error e;
+	uint8_t *list;
+
+	assert_int_equal(spc_pages_start(n, &der, &list, &e), 0);
+	memset(list, 0, n);
+	assert_int_equal(spc_pages_finish(&digest, &der, &e), 0);
+	content = core_client_content(&der);
+	core_client_begin(a, &begin);
+	core_client_say(a, PROTOCOL_CONTENT, &content);
+	rest = buf_cursor(&der);
+	while (cursor_bytes(&rest, PROTOCOL_PART_MAX, &part) == 0)
+		core_client_say_part(a, part.p, part.left);
+	core_client_say_part(a, rest.p, rest.left);
+	core_token_take();
+	core_token_answer(false);
+	buf_free(&der);
+}
+
+static void
+a_signature_is_taken_within_half_a_minute(void **state)
+{
+	struct keyd_client a;
+
+	(void)state;
+	sign_large(&a);
+	core_wait(29);
+	assert_int_equal(core_events("failed", ""), 0);
+	core_wait(1);
+	assert_int_equal(core_events("failed", "take the signature in time"),
+	    1);
+	core_client_close(&a);
+	assert_null(core.requests);
+}
+
+static void
+without_memory_for_a_part_the_connection_ends(void **state)
+{
+	union protocol_body body;
+	struct ht_error e;
+	struct keyd_client a;
+	struct msg m;
+
+	(void)state;
+	sign_large(&a);
+	while (protocol_next(&a.link, &m, &body, &e) == 1)
+		;
+	no_memory_at(1);
+	core_turn();
+	assert_true(no_memory_met());
+	assert_int_equal(core_events("aborted", "was cut"), 1);
+	assert_null(core.connections);
+	keyd_client_close(&a);
 }
 
 static bool
@@ -169,6 +237,32 @@ the_signature_says_what_the_profile_and_the_request_say(void **state)
 	core_token_set_up(state);
 	sign_as("rich", "sha384", "", "http://my/", &pkcs7);
 	assert_false(HOLDS(&pkcs7, "https://example.org/"));
+	buf_free(&pkcs7);
+}
+
+/* A CTL names no algorithm. */
+static void
+a_catalog_is_signed_with_the_digest_of_the_profile(void **state)
+{
+	struct protocol_begin begin = core_client_request("lists");
+	struct protocol_content content;
+	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
+	struct keyd_client a;
+
+	(void)state;
+	catalog_list(1, CATALOG_GOOD, &der);
+	content = core_client_content(&der);
+	content.kind = PROTOCOL_KIND_CTL;
+	memcpy(content.format, "cat", sizeof("cat"));
+	core_client_begin(&a, &begin);
+	core_client_say_content(&a, &content, &der);
+	core_client_hear_nothing(&a);
+	assert_string_equal(core_token.hash.algorithm, "sha384");
+	core_token_take();
+	core_token_answer(false);
+	hear_signature(&a, &pkcs7);
+	core_client_close(&a);
+	buf_free(&der);
 	buf_free(&pkcs7);
 }
 
@@ -546,7 +640,10 @@ main(void)
 	    core_client_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_is_signed_and_delivered),
+		TEST(a_signature_is_taken_within_half_a_minute),
+		TEST(without_memory_for_a_part_the_connection_ends),
 		TEST(the_signature_says_what_the_profile_and_the_request_say),
+		TEST(a_catalog_is_signed_with_the_digest_of_the_profile),
 		TEST(the_verdict_is_asked_for_again_at_the_token),
 		TEST(the_verdict_is_asked_for_again_after_the_commit),
 		TEST(a_certificate_that_was_replaced_does_not_sign),

@@ -95,6 +95,8 @@ content_has_its_kind_and_its_size(void **state)
 		content.kind = cases[i].kind;
 		content.length = cases[i].most + 1;
 		refuse(&begin, &content, HT_ERR_INTERNAL, "content", no);
+		content.length = UINT32_MAX;
+		refuse(&begin, &content, HT_ERR_INTERNAL, "content", no);
 		content.length = 0;
 		refuse(&begin, &content, HT_ERR_INTERNAL, "content", no);
 		if (cases[i].most == 0)
@@ -107,6 +109,7 @@ content_has_its_kind_and_its_size(void **state)
 	content.sha256.left--;
 	begin = core_client_request("other");
 	refuse(&begin, &content, HT_ERR_INTERNAL, "content", no);
+	assert_int_equal(core_events("refused", ""), 0);
 }
 
 static void
@@ -146,9 +149,9 @@ content_comes_in_parts_and_not_beyond(void **state)
 	assert_null(core_token.ops);
 	core_client_say_part(&a, der.data + 1, der.len - 1);
 	assert_non_null(core_token.ops);
-	/* All of it is there: one more is out of turn. */
+	/* All of it is there: once more is out of turn. */
 	core_token.cancels = true;
-	core_client_say_part(&a, "x", 1);
+	core_client_say_part(&a, der.data, der.len);
 	core_client_hear_end(&a);
 	assert_null(core_token.ops);
 	wait_for(&a, &begin, &content);

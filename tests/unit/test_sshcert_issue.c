@@ -90,13 +90,14 @@ ssh_keygen_takes_what_is_issued(void **state)
 }
 
 static void
-refuse_to_issue(const struct sshcert_request *request)
+refuse_to_issue(const struct sshcert_request *request, const char *text)
 {
 	struct buf line = BUF_INIT;
 	struct ht_error e;
 
 	assert_int_equal(sshcert_issue(ssh_cas[0].private, request, &line, &e),
 	    HT_ERR_USAGE);
+	assert_string_equal(e.text, text);
 	assert_int_equal(line.len, 0);
 	buf_free(&line);
 }
@@ -104,25 +105,28 @@ refuse_to_issue(const struct sshcert_request *request)
 static void
 nonsense_is_not_issued(void **state)
 {
+	static const char no_list[] = "the source-address list is not valid";
 	struct sshcert_request request;
 
 	(void)state;
 	request = request_for(0);
 	request.valid_after = request.valid_before;
-	refuse_to_issue(&request);
+	refuse_to_issue(&request,
+	    "the certificate's validity is missing or empty");
 	request = request_for(0);
 	request.source_address = "10.0.0.1/8";
-	refuse_to_issue(&request);
-	request = request_for(0);
+	refuse_to_issue(&request, no_list);
 	request.source_address = "";
-	refuse_to_issue(&request);
+	refuse_to_issue(&request, no_list);
 	request = request_for(0);
 	request.person = "somebody";
-	refuse_to_issue(&request);
+	request.serial = 7;
+	refuse_to_issue(&request,
+	    "the key id \"somebody/7\" is not of client \"ci\"");
 	request = request_for(0);
 	request.principal.role = NAMES_ADMIN;
 	request.principal.client[0] = '\0';
-	refuse_to_issue(&request); /* whose? */
+	refuse_to_issue(&request, "the key id of a certificate needs a name");
 }
 
 /* An issued certificate as a blob; of which CA and user. */
@@ -248,6 +252,7 @@ too_long_refused(void **state)
 	assert_string_equal(e.text, "no certificate, or too long");
 	assert_null(sshcert_parse(cursor_over(NULL, 0), &reason, &e));
 	assert_string_equal(reason, SSHCERT_MALFORMED);
+	assert_string_equal(e.text, "no certificate, or too long");
 	buf_free(&blob);
 }
 
@@ -552,6 +557,66 @@ without_memory_no_line_is_read(void **state)
 	buf_free(&line);
 }
 
+/* No random bytes, because libcrypto has no entropy. */
+static bool no_entropy;
+int __real_RAND_bytes(unsigned char *bytes, int n);
+int __wrap_RAND_bytes(unsigned char *bytes, int n);
+
+int
+__wrap_RAND_bytes(unsigned char *bytes, int n)
+{
+	return no_entropy ? 0 : __real_RAND_bytes(bytes, n);
+}
+
+static void
+without_a_nonce_nothing_is_issued(void **state)
+{
+	struct sshcert_request request = request_for(0);
+	struct buf line = BUF_INIT;
+	struct ht_error e;
+
+	(void)state;
+	no_entropy = true;
+	assert_int_equal(sshcert_issue(ssh_cas[0].private, &request, &line, &e),
+	    HT_ERR_INTERNAL);
+	no_entropy = false;
+	assert_int_equal(line.len, 0);
+	buf_free(&line);
+}
+
+/* No digest: libcrypto has no memory for it. */
+static bool no_digest;
+int __real_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine);
+int __wrap_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine);
+
+int
+__wrap_EVP_Digest(const void *p, size_t n, unsigned char *digest,
+    unsigned int *length, const EVP_MD *algorithm, ENGINE *engine)
+{
+	return no_digest
+	    ? 0
+	    : __real_EVP_Digest(p, n, digest, length, algorithm, engine);
+}
+
+static void
+without_a_digest_nothing_is_read(void **state)
+{
+	struct buf blob = BUF_INIT;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	issue_blob(0, 0, &blob);
+	no_digest = true;
+	assert_null(sshcert_parse(buf_cursor(&blob), &reason, &e));
+	no_digest = false;
+	assert_int_equal(e.code, HT_ERR_INTERNAL);
+	assert_string_equal(reason, SSHCERT_INTERNAL);
+	buf_free(&blob);
+}
+
 /* OpenSSL's want of memory, where a signature is verified. */
 static bool no_context;
 EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
@@ -672,7 +737,9 @@ main(void)
 		cmocka_unit_test(what_is_not_known_is_named),
 		cmocka_unit_test(as_many_addresses_as_there_is_room_for),
 		cmocka_unit_test(without_memory_nothing_is_issued),
+		cmocka_unit_test(without_a_nonce_nothing_is_issued),
 		cmocka_unit_test(without_memory_nothing_is_read),
+		cmocka_unit_test(without_a_digest_nothing_is_read),
 		cmocka_unit_test(without_memory_no_line_is_read),
 		cmocka_unit_test(without_memory_nothing_is_checked),
 		cmocka_unit_test(without_memory_no_private_key_is_read),

@@ -135,7 +135,6 @@ request_abandon(struct request *r)
 		    &e);
 		break;
 	case REQUEST_FINISHED:
-	case REQUEST_RELEASED:
 		keyd_must(r->keyd,
 		    journal_undelivered(s, r->number, "the connection was cut",
 		        &e),

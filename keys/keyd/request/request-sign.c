@@ -20,7 +20,6 @@ still_waiting(void *cookie)
 	struct request *r = cookie;
 	struct protocol_wait wait;
 
-	memset(&wait, 0, sizeof(wait));
 	(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
 	(void)snprintf(wait.text, sizeof(wait.text), "waiting for token %s",
 	    r->token);
@@ -74,7 +73,6 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	rc = check_publisher(r, certificate, e);
 	if (rc < 0)
 		return rc;
-	memset(&options, 0, sizeof(options));
 	options.description =
 	    r->description[0] != '\0' ? r->description : profile->description;
 	options.url = r->url[0] != '\0' ? r->url : profile->url;
@@ -204,7 +202,6 @@ hand_out(struct request *r)
 {
 	struct protocol_signed say;
 
-	memset(&say, 0, sizeof(say));
 	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
 	say.length = (uint32_t)r->pkcs7.len;
 	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
@@ -219,12 +216,11 @@ done(void *cookie, const uint8_t *signature, size_t n,
 	struct request *r = cookie;
 	struct ht_error e;
 
-	r->job = NULL;
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
 	if (r->unrecorded)
 		request_end(r);
-	else if (signature == NULL && r->refusal.status != 0)
+	else if (r->refusal.status != 0)
 		request_say_no(r, true, &r->refusal);
 	else if (signature == NULL)
 		request_give_up(r, "token", why);
@@ -277,7 +273,7 @@ request_more(struct request *r)
 {
 	struct ht_error e;
 
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
+	if (r->pkcs7.len == 0)
 		return false;
 	if (r->rest.left == 0) {
 		request_let_go(r);

@@ -156,7 +156,6 @@ go(struct request *r, const struct conf_profile *profile)
 		request_give_up(r, "spool", &e);
 		return;
 	}
-	memset(&say, 0, sizeof(say));
 	say.number = r->number;
 	say.max_size = profile->max_size;
 	say.max_ctl = profile->max_ctl;
@@ -233,7 +232,6 @@ release(void *cookie)
 	}
 	spool_keep(r->spool);
 	keyd_say(r->connection, PROTOCOL_RELEASE, r->tag, &number, NULL, 0);
-	r->phase = REQUEST_RELEASED;
 }
 
 /* The end is recorded.  release() follows after the commit. */
@@ -337,7 +335,6 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 {
 	if (r->phase != REQUEST_HANDED &&
 	    (r->phase != REQUEST_QUEUED || token_cancel(r->job))) {
-		r->job = NULL;
 		request_note_fail(r, fail);
 	} else {
 		/* A token has the request.  First its answer is recorded. */

@@ -2,7 +2,7 @@
  * One request, from "asked" to its end.  The order is that of DESIGN.md,
  * section 6.
  *
- *	OPEN -> QUEUED -> HANDED -> SIGNED -> FINISHED -> RELEASED -> ENDED
+ *	OPEN -> QUEUED -> HANDED -> SIGNED -> FINISHED -> ENDED
  *	  |                                       ^
  *	  +----------- a file is kept ------------+
  *

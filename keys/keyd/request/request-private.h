@@ -50,9 +50,9 @@ struct request {
 	uint32_t length;
 	struct loop_timer *transfer; /* for content or PKCS#7 */
 	struct cms_signer *signer;
-	struct buf pkcs7;      /* once it is SIGNED, until all of it is sent */
-	struct cursor rest;    /* the unsent end of pkcs7 */
-	struct token_job *job; /* while it is QUEUED */
+	struct buf pkcs7;   /* until all of it is sent */
+	struct cursor rest; /* the unsent end of pkcs7 */
+	struct token_job *job;
 	struct loop_timer *waiting;
 	struct commit_step release;
 	uint64_t output;                /* bytes, once it is finished */

@@ -18,7 +18,7 @@ static void
 still_waiting(void *cookie)
 {
 	struct request *r = cookie;
-	struct protocol_wait wait;
+	struct protocol_wait wait = { 0 };
 
 	(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
 	(void)snprintf(wait.text, sizeof(wait.text), "waiting for token %s",
@@ -63,7 +63,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 {
 	const struct conf_profile *profile =
 	    conf_profile(r->keyd->setup->conf, r->profile);
-	struct cms_options options;
+	struct cms_options options = { 0 };
 	const struct spc_digest *file;
 	int rc;
 
@@ -200,7 +200,7 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 static void
 hand_out(struct request *r)
 {
-	struct protocol_signed say;
+	struct protocol_signed say = { 0 };
 
 	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
 	say.length = (uint32_t)r->pkcs7.len;
@@ -216,11 +216,12 @@ done(void *cookie, const uint8_t *signature, size_t n,
 	struct request *r = cookie;
 	struct ht_error e;
 
+	r->job = NULL;
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
 	if (r->unrecorded)
 		request_end(r);
-	else if (r->refusal.status != 0)
+	else if (signature == NULL && r->refusal.status != 0)
 		request_say_no(r, true, &r->refusal);
 	else if (signature == NULL)
 		request_give_up(r, "token", why);
@@ -273,7 +274,7 @@ request_more(struct request *r)
 {
 	struct ht_error e;
 
-	if (r->pkcs7.len == 0)
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
 		return false;
 	if (r->rest.left == 0) {
 		request_let_go(r);

@@ -146,7 +146,7 @@ static void
 go(struct request *r, const struct conf_profile *profile)
 {
 	struct buf own = BUF_INIT;
-	struct protocol_go say;
+	struct protocol_go say = { 0 };
 	struct ht_error e;
 	int spool;
 
@@ -335,6 +335,7 @@ request_fail(struct request *r, const struct protocol_fail *fail)
 {
 	if (r->phase != REQUEST_HANDED &&
 	    (r->phase != REQUEST_QUEUED || token_cancel(r->job))) {
+		r->job = NULL;
 		request_note_fail(r, fail);
 	} else {
 		/* A token has the request.  First its answer is recorded. */

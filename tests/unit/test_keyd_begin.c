@@ -246,7 +246,7 @@ descriptors(void)
 	return n;
 }
 
-/* keyd does not keep the spool that it gives away. */
+/* keyd does not keep the spool that it gives away, once the shell is gone. */
 static void
 no_descriptor_is_left(void **state)
 {
@@ -257,6 +257,7 @@ no_descriptor_is_left(void **state)
 	(void)state;
 	core_client_begin(&a, &begin);
 	core_client_close(&a);
+	core_wait(2);
 	assert_int_equal(descriptors(), before);
 }
 

@@ -96,6 +96,7 @@ next_key(struct token *t)
 		token_await_nothing(t);
 		token_set_reason(t, "");
 		t->phase = TOKEN_READY;
+		t->backoff.served = true;
 		log_notice("token %s: ready", t->name);
 		go_on(t);
 		return;

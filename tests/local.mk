@@ -253,8 +253,6 @@ tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 	-Wl,--wrap=HMAC
 tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
-tests_unit_test_token_pin_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=pin_attempt_stands
 
 # --- programs that tests use --------------------------------------------------
 

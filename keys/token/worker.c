@@ -221,6 +221,7 @@ open_module(struct worker *w, const struct protocol_token_open *open,
 	memset(opened, 0, sizeof(*opened));
 	memcpy(opened->serial, serial, strlen(serial) + 1);
 	opened->login = module_wants_login(w->module) ? 1 : 0;
+	opened->pin_flags = module_pin_flags(w->module);
 }
 
 static void
@@ -435,7 +436,7 @@ serve(struct worker *w, struct answer *a, struct ht_error *e)
 			return rc;
 		a->type = PROTOCOL_TOKEN_TROUBLE;
 		perform(w, &m, &body, a);
-		msg_close_fds(&m);
+		msg_close_fds(&m); /* the lock of LOGIN */
 		rc = reply(w, m.tag, a, e);
 		if (rc < 0)
 			return rc;

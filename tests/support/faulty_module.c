@@ -17,6 +17,9 @@
  * "pin-flags" holds a digit, of which the bits become the CKF_USER_PIN_ flags
  * COUNT_LOW (1), FINAL_TRY (2) and LOCKED (4) that the token is said to have.
  *
+ * As it is initialized it tries what a module must not do, and counts what works:
+ * "shm", a file in /dev/shm; "netlink" and "vsock", such sockets.
+ *
  * It has no random bytes, which it says as OpenSC does of some PIV cards.
  */
 
@@ -28,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,12 +113,26 @@ is_due(const char *fault)
 	return 1;
 }
 
+static void
+count_works(const char *what, int fd)
+{
+	if (fd < 0)
+		return;
+	count(what);
+	(void)close(fd);
+}
+
 static rv_t
 initialize(void *args)
 {
 	rv_t (*call)(void *) = (rv_t(*)(void *))real->function[INITIALIZE];
 
 	count("initialize");
+	count_works("shm",
+	    open("/dev/shm/htsign-probe", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	(void)unlink("/dev/shm/htsign-probe");
+	count_works("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
+	count_works("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
 	return call(args);
 }
 

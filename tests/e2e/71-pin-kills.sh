@@ -1,0 +1,100 @@
+#!/bin/bash
+# SIGKILL around the attempt with a wrong PIN, of the worker, of keyd, of its
+# parent: once the token has refused the PIN, it never gets it again, whoever
+# starts again, however often.
+#
+# HTSIGN_PIN_KILLS (8) is how many; 200 by hand.
+
+. "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
+needs softhsm2-util
+kills=${HTSIGN_PIN_KILLS:-8}
+endpoint 2471
+
+# SoftHSM behind a module that counts the logins; single_user goes by names.
+mkdir "$work/control"
+cp "$builddir/tests/support/faulty-module.so" "$work/libsofthsm2.so"
+reconfigure "s|module = \"\(.*\)\";|module = \"$work/libsofthsm2.so\";|
+    s|environment = \[|& \"FAULTY_MODULE=$(find_module)\",\
+        \"FAULTY_CONTROL=$work/control\",|
+    s|writable = \[|& \"$work/control\",|"
+check "SoftHSM counts, says the configuration" \
+    grep -q 'pin_counted = true' "$dir/htsign.conf"
+stop_programs
+cp -a "$dir/tokens" "$work/tokens"
+echo 99999999 >"$dir/pin"
+
+calls()
+{
+	grep -cx "$1" "$work/control/calls"
+}
+
+keyd_process()
+{
+	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
+}
+
+# The token is locked, or a request would try it once more.
+settled()
+{
+	admin tokens >"$work/tokens.out" 2>&1 &&
+	    grep -Eq '^softhsm +(locked|away)' "$work/tokens.out"
+}
+
+# one_kill: a new journal, a token that has refused nothing, and one kill.
+one_kill()
+{
+	local victim pid tries i
+	rm -rf "$dir/tokens" "$dir/state/"journal.db*
+	cp -a "$work/tokens" "$dir/tokens"
+	: >"$work/control/calls"
+	start_one htsign-keyd "$keyd" -c "$dir/htsign.conf"
+	for i in $(seq 1000); do
+		[ ! -s "$work/control/calls" ] || break
+		sleep 0.01
+	done
+	# Between the module's start and a while after the login.
+	tries=$((RANDOM % 100))
+	sleep "0.0$((tries / 10))$((tries % 10))"
+	victim=$((RANDOM % 3))
+	case $victim in
+	0) pid=$(token_worker) ;;
+	1) pid=$(keyd_process) ;;
+	*) pid=$(cat "$dir/htsign-keyd.pid") ;;
+	esac
+	[ -z "$pid" ] || kill -KILL "$pid"
+	[ "$victim" -ne 2 ] || start_one htsign-keyd "$keyd" -c "$dir/htsign.conf"
+	# Each start and each unlucky request may want to try it again.
+	within 20 settled || return
+	stop_programs
+	start_one htsign-keyd "$keyd" -c "$dir/htsign.conf"
+	within 20 settled || return
+	stop_programs
+	again=$((again + $(calls login) - 1))
+	[ "$(calls login-refused)" -le 1 ] && [ "$(calls login-low)" -eq 0 ]
+}
+
+again=0
+RANDOM=${HTSIGN_PIN_SEED:-1}
+wrong=0
+for i in $(seq "$kills"); do
+	one_kill 2>"$work/kill.log" || {
+		wrong=$((wrong + 1))
+		cat "$work/kill.log" "$work/control/calls" "$work/tokens.out"
+	}
+done
+check "$kills kills: no PIN that was refused was tried again" \
+    test "$wrong" -eq 0
+ok "it was tried again $again times, when the token had not refused it"
+
+start_one htsign-keyd "$keyd" -c "$dir/htsign.conf"
+check "the token is locked" within 20 settled
+check "tokens says what to type" \
+    grep -q 'type: htsign-admin unlock softhsm' "$work/tokens.out"
+check "so does the log" \
+    grep -q 'is locked: .*type: htsign-admin unlock softhsm' \
+    "$dir/htsign-keyd.log"
+admin '' >"$work/greeting" 2>&1
+check "so does the administrators' greeting" \
+    grep -q 'token softhsm is locked: .*type: htsign-admin unlock softhsm' \
+    "$work/greeting"
+done_testing

@@ -107,10 +107,12 @@ fuzz_targets = \
 	tests/fuzz/fuzz_msg \
 	tests/fuzz/fuzz_msi \
 	tests/fuzz/fuzz_pe \
+	tests/fuzz/fuzz_publisher \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_script \
 	tests/fuzz/fuzz_spc \
-	tests/fuzz/fuzz_sshcert
+	tests/fuzz/fuzz_sshcert \
+	tests/fuzz/fuzz_uri
 
 e2e_tests = \
 	tests/layers.sh \

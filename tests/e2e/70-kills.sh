@@ -147,6 +147,35 @@ whole()
 	done
 }
 
+keyd_process()
+{
+	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
+}
+
+has_another_keyd()
+{
+	local now
+	now=$(keyd_process)
+	[ -n "$now" ] && [ "$now" != "$1" ] && admin 'client list'
+}
+
+# again_and_again: keyd's own process, seven times; each time it is back soon.
+again_and_again()
+{
+	local i pid
+	for i in 1 2 3 4 5 6 7; do
+		pid=$(keyd_process)
+		kill -KILL "$pid" || return
+		within 5 has_another_keyd "$pid" || { echo "kill $i"; return 1; }
+	done
+}
+
+check "keyd killed seven times is back each time within 5 seconds" \
+    again_and_again
+kill -KILL "$(keyd_process)"
+request test-signing <"$work/app.exe"
+signed "a client that comes meanwhile waits"
+
 for seed in ${HTSIGN_KILL_SEEDS:-1}; do
 	storm "${HTSIGN_KILL_SECONDS:-20}" "$seed"
 	signed "seed $seed: a request 5 seconds after the last kill"

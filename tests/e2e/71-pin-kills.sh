@@ -6,9 +6,19 @@
 # HTSIGN_PIN_KILLS (8) is how many; 200 by hand.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
-needs softhsm2-util
+needs ssh softhsm2-util
 kills=${HTSIGN_PIN_KILLS:-8}
 endpoint 2471
+
+keyd_process()
+{
+	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
+}
+
+has_event()
+{
+	admin 'events --json' | grep "\"$1\""
+}
 
 # SoftHSM behind a module that counts the logins; single_user goes by names.
 mkdir "$work/control"
@@ -19,6 +29,23 @@ reconfigure "s|module = \"\(.*\)\";|module = \"$work/libsofthsm2.so\";|
     s|writable = \[|& \"$work/control\",|"
 check "SoftHSM counts, says the configuration" \
     grep -q 'pin_counted = true' "$dir/htsign.conf"
+
+# The right PIN, and keyd is killed while the token has it.
+stop_programs
+: >"$work/control/calls"
+printf '!' >"$work/control/login-hang"
+start_programs no
+within 20 grep -qx login "$work/control/calls"
+kill -KILL "$(keyd_process)"
+sample app.exe
+request_again()
+{
+	request test-signing <"$work/app.exe"
+	[ "$status" -eq 0 ]
+}
+check "the right PIN is tried again by itself" within 10 request_again
+check "and that is on record" has_event pin-repeated
+
 stop_programs
 cp -a "$dir/tokens" "$work/tokens"
 echo 99999999 >"$dir/pin"
@@ -26,11 +53,6 @@ echo 99999999 >"$dir/pin"
 calls()
 {
 	grep -cx "$1" "$work/control/calls"
-}
-
-keyd_process()
-{
-	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
 }
 
 # The token is locked, or a request would try it once more.

@@ -156,8 +156,8 @@ e2e_tests = \
 	tests/e2e/69-bench-formats.sh \
 	tests/e2e/70-tickets.sh \
 	tests/e2e/71-capabilities.sh \
-	tests/e2e/70-kills.sh \
-	tests/e2e/71-pin-kills.sh
+	tests/e2e/72-kills.sh \
+	tests/e2e/73-pin-kills.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \

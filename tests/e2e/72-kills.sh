@@ -7,7 +7,7 @@
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util osslsigncode
-endpoint 2470
+endpoint 2472
 sample app.exe
 clients=8
 mkdir "$work/released"

@@ -8,7 +8,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util
 kills=${HTSIGN_PIN_KILLS:-8}
-endpoint 2471
+endpoint 2473
 
 keyd_process()
 {

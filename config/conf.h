@@ -121,7 +121,12 @@ struct conf_token {
 	size_t nwritable;
 	unsigned int timeout; /* seconds that one operation may take, 1 to
 	                         600; default 30 */
-	bool test;            /* a key file or SoftHSM: not for production */
+	bool pin_counted;     /* the token's flags tell whether it has refused
+	                         a PIN since the last login; default false */
+	unsigned int pin_retries; /* how often a PIN is tried again after an
+	                             attempt of unknown outcome, 0 to 9;
+	                             default 0 */
+	bool test; /* a key file or SoftHSM: not for production */
 };
 
 struct conf_certificate {

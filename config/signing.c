@@ -163,10 +163,12 @@ token_check(struct conf_reader *r, const config_setting_t *s,
 	if (token->file != NULL &&
 	    (token->label != NULL || token->serial != NULL ||
 	        token->pin != CONF_PIN_NONE || token->nenvironment > 0 ||
-	        token->nwritable > 0))
+	        token->nwritable > 0 || token->pin_counted ||
+	        token->pin_retries > 0))
 		return conf_mistake(r, s,
 		    "token \"%s\" is a key file: label, serial, pin, "
-		    "environment and writable are for modules",
+		    "pin_counted, pin_retries, environment and writable are "
+		    "for modules",
 		    token->name);
 	if (token->module != NULL && token->label == NULL &&
 	    token->serial == NULL)
@@ -195,6 +197,8 @@ static const struct conf_field token_fields[] = {
 	{ "serial", conf_read_text, TOKEN(serial) },
 	{ "file", conf_read_path, TOKEN(file) },
 	{ .key = "pin", .read = read_pin },
+	{ "pin_counted", conf_read_bool, TOKEN(pin_counted) },
+	{ "pin_retries", conf_read_number, TOKEN(pin_retries), .max = 9 },
 	{ .key = "environment", .read = read_environment },
 	{ "writable", conf_read_paths, TOKEN(writable),
 	    offsetof(struct conf_token, nwritable) },

@@ -122,7 +122,7 @@ read_hidden(struct termios *shown, struct buf *out, struct ht_error *e)
 	return rc;
 }
 
-/* Read a PIN: one line, without its line end. */
+/* Read a PIN: one line, without its line end.  None is keyd's own. */
 static int
 read_secret(struct buf *out, struct ht_error *e)
 {
@@ -139,8 +139,6 @@ read_secret(struct buf *out, struct ht_error *e)
 		out->len--;
 	if (out->len > 0 && out->data[out->len - 1] == '\r')
 		out->len--;
-	if (out->len == 0)
-		return ht_error_set(e, HT_ERR_USAGE, "no PIN on stdin");
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 
 #define BACKOFF_LEAST 100U  /* ms */
 #define BACKOFF_MOST 30000U /* ms */
+#define BACKOFF_SERVED 1600U /* ms, for what has served */
 #define BACKOFF_GOOD 60000U /* ms of life that reset the wait */
 
 /* The folder of each program of ours, installed and in a build tree. */
@@ -345,12 +346,14 @@ proc_backoff_started(struct proc_backoff *b)
 unsigned int
 proc_backoff_next(struct proc_backoff *b)
 {
+	unsigned int most = b->served ? BACKOFF_SERVED : BACKOFF_MOST;
+
 	if (b->started != 0 && loop_now() - b->started >= BACKOFF_GOOD)
 		b->wait = 0;
 	if (b->wait == 0)
 		b->wait = BACKOFF_LEAST;
-	else if (b->wait > BACKOFF_MOST / 2)
-		b->wait = BACKOFF_MOST;
+	else if (b->wait > most / 2)
+		b->wait = most;
 	else
 		b->wait *= 2;
 	return b->wait;

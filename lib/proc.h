@@ -80,12 +80,14 @@ int proc_program(const char *name, char *path, size_t size, struct ht_error *e);
 
 /*
  * How long to wait before the next start, in milliseconds.  Doubles from 100
- * to 30000.  Starts again at 100 after a process that lived for a minute.  The
- * struct starts as zeros.
+ * to 30000, or only to 1600 if the program has served: it can work here, so
+ * somebody waits for it.  Starts again at 100 after a process that lived for a
+ * minute.  The struct starts as zeros.
  */
 struct proc_backoff {
 	uint64_t started; /* loop_now() of the last start, or 0 */
 	unsigned int wait;
+	bool served; /* the caller's: a process of it was ready once */
 };
 void proc_backoff_started(struct proc_backoff *b);
 unsigned int proc_backoff_next(struct proc_backoff *b);

@@ -64,7 +64,7 @@ describe(enum sandbox_role role, int abi, struct ruleset *r)
 		return sizeof(r->fs);
 	r->net = NET_BIND_TCP;
 	/* A vendor's module connects to a network HSM over TCP. */
-	if (role != SANDBOX_TOKEN)
+	if (role != SANDBOX_TOKEN && role != SANDBOX_TOKEN_USB)
 		r->net |= NET_CONNECT_TCP;
 	if (abi < 6)
 		return sizeof(r->fs) + sizeof(r->net);

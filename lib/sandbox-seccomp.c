@@ -19,7 +19,8 @@
 #define SHELL (1U << SANDBOX_SHELL)
 #define NETWORK (1U << SANDBOX_NETWORK)
 #define KEYD (1U << SANDBOX_KEYD)
-#define TOKEN (1U << SANDBOX_TOKEN)
+#define USB (1U << SANDBOX_TOKEN_USB)
+#define TOKEN (1U << SANDBOX_TOKEN | USB)
 #define PARENT (1U << SANDBOX_PARENT)
 
 #define LISTED (SHELL | NETWORK | KEYD) /* have an allow-list */
@@ -385,6 +386,31 @@ deny_others(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/*
+ * Deny sockets of other families than a module may need: unix for daemons like
+ * pcscd, IPv4 and IPv6 for an HSM, netlink for libusb.
+ */
+static int
+deny_families(scmp_filter_ctx ctx, unsigned int role)
+{
+	const struct scmp_arg_cmp beyond = { 0, SCMP_CMP_GE, AF_MAX, 0 };
+	struct scmp_arg_cmp family = IS(0, 0);
+	uint32_t deny = SCMP_ACT_ERRNO(EPERM);
+	scmp_datum_t f;
+	int rc;
+
+	rc = seccomp_rule_add_array(ctx, deny, SCMP_SYS(socket), 1, &beyond);
+	for (f = 0; f < AF_MAX && rc == 0; f++) {
+		if (f == AF_UNIX || f == AF_INET || f == AF_INET6 ||
+		    (f == AF_NETLINK && (role & USB)))
+			continue;
+		family.datum_a = f;
+		rc = seccomp_rule_add_array(ctx, deny, SCMP_SYS(socket), 1,
+		    &family);
+	}
+	return rc;
+}
+
 static int
 add_allow_list(scmp_filter_ctx ctx, unsigned int role)
 {
@@ -421,6 +447,8 @@ add_deny_list(scmp_filter_ctx ctx, unsigned int role)
 		    COUNT(denied_when));
 	if (rc == 0 && (role & TOKEN)) {
 		rc = deny_others(ctx);
+		if (rc == 0)
+			rc = deny_families(ctx, role);
 		/* Its flags are in memory.  glibc falls back to clone(2). */
 		if (rc == 0)
 			rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS),

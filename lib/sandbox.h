@@ -16,7 +16,8 @@ enum sandbox_role {
 	SANDBOX_NETWORK, /* the same, and recv, send and poll on its socket */
 	SANDBOX_KEYD,    /* allow-list: its state folder, accept; no exec */
 	SANDBOX_TOKEN,   /* deny-list: vendor code runs here */
-	SANDBOX_PARENT   /* deny-list: starts processes, parses nothing */
+	SANDBOX_PARENT,  /* deny-list: starts processes, parses nothing */
+	SANDBOX_TOKEN_USB /* as TOKEN; netlink sockets, for libusb */
 };
 
 enum sandbox_access {
@@ -36,7 +37,7 @@ struct sandbox_path {
  * Landlock leaves access to exactly the paths.  SHELL and NETWORK pass none.
  * Neither access allows executing a file.  Landlock also closes TCP, except
  * that TOKEN may connect.  PARENT gets no Landlock, because its children would
- * inherit it.
+ * inherit it.  A TOKEN has sockets of unix, IPv4 and IPv6 only.
  *
  * With an allow-list, any other call kills the process.  With a deny-list, a
  * listed call fails with EPERM.  So do calls that libraries are known to probe.

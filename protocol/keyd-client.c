@@ -13,12 +13,35 @@
 /* One request is open at a time, so one tag is enough. */
 #define TAG 1
 
+/*
+ * A keyd that is started again has its sockets back within STARTING
+ * milliseconds, so who connects tries again each PAUSE until then.
+ */
+#define STARTING 5000
+#define PAUSE 50
+
 int
 keyd_client_bound(struct keyd_client *k, int fd, enum protocol_kind kind,
     struct ht_error *e)
 {
 	memset(k, 0, sizeof(*k));
 	return protocol_open(&k->link, fd, kind, true, e);
+}
+
+/* connect(2), or -1 with errno. */
+static int
+connect_soon(int fd, const struct sockaddr_un *un)
+{
+	int waited = 0;
+
+	while (connect(fd, (const struct sockaddr *)un, sizeof(*un)) < 0) {
+		if ((errno != ECONNREFUSED && errno != ENOENT) ||
+		    waited >= STARTING)
+			return -1;
+		(void)poll(NULL, 0, PAUSE);
+		waited += PAUSE;
+	}
+	return 0;
 }
 
 int
@@ -38,7 +61,7 @@ keyd_client_connect(struct keyd_client *k, const char *path,
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return ht_error_errno(e, "socket");
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+	if (connect_soon(fd, &un) < 0) {
 		(void)ht_error_set(e, HT_ERR_UNAVAILABLE,
 		    "htsign-keyd does not answer: %s", strerror(errno));
 		(void)close(fd);

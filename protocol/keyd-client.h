@@ -31,7 +31,8 @@ struct keyd_client {
 };
 
 /*
- * Connect to the socket at path.  HT_ERR_UNAVAILABLE if keyd is not there.
+ * Connect to the socket at path.  A keyd that is being started is waited for.
+ * HT_ERR_UNAVAILABLE if keyd is not there within 5 seconds.
  */
 int keyd_client_connect(struct keyd_client *k, const char *path,
     enum protocol_kind kind, struct ht_error *e);

@@ -79,7 +79,7 @@ static const struct field token_open[] = { TEXT(token_open, module),
 	TEXT(token_open, label), TEXT(token_open, serial),
 	BYTES(token_open, environment), BYTES(token_open, writable) };
 static const struct field token_opened[] = { TEXT(token_opened, serial),
-	U8(token_opened, login) };
+	U8(token_opened, login), U8(token_opened, pin_flags) };
 static const struct field token_login[] = { BYTES(token_login, pin) };
 static const struct field token_key[] = { U32(token_key, key),
 	TEXT(token_key, uri), BYTES(token_key, spki) };
@@ -218,7 +218,7 @@ static const struct rule rules[] = {
 	/* keyd and a token worker. */
 	{ TOKEN, true, PROTOCOL_TOKEN_OPEN, IN(IDLE), SAME, 0, 1 },
 	{ TOKEN, false, PROTOCOL_TOKEN_OPENED, IN(IDLE), SAME, 0, 0 },
-	{ TOKEN, true, PROTOCOL_TOKEN_LOGIN, IN(IDLE), SAME, 0, 0 },
+	{ TOKEN, true, PROTOCOL_TOKEN_LOGIN, IN(IDLE), SAME, 1, 1 },
 	{ TOKEN, false, PROTOCOL_TOKEN_LOGGED_IN, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, true, PROTOCOL_TOKEN_KEY, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, false, PROTOCOL_TOKEN_KEY_FOUND, IN(IDLE), SAME, 0, 0 },

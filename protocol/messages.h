@@ -291,7 +291,15 @@ struct protocol_token_open {        /* with one descriptor for a key file */
 
 struct protocol_token_opened {
 	char serial[PROTOCOL_NAME];
-	uint8_t login; /* 1: a PIN is needed */
+	uint8_t login;     /* 1: a PIN is needed */
+	uint8_t pin_flags; /* bits PROTOCOL_PIN_* */
+};
+
+/* What a token says of its user's PIN: the CKF_USER_PIN_* of PKCS #11. */
+enum protocol_pin_flag {
+	PROTOCOL_PIN_COUNT_LOW = 1, /* refused since the last login */
+	PROTOCOL_PIN_FINAL_TRY = 2, /* one more refusal locks it */
+	PROTOCOL_PIN_LOCKED = 4
 };
 
 struct protocol_token_login {

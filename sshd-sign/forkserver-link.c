@@ -171,8 +171,10 @@ ask(int fd, const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid,
 	const char byte = (char)nicer;
 	ssize_t n;
 
-	if (fds_send(fd, &byte, sizeof(byte), fds, FORKSERVER_LINK_FDS) < 0)
-		return ht_error_errno(e, "forkserver");
+	if (fds_send(fd, &byte, sizeof(byte), fds, FORKSERVER_LINK_FDS) < 0) {
+		(void)ht_error_errno(e, "forkserver");
+		return HT_ERR_UNAVAILABLE;
+	}
 	do {
 		n = recv(fd, pid, sizeof(*pid), 0);
 	} while (n < 0 && errno == EINTR);
@@ -191,10 +193,9 @@ ask(int fd, const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid,
 	return HT_ERR_INTERNAL;
 }
 
-int
-forkserver_link_shell(struct forkserver_link *f,
-    const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid, int *pidfd,
-    struct ht_error *e)
+static int
+shell_once(struct forkserver_link *f, const int fds[FORKSERVER_LINK_FDS],
+    int nicer, pid_t *pid, int *pidfd, struct ht_error *e)
 {
 	struct process *p;
 	int rc = 0;
@@ -214,4 +215,17 @@ forkserver_link_shell(struct forkserver_link *f,
 		forkserver_link_prepare(f);
 	}
 	return rc;
+}
+
+int
+forkserver_link_shell(struct forkserver_link *f,
+    const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid, int *pidfd,
+    struct ht_error *e)
+{
+	int rc = shell_once(f, fds, nicer, pid, pidfd, e);
+
+	/* It was killed since the last shell, and has not got the fds. */
+	if (rc == HT_ERR_UNAVAILABLE)
+		rc = shell_once(f, fds, nicer, pid, pidfd, e);
+	return rc < 0 ? HT_ERR_INTERNAL : 0;
 }

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/log.h"
-#include "lib/proc.h"
 #include "sshd-sign/keyd-link.h"
 
 /* keyd counts as away after this much silence, in milliseconds. */
@@ -32,8 +31,14 @@ struct keyd_link_ask {
 	struct loop_timer *timer;
 };
 
-/* A keyd that is restarted is back within this time, in milliseconds. */
+/*
+ * Milliseconds: within RESTART, a keyd that is restarted is back.  Until then
+ * the link tries to connect each SOON, later each SELDOM.  If keyd ends links
+ * as soon as they are made, that is each SELDOM, too.
+ */
 #define RESTART 10000
+#define SOON 50
+#define SELDOM 1000
 
 struct keyd_link {
 	struct loop *loop;
@@ -41,11 +46,10 @@ struct keyd_link {
 	keyd_link_revoked_fn *revoked;
 	void *cookie;
 	bool present;
-	uint64_t lost; /* loop_now() when it went away; 0 if it never has */
+	uint64_t since; /* loop_now() when it came or went away */
 	struct protocol_link link;
 	struct loop_watch *watch;
 	struct loop_timer *retry;
-	struct proc_backoff backoff;
 	LIST_HEAD(ask_list, keyd_link_ask) asks;
 	size_t nasks;
 	uint32_t tag; /* the last one given out */
@@ -106,15 +110,20 @@ find_ask(struct keyd_link *k, uint32_t tag)
 static void
 lose(struct keyd_link *k)
 {
+	uint64_t now = loop_now();
+	bool soon = k->present ? now - k->since >= SELDOM
+	                       : keyd_link_expected(k);
+
+	if (k->present)
+		k->since = now;
 	k->present = false;
-	k->lost = loop_now();
 	loop_watch_remove(k->watch);
 	k->watch = NULL;
 	protocol_close(&k->link);
 	while (!LIST_EMPTY(&k->asks))
 		answer_away(LIST_FIRST(&k->asks));
-	k->retry = loop_timer_add(k->loop, proc_backoff_next(&k->backoff),
-	    try_connect, k);
+	k->retry =
+	    loop_timer_add(k->loop, soon ? SOON : SELDOM, try_connect, k);
 }
 
 static void
@@ -221,7 +230,6 @@ try_connect(void *cookie)
 	int fd;
 
 	k->retry = NULL;
-	proc_backoff_started(&k->backoff);
 	fd = connect_to(k->path, &e);
 	if (fd >= 0 &&
 	    protocol_open(&k->link, fd, PROTOCOL_LINK_SSHD, true, &e) == 0)
@@ -233,6 +241,7 @@ try_connect(void *cookie)
 	}
 	log_notice("connected to htsign-keyd");
 	k->present = true;
+	k->since = loop_now();
 }
 
 struct keyd_link *
@@ -246,6 +255,7 @@ keyd_link_new(struct loop *loop, const char *path,
 	k->loop = loop;
 	k->revoked = revoked;
 	k->cookie = cookie;
+	k->since = loop_now();
 	LIST_INIT(&k->asks);
 	k->path = strdup(path);
 	if (k->path == NULL) {
@@ -279,7 +289,7 @@ keyd_link_present(const struct keyd_link *k)
 bool
 keyd_link_expected(const struct keyd_link *k)
 {
-	return !k->present && k->lost != 0 && loop_now() - k->lost < RESTART;
+	return !k->present && loop_now() - k->since < RESTART;
 }
 
 /* --- questions --------------------------------------------------------- */

@@ -52,8 +52,8 @@ void keyd_link_free(struct keyd_link *k);
 bool keyd_link_present(const struct keyd_link *k);
 
 /*
- * Whether the link was lost less than 10 seconds ago.  keyd is then probably
- * being restarted, and waiting for it is worthwhile.
+ * Whether the link was made, or lost, less than 10 seconds ago.  keyd is then
+ * probably being started, and waiting for it is worthwhile.
  */
 bool keyd_link_expected(const struct keyd_link *k);
 

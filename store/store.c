@@ -16,6 +16,14 @@ static const char *const steps[] = {
 	"CREATE TABLE revoked_elsewhere ("
 	"serial ANY PRIMARY KEY NOT NULL, revoked INTEGER NOT NULL) STRICT;"
 	"PRAGMA user_version = 2;",
+	/*
+	 * Of an attempt at a PIN: the token's flags before it, and how many in
+	 * a row have no outcome; 0: it was refused, as all older ones are taken
+	 * to be.
+	 */
+	"ALTER TABLE pin_attempt ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE pin_attempt ADD COLUMN unknown INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 3;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

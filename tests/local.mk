@@ -107,10 +107,12 @@ fuzz_targets = \
 	tests/fuzz/fuzz_msg \
 	tests/fuzz/fuzz_msi \
 	tests/fuzz/fuzz_pe \
+	tests/fuzz/fuzz_publisher \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_script \
 	tests/fuzz/fuzz_spc \
-	tests/fuzz/fuzz_sshcert
+	tests/fuzz/fuzz_sshcert \
+	tests/fuzz/fuzz_uri
 
 e2e_tests = \
 	tests/layers.sh \
@@ -153,7 +155,9 @@ e2e_tests = \
 	tests/e2e/67-formats.sh \
 	tests/e2e/69-bench-formats.sh \
 	tests/e2e/70-tickets.sh \
-	tests/e2e/71-capabilities.sh
+	tests/e2e/71-capabilities.sh \
+	tests/e2e/72-kills.sh \
+	tests/e2e/73-pin-kills.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
@@ -253,8 +257,6 @@ tests_unit_test_sshcert_issue_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 tests_unit_test_ticket_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags) \
 	-Wl,--wrap=HMAC
 tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
-tests_unit_test_token_pin_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=pin_attempt_stands
 
 # --- programs that tests use --------------------------------------------------
 

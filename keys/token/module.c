@@ -245,6 +245,21 @@ module_wants_login(const struct module *m)
 	return m->slot->token->loginRequired;
 }
 
+uint8_t
+module_pin_flags(const struct module *m)
+{
+	const PKCS11_TOKEN *token = m->slot->token;
+	uint8_t flags = 0;
+
+	if (token->userPinCountLow)
+		flags |= PROTOCOL_PIN_COUNT_LOW;
+	if (token->userPinFinalTry)
+		flags |= PROTOCOL_PIN_FINAL_TRY;
+	if (token->userPinLocked)
+		flags |= PROTOCOL_PIN_LOCKED;
+	return flags;
+}
+
 int
 module_login(struct module *m, const char *pin,
     struct protocol_token_trouble *t)

@@ -40,6 +40,11 @@ const char *module_serial(const struct module *m);
 bool module_wants_login(const struct module *m);
 
 /*
+ * What the token said of its PIN when it was opened: bits PROTOCOL_PIN_*.
+ */
+uint8_t module_pin_flags(const struct module *m);
+
+/*
  * Log in as the user.  Calls C_Login once, in a session that stays open.
  */
 int module_login(struct module *m, const char *pin,

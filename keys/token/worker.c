@@ -24,7 +24,7 @@
 #define PIN_MAX 255
 #define KEY_FILE_MAX ((size_t)64 << 10)
 #define SIGNATURE_MAX 1024 /* bytes: RSA of 8192 bits */
-#define PATHS_MAX 32
+#define PATHS_MAX 48
 
 struct worker_key {
 	uint32_t number;
@@ -91,22 +91,49 @@ add_path(struct sandbox_path *paths, size_t *n, const char *path,
 }
 
 /*
- * What any module may read: libraries, the system's configuration, devices, and
- * the sockets of daemons.  Home folders, and htsign's own folders below /var,
- * are not among them.
+ * What any module may use: libraries, the system's configuration, the sockets
+ * of daemons, and devices that are none.  Home folders, htsign's own folders
+ * below /var, and /dev/shm are not among them.
  */
 static int
 common_paths(struct sandbox_path *paths, size_t *n)
 {
-	static const char *const folders[] = { "/usr", "/lib", "/lib32",
-		"/lib64", "/opt", "/etc", "/run", "/proc", "/sys" };
+	static const struct sandbox_path common[] = {
+		{ "/usr", SANDBOX_READ },
+		{ "/lib", SANDBOX_READ },
+		{ "/lib32", SANDBOX_READ },
+		{ "/lib64", SANDBOX_READ },
+		{ "/opt", SANDBOX_READ },
+		{ "/etc", SANDBOX_READ },
+		{ "/run", SANDBOX_READ },
+		{ "/proc", SANDBOX_READ },
+		{ "/sys", SANDBOX_READ },
+		{ "/dev/null", SANDBOX_READ_WRITE },
+		{ "/dev/zero", SANDBOX_READ },
+		{ "/dev/random", SANDBOX_READ },
+		{ "/dev/urandom", SANDBOX_READ },
+	};
 	size_t i;
-	int rc = add_path(paths, n, "/dev", SANDBOX_READ_WRITE);
+	int rc = 0;
 
-	for (i = 0; i < sizeof(folders) / sizeof(*folders); i++)
-		if (access(folders[i], F_OK) == 0 && rc == 0)
-			rc = add_path(paths, n, folders[i], SANDBOX_READ);
+	for (i = 0; i < sizeof(common) / sizeof(*common) && rc == 0; i++)
+		if (access(common[i].path, F_OK) == 0)
+			rc = add_path(paths, n, common[i].path,
+			    common[i].access);
 	return rc;
+}
+
+/* Whether the module drives USB devices itself, as the configuration says. */
+static bool
+drives_usb(const struct sandbox_path *paths, size_t n)
+{
+	static const char usb[] = "/dev/bus/usb";
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strncmp(paths[i].path, usb, sizeof(usb) - 1) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -162,7 +189,9 @@ enter_sandbox(const struct protocol_token_open *open, struct ht_error *e)
 	if (rc < 0)
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "too many folders and variables for one token");
-	rc = sandbox_enter(SANDBOX_TOKEN, paths, n, &landlock, e);
+	rc = sandbox_enter(drives_usb(paths, n) ? SANDBOX_TOKEN_USB
+	                                        : SANDBOX_TOKEN,
+	    paths, n, &landlock, e);
 	if (rc == 0 && landlock == 0)
 		log_notice("no Landlock here: files are guarded by uid only");
 	return rc;
@@ -221,6 +250,7 @@ open_module(struct worker *w, const struct protocol_token_open *open,
 	memset(opened, 0, sizeof(*opened));
 	memcpy(opened->serial, serial, strlen(serial) + 1);
 	opened->login = module_wants_login(w->module) ? 1 : 0;
+	opened->pin_flags = module_pin_flags(w->module);
 }
 
 static void
@@ -435,7 +465,7 @@ serve(struct worker *w, struct answer *a, struct ht_error *e)
 			return rc;
 		a->type = PROTOCOL_TOKEN_TROUBLE;
 		perform(w, &m, &body, a);
-		msg_close_fds(&m);
+		msg_close_fds(&m); /* the lock of LOGIN */
 		rc = reply(w, m.tag, a, e);
 		if (rc < 0)
 			return rc;

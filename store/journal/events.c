@@ -134,6 +134,7 @@ journal_token(struct store *s, const struct store_actor *actor,
 		[JOURNAL_TOKEN_LOCKED] = "token-locked",
 		[JOURNAL_TOKEN_PIN_REFUSED] = "pin-refused",
 		[JOURNAL_TOKEN_PIN_HELD] = "pin-held",
+		[JOURNAL_TOKEN_PIN_REPEATED] = "pin-repeated",
 		[JOURNAL_TOKEN_PIN_CLEARED] = "pin-cleared",
 		[JOURNAL_TOKEN_RESTARTED] = "token-restarted",
 	};

@@ -33,14 +33,19 @@ pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
 
 int
 pin_attempt_stands(struct store *s, const char *token,
-    const uint8_t hash[PIN_HASH], struct ht_error *e)
+    const uint8_t hash[PIN_HASH], struct pin_attempt *a, struct ht_error *e)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_PIN_STANDS);
 	int ret;
 
+	memset(a, 0, sizeof(*a));
 	store_bind_text(s, st, 1, token);
 	store_bind_blob(s, st, 2, hash, PIN_HASH);
 	ret = store_step(s, st, e);
+	if (ret > 0) {
+		a->flags = (uint8_t)sqlite3_column_int(st, 0);
+		a->unknown = (uint64_t)sqlite3_column_int64(st, 1);
+	}
 	(void)sqlite3_reset(st);
 	return ret;
 }
@@ -48,7 +53,7 @@ pin_attempt_stands(struct store *s, const char *token,
 int
 pin_attempt_add(struct store *s, const char *token,
     const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
-    struct ht_error *e)
+    const struct pin_attempt *a, struct ht_error *e)
 {
 	sqlite3_stmt *st;
 	int ret;
@@ -60,6 +65,21 @@ pin_attempt_add(struct store *s, const char *token,
 	store_bind_blob(s, st, 2, salt, PIN_SALT);
 	store_bind_blob(s, st, 3, hash, PIN_HASH);
 	store_bind_time(s, st, 4, journal_now());
+	store_bind_number(s, st, 5, a->flags);
+	store_bind_number(s, st, 6, a->unknown);
+	return store_write(s, st, e);
+}
+
+int
+pin_attempt_refused(struct store *s, const char *token, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PIN_REFUSED);
+	store_bind_text(s, st, 1, token);
 	return store_write(s, st, e);
 }
 

@@ -2,11 +2,11 @@
  * The PINs that were tried and never cleared (DESIGN.md, section 10).
  *
  * Before each C_Login the caller hashes the PIN slowly with the token's salt
- * and calls pin_attempt_stands.  If the attempt stands, the caller does not log
- * in.  Otherwise it calls pin_attempt_add and store_commit, then logs in.
- * After a successful login it calls pin_attempt_clear.  Cleared attempts are
- * overwritten in the file.  token is the serial number of the token, or its
- * name if it has none.  Errors of the engine: store.h.
+ * and calls pin_attempt_stands.  If an attempt stands, it decides whether the
+ * PIN may be tried again.  It calls pin_attempt_add and store_commit, then logs
+ * in.  After that it calls pin_attempt_clear or pin_attempt_refused.  Cleared
+ * attempts are overwritten in the file.  token is the serial number of the
+ * token, or its name if it has none.  Errors of the engine: store.h.
  */
 
 #ifndef STORE_JOURNAL_PINS_H
@@ -17,6 +17,13 @@
 #define PIN_SALT 16
 #define PIN_HASH 32
 
+/* What is known of an attempt that stands. */
+struct pin_attempt {
+	uint8_t flags;    /* the token's PROTOCOL_PIN_*, before it */
+	uint64_t unknown; /* this attempt, and those right before it, of which
+	                     nobody knows how they ended; 0: it was refused */
+};
+
 /*
  * The salt of the token's attempts that stand, or a new random one if none
  * stands.
@@ -25,17 +32,23 @@ int pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
     struct ht_error *e);
 
 /*
- * Whether an attempt with that hash stands: 1, 0, or a negative HT_ERR_*.
+ * Whether an attempt with that hash stands: 1, 0, or a negative HT_ERR_*.  *a
+ * is the attempt, or zeros.
  */
 int pin_attempt_stands(struct store *s, const char *token,
-    const uint8_t hash[PIN_HASH], struct ht_error *e);
+    const uint8_t hash[PIN_HASH], struct pin_attempt *a, struct ht_error *e);
 
 /*
- * Add an attempt.  Changes nothing if it stands already.
+ * Add an attempt, or replace the one with that hash.
  */
 int pin_attempt_add(struct store *s, const char *token,
     const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
-    struct ht_error *e);
+    const struct pin_attempt *a, struct ht_error *e);
+
+/*
+ * The token has refused a PIN: all its attempts that stand count as refused.
+ */
+int pin_attempt_refused(struct store *s, const char *token, struct ht_error *e);
 
 /*
  * Clear all attempts of a token.  *count is how many stood; count may be NULL.

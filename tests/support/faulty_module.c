@@ -7,9 +7,18 @@
  * after a fault makes the next calls fail so, one for each byte that it holds:
  *
  *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
- *	login-crash login-hang login-removed open-removed
+ *	login-crash login-hang login-removed login-late-crash open-removed
  *
  * and sign-poison: a crash if what is to be signed ends with a byte of 1.
+ * login-late-crash is a crash after the token has judged the PIN.
+ *
+ * A login is counted as "login", as "login-low" if the token says before it that
+ * it has refused a PIN, and as "login-refused" if it refuses this one.  A file
+ * "pin-flags" holds a digit, of which the bits become the CKF_USER_PIN_ flags
+ * COUNT_LOW (1), FINAL_TRY (2) and LOCKED (4) that the token is said to have.
+ *
+ * As it is initialized it tries what a module must not do, and counts what works:
+ * "shm", a file in /dev/shm; "netlink" and "vsock", such sockets.
  *
  * It has no random bytes, which it says as OpenSC does of some PIV cards.
  */
@@ -22,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,9 +45,20 @@ typedef unsigned long rv_t;
 #define CKR_RANDOM_SEED_NOT_SUPPORTED 0x120UL
 #define CKR_FUNCTION_FAILED 0x006UL
 #define CKR_USER_NOT_LOGGED_IN 0x101UL
+#define CKR_PIN_INCORRECT 0x0a0UL
+
+#define CKF_USER_PIN_COUNT_LOW 0x10000UL
+#define PIN_FLAGS 0x70000UL
+
+struct token_info {
+	char names[96]; /* label, manufacturer, model, serial */
+	unsigned long flags;
+	unsigned long more[12]; /* more than there is */
+};
 
 enum {
 	INITIALIZE = 0,
+	GET_TOKEN_INFO = 6,
 	OPEN_SESSION = 12,
 	CLOSE_SESSION = 13,
 	CLOSE_ALL_SESSIONS = 14,
@@ -59,6 +80,7 @@ rv_t C_GetFunctionList(struct function_list **list);
 
 static struct function_list *real;
 static struct function_list ours;
+static unsigned long used; /* the slot of the last session */
 
 static void
 count(const char *call)
@@ -91,13 +113,50 @@ is_due(const char *fault)
 	return 1;
 }
 
+static void
+count_works(const char *what, int fd)
+{
+	if (fd < 0)
+		return;
+	count(what);
+	(void)close(fd);
+}
+
 static rv_t
 initialize(void *args)
 {
 	rv_t (*call)(void *) = (rv_t(*)(void *))real->function[INITIALIZE];
 
 	count("initialize");
+	count_works("shm",
+	    open("/dev/shm/htsign-probe", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	(void)unlink("/dev/shm/htsign-probe");
+	count_works("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
+	count_works("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
 	return call(args);
+}
+
+static rv_t
+get_token_info(unsigned long slot, struct token_info *info)
+{
+	rv_t (*call)(unsigned long, struct token_info *) =
+	    (rv_t(*)(unsigned long,
+	        struct token_info *))real->function[GET_TOKEN_INFO];
+	const char *folder = getenv("FAULTY_CONTROL");
+	char path[PATH_MAX];
+	rv_t rv = call(slot, info);
+	char digit;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/pin-flags", folder);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return rv;
+	if (rv == CKR_OK && read(fd, &digit, 1) == 1)
+		info->flags = (info->flags & ~PIN_FLAGS) |
+		    (unsigned long)(digit - '0') * CKF_USER_PIN_COUNT_LOW;
+	(void)close(fd);
+	return rv;
 }
 
 static rv_t
@@ -110,6 +169,7 @@ open_session(unsigned long slot, unsigned long flags, void *application,
 	rv_t rv;
 
 	count("open-session");
+	used = slot;
 	if (is_due("open-removed"))
 		return CKR_DEVICE_REMOVED;
 	rv = call(slot, flags, application, notify, session);
@@ -148,8 +208,13 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 	rv_t (*call)(unsigned long, unsigned long, void *, unsigned long) =
 	    (rv_t(*)(unsigned long, unsigned long, void *,
 	        unsigned long))real->function[LOGIN];
+	struct token_info info;
+	rv_t rv;
 
 	count("login");
+	if (get_token_info(used, &info) == CKR_OK &&
+	    (info.flags & CKF_USER_PIN_COUNT_LOW) != 0)
+		count("login-low");
 	if (is_due("login-crash"))
 		_exit(9);
 	if (is_due("login-hang"))
@@ -157,7 +222,12 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 			(void)pause();
 	if (is_due("login-removed"))
 		return CKR_DEVICE_REMOVED;
-	return call(session, user, pin, n);
+	rv = call(session, user, pin, n);
+	if (rv == CKR_PIN_INCORRECT)
+		count("login-refused");
+	if (is_due("login-late-crash"))
+		_exit(9);
+	return rv;
 }
 
 static rv_t
@@ -238,6 +308,7 @@ C_GetFunctionList(struct function_list **list)
 		return CKR_FUNCTION_FAILED;
 	ours = *real;
 	ours.function[INITIALIZE] = (void *)initialize;
+	ours.function[GET_TOKEN_INFO] = (void *)get_token_info;
 	ours.function[OPEN_SESSION] = (void *)open_session;
 	ours.function[CLOSE_SESSION] = (void *)close_session;
 	ours.function[CLOSE_ALL_SESSIONS] = (void *)close_all_sessions;

@@ -204,6 +204,7 @@ configure(struct stand *stand, enum conf_pin pin)
 	c->timeout = 2 * patience();
 	stand->conf.tokens = c;
 	stand->conf.ntokens = 1;
+	stand->conf.state = here;
 }
 
 static int
@@ -283,6 +284,19 @@ stand_new(enum conf_pin pin)
 
 	assert_non_null(stand);
 	configure(stand, pin);
+	stand_open(stand);
+	return stand;
+}
+
+struct stand *
+stand_guarded(bool pin_counted, unsigned int pin_retries)
+{
+	struct stand *stand = calloc(1, sizeof(*stand));
+
+	assert_non_null(stand);
+	configure(stand, CONF_PIN_FILE);
+	stand->token_conf.pin_counted = pin_counted;
+	stand->token_conf.pin_retries = pin_retries;
 	stand_open(stand);
 	return stand;
 }

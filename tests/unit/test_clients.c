@@ -402,17 +402,23 @@ on_disk(const char *suffix, const uint8_t *p, size_t n)
 static void
 test_pins(void **state)
 {
+	const struct pin_attempt first = { 0, 1 }, later = { 3, 7 };
 	uint8_t salt[PIN_SALT], again[PIN_SALT], one[PIN_HASH], two[PIN_HASH];
+	struct pin_attempt a;
 	struct ht_error e;
 	uint64_t count;
 
 	memset(one, 0xa5, sizeof(one));
 	memset(two, 0x5a, sizeof(two));
 	assert_int_equal(pin_salt(store, "t1", salt, &e), 0);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &e), 0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &e), 0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, two, &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 0);
+	assert_int_equal(a.unknown, 0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &first, &e),
+	    0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &later, &e),
+	    0);
+	assert_int_equal(pin_attempt_add(store, "t1", salt, two, &first, &e),
+	    0);
 	assert_int_equal(store_commit(store, &e), 0);
 	store_close(store);
 	assert_int_equal(store_set_up(state), 0);
@@ -421,16 +427,30 @@ test_pins(void **state)
 	assert_memory_equal(salt, again, PIN_SALT);
 	assert_int_equal(pin_salt(store, "t2", again, &e), 0);
 	assert_memory_not_equal(salt, again, PIN_SALT);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 1);
-	assert_int_equal(pin_attempt_stands(store, "t1", two, &e), 1);
-	assert_int_equal(pin_attempt_stands(store, "t2", one, &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 1);
+	assert_int_equal(a.flags, 3);
+	assert_int_equal(a.unknown, 7);
+	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
+	assert_int_equal(a.flags, 0);
+	assert_int_equal(a.unknown, 1);
+	assert_int_equal(pin_attempt_stands(store, "t2", one, &a, &e), 0);
+
+	assert_int_equal(pin_attempt_refused(store, "t2", &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
+	assert_int_equal(a.unknown, 1);
+	assert_int_equal(pin_attempt_refused(store, "t1", &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 1);
+	assert_int_equal(a.unknown, 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
+	assert_int_equal(a.unknown, 0);
+	assert_int_equal(store_commit(store, &e), 0);
 	assert_true(on_disk("", one, sizeof(one)));
 
 	assert_int_equal(pin_attempt_clear(store, "t2", &count, &e), 0);
 	assert_int_equal(count, 0);
 	assert_int_equal(pin_attempt_clear(store, "t1", &count, &e), 0);
 	assert_int_equal(count, 2);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &e), 0);
+	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 0);
 	assert_int_equal(store_commit(store, &e), 0);
 	assert_false(on_disk("", one, sizeof(one)));
 	assert_false(on_disk("-wal", one, sizeof(one)));

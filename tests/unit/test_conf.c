@@ -45,6 +45,7 @@ static const char full[] =
     "  max_connections = 9; idle = 10; keepalive = 0; };\n"
     "tokens = ( { name = \"soft\"; module = \"/l/libsofthsm2.so\";\n"
     "    label = \"L\"; serial = \"S\"; pin = \"file:/pin\"; timeout = 5;\n"
+    "    pin_counted = true; pin_retries = 2;\n"
     "    environment = [ \"A_1=x y\", \"B=\" ]; writable = [ \"/w\" ]; },\n"
     "  { name = \"cred\"; module = \"/l/libsofthsm2.so\"; serial = \"S\";\n"
     "    pin = \"credential:pin-1\"; },\n"
@@ -152,6 +153,8 @@ test_full_signing(void **state)
 	assert_int_equal(soft->pin, CONF_PIN_FILE);
 	assert_string_equal(soft->pin_where, "/pin");
 	assert_int_equal(soft->timeout, 5);
+	assert_true(soft->pin_counted);
+	assert_int_equal(soft->pin_retries, 2);
 	assert_int_equal(soft->nenvironment, 2);
 	assert_string_equal(soft->environment[0], "A_1=x y");
 	assert_int_equal(soft->nwritable, 1);
@@ -254,6 +257,8 @@ test_defaults(void **state)
 	assert_false(conf_token(c, "hw")->test);
 	assert_int_equal(conf_token(c, "hw")->pin, CONF_PIN_ASK);
 	assert_int_equal(conf_token(c, "hw")->timeout, 30);
+	assert_false(conf_token(c, "hw")->pin_counted);
+	assert_int_equal(conf_token(c, "hw")->pin_retries, 0);
 	assert_string_equal(p->text, "");
 	assert_int_equal(p->digest, CONF_SHA256);
 	assert_true(p->max_size == (uint64_t)2 << 30);
@@ -402,10 +407,12 @@ test_token_mistakes(void **state)
 	refuse(TOKEN("module = \"/m\";"),
 	    "f:2: token \"t\" needs label or serial");
 #define KEY_FILE                                                               \
-	"f:2: token \"t\" is a key file: label, serial, pin, environment and " \
-	"writable are for modules"
+	"f:2: token \"t\" is a key file: label, serial, pin, pin_counted, "    \
+	"pin_retries, environment and writable are for modules"
 	refuse(TOKEN("file = \"/f\"; pin = \"ask\";"), KEY_FILE);
 	refuse(TOKEN("file = \"/f\"; label = \"l\";"), KEY_FILE);
+	refuse(TOKEN("file = \"/f\"; pin_counted = true;"), KEY_FILE);
+	refuse(TOKEN("file = \"/f\"; pin_retries = 1;"), KEY_FILE);
 	refuse(TOKEN("file = \"/f\"; writable = [ \"/w\" ];"), KEY_FILE);
 	refuse(TOKEN("environment = [ \"A\" ];"),
 	    "f:2: environment takes \"NAME=value\"");

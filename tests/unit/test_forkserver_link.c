@@ -251,6 +251,28 @@ test_a_killed_one_is_replaced(void **state)
 	(void)finish(&s, text, sizeof(text));
 }
 
+/* Killed, and nobody has noticed: the client gets its shell all the same. */
+static void
+test_a_killed_one_costs_no_client(void **state)
+{
+	char text[512];
+	struct shell s;
+	siginfo_t info;
+	pid_t before;
+
+	(void)state;
+	assert_int_equal(ask(&s), 0);
+	(void)finish(&s, text, sizeof(text));
+	before = process();
+	if (before == 0)
+		skip();
+	assert_int_equal(kill(before, SIGKILL), 0);
+	assert_int_equal(
+	    waitid(P_PID, (id_t)before, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(ask(&s), 0);
+	(void)finish(&s, text, sizeof(text));
+}
+
 static void
 test_one_that_cannot_start(void **state)
 {
@@ -317,6 +339,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_a_shell_is_locked_up),
 		cmocka_unit_test(test_places_change),
 		cmocka_unit_test(test_a_killed_one_is_replaced),
+		cmocka_unit_test(test_a_killed_one_costs_no_client),
 		cmocka_unit_test(test_one_that_cannot_start),
 		cmocka_unit_test(test_only_children_are_taken),
 	};

@@ -498,7 +498,7 @@ programs_of_the_build_tree(void **state)
 static void
 back_off_doubles_and_forgets(void **state)
 {
-	struct proc_backoff b = { 0, 0 };
+	struct proc_backoff b = { 0, 0, false };
 	unsigned int wait = 100;
 	int i;
 
@@ -515,6 +515,23 @@ back_off_doubles_and_forgets(void **state)
 	assert_int_equal(proc_backoff_next(&b), 100);
 	proc_backoff_started(&b);
 	assert_int_equal(proc_backoff_next(&b), 200);
+}
+
+static void
+back_off_is_short_for_what_has_served(void **state)
+{
+	static const unsigned int waits[] = { 100, 200, 400, 800, 1600, 1600 };
+	struct proc_backoff b = { 0, 0, true };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
+		proc_backoff_started(&b);
+		assert_int_equal(proc_backoff_next(&b), waits[i]);
+	}
+	/* It waits no longer than that, however long it waited before. */
+	b.wait = 30000;
+	assert_int_equal(proc_backoff_next(&b), 1600);
 }
 
 static void
@@ -558,6 +575,7 @@ main(void)
 		cmocka_unit_test(hardened),
 		cmocka_unit_test(programs_of_the_build_tree),
 		cmocka_unit_test(back_off_doubles_and_forgets),
+		cmocka_unit_test(back_off_is_short_for_what_has_served),
 		cmocka_unit_test(pairs_are_safe_to_keep),
 	};
 

@@ -299,6 +299,60 @@ enter_nowhere(const struct attack_target *t)
 	    : EIO;
 }
 
+static int family;
+
+static int
+open_socket(const struct attack_target *t)
+{
+	(void)t;
+	return socket(family, SOCK_DGRAM, 0) >= 0 ? WORKS : errno;
+}
+
+/* A number whose low half is that of netlink, as the kernel reads it. */
+static int
+wide_netlink(const struct attack_target *t)
+{
+	(void)t;
+	return syscall(SYS_socket, (1UL << 32) + AF_NETLINK, SOCK_DGRAM, 0) >= 0
+	    ? WORKS
+	    : errno;
+}
+
+static void
+a_token_has_few_families(void **state)
+{
+	static const struct {
+		int family, plain, usb;
+	} wanted_of[] = {
+		{ AF_UNIX, WORKS, WORKS },
+		{ AF_INET, WORKS, WORKS },
+		{ AF_INET6, WORKS, WORKS },
+		{ AF_NETLINK, EPERM, WORKS },
+		{ AF_VSOCK, EPERM, EPERM },
+		{ AF_PACKET, EPERM, EPERM },
+		{ AF_ALG, EPERM, EPERM },
+		{ AF_BLUETOOTH, EPERM, EPERM },
+		{ AF_UNSPEC, EPERM, EPERM },
+		{ AF_MAX, EPERM, EPERM },
+		{ -1, EPERM, EPERM },
+	};
+	size_t i;
+
+	(void)state;
+	SKIP_UNPROTECTED();
+	for (i = 0; i < sizeof(wanted_of) / sizeof(wanted_of[0]); i++) {
+		family = wanted_of[i].family;
+		if (wanted_of[i].plain == WORKS &&
+		    run(-1, open_socket) != WORKS)
+			continue; /* a kernel without IPv6 */
+		assert_int_equal(run(SANDBOX_TOKEN, open_socket),
+		    wanted_of[i].plain);
+		assert_int_equal(run(SANDBOX_TOKEN_USB, open_socket),
+		    wanted_of[i].usb);
+	}
+	assert_int_equal(run(SANDBOX_TOKEN, wide_netlink), EPERM);
+}
+
 static void
 missing_path_is_an_error(void **state)
 {
@@ -414,6 +468,7 @@ main(void)
 		cmocka_unit_test(forbidden_things_are_stopped),
 		cmocka_unit_test(needed_things_work),
 		cmocka_unit_test(kernel_says_so),
+		cmocka_unit_test(a_token_has_few_families),
 		cmocka_unit_test(missing_path_is_an_error),
 	};
 

@@ -369,6 +369,7 @@ keyd_away_takes_no_questions(void **state)
 	(void)state;
 	assert_non_null(k);
 	assert_false(keyd_link_present(k));
+	assert_true(keyd_link_expected(k));
 	assert_null(
 	    keyd_link_ask(k, PROTOCOL_LOGIN, &relayed, no_answer, NULL));
 	keyd_link_free(k);
@@ -424,6 +425,58 @@ no_keyd(void **state)
 	(void)unlink(f->path);
 	(void)rmdir(f->folder);
 	return 0;
+}
+
+static void
+wake(void *cookie)
+{
+	(void)cookie;
+}
+
+static void
+run_for(struct loop *loop, uint64_t ms)
+{
+	uint64_t end = loop_now() + ms;
+	struct ht_error e;
+
+	while (loop_now() < end) {
+		assert_non_null(loop_timer_add(loop, 10, wake, NULL));
+		assert_int_equal(loop_once(loop, &e), 0);
+	}
+}
+
+/* A keyd that served is connected to at once when it is back. */
+static void
+a_lost_keyd_is_found_at_once(void **state)
+{
+	struct fake_keyd *f = *state;
+	struct ht_error e;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		run_for(f->loop, 1100);
+		protocol_close(&f->link);
+		run_for(f->loop, 10);
+		assert_false(keyd_link_present(f->keyd));
+		assert_true(keyd_link_expected(f->keyd));
+		run_for(f->loop, 150);
+		assert_true(keyd_link_present(f->keyd));
+		assert_int_equal(
+		    protocol_open(&f->link, accept(f->listening, NULL, NULL),
+		        PROTOCOL_LINK_SSHD, false, &e),
+		    0);
+	}
+	/* One that ends each link as soon as it is made is not. */
+	run_for(f->loop, 10);
+	protocol_close(&f->link);
+	run_for(f->loop, 500);
+	assert_false(keyd_link_present(f->keyd));
+	run_for(f->loop, 600);
+	assert_true(keyd_link_present(f->keyd));
+	assert_int_equal(
+	    protocol_open(&f->link, accept(f->listening, NULL, NULL),
+	        PROTOCOL_LINK_SSHD, false, &e),
+	    0);
 }
 
 static void
@@ -596,6 +649,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(
 		    keyd_owes_a_limited_number_of_answers, fake_keyd, no_keyd),
 		cmocka_unit_test_setup_teardown(keyd_says_who_is_revoked,
+		    fake_keyd, no_keyd),
+		cmocka_unit_test_setup_teardown(a_lost_keyd_is_found_at_once,
 		    fake_keyd, no_keyd),
 		cmocka_unit_test(session_cannot_be_changed),
 	};

@@ -33,6 +33,13 @@ signs_with_each_kind_of_key(void **state)
 	for (i = 0; i < STAND_KEYS; i++)
 		stand_assert_signed(&stand->job[i], 1);
 	stand_assert_events(stand, "token-unlocked", 1);
+#ifndef HT_NO_SANDBOX
+	/* What the module tried there and had no business with. */
+	assert_int_equal(stand_calls("initialize"), 1);
+	assert_int_equal(stand_calls("shm"), 0);
+	assert_int_equal(stand_calls("netlink"), 0);
+	assert_int_equal(stand_calls("vsock"), 0);
+#endif
 	stand_close(stand);
 }
 

@@ -15,13 +15,23 @@ static const struct verb *const tables[] = { general, verbs_of_clients,
 	verbs_of_tokens, verbs_of_journal };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
+/* What waits for an administrator comes first: this is the greeting, too. */
 static int
 help(struct verbs_command *c, struct ht_error *e)
 {
 	const struct verb *v;
+	const struct token *t;
 	size_t i;
 
 	(void)e;
+	for (i = 0; i < tokens_count(c->keyd->tokens); i++) {
+		t = tokens_at(c->keyd->tokens, i);
+		if (strcmp(token_state(t), "locked") != 0)
+			continue;
+		buf_format(&c->out, "token %s is locked: ", token_name(t));
+		verbs_put_escaped(&c->out, token_reason(t));
+		buf_format(&c->out, "\n\n");
+	}
 	for (i = 0; i < TABLES; i++)
 		for (v = tables[i]; v->words != NULL; v++)
 			buf_format(&c->out, "%s%s%s\n    %s\n", v->words,

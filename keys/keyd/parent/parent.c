@@ -48,7 +48,6 @@ struct parent {
 	int signals;
 	struct loop_timer *timer; /* for the next start of keyd, or for DRAIN */
 	struct proc_backoff backoff;
-	bool ready;    /* keyd was ready once */
 	bool starting; /* we start keyd; false in parent_serve */
 	bool ending;   /* after SIGTERM or SIGINT */
 	bool over;
@@ -162,7 +161,7 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 	p->uid = (uid_t)ready->token_uid;
 	p->gid = (gid_t)ready->token_gid;
 	p->nworkers = ready->tokens;
-	p->ready = true;
+	p->backoff.served = true;
 	if (notify_ready(p->loop, e) < 0)
 		log_error("%s", e->text);
 	return 0;
@@ -268,7 +267,7 @@ start_again(struct parent *p)
 static bool
 is_hopeless(const struct parent *p, int status)
 {
-	return !p->ready && WIFEXITED(status) &&
+	return !p->backoff.served && WIFEXITED(status) &&
 	    WEXITSTATUS(status) >= STATUS_FIRST &&
 	    WEXITSTATUS(status) <= STATUS_LAST;
 }

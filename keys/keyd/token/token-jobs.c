@@ -143,7 +143,8 @@ send_job(struct token *t, struct token_job *job)
 	job->tag = ++t->last_tag;
 	job->phase = JOB_SENT;
 	t->nsent++;
-	if (token_say(t, PROTOCOL_TOKEN_SIGN, job->tag, &body) && t->nsent == 1)
+	if (token_say(t, PROTOCOL_TOKEN_SIGN, job->tag, &body, -1) &&
+	    t->nsent == 1)
 		token_await(t);
 }
 

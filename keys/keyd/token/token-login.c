@@ -1,7 +1,10 @@
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "keys/keyd/token/token-private.h"
 #include "lib/log.h"
@@ -10,9 +13,34 @@
 /*
  * The PIN guard (DESIGN.md, section 10).  An attempt is recorded and
  * durable before the token sees the PIN.  Only success removes the record.  It
- * stays if the worker, keyd or the machine crashes in between.  A PIN with a
- * record is not tried again.
+ * stays if the worker, keyd or the machine crashes in between.  may_repeat()
+ * alone decides whether a PIN with a record is tried again.
  */
+
+int
+token_guard(struct token *t, struct ht_error *e)
+{
+	if (t->guard >= 0 || t->key_file >= 0)
+		return 0;
+	t->guard = open(t->guard_path,
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	if (t->guard < 0)
+		return ht_error_errno(e, "%s", t->guard_path);
+	if (flock(t->guard, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	token_unguard(t);
+	return ht_error_set(e, HT_ERR_UNAVAILABLE,
+	    "token %s: the worker before this one may still try a PIN",
+	    t->name);
+}
+
+void
+token_unguard(struct token *t)
+{
+	if (t->guard >= 0)
+		(void)close(t->guard);
+	t->guard = -1;
+}
 
 /* The administrator's PIN if there is one, otherwise the configured PIN. */
 static const struct secret *
@@ -24,12 +52,15 @@ pin_of(const struct token *t)
 static void
 lock(struct token *t, const char *reason)
 {
+	char text[PROTOCOL_TEXT];
 	struct ht_error e;
 
 	token_await_nothing(t);
 	t->phase = TOKEN_LOCKED;
-	token_set_reason(t, reason);
-	log_notice("token %s is locked: %s", t->name, reason);
+	(void)snprintf(text, sizeof(text), "%s; type: htsign-admin unlock %s",
+	    reason, t->name);
+	token_set_reason(t, text);
+	log_error("token %s is locked: %s", t->name, t->reason);
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE,
 	    "token %s is locked: an administrator must unlock it", t->name);
 	token_unlock_end(t, &e);
@@ -43,39 +74,75 @@ guarded(const struct token *t)
 	return t->serial[0] != '\0' ? t->serial : t->name;
 }
 
-/* An administrator unlocks: remove the guard's record for this token. */
-static int
-clear_guard(struct token *t, struct ht_error *e)
+/*
+ * Whether the PIN may be tried again, although the attempt *a with it stands.
+ * *why says why, or why not.  If nobody knows how the attempt ended, no process
+ * that has the PIN lives any more: the token's lock is ours.  So a token that
+ * counts, and had nothing to tell before and now, has not refused the PIN.  If
+ * it had something to tell before, one more refusal need not show.
+ */
+static bool
+may_repeat(const struct token *t, struct pin_attempt *a, const char **why)
 {
-	uint64_t stood;
-	int rc;
+	const uint8_t end = PROTOCOL_PIN_FINAL_TRY | PROTOCOL_PIN_LOCKED;
 
-	if (!t->unlocking.clear)
-		return 0;
-	t->unlocking.clear = false;
-	rc = pin_attempt_clear(t->store, guarded(t), &stood, e);
-	if (rc == 0 && stood > 0)
-		token_note(t, JOURNAL_TOKEN_PIN_CLEARED, "");
-	return rc;
+	if (a->unknown == 0) {
+		*why = "the token has refused this PIN before";
+		return false;
+	}
+	if (t->pin_counted && a->flags == 0) {
+		*why = t->pin_flags == 0
+		    ? "the token says that it has not refused this PIN"
+		    : "the token says that it has refused this PIN";
+		a->unknown = 0;
+		return t->pin_flags == 0;
+	}
+	*why = "nobody knows how the last attempt with this PIN ended";
+	return a->unknown <= t->pin_retries && (t->pin_flags & end) == 0;
 }
 
-/* 1: the PIN may be tried, and the attempt is recorded.  0: it may not. */
+/*
+ * An attempt with the PIN stands.  Return whether it may be tried all the same.
+ * An administrator who unlocks says so.
+ */
+static bool
+is_allowed(struct token *t, struct pin_attempt *a, const char **why)
+{
+	if (t->unlocking.active) {
+		a->unknown = 0;
+		token_note(t, JOURNAL_TOKEN_PIN_CLEARED, "");
+		return true;
+	}
+	if (!may_repeat(t, a, why)) {
+		token_note(t, JOURNAL_TOKEN_PIN_HELD, *why);
+		return false;
+	}
+	token_note(t, JOURNAL_TOKEN_PIN_REPEATED, *why);
+	log_notice("token %s: the PIN is tried again: %s", t->name, *why);
+	return true;
+}
+
+/*
+ * 1: the PIN may be tried, and the attempt is recorded.  0: it may not, and
+ * *why says why.
+ */
 static int
-record_attempt(struct token *t, struct ht_error *e)
+record_attempt(struct token *t, const char **why, struct ht_error *e)
 {
 	uint8_t salt[PIN_SALT], hash[PIN_HASH];
+	struct pin_attempt a;
 	int rc;
 
-	rc = clear_guard(t, e);
-	if (rc == 0)
-		rc = pin_salt(t->store, guarded(t), salt, e);
+	rc = pin_salt(t->store, guarded(t), salt, e);
 	if (rc == 0)
 		rc = secret_hash(pin_of(t), salt, sizeof(salt), hash,
 		    sizeof(hash), e);
 	if (rc == 0)
-		rc = pin_attempt_stands(t->store, guarded(t), hash, e);
-	if (rc == 0) {
-		rc = pin_attempt_add(t->store, guarded(t), salt, hash, e);
+		rc = pin_attempt_stands(t->store, guarded(t), hash, &a, e);
+	if (rc == 0 || (rc == 1 && is_allowed(t, &a, why))) {
+		a.flags = t->pin_flags;
+		a.unknown++;
+		rc = pin_attempt_add(t->store, guarded(t), salt, hash, &a, e);
 		if (rc == 0)
 			rc = 1;
 	} else if (rc == 1) {
@@ -88,6 +155,7 @@ record_attempt(struct token *t, struct ht_error *e)
 void
 token_login(struct token *t)
 {
+	const char *why = "";
 	struct ht_error e;
 	int rc;
 
@@ -96,14 +164,12 @@ token_login(struct token *t)
 		lock(t, "no PIN was given");
 		return;
 	}
-	rc = record_attempt(t, &e);
+	rc = record_attempt(t, &why, &e);
 	if (rc < 0) {
 		token_unlock_end(t, &e);
 		lock(t, e.text);
 	} else if (rc == 0) {
-		token_note(t, JOURNAL_TOKEN_PIN_HELD,
-		    "it was tried before, and not seen to work");
-		lock(t, "the PIN was tried before without success");
+		lock(t, why);
 	} else {
 		t->phase = TOKEN_PIN_WRITTEN;
 	}
@@ -119,8 +185,10 @@ token_login_committed(struct token *t)
 	pin = secret_bytes(pin_of(t), &n);
 	body.pin = cursor_over(pin, n);
 	t->phase = TOKEN_LOGGING_IN;
-	if (token_say(t, PROTOCOL_TOKEN_LOGIN, 0, &body))
+	if (token_say(t, PROTOCOL_TOKEN_LOGIN, 0, &body, t->guard)) {
 		token_await(t);
+		token_unguard(t); /* now it is the worker's */
+	}
 }
 
 void
@@ -140,6 +208,8 @@ token_pin_refused(struct token *t, const char *text)
 {
 	struct ht_error e;
 
+	if (pin_attempt_refused(t->store, guarded(t), &e) < 0)
+		log_error("token %s: %s", t->name, e.text);
 	token_note(t, JOURNAL_TOKEN_PIN_REFUSED, text);
 	secret_forget(t->given);
 	(void)ht_error_set(&e, HT_ERR_DENIED,
@@ -186,7 +256,6 @@ remember(struct token *t, const struct store_actor *actor, token_unlock_fn *fn,
 	struct token_unlocking *u = &t->unlocking;
 
 	u->active = true;
-	u->clear = true;
 	u->fn = fn;
 	u->cookie = cookie;
 	u->actor.name = copy(u->name, sizeof(u->name), actor->name);
@@ -229,8 +298,11 @@ token_unlock(struct token *t, const struct store_actor *actor,
     const uint8_t *pin, size_t n, token_unlock_fn *fn, void *cookie,
     struct ht_error *e)
 {
+	const char *why;
 	int rc = may_unlock(t, e);
 
+	if (rc == 0)
+		rc = token_guard(t, e);
 	if (rc == 0)
 		rc = take_pin(t, pin, n, e);
 	if (rc < 0)
@@ -238,11 +310,8 @@ token_unlock(struct token *t, const struct store_actor *actor,
 	remember(t, actor, fn, cookie);
 	if (t->phase != TOKEN_LOCKED)
 		rc = token_wake_now(t, e);
-	else if ((rc = record_attempt(t, e)) == 1)
+	else if ((rc = record_attempt(t, &why, e)) == 1)
 		t->phase = TOKEN_PIN_WRITTEN;
-	else if (rc == 0)
-		rc = ht_error_set(e, HT_ERR_INTERNAL,
-		    "token %s: the PIN guard was not cleared", t->name);
 	if (rc >= 0)
 		return 0;
 	/* It did not begin: nobody waits, and the PIN is not kept. */

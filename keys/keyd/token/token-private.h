@@ -78,7 +78,6 @@ struct token_unlocking {
 	token_unlock_fn *fn; /* NULL if the administrator is gone */
 	void *cookie;
 	bool active;
-	bool clear; /* clear the PIN guard first */
 	char name[PROTOCOL_NAME];
 	char role[PROTOCOL_WORD];
 	char peer[PROTOCOL_ADDRESS];
@@ -101,6 +100,10 @@ struct token {
 	enum conf_pin pin_source;
 	char *pin_where;      /* or the key file's path; for token_matches */
 	unsigned int timeout; /* milliseconds */
+	bool pin_counted;
+	unsigned int pin_retries;
+	char *guard_path;
+	int guard; /* our lock of that file, or -1 */
 
 	enum token_phase phase;
 	char reason[PROTOCOL_TEXT];
@@ -113,6 +116,7 @@ struct token {
 	uint64_t retry_at; /* loop_now() of the earliest restart */
 
 	char serial[PROTOCOL_NAME];
+	uint8_t pin_flags;         /* when the token was opened */
 	struct secret *configured; /* the PIN of the file or credential */
 	struct secret *given;      /* the PIN that an administrator gave */
 	struct token_unlocking unlocking;
@@ -153,12 +157,13 @@ void token_look_for_keys(struct token *t);
 /* --- token-worker.c ---------------------------------------------------- */
 
 /*
- * Send a message to the worker.  Returns true if the link is still open; then
- * the caller awaits the answer with token_await.  If the message cannot be
- * sent, the worker has failed: calls failed and returns false.
+ * Send a message to the worker, with a copy of fd unless that is -1.  Returns
+ * true if the link is still open; then the caller awaits the answer with
+ * token_await.  If the message cannot be sent, the worker has failed: calls
+ * failed and returns false.
  */
 bool token_say(struct token *t, enum protocol_type type, uint32_t tag,
-    const void *body);
+    const void *body, int fd);
 
 /*
  * token_await sets the deadline for an answer: the configured time from now.
@@ -198,13 +203,22 @@ void token_set_reason(struct token *t, const char *text);
 /* --- token-login.c ----------------------------------------------------- */
 
 /*
+ * token_guard takes the lock of those who may try a PIN of the token, unless we have it.
+ * keyd needs it to start a worker, and it goes with the PIN to the worker.
+ * HT_ERR_UNAVAILABLE while the worker of an attempt before still lives.
+ * token_unguard gives our own copy of it back.
+ */
+int token_guard(struct token *t, struct ht_error *e);
+void token_unguard(struct token *t);
+
+/*
  * token_login: the token is open and wants a PIN.  Records an attempt, or
  * locks.
  *
  * token_login_committed: the attempt is durable.  Sends the PIN.
  *
- * token_logged_in, token_pin_refused: the token's answer.  The first clears the
- * attempt; the second locks.
+ * token_logged_in, token_pin_refused: the token's answer.  The first clears all
+ * attempts; the second records that it was refused, and locks.
  */
 void token_login(struct token *t);
 void token_login_committed(struct token *t);

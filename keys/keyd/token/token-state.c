@@ -96,6 +96,7 @@ next_key(struct token *t)
 		token_await_nothing(t);
 		token_set_reason(t, "");
 		t->phase = TOKEN_READY;
+		t->backoff.served = true;
 		log_notice("token %s: ready", t->name);
 		go_on(t);
 		return;
@@ -106,7 +107,7 @@ next_key(struct token *t)
 	memcpy(body.uri, key->uri, sizeof(body.uri));
 	body.spki = cursor_over(key->spki, key->nspki);
 	t->phase = TOKEN_KEYS;
-	if (token_say(t, PROTOCOL_TOKEN_KEY, 0, &body))
+	if (token_say(t, PROTOCOL_TOKEN_KEY, 0, &body, -1))
 		token_await(t);
 }
 
@@ -129,6 +130,7 @@ static void
 opened(struct token *t, const struct protocol_token_opened *body)
 {
 	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
+	t->pin_flags = body->pin_flags;
 	token_await_nothing(t);
 	if (body->login && t->key_file >= 0)
 		failed(t, "a key file has no PIN");

@@ -70,24 +70,18 @@ flush(struct token *t)
 		    msg_pending(t->link.channel) ? POLLIN | POLLOUT : POLLIN);
 }
 
-static bool
-say(struct token *t, enum protocol_type type, uint32_t tag, const void *body,
-    const int *fds, size_t nfds)
+bool
+token_say(struct token *t, enum protocol_type type, uint32_t tag,
+    const void *body, int fd)
 {
 	struct ht_error e;
 
-	if (protocol_queue(&t->link, type, tag, body, fds, nfds, &e) < 0)
+	if (protocol_queue(&t->link, type, tag, body, &fd, fd >= 0 ? 1 : 0,
+	        &e) < 0)
 		t->machine->failed(t, e.text);
 	else
 		flush(t);
 	return t->link.channel != NULL;
-}
-
-bool
-token_say(struct token *t, enum protocol_type type, uint32_t tag,
-    const void *body)
-{
-	return say(t, type, tag, body, NULL, 0);
 }
 
 static void
@@ -115,7 +109,6 @@ on_worker(void *cookie, short revents)
 void
 token_spawned(struct token *t, int fd)
 {
-	bool key_file = t->key_file >= 0;
 	struct ht_error e;
 
 	if (t->spawns > 0)
@@ -135,8 +128,7 @@ token_spawned(struct token *t, int fd)
 		return;
 	}
 	t->phase = TOKEN_OPENING;
-	if (say(t, PROTOCOL_TOKEN_OPEN, 0, &t->open, &t->key_file,
-	        key_file ? 1 : 0))
+	if (token_say(t, PROTOCOL_TOKEN_OPEN, 0, &t->open, t->key_file))
 		token_await(t);
 }
 
@@ -154,6 +146,7 @@ token_stop(struct token *t)
 	t->watch = NULL;
 	if (t->link.channel != NULL)
 		protocol_close(&t->link);
+	token_unguard(t);
 	if (t->phase >= TOKEN_STARTING &&
 	    t->parent.kill(t->parent.cookie, t->index, &e) < 0)
 		log_error("token %s: %s", t->name, e.text);
@@ -164,10 +157,12 @@ static int
 start(struct token *t, struct ht_error *e)
 {
 	size_t i;
-	int rc;
+	int rc = token_guard(t, e);
 
 	loop_timer_remove(t->restart);
 	t->restart = NULL;
+	if (rc < 0)
+		return rc;
 	t->next_key = 0;
 	for (i = 0; i < t->nkeys; i++)
 		t->keys[i].found = false;

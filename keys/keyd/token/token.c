@@ -62,6 +62,8 @@ copy_conf(struct token *t, const struct conf_token *conf, struct ht_error *e)
 	put_texts(&t->writable, conf->writable, conf->nwritable);
 	t->pin_source = conf->pin;
 	t->timeout = conf->timeout * 1000;
+	t->pin_counted = conf->pin_counted;
+	t->pin_retries = conf->pin_retries;
 	t->pin_where = strdup(where != NULL ? where : "");
 	if (t->pin_where == NULL || buf_failed(&t->environment) < 0 ||
 	    buf_failed(&t->writable) < 0)
@@ -109,8 +111,8 @@ open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
 }
 
 struct token *
-token_new(struct loop *loop, const struct conf_token *conf, uint32_t index,
-    const struct token_parent *parent, struct ht_error *e)
+token_new(struct loop *loop, const struct conf_token *conf, const char *state,
+    uint32_t index, const struct token_parent *parent, struct ht_error *e)
 {
 	struct token *t = calloc(1, sizeof(*t));
 
@@ -122,10 +124,16 @@ token_new(struct loop *loop, const struct conf_token *conf, uint32_t index,
 	t->machine = &token_machine;
 	t->parent = *parent;
 	t->index = index;
-	t->key_file = -1;
+	t->key_file = t->guard = -1;
 	queue_init(&t->queue);
 	TAILQ_INIT(&t->again);
 	TAILQ_INIT(&t->window);
+	if (asprintf(&t->guard_path, "%s/pin-%s.lock", state, conf->name) < 0) {
+		t->guard_path = NULL;
+		(void)ht_error_memory(e);
+		token_free(t);
+		return NULL;
+	}
 	if (copy_conf(t, conf, e) < 0 || open_files(t, conf, e) < 0) {
 		token_free(t);
 		return NULL;
@@ -172,6 +180,7 @@ token_free(struct token *t)
 	if (t->key_file >= 0)
 		(void)close(t->key_file);
 	free(t->pin_where);
+	free(t->guard_path);
 	free(t);
 }
 
@@ -308,6 +317,8 @@ token_matches(const struct token *t, const struct conf_token *conf)
 	    same_text(t->open.serial, conf->serial) &&
 	    same_text(t->pin_where, where) && t->pin_source == conf->pin &&
 	    t->timeout == conf->timeout * 1000 &&
+	    t->pin_counted == conf->pin_counted &&
+	    t->pin_retries == conf->pin_retries &&
 	    same_texts(&t->environment, conf->environment,
 	        conf->nenvironment) &&
 	    same_texts(&t->writable, conf->writable, conf->nwritable);

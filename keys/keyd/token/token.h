@@ -98,7 +98,8 @@ struct token_work {
 };
 
 /*
- * Make a token from its configuration, which is copied.  index is the number of
+ * Make a token from its configuration, which is copied.  state is the folder of
+ * the file that the PIN guard locks.  index is the number of
  * its worker at the parent.  Opens the key file, or reads the PIN into locked
  * memory; keyd must still have the right to do that.  Starts nothing.  The
  * caller frees the result with token_free.
@@ -108,7 +109,8 @@ struct token_work {
  * no memory or no memory that can be locked.
  */
 struct token *token_new(struct loop *loop, const struct conf_token *conf,
-    uint32_t index, const struct token_parent *parent, struct ht_error *e);
+    const char *state, uint32_t index, const struct token_parent *parent,
+    struct ht_error *e);
 
 /*
  * Jobs that are left are freed without done().  The PIN is wiped.  NULL is
@@ -191,8 +193,8 @@ typedef void token_unlock_fn(void *cookie, const struct ht_error *e);
 /*
  * Log in with a PIN that an administrator gave.  pin is n bytes and is copied
  * into locked memory; the caller wipes its own.  If n is 0, the configured PIN
- * is tried again.  An unlock clears the PIN guard.  If this returns 0, fn is
- * called once, later.  Otherwise fn is not called.
+ * is tried again.  The PIN is tried once, whatever the PIN guard knows of it.
+ * If this returns 0, fn is called once, later.  Otherwise fn is not called.
  *
  * Errors: HT_ERR_USAGE if the token needs no PIN, is not locked, is starting or
  * is already being unlocked; also if pin cannot be a PIN, or n is 0 and no PIN

@@ -200,7 +200,7 @@ void token_note(struct token *t, enum journal_token_change change,
 
 void token_set_reason(struct token *t, const char *text);
 
-/* --- token-login.c ----------------------------------------------------- */
+/* --- token-guard.c ----------------------------------------------------- */
 
 /*
  * token_guard takes the lock of those who may try a PIN of the token, unless we have it.
@@ -210,6 +210,8 @@ void token_set_reason(struct token *t, const char *text);
  */
 int token_guard(struct token *t, struct ht_error *e);
 void token_unguard(struct token *t);
+
+/* --- token-login.c ----------------------------------------------------- */
 
 /*
  * token_login: the token is open and wants a PIN.  Records an attempt, or

@@ -48,7 +48,8 @@ struct process {
 
 /*
  * Commit the events, go on with what waited for the commit, and send what is
- * queued.  Without room nothing of this round has happened.  A connection that closes may add an event; then start again.
+ * queued.  Without room nothing of this round has happened.  A connection that
+ * closes may add an event; then start again.
  */
 static void
 settle(struct keyd *k)

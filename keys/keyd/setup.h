@@ -44,8 +44,8 @@ struct setup {
  * Load what conf names, and add the certificates' keys to their tokens.  Takes
  * conf, also on error.  The caller frees the result with setup_free.  Returns
  * NULL on error: HT_ERR_USAGE, with the file's name, if a file cannot be opened,
- * others can get at it or its content is wrong; HT_ERR_INTERNAL if a file cannot be read or there is
- * no memory.
+ * others can get at it or its content is wrong; HT_ERR_INTERNAL if a file cannot
+ * be read or there is no memory.
  */
 struct setup *setup_new(struct conf *conf, struct tokens *tokens,
     struct ht_error *e);

@@ -207,7 +207,8 @@ enum journal_token_change {
 
 /*
  * "token-unlocked", "token-locked", "pin-refused", "pin-held",
- * "pin-repeated", "pin-cleared", "token-restarted".  actor is NULL if htsign-keyd itself did it.
+ * "pin-repeated", "pin-cleared", "token-restarted".  actor is NULL if htsign-keyd
+ * itself did it.
  */
 int journal_token(struct store *s, const struct store_actor *actor,
     enum journal_token_change change, const char *token, const char *text,

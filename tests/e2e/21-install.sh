@@ -152,7 +152,7 @@ if command -v systemd-analyze >/dev/null; then
 			check "the exposure of $unit is at most $most" \
 			    systemd-analyze security --offline=true --no-pager \
 			    --threshold="${most/./}" \
-			    "$root/usr/lib/systemd/system/$unit.service"
+			    "$(dirname "${units%%$'\n'*}")/$unit.service"
 		done <<-END
 			htsign-keyd 1.5
 			sshd-sign 2.8

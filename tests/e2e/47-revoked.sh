@@ -39,6 +39,11 @@ connected()
 	descendants "$listener" sshd-sign | wc -l
 }
 
+three_asked()
+{
+	[ "$(admin 'log --json' | grep -c '"status":"asked"')" -eq 3 ]
+}
+
 # lost TEXT COMMAND: what ci loses by an administrator's command.
 lost()
 {
@@ -49,7 +54,7 @@ lost()
 	hold another
 	ssh -F "$dir/ssh_config" -o ControlPath="$work/control" \
 	    -o ControlMaster=yes -fN sign
-	sleep 1
+	check "three sessions wait for their uploads" within 20 three_asked
 	before=$(connected)
 	check "three connections are open at sshd-sign" test "$before" -eq 3
 	admin "$*" 2>/dev/null

@@ -46,11 +46,11 @@ async def finish(process):
 
 
 async def settle(ends):
-    """Until no session has been refused for a second."""
+    """Until no session has been refused for four seconds."""
     before = -1
     while (now := sum(end.done() for end in ends)) != before:
         before = now
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
     return [end.result() for end in ends if end.done()]
 
 

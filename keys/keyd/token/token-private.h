@@ -203,8 +203,9 @@ void token_set_reason(struct token *t, const char *text);
 /* --- token-guard.c ----------------------------------------------------- */
 
 /*
- * token_guard takes the lock of those who may try a PIN of the token, unless we have it.
- * keyd needs it to start a worker, and it goes with the PIN to the worker.
+ * token_guard takes the lock of those who may try a PIN of the token, unless we
+ * have it.  keyd needs it to start a worker, and it goes with the PIN to the
+ * worker.
  * HT_ERR_UNAVAILABLE while the worker of an attempt before still lives.
  * token_unguard gives our own copy of it back.
  */

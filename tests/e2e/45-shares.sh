@@ -110,8 +110,8 @@ started=$(date +%s%N)
 ssh -F "$dir/ssh_config" admin client disable ci
 took=$((($(date +%s%N) - started) / 1000000))
 check "an administrator disables it in $took ms" test "$took" -lt 2000
-check "its shells end" within 4 no_shells
-check "its connections end" within 4 grep -q '^closed' "$work/greedy"
+check "its shells end" within 20 no_shells
+check "its connections end" within 20 grep -q '^closed' "$work/greedy"
 told=$(grep -c '77: htsign: request [0-9]*: client ci is disabled$' \
     "$work/greedy")
 check "of 512 sessions $told were told in time" test "$told" -gt 256

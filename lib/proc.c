@@ -23,10 +23,10 @@
 /* The exit status with which a shell reports that it cannot run a command. */
 #define EXIT_NO_EXEC 127
 
-#define BACKOFF_LEAST 100U  /* ms */
-#define BACKOFF_MOST 30000U /* ms */
+#define BACKOFF_LEAST 100U   /* ms */
+#define BACKOFF_MOST 30000U  /* ms */
 #define BACKOFF_SERVED 1600U /* ms, for what has served */
-#define BACKOFF_GOOD 60000U /* ms of life that reset the wait */
+#define BACKOFF_GOOD 60000U  /* ms of life that reset the wait */
 
 /* The folder of each program of ours, installed and in a build tree. */
 static const struct {

@@ -111,8 +111,8 @@ static void
 lose(struct keyd_link *k)
 {
 	uint64_t now = loop_now();
-	bool soon = k->present ? now - k->since >= SELDOM
-	                       : keyd_link_expected(k);
+	bool soon =
+	    k->present ? now - k->since >= SELDOM : keyd_link_expected(k);
 
 	if (k->present)
 		k->since = now;

@@ -196,13 +196,13 @@ int journal_configured(struct store *s, const struct store_actor *actor,
 int journal_clock(struct store *s, uint64_t behind, struct ht_error *e);
 
 enum journal_token_change {
-	JOURNAL_TOKEN_UNLOCKED,    /* a PIN was accepted */
-	JOURNAL_TOKEN_LOCKED,      /* keyd dropped the PIN, or has none */
-	JOURNAL_TOKEN_PIN_REFUSED, /* the token did not accept the PIN */
-	JOURNAL_TOKEN_PIN_HELD,    /* a PIN was not tried: an attempt stands */
+	JOURNAL_TOKEN_UNLOCKED,     /* a PIN was accepted */
+	JOURNAL_TOKEN_LOCKED,       /* keyd dropped the PIN, or has none */
+	JOURNAL_TOKEN_PIN_REFUSED,  /* the token did not accept the PIN */
+	JOURNAL_TOKEN_PIN_HELD,     /* a PIN was not tried: an attempt stands */
 	JOURNAL_TOKEN_PIN_REPEATED, /* a PIN is tried again; text says why */
 	JOURNAL_TOKEN_PIN_CLEARED,  /* an administrator has it tried again */
-	JOURNAL_TOKEN_RESTARTED    /* its worker died or hung; text says why */
+	JOURNAL_TOKEN_RESTARTED     /* its worker died or hung; text says why */
 };
 
 /*

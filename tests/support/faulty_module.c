@@ -139,9 +139,8 @@ initialize(void *args)
 static rv_t
 get_token_info(unsigned long slot, struct token_info *info)
 {
-	rv_t (*call)(unsigned long, struct token_info *) =
-	    (rv_t(*)(unsigned long,
-	        struct token_info *))real->function[GET_TOKEN_INFO];
+	rv_t (*call)(unsigned long, struct token_info *) = (rv_t(*)(
+	    unsigned long, struct token_info *))real->function[GET_TOKEN_INFO];
 	const char *folder = getenv("FAULTY_CONTROL");
 	char path[PATH_MAX];
 	rv_t rv = call(slot, info);

@@ -267,8 +267,8 @@ test_a_killed_one_costs_no_client(void **state)
 	if (before == 0)
 		skip();
 	assert_int_equal(kill(before, SIGKILL), 0);
-	assert_int_equal(
-	    waitid(P_PID, (id_t)before, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(waitid(P_PID, (id_t)before, &info, WEXITED | WNOWAIT),
+	    0);
 	assert_int_equal(ask(&s), 0);
 	(void)finish(&s, text, sizeof(text));
 }

@@ -461,9 +461,9 @@ a_lost_keyd_is_found_at_once(void **state)
 		assert_true(keyd_link_expected(f->keyd));
 		run_for(f->loop, 150);
 		assert_true(keyd_link_present(f->keyd));
-		assert_int_equal(
-		    protocol_open(&f->link, accept(f->listening, NULL, NULL),
-		        PROTOCOL_LINK_SSHD, false, &e),
+		assert_int_equal(protocol_open(&f->link,
+		                     accept(f->listening, NULL, NULL),
+		                     PROTOCOL_LINK_SSHD, false, &e),
 		    0);
 	}
 	/* One that ends each link as soon as it is made is not. */
@@ -473,9 +473,9 @@ a_lost_keyd_is_found_at_once(void **state)
 	assert_false(keyd_link_present(f->keyd));
 	run_for(f->loop, 600);
 	assert_true(keyd_link_present(f->keyd));
-	assert_int_equal(
-	    protocol_open(&f->link, accept(f->listening, NULL, NULL),
-	        PROTOCOL_LINK_SSHD, false, &e),
+	assert_int_equal(protocol_open(&f->link,
+	                     accept(f->listening, NULL, NULL),
+	                     PROTOCOL_LINK_SSHD, false, &e),
 	    0);
 }
 

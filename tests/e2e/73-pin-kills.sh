@@ -62,13 +62,13 @@ settled()
 	    grep -Eq '^softhsm +(locked|away)' "$work/tokens.out"
 }
 
-# pause MILLISECONDS, without a program, from a pipe that nobody writes to.
+# pause MILLISECONDS, less than 1000, without a program, from a pipe that nobody writes to.
 mkfifo "$work/nothing"
 exec 9<>"$work/nothing"
 pause()
 {
 	local ms=000$1
-	read -r -t "${1%???}.${ms: -3}" -u 9
+	read -r -t "0.${ms: -3}" -u 9
 }
 
 # kill_soon: the worker, keyd or its parent, by lot, between the module's start
@@ -88,11 +88,12 @@ kill_soon()
 		[ "$name" = "$victim" ] && break
 	done
 	[ "$victim" != parent ] || pid=$top
-	# The login comes when the PIN has been hashed; that takes most of it.
-	for _ in $(seq $((RANDOM % 60))); do
-		! grep -q login "$work/control/calls" || break
+	# Most come after the token has got the PIN; it judges it after 50 ms.
+	until [ $((RANDOM % 300)) -eq 0 ] ||
+	    [[ $(<"$work/control/calls") == *login* ]]; do
+		pause 1
 	done
-	pause $((RANDOM % 30))
+	pause $((RANDOM % 130))
 	kill -KILL "$pid"
 }
 
@@ -103,6 +104,7 @@ one_kill()
 	rm -rf "$dir/tokens" "$dir/state/"journal.db*
 	cp -a "$work/tokens" "$dir/tokens"
 	: >"$work/control/calls"
+	printf '!' >"$work/control/login-slow"
 	start_one htsign-keyd "$keyd" -c "$dir/htsign.conf"
 	kill_soon
 	[ "$victim" != parent ] ||

@@ -7,10 +7,12 @@
  * after a fault makes the next calls fail so, one for each byte that it holds:
  *
  *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
- *	login-crash login-hang login-removed login-late-crash open-removed
+ *	login-crash login-hang login-removed login-slow login-late-crash
+ *	open-removed
  *
  * and sign-poison: a crash if what is to be signed ends with a byte of 1.
- * login-late-crash is a crash after the token has judged the PIN.
+ * login-late-crash is a crash after the token has judged the PIN, login-slow a
+ * pause of 50 ms before and after that.
  *
  * A login is counted as "login", as "login-low" if the token says before it that
  * it has refused a PIN, and as "login-refused" if it refuses this one.  A file
@@ -208,6 +210,7 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 	    (rv_t(*)(unsigned long, unsigned long, void *,
 	        unsigned long))real->function[LOGIN];
 	struct token_info info;
+	int slow;
 	rv_t rv;
 
 	count("login");
@@ -221,9 +224,14 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 			(void)pause();
 	if (is_due("login-removed"))
 		return CKR_DEVICE_REMOVED;
+	slow = is_due("login-slow");
+	if (slow)
+		(void)usleep(50000);
 	rv = call(session, user, pin, n);
 	if (rv == CKR_PIN_INCORRECT)
 		count("login-refused");
+	if (slow)
+		(void)usleep(50000);
 	if (is_due("login-late-crash"))
 		_exit(9);
 	return rv;

@@ -114,7 +114,9 @@ fuzz_targets = \
 	tests/fuzz/fuzz_sshcert \
 	tests/fuzz/fuzz_uri
 
+# The order is that of starting: what waits for minutes comes first.
 e2e_tests = \
+	tests/e2e/70-tickets.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
 	tests/docs.sh \
@@ -154,7 +156,6 @@ e2e_tests = \
 	tests/e2e/66-pages.sh \
 	tests/e2e/67-formats.sh \
 	tests/e2e/69-bench-formats.sh \
-	tests/e2e/70-tickets.sh \
 	tests/e2e/71-capabilities.sh \
 	tests/e2e/72-kills.sh \
 	tests/e2e/73-pin-kills.sh

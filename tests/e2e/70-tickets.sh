@@ -17,11 +17,14 @@ session()
 	status=$?
 }
 
-# The ticket of a shell that sshd runs, as anybody sees it.
+# The ticket of a shell that our sshd runs, as anybody sees it.
 seen_ticket()
 {
-	setpriv --reuid 64999 --regid 64999 --clear-groups sh -c \
-	    'cat /proc/[0-9]*/cmdline 2>/dev/null' | tr '\0' '\n' |
+	local shell
+	shell=$(descendants "$sshd_door" htsign-shell | head -n 1)
+	[ -n "$shell" ] || return
+	setpriv --reuid 64999 --regid 64999 --clear-groups \
+	    cat "/proc/$shell/cmdline" 2>/dev/null | tr '\0' '\n' |
 	    sed -n 's/.*--ticket \([A-Za-z0-9_-]*\).*/\1/p;
 	        /^--ticket$/{n;p;}' | head -n 1
 }

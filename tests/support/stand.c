@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -301,6 +303,18 @@ stand_guarded(bool pin_counted, unsigned int pin_retries)
 	return stand;
 }
 
+/* A worker dies a moment after its parent, and has the token's lock until then. */
+static void
+await_worker(void)
+{
+	int lock = open("pin-unit.lock", O_RDWR | O_CLOEXEC);
+
+	if (lock < 0)
+		return;
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	(void)close(lock);
+}
+
 /* As a crash of keyd: nothing more is committed. */
 void
 stand_close(struct stand *stand)
@@ -312,6 +326,7 @@ stand_close(struct stand *stand)
 	loop_free(stand->loop);
 	assert_int_equal(waitpid(stand->parent, &status, 0), stand->parent);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	await_worker();
 	free(stand);
 }
 

@@ -32,31 +32,38 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 	return 0;
 }
 #else
+#define SHELL (1U << SANDBOX_SHELL)
+#define NETWORK (1U << SANDBOX_NETWORK)
+
 /*
- * Limit what a shell takes from the machine, to many times what it needs.  A
- * parser that loops or was taken over must not starve other processes.
+ * Limit what a process takes from the machine that handles a client's bytes, to
+ * many times what it needs.  One that loops or was taken over must not starve
+ * other processes.
  */
 static int
-limit_shell(struct ht_error *e)
+limit(enum sandbox_role role, struct ht_error *e)
 {
 	static const struct {
 		__rlimit_resource_t resource;
 		rlim_t most;
+		unsigned int roles;
 	} limits[] = {
-		{ RLIMIT_AS, (rlim_t)256 << 20 },
-		{ RLIMIT_CPU, 86400 },
-		{ RLIMIT_NOFILE, 64 },
+		{ RLIMIT_AS, (rlim_t)256 << 20, SHELL | NETWORK },
+		{ RLIMIT_CPU, 86400, SHELL },
+		{ RLIMIT_NOFILE, 64, SHELL },
 	};
-	struct rlimit limit;
+	struct rlimit now;
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (getrlimit(limits[i].resource, &limit) < 0)
+		if ((limits[i].roles & 1U << role) == 0)
+			continue;
+		if (getrlimit(limits[i].resource, &now) < 0)
 			return ht_error_errno(e, "getrlimit");
-		if (limit.rlim_max > limits[i].most)
-			limit.rlim_max = limits[i].most;
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(limits[i].resource, &limit) < 0)
+		if (now.rlim_max > limits[i].most)
+			now.rlim_max = limits[i].most;
+		now.rlim_cur = now.rlim_max;
+		if (setrlimit(limits[i].resource, &now) < 0)
 			return ht_error_errno(e, "setrlimit");
 	}
 	return 0;
@@ -76,8 +83,8 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 	int rc;
 
 	rc = sandbox_landlock(role, paths, npaths, landlock, e);
-	if (rc == 0 && role == SANDBOX_SHELL)
-		rc = limit_shell(e);
+	if (rc == 0)
+		rc = limit(role, e);
 	if (rc < 0)
 		return rc;
 	return sandbox_seccomp(role, e);

@@ -7,9 +7,17 @@
 
 #include "lib/loop.h"
 #include "sshd-sign/channel-private.h"
+#include "sshd-sign/relay.h"
 
 /* The most bytes that are moved at a time. */
 #define PIECE ((size_t)64 << 10)
+
+/*
+ * The least that a client must take in a packet, in bytes, and how many packets
+ * a write may make that are not its own.  OpenSSH takes 32 KiB in a packet.
+ */
+#define LEAST_PACKET 512
+#define OTHER_PACKETS 16
 
 void
 channel_close_stream(struct stream *s)
@@ -35,13 +43,26 @@ channel_make_streams(struct channel *c)
 	return c->out.data != NULL && c->err.data != NULL ? 0 : HT_ERR_INTERNAL;
 }
 
+/* What was read is written, or nobody will read it. */
+static void
+forget_input(struct channel *c)
+{
+	struct stream *in = &c->in;
+
+	c->host->held -= in->end;
+	in->at = in->end = 0;
+	free(in->data);
+	in->data = NULL;
+}
+
 void
 channel_free_streams(struct channel *c)
 {
 	channel_close_stream(&c->in);
 	channel_close_stream(&c->out);
 	channel_close_stream(&c->err);
-	free(c->in.data);
+	forget_input(c);
+	c->host->held -= c->largest;
 	free(c->out.data);
 	free(c->err.data);
 }
@@ -87,8 +108,7 @@ take_waiting(struct channel *c)
 	struct stream *in = &c->in;
 	int n;
 
-	if (in->data == NULL)
-		in->data = malloc(BACKLOG_MAX);
+	in->data = malloc(BACKLOG_MAX);
 	if (in->data == NULL) {
 		channel_host_end(c->host, HT_ERR_INTERNAL, "out of memory");
 		return HT_ERR_INTERNAL;
@@ -106,8 +126,8 @@ take_waiting(struct channel *c)
 		return HT_ERR_INTERNAL;
 	}
 	c->waiting = 0;
-	in->at = 0;
 	in->end = (size_t)n;
+	c->host->held += in->end;
 	return 0;
 }
 
@@ -122,6 +142,7 @@ channel_push_input(struct channel *c)
 		in->at += write_input(c, in->data + in->at, in->end - in->at);
 		if (!channel_stream_empty(in))
 			return;
+		forget_input(c);
 	}
 	if (in->fd >= 0 && c->client_eof)
 		end_input(c);
@@ -140,8 +161,14 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 
 	(void)session;
 	(void)ssh;
-	if (is_stderr)
+	if (c->state == OPENED)
+		c->lost = true;
+	if (is_stderr || (c->in.fd < 0 && c->state != ASKED))
 		return (int)len;
+	if (len > c->largest) {
+		c->host->held += len - c->largest;
+		c->largest = len;
+	}
 	if (len > BACKLOG_MAX)
 		channel_host_end(c->host, HT_ERR_DATA,
 		    "the client sends more than its window allows");
@@ -153,12 +180,61 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 
 /* --- from the shell to the client -------------------------------------- */
 
+/* A write while it runs. */
+struct writing {
+	struct channel_host *host;
+	struct ssh_counter_struct before; /* host->packets when it began */
+	uint64_t most;                    /* packets that it may make */
+};
+
+/*
+ * libssh logs each packet of a write, so it calls this for each.  Nothing else
+ * tells how large a packet the client takes.  For a client that takes 10 bytes,
+ * libssh 0.10 would write empty packets for ever.  A write cannot be given up
+ * from here, so the process ends.  Packets that arrive meanwhile are answered.
+ */
+static void
+count_packets(int priority, const char *function, const char *line,
+    void *cookie)
+{
+	const struct writing *w = cookie;
+	struct channel_host *host = w->host;
+	uint64_t in = host->packets.in_packets - w->before.in_packets;
+
+	(void)priority;
+	(void)function;
+	(void)line;
+	if (host->packets.out_packets - w->before.out_packets <=
+	    w->most + 2 * in)
+		return;
+	channel_host_end(host, HT_ERR_DATA,
+	    "the client wants packets of fewer than %d bytes", LEAST_PACKET);
+	relay_send_failed(host->relay, &host->end);
+	_exit(0);
+}
+
+static int
+send_counted(struct channel *c, const struct stream *s, uint32_t n)
+{
+	int (*const send)(ssh_channel, const void *, uint32_t) =
+	    s == &c->err ? ssh_channel_write_stderr : ssh_channel_write;
+	struct writing w = { c->host, c->host->packets,
+		n / LEAST_PACKET + OTHER_PACKETS };
+	int done;
+
+	(void)ssh_set_log_userdata(&w);
+	(void)ssh_set_log_callback(count_packets);
+	(void)ssh_set_log_level(SSH_LOG_PACKET);
+	done = send(c->ssh, s->data + s->at, n);
+	(void)ssh_set_log_level(SSH_LOG_NOLOG);
+	(void)ssh_set_log_userdata(NULL);
+	return done;
+}
+
 /* A short write is no error: the window is full, or keys are exchanged. */
 void
 channel_drain(struct channel *c, struct stream *s)
 {
-	int (*const send)(ssh_channel, const void *, uint32_t) =
-	    s == &c->err ? ssh_channel_write_stderr : ssh_channel_write;
 	size_t n = s->end - s->at;
 	uint32_t window = ssh_channel_window_size(c->ssh);
 	int done;
@@ -167,7 +243,7 @@ channel_drain(struct channel *c, struct stream *s)
 		n = window;
 	if (n == 0)
 		return;
-	done = send(c->ssh, s->data + s->at, (uint32_t)n);
+	done = send_counted(c, s, (uint32_t)n);
 	if (done < 0)
 		channel_cannot(c, "write to a channel");
 	else

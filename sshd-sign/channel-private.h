@@ -44,6 +44,8 @@ struct channel {
 	unsigned int set;       /* a bit for each variable that is set */
 	struct stream in;       /* to stdin: bytes that the pipe did not take */
 	size_t waiting;         /* bytes for stdin in libssh's buffer */
+	size_t largest;         /* size of that buffer, which never shrinks */
+	bool lost;              /* data came before a command */
 	struct stream out;
 	struct stream err;
 	uint64_t taken; /* loop_now() when the client last took output */
@@ -74,7 +76,7 @@ void channel_cannot(struct channel *c, const char *what);
 /*
  * Allocate the buffers for output: 0, or HT_ERR_INTERNAL without memory.
  * channel_close_stream closes the descriptor of s.  channel_free_streams closes
- * all three streams and frees their buffers.
+ * all three streams, frees their buffers and takes c out of host->held.
  */
 int channel_make_streams(struct channel *c);
 void channel_close_stream(struct stream *s);
@@ -83,7 +85,8 @@ bool channel_stream_empty(const struct stream *s);
 
 /*
  * libssh's callback for data from the client.  Returns how many bytes libssh
- * may forget.
+ * may forget.  Data for which there is no stdin is dropped.  If that was before
+ * a command, the channel gets no command any more.
  */
 int channel_on_data(ssh_session session, ssh_channel ssh, void *data,
     uint32_t len, int is_stderr, void *cookie);

@@ -95,7 +95,7 @@ on_command(struct channel *c, const char *command)
 	struct buf out = BUF_INIT;
 	int refused = 1;
 
-	if (c->state != OPENED ||
+	if (c->state != OPENED || c->lost ||
 	    (command[0] != '\0' &&
 	        !set_variable(c, "SSH_ORIGINAL_COMMAND", command)))
 		return 1;
@@ -260,6 +260,14 @@ leave(struct channel *c)
 	c->state = LEFT;
 }
 
+/* A key exchange that the client does not end keeps output back, too. */
+static bool
+is_stalled(const struct channel *c)
+{
+	return !channel_takes_output(c) || !channel_stream_empty(&c->out) ||
+	    !channel_stream_empty(&c->err);
+}
+
 void
 channel_serve(struct channel *c)
 {
@@ -267,7 +275,7 @@ channel_serve(struct channel *c)
 		leave(c);
 	if (c->state != RUNNING)
 		return;
-	if (channel_takes_output(c))
+	if (!is_stalled(c))
 		c->taken = loop_now();
 	channel_push_input(c);
 	channel_serve_output(c, &c->out);
@@ -289,7 +297,15 @@ channel_serve(struct channel *c)
 uint64_t
 channel_stuck(const struct channel *c)
 {
-	return c->state == RUNNING && !channel_takes_output(c) ? c->taken : 0;
+	return c->state == RUNNING && is_stalled(c) ? c->taken : 0;
+}
+
+size_t
+channel_holds(const struct channel *c)
+{
+	if (c->in.fd < 0 && c->state != ASKED)
+		return 0;
+	return c->waiting + (c->in.end - c->in.at);
 }
 
 bool

@@ -3,9 +3,9 @@
  * status.  It takes the environment and the command, and moves bytes between
  * the client and the shell's pipes.
  *
- * No data is dropped, and buffers are bounded.  Input that the shell does not
- * read stays in libssh's buffer, so the client's window closes.  Output that
- * the client does not take stays in the shell's pipe.
+ * No data is dropped that a shell would read, and buffers are bounded.  Input
+ * that the shell does not read stays in libssh's buffer, so the client's window
+ * closes.  Output that the client does not take stays in the shell's pipe.
  */
 
 #ifndef SSHD_SIGN_CHANNEL_H
@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdbool.h>
 
+#include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
 #include "lib/buf.h"
@@ -28,7 +29,9 @@ struct channel_host {
 	char user[PROTOCOL_NAME];
 	struct buf key;         /* the certificate or key that was proved */
 	const char *connection; /* "SSH_CONNECTION=…" */
-	struct ht_error end;    /* code 0 until the connection must end */
+	struct ssh_counter_struct packets;
+	size_t held; /* bytes of memory that all channels' input takes */
+	struct ht_error end; /* code 0 until the connection must end */
 };
 
 struct channel;
@@ -82,6 +85,11 @@ void channel_serve(struct channel *c);
  * Returns 0 if it is not stalled, or no shell runs.
  */
 uint64_t channel_stuck(const struct channel *c);
+
+/*
+ * How many bytes of input wait for the shell to read.
+ */
+size_t channel_holds(const struct channel *c);
 
 /*
  * channel_active: whether the channel has a command that is not finished.

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/log.h"
@@ -22,6 +23,13 @@
 
 /* How long the shells of a revoked client have to say so, in milliseconds. */
 #define REVOKED 2000
+
+/*
+ * The time between two heartbeats, and the processor time after which a network
+ * process without shells is asked whether it still answers, both in ms.
+ */
+#define BEAT 5000
+#define BUSY 20
 
 static const struct cursor nothing = { NULL, 0 };
 
@@ -100,6 +108,56 @@ say(struct connection *c, enum relay_type type, uint32_t channel,
 	log_debug("%s: %s", c->peer.address, e.text);
 	close_connection(c);
 	return HT_ERR_UNAVAILABLE;
+}
+
+/* --- heartbeat --------------------------------------------------------- */
+
+static uint64_t
+time_used(const struct connection *c)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(c->pid, &clock) != 0 ||
+	    clock_gettime(clock, &t) < 0)
+		return c->used;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/*
+ * A process that does nothing for nobody is not asked, so it is not woken.
+ */
+static void
+ask_whether_alive(struct connection *c)
+{
+	uint64_t used = time_used(c);
+
+	if (c->pinged) {
+		log_error("%s: network process does not answer: killed after "
+		          "%llu ms of processor time",
+		    c->peer.address, (unsigned long long)used);
+		close_connection(c);
+	} else if (!LIST_EMPTY(&c->runs) || used - c->used >= BUSY) {
+		c->used = used;
+		c->pinged = true;
+		(void)say(c, RELAY_PING, 0, nothing, NULL);
+	}
+}
+
+static void
+beat(void *cookie)
+{
+	struct server *server = cookie;
+	struct connection *c, *next;
+
+	server->beat = NULL;
+	for (c = LIST_FIRST(&server->list); c != NULL; c = next) {
+		next = LIST_NEXT(c, entry);
+		if (c->relay >= 0)
+			ask_whether_alive(c);
+	}
+	if (!LIST_EMPTY(&server->list))
+		server->beat = loop_timer_add(server->loop, BEAT, beat, server);
 }
 
 /* --- messages from the network process --------------------------------- */
@@ -188,6 +246,15 @@ on_failed(struct connection *c, struct cursor payload)
 }
 
 static int
+on_pong(struct connection *c)
+{
+	if (!c->pinged)
+		return HT_ERR_DATA;
+	c->pinged = false;
+	return 0;
+}
+
+static int
 take(struct connection *c, const struct relay_message *m)
 {
 	switch (m->type) {
@@ -201,6 +268,8 @@ take(struct connection *c, const struct relay_message *m)
 		return shell_run_on_end(c, m->channel);
 	case RELAY_KILL:
 		return shell_run_on_kill(c, m->channel);
+	case RELAY_PONG:
+		return on_pong(c);
 	case RELAY_FAILED:
 		return on_failed(c, m->payload);
 	default:
@@ -397,6 +466,8 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	server->connections++;
 	c->startup.owner = c;
 	startups_add(&server->startups, &c->startup, &from);
+	if (server->beat == NULL)
+		server->beat = loop_timer_add(server->loop, BEAT, beat, server);
 	return 0;
 }
 

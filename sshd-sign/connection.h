@@ -43,6 +43,7 @@ struct server {
 	struct startups startups; /* those without a place */
 	struct share places[SERVER_KINDS]; /* of connections, by name */
 	struct share shells[SERVER_KINDS]; /* of sessions, by name */
+	struct loop_timer *beat; /* runs while there are connections */
 	LIST_HEAD(connection_list, connection) list;
 };
 

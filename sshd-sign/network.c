@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
@@ -37,6 +38,22 @@
 /* How long a client may stay after it got its exit status, in ms. */
 #define LINGER 5000
 
+/*
+ * Memory for input that the shells have not read, in bytes.  Once HELD_MAX is
+ * taken, nothing is read from the client while a channel holds more than
+ * HELD_EACH.
+ */
+#define HELD_MAX ((size_t)24 << 20)
+#define HELD_EACH ((size_t)64 << 10)
+
+/*
+ * Processor time, in ms: TIME_LEAST, one for each TIME_BYTES that pass in
+ * packets, and one for each TIME_ELAPSED ms.  A large file takes a hundredth.
+ */
+#define TIME_LEAST 10000
+#define TIME_BYTES 4096
+#define TIME_ELAPSED 20
+
 struct network {
 	const struct conf_ssh *conf;
 	struct channel_host host;
@@ -53,10 +70,13 @@ struct network {
 	bool started;    /* a command has come */
 	bool stirred;    /* packets came while channels were served */
 	bool draining;
+	bool writable;       /* the socket takes bytes */
+	bool gone;           /* the client has closed the connection */
 	const char *goodbye; /* why we end the connection, or NULL */
-	struct ssh_counter_struct packets;
-	uint64_t sent;       /* packets.out_packets when none was pending */
-	uint64_t received;   /* packets.in_packets at the last check */
+	uint64_t began;      /* loop_now() */
+	uint64_t checked;    /* loop_now() when the processor time was read */
+	uint64_t sent;       /* out_packets when none was pending */
+	uint64_t received;   /* in_packets at the last check */
 	uint64_t heard;      /* loop_now() when the client last sent */
 	uint64_t probed;     /* loop_now() of the last probe */
 	unsigned int probes; /* probes without an answer */
@@ -92,6 +112,16 @@ take_refused(struct channel *c, struct cursor payload)
 	channel_refused(c, &body.refuse);
 }
 
+static void
+answer_ping(struct network *n)
+{
+	struct ht_error e;
+
+	if (relay_send(n->host.relay, RELAY_PONG, 0, cursor_over(NULL, 0), NULL,
+	        &e) < 0)
+		channel_host_end(&n->host, e.code, "%s", e.text);
+}
+
 /*
  * A channel stays until its REFUSED or EXITED has come.  So the listener never
  * names a channel that is gone.
@@ -105,6 +135,8 @@ take_message(struct network *n, const struct relay_message *m)
 
 	if (m->type == RELAY_DRAIN)
 		n->draining = true;
+	else if (m->type == RELAY_PING)
+		answer_ping(n);
 	else if (c == NULL)
 		channel_host_end(&n->host, HT_ERR_INTERNAL,
 		    "the listener speaks of channel %u, which is none",
@@ -304,7 +336,7 @@ on_channel(ssh_session session, void *cookie)
 static void
 serve_channels(struct network *n)
 {
-	uint64_t packets = n->packets.in_packets;
+	uint64_t packets = n->host.packets.in_packets;
 	size_t i = 0;
 
 	while (i < n->nchannels && !has_ended(n)) {
@@ -320,7 +352,7 @@ serve_channels(struct network *n)
 			i++;
 		}
 	}
-	n->stirred = n->packets.in_packets != packets;
+	n->stirred = n->host.packets.in_packets != packets;
 }
 
 static bool
@@ -332,6 +364,23 @@ is_busy(const struct network *n)
 		if (channel_active(n->channels[i]))
 			return true;
 	return false;
+}
+
+/*
+ * Whether to read from the client.  The shells go on with what they have, so
+ * what is held gets less.  A client that is gone is read to the end.
+ */
+static bool
+may_read(const struct network *n)
+{
+	size_t i;
+
+	if (n->host.held < HELD_MAX || n->gone)
+		return true;
+	for (i = 0; i < n->nchannels; i++)
+		if (channel_holds(n->channels[i]) > HELD_EACH)
+			return false;
+	return true;
 }
 
 /* --- time -------------------------------------------------------------- */
@@ -430,30 +479,50 @@ check_packets(struct network *n)
 	bool waits = (ssh_get_status(n->host.session) & SSH_WRITE_PENDING) != 0;
 
 	/* libssh reads packets in many calls, so compare its counter. */
-	if (n->packets.in_packets != n->received)
+	if (n->host.packets.in_packets != n->received)
 		n->heard = loop_now();
-	n->received = n->packets.in_packets;
+	n->received = n->host.packets.in_packets;
 	if (!waits)
-		n->sent = n->packets.out_packets;
-	else if (n->packets.out_packets - n->sent > UNSENT_MAX)
+		n->sent = n->host.packets.out_packets;
+	else if (n->host.packets.out_packets - n->sent > UNSENT_MAX)
 		channel_host_end(&n->host, HT_ERR_DATA,
 		    "the client takes no answers");
-	if (!n->authenticated && n->packets.in_packets > LOGIN_MAX)
+	if (!n->authenticated && n->host.packets.in_packets > LOGIN_MAX)
 		n->goodbye = "too many authentication failures";
+}
+
+/* Reading this clock is a system call, so it is done once a second. */
+static void
+check_processor(struct network *n)
+{
+	uint64_t bytes = n->host.packets.in_bytes + n->host.packets.out_bytes;
+	uint64_t now = loop_now();
+	struct timespec used;
+
+	if (now - n->checked < 1000)
+		return;
+	n->checked = now;
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0 &&
+	    (uint64_t)used.tv_sec * 1000 > TIME_LEAST + bytes / TIME_BYTES +
+	            (now - n->began) / TIME_ELAPSED)
+		channel_host_end(&n->host, HT_ERR_DATA,
+		    "the client takes too much processor time");
 }
 
 /* --- the loop ---------------------------------------------------------- */
 
 /*
  * Let libssh read and write while it has work.  It must not wait here, since it
- * does not watch the other descriptors.
+ * does not watch the other descriptors.  It cannot write without reading.
  */
 static void
 pump(struct network *n)
 {
 	int i, rc = SSH_OK;
 
-	for (i = 0; i < ROUNDS && rc == SSH_OK; i++)
+	if (!may_read(n) && n->writable)
+		rc = ssh_event_dopoll(n->event, 0);
+	for (i = 0; i < ROUNDS && rc == SSH_OK && may_read(n); i++)
 		rc = ssh_event_dopoll(n->event, 0);
 	if (rc == SSH_ERROR || !channel_host_connected(&n->host))
 		channel_host_end(&n->host, HT_ERR_UNAVAILABLE,
@@ -480,7 +549,7 @@ wait_for_something(struct network *n, bool *relayed)
 
 	memset(p, 0, sizeof(p));
 	p[0].fd = JAIL_SOCKET;
-	p[0].events = POLLIN;
+	p[0].events = may_read(n) ? POLLIN : POLLRDHUP;
 	if ((flags & SSH_WRITE_PENDING) != 0)
 		p[0].events |= POLLOUT;
 	p[1].fd = n->host.relay;
@@ -492,6 +561,9 @@ wait_for_something(struct network *n, bool *relayed)
 	if (poll(p, used, n->stirred ? 0 : timeout(n)) < 0)
 		memset(p, 0, sizeof(p));
 	*relayed = p[1].revents != 0;
+	n->writable = (p[0].revents & POLLOUT) != 0;
+	if ((p[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+		n->gone = true;
 }
 
 static void
@@ -508,6 +580,7 @@ run(struct network *n)
 		serve_channels(n);
 		check_times(n);
 		check_packets(n);
+		check_processor(n);
 	}
 	if (n->goodbye == NULL || has_ended(n))
 		return;
@@ -529,7 +602,7 @@ begin(struct network *n, ssh_bind bind, struct ht_error *e)
 	n->event = ssh_event_new();
 	if (n->host.session == NULL || n->event == NULL)
 		return ht_error_set(e, HT_ERR_INTERNAL, "libssh: no session");
-	ssh_set_counters(n->host.session, NULL, &n->packets);
+	ssh_set_counters(n->host.session, NULL, &n->host.packets);
 	ssh_callbacks_init(&n->callbacks);
 	n->callbacks.userdata = n;
 	n->callbacks.auth_pubkey_function = on_key;
@@ -566,7 +639,7 @@ network_run(ssh_bind bind, const struct conf_ssh *conf,
 	    "SSH_CONNECTION=%s %s %s %s", peer->address, peer->port,
 	    peer->local, peer->local_port);
 	n.host.connection = n.connection;
-	n.heard = loop_now();
+	n.began = n.heard = loop_now();
 	if (begin(&n, bind, &n.host.end) == 0)
 		run(&n);
 	if (is_news(&n))

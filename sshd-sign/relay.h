@@ -31,12 +31,13 @@
  * REFUSED or EXITED.  END says that the client has sent all of its input; only
  * then does the listener close the shell's stdin.  KILL says that the client is
  * gone without an END.  FAILED is the last message: one byte, which is a
- * negated HT_ERR_* code, and a text for the log.
+ * negated HT_ERR_* code, and a text for the log.  PONG answers a PING.
  *
  * From the listener.  ADMIT and DENY answer a LOGIN.  STARTED carries the
  * shell's stdin, stdout and stderr.  REFUSED has the fields of a REFUSE
  * message.  EXITED has a wait status as u32.  DRAIN asks the network process to
- * take no new sessions and to end after the last one.
+ * take no new sessions and to end after the last one.  PING asks whether the
+ * network process still runs its loop.  It is not sent again before its PONG.
  */
 enum relay_type {
 	RELAY_LOGIN = 1,
@@ -45,12 +46,14 @@ enum relay_type {
 	RELAY_END,
 	RELAY_KILL,
 	RELAY_FAILED,
+	RELAY_PONG,
 	RELAY_ADMIT,
 	RELAY_DENY,
 	RELAY_STARTED,
 	RELAY_REFUSED,
 	RELAY_EXITED,
 	RELAY_DRAIN,
+	RELAY_PING,
 	RELAY_TYPES /* the number of types, plus 1 for the unused 0 */
 };
 

@@ -136,6 +136,7 @@ e2e_tests = \
 	tests/e2e/46-startups.sh \
 	tests/e2e/47-revoked.sh \
 	tests/e2e/48-full-disk.sh \
+	tests/e2e/49-hostile-peers.sh \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
 	tests/e2e/51-sign.sh \

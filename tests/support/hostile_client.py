@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A client that knows SSH, and does with it what no honest client would.
 
-usage: hostile_client.py PORT KEY TRICK [FILE]
+usage: hostile_client.py PORT KEY TRICK [SIZE] [FILE]
 
 Prints what came of it, in one line.
 """
@@ -15,8 +15,11 @@ warnings.simplefilter('ignore')
 import asyncssh  # noqa: E402
 from asyncssh.packet import Boolean, String, UInt32  # noqa: E402
 
+IGNORE = 2
+KEX = range(30, 50)
 USERAUTH_REQUEST = 50
 GLOBAL_REQUEST = 80
+CHANNEL_WINDOW_ADJUST = 93
 CHANNEL_DATA = 94
 
 
@@ -115,7 +118,118 @@ async def deaf(conn, _):
     return 'closed'
 
 
-async def main(port, key, trick, path=None):
+async def packet_size(conn, size, path):
+    """A channel that takes packets of SIZE bytes."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    running = conn.run('test-signing', max_pktsize=int(size), input=data,
+                       encoding=None)
+    try:
+        status = (await asyncio.wait_for(running, 5)).exit_status
+    except asyncio.TimeoutError:
+        return 'ignored'
+    return 'closed' if status is None else f'{status}'
+
+
+async def window(conn, size, path):
+    """A channel that takes no byte at first, and then SIZE more."""
+    process = await conn.create_process('test-signing', encoding=None,
+                                        window=0)
+    channel = process.channel
+    channel._init_recv_window = 1 << 30  # as for asyncssh: never too much
+    channel._recv_window = 1 << 31
+    with open(path, 'rb') as file:
+        process.stdin.write(file.read())
+    process.stdin.write_eof()
+    await asyncio.sleep(1)
+    for _ in range(2):
+        conn.send_packet(CHANNEL_WINDOW_ADJUST, UInt32(channel._send_chan),
+                         UInt32(int(size)))
+    return f'{(await process.wait()).exit_status}'
+
+
+def say(line):
+    print(line, flush=True)
+
+
+async def heard():
+    """Wait for a line from whoever plays with us."""
+    await asyncio.get_running_loop().run_in_executor(None,
+                                                     sys.stdin.readline)
+
+
+async def unread(conn, path):
+    """Files for as many shells as there may be, which do not read them yet."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    processes = [await conn.create_process('test-signing --pkcs7',
+                                           encoding=None)
+                 for _ in range(64)]
+    say('open')
+    await heard()
+    if conn._transport is None:
+        return 'closed'
+    for process in processes:
+        process.stdin.write(data)
+        process.stdin.write_eof()
+    results = await asyncio.gather(*(one.wait() for one in processes))
+    return f'{sum(one.exit_status == 0 for one in results)} signed'
+
+
+async def early(conn, path):
+    """Data on many channels before there is a command."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    channels = []
+    for _ in range(64):
+        channel = asyncssh.channel.SSHClientChannel(
+            conn, asyncio.get_running_loop(), None, 'strict', 1 << 21, 1 << 15)
+        await channel._open(b'session')
+        channel._session = asyncssh.SSHClientSession()
+        channel.write(data)
+        channels.append(channel)
+    say('sent')
+    await heard()
+    taken = await channels[0]._make_request(b'exec', String('profiles'))
+    return f'a command: {taken}'
+
+
+async def burn(conn, _):
+    """Packets without a meaning, until the connection ends."""
+    say('burns')
+    transport = conn._transport
+    while not transport.is_closing():
+        for _ in range(1000):
+            conn.send_packet(IGNORE, String(b''))
+        while (transport.get_write_buffer_size() > 1 << 20 and
+               not transport.is_closing()):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+    return 'closed'
+
+
+async def rekey(conn, path):
+    """A key exchange that is begun and never ended, while a shell runs."""
+    process = await conn.create_process('test-signing', encoding=None)
+    send = conn.send_packet
+
+    def hold(kind, *args, **rest):
+        if kind not in KEX:
+            send(kind, *args, **rest)
+
+    with open(path, 'rb') as file:
+        process.stdin.write(file.read())
+    process.stdin.write_eof()
+    conn.send_packet = hold
+    conn._send_kexinit()
+    conn._kexinit_sent = True
+    while conn._transport is not None:
+        send(IGNORE, String(b''))
+        await asyncio.sleep(0.1)
+    return 'closed'
+
+
+async def main(port, key, trick, *rest):
     if trick == 'passwords':
         return await log_in_with(port, 'password',
                                  Boolean(False) + String('x'))
@@ -123,10 +237,14 @@ async def main(port, key, trick, path=None):
         kerberos = bytes.fromhex('06092a864886f712010202')
         return await log_in_with(port, 'gssapi-with-mic',
                                  UInt32(1) + String(kerberos))
-    tricks = (cut, crowd, environment, nowhere, deaf)
+    tricks = (cut, crowd, environment, nowhere, deaf, packet_size, window,
+              unread, early, burn, rekey)
     play = {one.__name__: one for one in tricks}[trick]
     async with connect(port, [(key, key + '-cert.pub')]) as conn:
-        return await play(conn, path)
+        try:
+            return await play(conn, *(rest or [None]))
+        except (asyncssh.Error, OSError):
+            return 'closed'
 
 
 print(asyncio.run(main(int(sys.argv[1]), *sys.argv[2:])))

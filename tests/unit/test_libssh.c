@@ -40,6 +40,7 @@ struct fixture {
 	struct ssh_channel_callbacks_struct channel_callbacks;
 	struct ssh_counter_struct packets; /* of the server */
 	uint32_t forget; /* what the data callback returns at most */
+	uint64_t logged; /* packets.out_packets at the last log line */
 	uint32_t kept;   /* bytes that libssh has, by the callback's word */
 	uint8_t first;   /* of them */
 	unsigned int calls;
@@ -388,6 +389,37 @@ write_handles_packets(void **state)
 	assert_int_equal(f->packets.in_packets, packets + 1);
 }
 
+/* The counter has moved by at most one since the last line. */
+static void
+on_line(int priority, const char *function, const char *line, void *cookie)
+{
+	struct fixture *f = cookie;
+
+	(void)priority;
+	(void)function;
+	(void)line;
+	assert_in_range(f->packets.out_packets - f->logged, 0, 1);
+	f->logged = f->packets.out_packets;
+}
+
+static void
+write_logs_each_packet(void **state)
+{
+	static uint8_t bytes[60000]; /* more than a packet takes */
+	struct fixture *f = *state;
+	uint64_t before = f->packets.out_packets;
+
+	f->logged = before;
+	assert_int_equal(ssh_set_log_userdata(f), SSH_OK);
+	assert_int_equal(ssh_set_log_callback(on_line), SSH_OK);
+	assert_int_equal(ssh_set_log_level(SSH_LOG_PACKET), SSH_OK);
+	assert_int_equal(ssh_channel_write(f->here, bytes, sizeof(bytes)),
+	    sizeof(bytes));
+	assert_int_equal(ssh_set_log_level(SSH_LOG_NOLOG), SSH_OK);
+	assert_true(f->logged - before >= 2);
+	assert_int_equal(f->logged, f->packets.out_packets);
+}
+
 static void
 full_socket_says_again(void **state)
 {
@@ -481,6 +513,7 @@ main(void)
 		connected(read_handles_packets_since_0_11),
 		connected(end_comes_while_data_is_kept),
 		connected(write_handles_packets),
+		connected(write_logs_each_packet),
 		connected(full_socket_says_again),
 		connected(write_to_a_closed_channel_fails_alone),
 		connected(unknown_algorithms_are_left_out),

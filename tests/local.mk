@@ -108,8 +108,10 @@ fuzz_targets = \
 	tests/fuzz/fuzz_msi \
 	tests/fuzz/fuzz_pe \
 	tests/fuzz/fuzz_publisher \
+	tests/fuzz/fuzz_relay \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_script \
+	tests/fuzz/fuzz_session \
 	tests/fuzz/fuzz_spc \
 	tests/fuzz/fuzz_sshcert \
 	tests/fuzz/fuzz_uri

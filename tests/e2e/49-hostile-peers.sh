@@ -181,6 +181,18 @@ if [ -n "${HTSIGN_BURN:-}" ]; then
 	check "the log says why" log_says "too much processor time"
 fi
 
+# --- packets that are changed ------------------------------------------------------------------
+
+# HTSIGN_SEEDS: of how many connections, 10 by default.
+check "changed packets after the login" \
+    test "$("${hostile[@]/#300/3000}" mutate "${HTSIGN_SEEDS:-10}" \
+    "$work/app.exe" 2>/dev/null)" = "all sent"
+check "no network process is left" within 10 none sshd-sign
+check "no shell is left" within 10 none htsign-shell
+request test-signing <"$work/app.exe"
+signed "then a request is signed"
+check "no network process crashed" not log_says "died"
+
 # --- a key exchange without an end ---------------------------------------------------------
 
 reconfigure 's/listen = /idle = 2; &/'

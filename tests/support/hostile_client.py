@@ -7,6 +7,7 @@ Prints what came of it, in one line.
 """
 
 import asyncio
+import random
 import sys
 import warnings
 
@@ -229,6 +230,44 @@ async def rekey(conn, path):
     return 'closed'
 
 
+def spoil(conn, dice):
+    """Let the connection change what it sends from now on."""
+    send = conn.send_packet
+
+    def spoiled(kind, *args, **rest):
+        data = bytearray(b''.join(args))
+        if dice.random() < 0.05:
+            kind = dice.randrange(256)
+        for _ in range(dice.choice((0, 0, 0, 1, 1, 3))):
+            at = dice.randrange(len(data) + 1)
+            number = UInt32(dice.choice((0, 1, 10, 255, 1 << 31, (1 << 32) - 1)))
+            data[at:at + dice.randrange(6)] = dice.choice(
+                (b'', dice.randbytes(1), number, data[:at]))
+        send(kind, bytes(data), **rest)
+
+    conn.send_packet = spoiled
+
+
+async def mutate(port, key, seeds, path):
+    """A connection for each of SEEDS seeds, spoiled after its login."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    for seed in range(int(seeds)):
+        dice = random.Random(seed)
+        async with connect(port, [(key, key + '-cert.pub')]) as conn:
+            spoil(conn, dice)
+            for _ in range(20):
+                if conn._transport is None:
+                    break
+                try:
+                    run = conn.run('test-signing', input=data, encoding=None)
+                    await asyncio.wait_for(run, 0.5)
+                except Exception:  # also those of a confused asyncssh
+                    pass
+            conn.abort()
+    return 'all sent'
+
+
 async def main(port, key, trick, *rest):
     if trick == 'passwords':
         return await log_in_with(port, 'password',
@@ -237,6 +276,8 @@ async def main(port, key, trick, *rest):
         kerberos = bytes.fromhex('06092a864886f712010202')
         return await log_in_with(port, 'gssapi-with-mic',
                                  UInt32(1) + String(kerberos))
+    if trick == 'mutate':
+        return await mutate(port, key, *rest)
     tricks = (cut, crowd, environment, nowhere, deaf, packet_size, window,
               unread, early, burn, rekey)
     play = {one.__name__: one for one in tricks}[trick]

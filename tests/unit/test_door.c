@@ -232,6 +232,11 @@ a_login_is_only_admitted(void **state)
 	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
 	    0);
 	assert_int_equal(core_events("auth-failed", "\"user-name\""), 1);
+	core_issue_role(CORE_ADMINS_CA, NAMES_AUDITOR, &key);
+	relay(PROTOCOL_LOGIN, "admin", &key);
+	expect_answer(PROTOCOL_ADMIT, &m, &body);
+	assert_int_equal(body.admit.admin, 1);
+	assert_string_equal(body.admit.name, "ann");
 	buf_free(&key);
 }
 

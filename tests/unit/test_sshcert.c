@@ -229,7 +229,7 @@ static void
 long_names_fit(void **state)
 {
 	char name[NAMES_SIZE], principal[NAMES_PRINCIPAL_SIZE + 2];
-	char id[SSHCERT_KEY_ID_SIZE + 2];
+	char id[SSHCERT_KEY_ID_SIZE + 2], endless[4096];
 	struct sshcert *cert;
 	const char *reason;
 
@@ -244,6 +244,10 @@ long_names_fit(void **state)
 	sshcert_free(cert);
 	(void)snprintf(id, sizeof(id), "%sn/7", name);
 	assert_null(sign_with(principal, id, "", &reason));
+	assert_string_equal(reason, SSHCERT_KEY_ID);
+	memset(endless, 'n', sizeof(endless) - 1);
+	endless[sizeof(endless) - 1] = '\0';
+	assert_null(sign_with(principal, endless, "", &reason));
 	assert_string_equal(reason, SSHCERT_KEY_ID);
 	(void)snprintf(principal, sizeof(principal), "client:%sn", name);
 	assert_null(sign_with(principal, "ci/7", "", &reason));
@@ -381,7 +385,7 @@ address_lists(void **state)
 		"1.2.3.0/024", "1.2.3.4/24", "1.2.3.4/-1", "1.2.3.4 ",
 		"!1.2.3.4", "*", "host.example.com", "::1/129", "::1/64",
 		"::ffff:0.0.0.0/95", "::1%lo", "1.2.3.4/1/2",
-		"0.0.0.0/4294967296", "10.0.0.0/08",
+		"0.0.0.0/4294967296", "10.0.0.0/08", "10.0.0.0/:",
 		"x1111:2222:3333:4444:5555:6666:255.255.255.255/128",
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa/128" };
 	char ones[128];

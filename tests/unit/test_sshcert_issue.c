@@ -76,6 +76,8 @@ ssh_keygen_takes_what_is_issued(void **state)
 			if (sshcert_issue(ssh_cas[i].private, &request, &line,
 			        &e) != 0)
 				fail_msg("%s", e.text);
+			assert_non_null(memmem(line.data, line.len,
+			    " ci/18446744073709551615", 24));
 			scratch_write("issued", line.data, line.len);
 			expect_listing(j, i);
 			cert =

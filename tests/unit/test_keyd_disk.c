@@ -315,6 +315,7 @@ a_client_has_a_quota(void **state)
 		core_client_hear_end(&a);
 	}
 	assert_int_equal(core_events("asked", ""), asked);
+	assert_int_equal(core_events("refused", ""), 0);
 	assert_int_equal(core_events("refused-request", "\"quota\""), 1);
 	assert_int_equal(quota_wait(core.quota, "other"), 0);
 	core_wait(body.refuse.retry);

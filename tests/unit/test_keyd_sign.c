@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keys/keyd/request/request-private.h"
 #include "signature/pkcs7.h"
 #include "signature/spc-pages.h"
+#include "store/authority/clients.h"
 #include "store/journal/journal.h"
 #include "tests/support/catalog.h"
 #include "tests/support/core_client.h"
@@ -567,6 +569,75 @@ a_failure_waits_for_the_token_that_has_it(void **state)
 	core_client_close(&a);
 }
 
+static void
+enable(bool enabled)
+{
+	const struct protocol_revoked what = { "ci", 0 };
+	struct ht_error e;
+
+	assert_int_equal(
+	    client_set_disabled(core.store, &core_actor, "ci", !enabled, &e),
+	    0);
+	keyd_revoked(&core, &what);
+	core_settle();
+}
+
+static void
+who_is_revoked_waits_for_the_token_that_has_it(void **state)
+{
+	static const char no[] = "client ci is disabled";
+	struct ht_error e;
+	struct keyd_client a;
+
+	(void)state;
+	core_token.cancels = true;
+	queue(&a, "plain");
+	enable(false);
+	core_client_hear_no(&a, HT_ERR_DENIED, "disabled", no);
+	assert_int_equal(core_events("refused", "\"disabled\""), 1);
+	enable(true);
+	core_token.cancels = false;
+	queue(&a, "plain");
+	enable(false);
+	core_client_hear_nothing(&a);
+	assert_int_equal(core_token_authorise(1, &e), HT_ERR_DENIED);
+	core_token_give_up(&e);
+	core_client_hear_no(&a, HT_ERR_DENIED, "disabled", no);
+	enable(true);
+	queue(&a, "plain");
+	core_token_take();
+	enable(false);
+	core_client_hear_nothing(&a);
+	assert_int_equal(core_token.cancelled, 2);
+	enable(true);
+	core_token_answer(false);
+	enable(false);
+	assert_int_equal(core_events("failed", "\"disabled\""), 1);
+	core_client_close(&a);
+}
+
+static void
+who_holds_too_much_waits_for_the_token_that_has_it(void **state)
+{
+	struct keyd_client a;
+
+	(void)state;
+	queue(&a, "plain");
+	assert_false(request_over(core.requests));
+	core_client_hear_nothing(&a);
+	core_token.cancels = true;
+	assert_true(request_over(core.requests));
+	core_settle();
+	core_client_hear_no(&a, HT_ERR_TEMPORARY, "room",
+	    "ci holds more than its share of the room for uploads");
+	queue(&a, "plain");
+	core_token_take();
+	assert_false(request_over(core.requests));
+	core_client_hear_nothing(&a);
+	core_token_answer(false);
+	core_client_close(&a);
+}
+
 /* --- the output ---------------------------------------------------------- */
 
 static void
@@ -656,6 +727,8 @@ main(void)
 		TEST(a_failure_ends_what_the_token_does_not_have),
 		TEST(a_failure_is_recorded_as_far_as_it_makes_sense),
 		TEST(a_failure_waits_for_the_token_that_has_it),
+		TEST(who_is_revoked_waits_for_the_token_that_has_it),
+		TEST(who_holds_too_much_waits_for_the_token_that_has_it),
 		TEST(output_that_makes_no_sense_is_cut_off),
 		TEST(a_cut_of_what_is_finished_is_on_record),
 		TEST(what_is_finished_leaves_only_if_the_client_still_may),

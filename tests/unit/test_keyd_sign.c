@@ -497,7 +497,9 @@ a_failure_ends_what_the_token_does_not_have(void **state)
 	fail_with(&a, 65);
 	core_client_hear(&a, PROTOCOL_NOTED, &m, &body);
 	assert_int_equal(core_events("failed", "\"exit\":65"), 1);
-	core_wait(30);
+	core_wait(10); /* for no timer of it */
+	core_client_hear_nothing(&a);
+	core_wait(20);
 	core_client_hear_end(&a);
 	assert_int_equal(core_token.cancelled, 1);
 	assert_int_equal(core_events("aborted", ""), 0);
@@ -638,6 +640,32 @@ who_holds_too_much_waits_for_the_token_that_has_it(void **state)
 	core_client_close(&a);
 }
 
+/* Its decision was never committed, so neither is anything that follows. */
+static void
+what_is_undone_waits_for_the_token_that_has_it(void **state)
+{
+	struct ht_error e;
+	struct keyd_client a;
+
+	(void)state;
+	queue(&a, "plain");
+	core_token_take();
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "no room");
+	request_undo(&core, &e);
+	core_settle();
+	core_client_hear_end(&a);
+	assert_non_null(core.requests);
+	core_token.ops->lost(core_token.cookie, "the worker died");
+	assert_int_equal(core_token.ops->confirm(core_token.cookie, &e),
+	    HT_ERR_UNAVAILABLE);
+	assert_string_equal(e.text, "undone");
+	core_token_answer(false);
+	assert_null(core.requests);
+	assert_int_equal(core_events("maybe-signed", ""), 0);
+	assert_int_equal(core_events("signed", ""), 0);
+	assert_int_equal(core_events("aborted", ""), 0);
+}
+
 /* --- the output ---------------------------------------------------------- */
 
 static void
@@ -729,6 +757,7 @@ main(void)
 		TEST(a_failure_waits_for_the_token_that_has_it),
 		TEST(who_is_revoked_waits_for_the_token_that_has_it),
 		TEST(who_holds_too_much_waits_for_the_token_that_has_it),
+		TEST(what_is_undone_waits_for_the_token_that_has_it),
 		TEST(output_that_makes_no_sense_is_cut_off),
 		TEST(a_cut_of_what_is_finished_is_on_record),
 		TEST(what_is_finished_leaves_only_if_the_client_still_may),

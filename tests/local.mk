@@ -244,7 +244,8 @@ tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
 tests_unit_test_identity_stands_LDFLAGS = $(core_ldflags) -Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
-tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags)
+tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
+	-Wl,--wrap=quota_charge
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=store_step
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_exec

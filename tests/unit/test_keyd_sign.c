@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
 #include "signature/pkcs7.h"
 #include "signature/spc-pages.h"
@@ -171,6 +172,52 @@ without_memory_for_a_part_the_connection_ends(void **state)
 	assert_int_equal(core_events("aborted", "was cut"), 1);
 	assert_null(core.connections);
 	keyd_client_close(&a);
+}
+
+/* What keyd has charged to clients. */
+static uint64_t charged_rows, charged_bytes;
+void __real_quota_charge(struct quota *q, const char *who, uint64_t rows,
+    uint64_t bytes);
+void __wrap_quota_charge(struct quota *q, const char *who, uint64_t rows,
+    uint64_t bytes);
+
+void
+__wrap_quota_charge(struct quota *q, const char *who, uint64_t rows,
+    uint64_t bytes)
+{
+	assert_string_equal(who, "ci");
+	charged_rows += rows;
+	charged_bytes += bytes;
+	__real_quota_charge(q, who, rows, bytes);
+}
+
+/* Most of what was written since then, when before bytes were. */
+static void
+expect_charged(uint64_t before)
+{
+	assert_true(charged_bytes > 0);
+	assert_true(charged_bytes <= store_written(core.store) - before);
+}
+
+static void
+what_the_token_does_is_charged(void **state)
+{
+	struct keyd_client a;
+	uint64_t before;
+
+	(void)state;
+	charged_rows = 0;
+	queue(&a, "plain");
+	assert_int_equal(charged_rows, 1);
+	charged_bytes = 0;
+	before = store_written(core.store);
+	core_token_take();
+	expect_charged(before);
+	charged_bytes = 0;
+	before = store_written(core.store);
+	core_token_answer(false);
+	expect_charged(before);
+	core_client_close(&a);
 }
 
 static bool
@@ -741,6 +788,7 @@ main(void)
 		TEST(a_request_is_signed_and_delivered),
 		TEST(a_signature_is_taken_within_half_a_minute),
 		TEST(without_memory_for_a_part_the_connection_ends),
+		TEST(what_the_token_does_is_charged),
 		TEST(the_signature_says_what_the_profile_and_the_request_say),
 		TEST(a_catalog_is_signed_with_the_digest_of_the_profile),
 		TEST(the_verdict_is_asked_for_again_at_the_token),

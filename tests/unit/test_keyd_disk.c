@@ -202,6 +202,32 @@ a_spool_that_is_released_is_never_emptied(void **state)
 	(void)close(fd);
 }
 
+static void
+what_a_request_has_released_is_never_emptied(void **state)
+{
+	const struct cursor sha256 =
+	    cursor_over(core_client_sha256, JOURNAL_SHA256);
+	const struct protocol_kept kept = { "pe", 100, sha256, 100, sha256 };
+	const struct protocol_begin begin = core_client_request("keep");
+	union protocol_body body;
+	struct keyd_client a;
+	struct msg m;
+	int fd;
+
+	(void)state;
+	core_client_open(&a);
+	core_client_say(&a, PROTOCOL_BEGIN, &begin);
+	core_client_hear(&a, PROTOCOL_GO, &m, &body);
+	fd = m.fd[0];
+	core_client_say(&a, PROTOCOL_KEPT, &kept);
+	core_client_hear(&a, PROTOCOL_RELEASE, &m, &body);
+	fill(fd, 40);
+	core_wait(2);
+	assert_int_equal(size_of(fd), 40 * MIB);
+	core_client_close(&a);
+	(void)close(fd);
+}
+
 /* --- the journal --------------------------------------------------------- */
 
 /* Limit the size of files to n bytes; 0: not at all. */
@@ -365,6 +391,7 @@ main(void)
 		CASE(a_client_may_hold_half_of_what_others_leave),
 		CASE(a_spool_over_the_share_is_emptied),
 		CASE(a_spool_that_is_released_is_never_emptied),
+		CASE(what_a_request_has_released_is_never_emptied),
 		CASE(without_room_a_request_is_refused_first),
 		CASE(an_undone_commit_ends_what_stood_on_it),
 		CASE(a_client_has_a_quota),

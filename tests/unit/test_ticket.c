@@ -337,6 +337,24 @@ other_versions_refused(void **state)
 	buf_free(&claims);
 }
 
+static void
+two_tickets_are_never_the_same(void **state)
+{
+	char text[2][TICKET_TEXT_SIZE];
+	struct ticket t[2];
+	struct ht_error e;
+	const char *reason;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		make(cert, text[i]);
+		assert_int_equal(ticket_open(key, text[i], &t[i], &reason, &e),
+		    0);
+	}
+	assert_memory_not_equal(t[0].nonce, t[1].nonce, TICKET_NONCE);
+}
+
 /* --- what may fail ------------------------------------------------------- */
 
 /* How HMAC fails: not at all, by saying so, or with another length. */
@@ -422,6 +440,7 @@ main(void)
 		cmocka_unit_test(every_flipped_bit_is_forged),
 		cmocka_unit_test(cut_or_no_ticket_at_all),
 		cmocka_unit_test(other_versions_refused),
+		cmocka_unit_test(two_tickets_are_never_the_same),
 		cmocka_unit_test(without_hmac_there_is_no_ticket),
 		cmocka_unit_test(without_memory_there_is_no_ticket),
 	};

@@ -38,12 +38,14 @@ content_read(const char *format, const struct pkcs7 *p7,
 	const char *type = content_type(format);
 
 	memset(digest, 0, sizeof(*digest));
-	if (strcmp(pkcs7_type(p7), type) != 0)
+	if (pkcs7_type(p7) == NULL || strcmp(pkcs7_type(p7), type) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: its content is not of the type of format %s",
 		    format);
 	if (strcmp(format, CONTENT_CAT) != 0)
 		return spc_read(format, content.p, content.left, digest, e);
+	if (pkcs7_algorithm(p7) == NULL)
+		return ht_error_set(e, HT_ERR_DATA, "%s", pkcs7_problem(p7, 0));
 	return content_digest(content.p, content.left, pkcs7_algorithm(p7),
 	    digest, e);
 }

@@ -89,7 +89,8 @@ pkcs7_read_texts(struct pkcs7 *p7, struct ht_error *e)
 		p7->url = text_of(link->value.url, false);
 	else
 		p7->url = strdup("");
-	p7->subject = x509_subject(p7->signer);
+	p7->subject =
+	    p7->signer != NULL ? x509_subject(p7->signer) : strdup("");
 	SPC_SP_OPUS_INFO_free(opus);
 	ERR_clear_error();
 	if (p7->subject == NULL || p7->description == NULL || p7->url == NULL)

@@ -11,12 +11,18 @@
 #include "signature/pkcs7.h"
 #include "signature/spc-asn1.h"
 
+/* One for each rule that pkcs7_read looks at by itself. */
+#define PKCS7_PROBLEMS_MAX 8
+
+/* Without problems, nothing is NULL but empty attributes. */
 struct pkcs7 {
 	SIGNED_DATA *data;
 	SIGNER_INFO *info;     /* the only signer; inside data */
 	X509 *signer;          /* its certificate; inside data */
 	const char *algorithm; /* its digest algorithm */
 	const char *type;      /* the content type, in dotted form; static */
+	char problems[PKCS7_PROBLEMS_MAX][80];
+	size_t problem_count;
 	char *subject;
 	char *description;
 	char *url;

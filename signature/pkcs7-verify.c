@@ -104,6 +104,9 @@ pkcs7_verify(const struct pkcs7 *p7, struct ht_error *e)
 	const ASN1_STRING *signature = p7->info->signature;
 	int rc;
 
+	if (p7->problem_count > 0)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: %s",
+		    p7->problems[0]);
 	if ((rc = check_attributes(p7, e)) < 0 ||
 	    (rc = attributes_digest(p7->info->signed_attributes, p7->algorithm,
 	         &digest, e)) < 0 ||
@@ -146,7 +149,7 @@ pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
 	rc = x509_read_roots(pem, n, when, &roots, e);
 	if (rc == 0)
 		rc = x509_verify_path(p7->signer, p7->data->certificates, roots,
-		    XKU_CODE_SIGN, e);
+		    XKU_CODE_SIGN, NULL, e);
 	X509_STORE_free(roots);
 	return rc;
 }

@@ -3,11 +3,14 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "signature/der.h"
 #include "signature/pkcs7-private.h"
+#include "signature/x509-only.h"
 
 static int
 not_signed_data(struct ht_error *e)
@@ -78,19 +81,20 @@ check_sizes(const void *der, size_t n, struct ht_error *e)
 	return rc;
 }
 
+/*
+ * Unpack what has passed check_sizes.
+ */
 static int
-unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
+unpack_checked(struct cursor der, SIGNED_DATA **data, struct ht_error *e)
 {
-	const unsigned char *p = der;
+	const unsigned char *p = der.p;
 	SIGNED_DATA_INFO *info;
-	int rc = check_sizes(der, n, e);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	info = d2i_SIGNED_DATA_INFO(NULL, &p, (long)n);
+	info = d2i_SIGNED_DATA_INFO(NULL, &p, (long)der.left);
 	if (info == NULL)
 		return not_signed_data(e);
-	if (p != (const unsigned char *)der + n)
+	if (p != der.p + der.left)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: bytes left over behind the ContentInfo");
 	else if (OBJ_obj2nid(info->type) != NID_pkcs7_signed ||
@@ -102,6 +106,28 @@ unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
 		info->data = NULL;
 	}
 	SIGNED_DATA_INFO_free(info);
+	return rc;
+}
+
+/*
+ * A signature with the hashes of many pages is not held twice: none that has
+ * attribute certificates is known.
+ */
+static int
+unpack(const void *der, size_t n, SIGNED_DATA **data, struct ht_error *e)
+{
+	struct cursor c = cursor_over(der, n);
+	struct buf without = BUF_INIT;
+	struct buf left_out = BUF_INIT;
+	int rc = check_sizes(der, n, e);
+
+	if (rc == 0 && n <= PKCS7_MAX)
+		rc = x509_only(c, &without, &left_out, e);
+	if (rc == 0)
+		rc = unpack_checked(without.len > 0 ? buf_cursor(&without) : c,
+		    data, e);
+	buf_free(&without);
+	buf_free(&left_out);
 	return rc;
 }
 
@@ -200,77 +226,120 @@ is_signature_algorithm(const struct pkcs7 *p7)
 	return key != NULL && EVP_PKEY_get_base_id(key) == algorithm;
 }
 
-static int
-check_versions(const struct pkcs7 *p7, struct ht_error *e)
+/*
+ * Note that p7 breaks a rule.
+ */
+static void __attribute__((format(printf, 2, 3)))
+problem(struct pkcs7 *p7, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p7->problem_count == PKCS7_PROBLEMS_MAX)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(p7->problems[p7->problem_count++],
+	    sizeof(p7->problems[0]), fmt, ap);
+	va_end(ap);
+}
+
+static void
+check_versions(struct pkcs7 *p7)
 {
 	const SIGNED_DATA *data = p7->data;
 	const char *algorithm = NULL;
 
 	if (ASN1_INTEGER_get(data->version) != 1 ||
 	    ASN1_INTEGER_get(p7->info->version) != 1)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: not version 1 (RFC 2315 9.1)");
+		problem(p7, "not version 1 (RFC 2315 9.1)");
+	if (p7->algorithm == NULL)
+		return;
 	if (sk_X509_ALGOR_num(data->digest_algorithms) == 1)
 		algorithm = spc_algorithm_of(
 		    sk_X509_ALGOR_value(data->digest_algorithms, 0));
 	if (algorithm == NULL || strcmp(algorithm, p7->algorithm) != 0)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: digestAlgorithms are not the signer's (RFC 2315 "
-		    "9.1)");
-	return 0;
+		problem(p7,
+		    "digestAlgorithms are not the signer's (RFC 2315 9.1)");
 }
 
+/*
+ * Find the parts of p7, and note the rules that it breaks.
+ */
 static int
 check_structure(struct pkcs7 *p7, struct ht_error *e)
 {
+	char name[SPC_NAME_SIZE];
+	int signers = sk_SIGNER_INFO_num(p7->data->signers);
+
+	if (signers < 1)
+		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: no signer");
+	p7->info = sk_SIGNER_INFO_value(p7->data->signers, 0);
 	p7->type = type_of(p7->data->content);
 	if (p7->type == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: the content is neither SpcIndirectData nor a CTL");
-	if (sk_SIGNER_INFO_num(p7->data->signers) != 1)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: %d signers instead of one",
-		    sk_SIGNER_INFO_num(p7->data->signers));
-	p7->info = sk_SIGNER_INFO_value(p7->data->signers, 0);
+		problem(p7, "the content is neither SpcIndirectData nor a CTL");
+	if (signers > 1)
+		problem(p7, "%d signers instead of one", signers);
 	p7->algorithm = spc_algorithm_of(p7->info->digest_algorithm);
 	if (p7->algorithm == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: the digest algorithm is not SHA-256, SHA-384 or "
-		    "SHA-512");
+		problem(p7, "digest: %s, not accepted",
+		    spc_algorithm_name(p7->info->digest_algorithm, name));
 	p7->signer = find_signer(p7->data, p7->info->signer);
 	if (p7->signer == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: the signer's certificate is not in it");
-	if (!is_signature_algorithm(p7))
-		return ht_error_set(e, HT_ERR_DATA,
-		    "PKCS#7: the signature algorithm is not that of the "
-		    "signer's key (RFC 2315 9.2)");
-	return check_versions(p7, e);
+		problem(p7, "the signer's certificate is not in it");
+	else if (p7->algorithm != NULL && !is_signature_algorithm(p7))
+		problem(p7,
+		    "the signature algorithm is not that of the signer's key "
+		    "(RFC 2315 9.2)");
+	check_versions(p7);
+	return 0;
 }
 
 int
-pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
+pkcs7_read(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
 {
-	struct pkcs7 *parsed;
+	struct pkcs7 *read;
 	int rc;
 
 	*p7 = NULL;
 	if (n > PKCS7_PAGED_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_PAGED_MAX);
-	parsed = calloc(1, sizeof(*parsed));
-	if (parsed == NULL)
+	read = calloc(1, sizeof(*read));
+	if (read == NULL)
 		return ht_error_memory(e);
-	if ((rc = unpack(der, n, &parsed->data, e)) < 0 ||
-	    (rc = check_structure(parsed, e)) < 0 ||
-	    (rc = pkcs7_read_texts(parsed, e)) < 0 ||
-	    (rc = pkcs7_read_unsigned(parsed, e)) < 0)
+	if ((rc = unpack(der, n, &read->data, e)) < 0 ||
+	    (rc = check_structure(read, e)) < 0 ||
+	    (rc = pkcs7_read_texts(read, e)) < 0 ||
+	    (rc = pkcs7_read_unsigned(read, e)) < 0)
 		goto out;
-	*p7 = parsed;
-	parsed = NULL;
+	*p7 = read;
+	read = NULL;
 out:
-	pkcs7_free(parsed);
+	pkcs7_free(read);
 	return rc;
+}
+
+int
+pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7, struct ht_error *e)
+{
+	struct pkcs7 *read;
+	int rc;
+
+	*p7 = NULL;
+	rc = pkcs7_read(der, n, &read, e);
+	if (rc == 0 && read->problem_count > 0)
+		rc = ht_error_set(e, HT_ERR_DATA, "PKCS#7: %s",
+		    read->problems[0]);
+	if (rc == 0)
+		*p7 = read;
+	else
+		pkcs7_free(read);
+	return rc;
+}
+
+const char *
+pkcs7_problem(const struct pkcs7 *p7, size_t i)
+{
+	return i < p7->problem_count ? p7->problems[i] : NULL;
 }
 
 void
@@ -319,7 +388,7 @@ pkcs7_nested(const struct pkcs7 *p7, size_t i, struct pkcs7 **nested,
 struct cursor
 pkcs7_content(const struct pkcs7 *p7)
 {
-	return content_of(p7->data);
+	return p7->type == NULL ? cursor_over(NULL, 0) : content_of(p7->data);
 }
 
 const char *

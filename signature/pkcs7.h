@@ -48,6 +48,27 @@ int pkcs7_parse(const void *der, size_t n, struct pkcs7 **p7,
 void pkcs7_free(struct pkcs7 *p7); /* NULL is fine */
 
 /*
+ * Read a ContentInfo to show it, even if it breaks rules of pkcs7_parse.  Each
+ * broken rule is a problem, unless nothing can be shown without it: SignedData
+ * with a signer, nothing after it, no limit exceeded.  pkcs7_verify refuses
+ * what has a problem.
+ *
+ * Returns 0 and *p7, which the caller frees with pkcs7_free; *p7 is NULL on
+ * error.  Then pkcs7_algorithm and pkcs7_type are NULL and pkcs7_content is
+ * empty for those that break a rule; pkcs7_subject is "" if the signer's
+ * certificate is not embedded.  Of several signers it is the first.  Errors as
+ * pkcs7_parse.
+ */
+int pkcs7_read(const void *der, size_t n, struct pkcs7 **p7,
+    struct ht_error *e);
+
+/*
+ * Problem i, in words, such as "digest: SHA-1, not accepted".  NULL past the
+ * last one.  Valid as long as p7.
+ */
+const char *pkcs7_problem(const struct pkcs7 *p7, size_t i);
+
+/*
  * Open n bytes of SignedData over a catalog's CTL, which may have no signer
  * yet.  Append the DER of the CTL to ctl, and set *is_signed if there is a
  * signer.  HT_ERR_DATA if it is something else, has bytes left over, or has too

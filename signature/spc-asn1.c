@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -141,6 +142,19 @@ spc_algorithm_of(const X509_ALGOR *algorithm)
 			return algorithms[i].name;
 	}
 	return NULL;
+}
+
+const char *
+spc_algorithm_name(const X509_ALGOR *algorithm, char name[SPC_NAME_SIZE])
+{
+	const ASN1_OBJECT *object;
+
+	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+	if (OBJ_obj2nid(object) == NID_sha1)
+		(void)snprintf(name, SPC_NAME_SIZE, "SHA-1");
+	else if (OBJ_obj2txt(name, SPC_NAME_SIZE, object, 0) <= 0)
+		(void)snprintf(name, SPC_NAME_SIZE, "an unknown algorithm");
+	return name;
 }
 
 int

@@ -122,6 +122,14 @@ const EVP_MD *spc_md(const char *algorithm);
 const char *spc_algorithm_of(const X509_ALGOR *algorithm);
 
 /*
+ * Write the name of any algorithm for people, such as "SHA-1", into name.
+ * Returns name.
+ */
+#define SPC_NAME_SIZE 48
+const char *spc_algorithm_name(const X509_ALGOR *algorithm,
+    char name[SPC_NAME_SIZE]);
+
+/*
  * Say in *e that libcrypto failed at what, with libcrypto's reason if there is
  * one.  Empties libcrypto's error queue.  Returns code.
  */

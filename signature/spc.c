@@ -282,6 +282,28 @@ out:
 	return rc;
 }
 
+/*
+ * Whether the type is that of the format's signatures, or the one that pesign
+ * has in its place: a purpose of code signing, with the data of a PE.
+ */
+static bool
+is_type_of(const struct spc_format *f, const SPC_ATTRIBUTE *data)
+{
+	SPC_PE_IMAGE_DATA *image = NULL;
+	bool is;
+
+	if (spc_is_object(data->type, f->type))
+		return true;
+	if (f->value == pe_value && data->value != NULL &&
+	    spc_is_object(data->type, OID_SPC_INDIVIDUAL))
+		image = ASN1_TYPE_unpack_sequence(
+		    ASN1_ITEM_rptr(SPC_PE_IMAGE_DATA), data->value);
+	is = image != NULL;
+	SPC_PE_IMAGE_DATA_free(image);
+	ERR_clear_error();
+	return is;
+}
+
 static int
 read_digest(const struct spc_format *f, const SPC_DIGEST_INFO *info,
     struct spc_digest *out, struct ht_error *e)
@@ -289,12 +311,12 @@ read_digest(const struct spc_format *f, const SPC_DIGEST_INFO *info,
 	const uint8_t *p = ASN1_STRING_get0_data(info->digest);
 	size_t n = (size_t)ASN1_STRING_length(info->digest);
 	const char *name = spc_algorithm_of(info->algorithm);
+	char other[SPC_NAME_SIZE];
 	size_t length = 0;
 
 	if (name == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "SpcIndirectData: digestAlgorithm is not SHA-256, SHA-384 "
-		    "or SHA-512");
+		return ht_error_set(e, HT_ERR_DATA, "digest: %s, not accepted",
+		    spc_algorithm_name(info->algorithm, other));
 	(void)spc_algorithm(name, &length);
 	if (n > sizeof(out->value) || !is_digest(f, p, n, length))
 		return ht_error_set(e, HT_ERR_DATA,
@@ -320,6 +342,7 @@ spc_read(const char *format, const void *der, size_t n,
 	const unsigned char *p = der;
 	SPC_INDIRECT_DATA *data = NULL;
 	struct cursor list;
+	char type[64];
 	int rc = HT_ERR_DATA;
 
 	memset(digest, 0, sizeof(*digest));
@@ -342,10 +365,11 @@ spc_read(const char *format, const void *der, size_t n,
 		    "SpcIndirectData: bytes left over");
 		goto out;
 	}
-	if (!spc_is_object(data->data->type, f->type)) {
+	if (!is_type_of(f, data->data)) {
+		(void)OBJ_obj2txt(type, sizeof(type), data->data->type, 1);
 		rc = ht_error_set(e, rc,
-		    "SpcIndirectData: SPC type is not that of format %s",
-		    f->format);
+		    "SpcIndirectData: SPC type %s is not that of format %s",
+		    type, f->format);
 		goto out;
 	}
 	if (f->guid != NULL && !is_sip_of(f, data->data->value)) {
@@ -357,6 +381,31 @@ spc_read(const char *format, const void *der, size_t n,
 out:
 	SPC_INDIRECT_DATA_free(data);
 	return rc;
+}
+
+int
+spc_show(const void *der, size_t n, struct spc_digest *digest,
+    struct ht_error *e)
+{
+	const unsigned char *p = der;
+	SPC_INDIRECT_DATA *data = d2i_SPC_INDIRECT_DATA(NULL, &p, (long)n);
+	const ASN1_STRING *said;
+
+	memset(digest, 0, sizeof(*digest));
+	said = data != NULL ? data->message_digest->digest : NULL;
+	if (said != NULL &&
+	    (size_t)ASN1_STRING_length(said) <= sizeof(digest->value)) {
+		digest->algorithm =
+		    spc_algorithm_of(data->message_digest->algorithm);
+		digest->length = (size_t)ASN1_STRING_length(said);
+		memcpy(digest->value, ASN1_STRING_get0_data(said),
+		    digest->length);
+	}
+	SPC_INDIRECT_DATA_free(data);
+	if (digest->length > 0)
+		return 0;
+	return spc_crypto_error(e, HT_ERR_DATA,
+	    "SpcIndirectData: its structure is damaged");
 }
 
 int

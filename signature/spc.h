@@ -80,9 +80,11 @@ int spc_parse(const char *format, const void *der, size_t n,
 
 /*
  * Read the digest from an SpcIndirectDataContent that another signer made, for
- * verifying.  Its SPC type must be that of the format.  Its data may be
- * anything, with two exceptions.  An SpcSipInfo must have the format's GUID,
- * which tells formats apart.  Page hashes must be such as spc-pages.h reads.
+ * verifying.  Its SPC type must be that of the format.  For a PE it may also be
+ * 1.3.6.1.4.1.311.2.1.21 with SpcPeImageData, which pesign writes, and nobody
+ * for another format.  Its data may be anything, with two exceptions.  An
+ * SpcSipInfo must have the format's GUID, which tells formats apart.  Page
+ * hashes must be such as spc-pages.h reads.
  *
  * Returns 0 and *digest; on error digest->length is 0.  HT_ERR_DATA for other
  * content, bytes left over, and a digest that does not fit one of the three
@@ -90,5 +92,14 @@ int spc_parse(const char *format, const void *der, size_t n,
  */
 int spc_read(const char *format, const void *der, size_t n,
     struct spc_digest *digest, struct ht_error *e);
+
+/*
+ * Read the digest from any SpcIndirectDataContent, to show it: of whatever SPC
+ * type, and by whatever algorithm.  digest->algorithm is NULL if it is none of
+ * the three.  Returns 0; HT_ERR_DATA, and digest->length is 0, if it cannot be
+ * read.
+ */
+int spc_show(const void *der, size_t n, struct spc_digest *digest,
+    struct ht_error *e);
 
 #endif

@@ -5,19 +5,17 @@
 #include <openssl/pkcs7.h>
 #include <openssl/ts.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "signature/der.h"
+#include "signature/ess.h"
 #include "signature/spc-asn1.h"
 #include "signature/timestamp.h"
+#include "signature/x509-only.h"
 #include "signature/x509.h"
-
-/* The same function: libcrypto 3.4 renamed it and deprecated the old name. */
-#if OPENSSL_VERSION_NUMBER < 0x30400000L
-#define TS_VERIFY_CTX_set0_store TS_VERIFY_CTX_set_store
-#endif
 
 /*
  * libcrypto's own PKCS#7 serves here.  A token's content is an OCTET STRING,
@@ -25,15 +23,18 @@
  */
 struct token {
 	PKCS7 *p7;
-	TS_TST_INFO *info;
-	X509 *signer; /* inside p7 */
+	TS_TST_INFO *content;
+	PKCS7_SIGNER_INFO *info;           /* inside p7 */
+	X509 *signer;                      /* inside p7 */
+	struct buf attribute_certificates; /* as of x509_only */
 };
 
 static void
 close_token(struct token *token)
 {
-	TS_TST_INFO_free(token->info);
+	TS_TST_INFO_free(token->content);
 	PKCS7_free(token->p7);
+	buf_free(&token->attribute_certificates);
 }
 
 /*
@@ -48,12 +49,14 @@ find_signer(struct token *token, struct ht_error *e)
 
 	if (sk_PKCS7_SIGNER_INFO_num(infos) == 1)
 		signers = PKCS7_get0_signers(token->p7, NULL, 0);
-	if (sk_X509_num(signers) == 1)
+	if (sk_X509_num(signers) == 1) {
+		token->info = sk_PKCS7_SIGNER_INFO_value(infos, 0);
 		token->signer = sk_X509_value(signers, 0);
-	else
+	} else {
 		rc = spc_crypto_error(e, HT_ERR_DATA,
 		    "timestamp: it does not have one signer with its "
 		    "certificate (RFC 3161 2.4.2)");
+	}
 	sk_X509_free(signers);
 	return rc;
 }
@@ -80,9 +83,25 @@ count_content(const PKCS7 *p7, size_t *values, struct ht_error *e)
 }
 
 static int
+unpack(struct cursor der, PKCS7 **p7, struct ht_error *e)
+{
+	const unsigned char *p = der.p;
+
+	*p7 = d2i_PKCS7(NULL, &p, (long)der.left);
+	if (*p7 == NULL || !PKCS7_type_is_signed(*p7) || (*p7)->d.sign == NULL)
+		return spc_crypto_error(e, HT_ERR_DATA,
+		    "timestamp: not SignedData (RFC 3161 2.4.2)");
+	if (p != der.p + der.left)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: bytes left over behind the token");
+	return 0;
+}
+
+static int
 open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 {
-	const unsigned char *p = der;
+	struct cursor c = cursor_over(der, n);
+	struct buf without = BUF_INIT;
 	size_t values = 0;
 	int rc;
 
@@ -90,22 +109,20 @@ open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 	if (n > TIMESTAMP_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "timestamp: over %zu bytes",
 		    TIMESTAMP_MAX);
-	rc = der_count(cursor_over(der, n), TIMESTAMP_VALUES_MAX, &values, e);
+	rc = der_count(c, TIMESTAMP_VALUES_MAX, &values, e);
+	if (rc == 0)
+		rc = x509_only(c, &without, &token->attribute_certificates, e);
+	if (rc == 0)
+		rc = unpack(without.len > 0 ? buf_cursor(&without) : c,
+		    &token->p7, e);
+	buf_free(&without);
 	if (rc < 0)
 		return rc;
-	token->p7 = d2i_PKCS7(NULL, &p, (long)n);
-	if (token->p7 == NULL || !PKCS7_type_is_signed(token->p7) ||
-	    token->p7->d.sign == NULL)
-		return spc_crypto_error(e, HT_ERR_DATA,
-		    "timestamp: not SignedData (RFC 3161 2.4.2)");
-	if (p != (const unsigned char *)der + n)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "timestamp: bytes left over behind the token");
 	rc = count_content(token->p7, &values, e);
 	if (rc < 0)
 		return rc;
-	token->info = PKCS7_to_TS_TST_INFO(token->p7);
-	if (token->info == NULL)
+	token->content = PKCS7_to_TS_TST_INFO(token->p7);
+	if (token->content == NULL)
 		return spc_crypto_error(e, HT_ERR_DATA,
 		    "timestamp: the content is not a TSTInfo (RFC 3161 2.4.2)");
 	return find_signer(token, e);
@@ -114,7 +131,7 @@ open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 static int
 read_token(const struct token *token, struct timestamp *out, struct ht_error *e)
 {
-	const ASN1_GENERALIZEDTIME *when = TS_TST_INFO_get_time(token->info);
+	const ASN1_GENERALIZEDTIME *when = TS_TST_INFO_get_time(token->content);
 
 	if (x509_seconds(when, &out->time) < 0)
 		return spc_crypto_error(e, HT_ERR_DATA,
@@ -143,10 +160,7 @@ timestamp_read(const void *der, size_t n, struct timestamp *out,
 static int
 check_algorithms(const struct token *token, struct ht_error *e)
 {
-	PKCS7_SIGNER_INFO *info =
-	    sk_PKCS7_SIGNER_INFO_value(PKCS7_get_signer_info(token->p7), 0);
-
-	if (spc_algorithm_of(info->digest_alg) == NULL)
+	if (spc_algorithm_of(token->info->digest_alg) == NULL)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "timestamp: its digest algorithm is not SHA-256, SHA-384 "
 		    "or SHA-512");
@@ -157,7 +171,7 @@ static int
 check_imprint(const struct token *token, const void *stamped, size_t length,
     struct ht_error *e)
 {
-	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(token->info);
+	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(token->content);
 	const ASN1_OCTET_STRING *said = TS_MSG_IMPRINT_get_msg(imprint);
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	const char *algorithm;
@@ -179,28 +193,60 @@ check_imprint(const struct token *token, const void *stamped, size_t length,
 }
 
 /*
- * Verify the signature and the signing certificate attribute.  Consumes roots.
+ * Check that the signer signed the content.
  */
 static int
-check_signature(const struct token *token, X509_STORE *roots,
-    struct ht_error *e)
+check_signature(const struct token *token, struct ht_error *e)
 {
-	TS_VERIFY_CTX *how = TS_VERIFY_CTX_new();
-	int rc = 0;
+	BIO *content = PKCS7_dataInit(token->p7, NULL);
+	char chunk[1024];
+	int rc = HT_ERR_DATA;
 
-	if (how == NULL) {
-		X509_STORE_free(roots);
-		return ht_error_memory(e);
+	if (content != NULL) {
+		while (BIO_read(content, chunk, sizeof(chunk)) > 0)
+			continue;
+		if (PKCS7_signatureVerify(content, token->p7, token->info,
+		        token->signer) == 1)
+			rc = 0;
 	}
-	(void)TS_VERIFY_CTX_set0_store(how, roots);
-	(void)TS_VERIFY_CTX_set_flags(how,
-	    TS_VFY_SIGNATURE | TS_VFY_VERSION | TS_VFY_SIGNER);
-	if (TS_RESP_verify_token(how, token->p7) != 1)
-		rc = spc_crypto_error(e, HT_ERR_DATA,
-		    "timestamp: it does not verify (RFC 3161 2.4.2)");
-	TS_VERIFY_CTX_free(how);
+	if (rc < 0)
+		(void)spc_crypto_error(e, rc,
+		    "timestamp: its signature does not verify");
+	BIO_free_all(content);
 	ERR_clear_error();
 	return rc;
+}
+
+/*
+ * Check that the authority that the content names, if it does, is the signer:
+ * its subject, or one of its alternative names (RFC 3161 2.4.2).
+ */
+static int
+check_name(const struct token *token, struct ht_error *e)
+{
+	GENERAL_NAME *said = TS_TST_INFO_get_tsa(token->content);
+	GENERAL_NAMES *names;
+	bool is;
+	int i;
+
+	if (said == NULL)
+		return 0;
+	is = said->type == GEN_DIRNAME &&
+	    X509_NAME_cmp(said->d.dirn, X509_get_subject_name(token->signer)) ==
+	        0;
+	names =
+	    X509_get_ext_d2i(token->signer, NID_subject_alt_name, NULL, NULL);
+	for (i = 0; i < sk_GENERAL_NAME_num(names); i++)
+		is = is ||
+		    GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), said) ==
+		        0;
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
+	if (!is)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: it names another authority than its signer "
+		    "(RFC 3161 2.4.2)");
+	return 0;
 }
 
 static int
@@ -208,23 +254,34 @@ verify_token(const struct token *token, const void *pem, size_t size,
     int64_t when, struct ht_error *e)
 {
 	STACK_OF(X509) *others = token->p7->d.sign->cert;
+	STACK_OF(X509) *path = NULL;
 	X509_STORE *roots;
 	struct ht_error why;
 	int rc;
 
+	if (TS_TST_INFO_get_version(token->content) != 1)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: not version 1 (RFC 3161 2.4.2)");
 	rc = x509_check_timestamping(token->signer, e);
 	if (rc < 0)
 		return rc;
 	rc = x509_read_roots(pem, size, when, &roots, e);
 	if (rc < 0)
 		return rc;
-	rc =
-	    x509_verify_path(token->signer, others, roots, XKU_TIMESTAMP, &why);
-	if (rc < 0) {
-		X509_STORE_free(roots);
-		return ht_error_set(e, rc, "timestamp: %s", why.text);
-	}
-	return check_signature(token, roots, e);
+	rc = x509_verify_path(token->signer, others, roots, XKU_TIMESTAMP,
+	    &path, &why);
+	if (rc < 0)
+		rc = ht_error_set(e, rc, "timestamp: %s", why.text);
+	if (rc == 0)
+		rc = check_signature(token, e);
+	if (rc == 0)
+		rc = ess_check(token->info, path,
+		    buf_cursor(&token->attribute_certificates), e);
+	if (rc == 0)
+		rc = check_name(token, e);
+	sk_X509_pop_free(path, X509_free);
+	X509_STORE_free(roots);
+	return rc;
 }
 
 int

@@ -49,10 +49,11 @@ int timestamp_read(const void *token, size_t n, struct timestamp *out,
  * - the imprint is the digest of the octets;
  * - imprint and token use SHA-256, SHA-384 or SHA-512;
  * - the signature verifies, and the responder's certificate is bound to it (RFC
- *   3161 2.4.2);
+ *   3161 2.4.2), together with none but its path's and attribute certificates;
  * - that certificate is for timestamps and nothing else (2.3);
  * - at genTime it had a valid chain (RFC 5280) up to one of the roots in the
- *   size bytes of PEM.
+ *   size bytes of PEM;
+ * - if the token names its authority, that is the responder.
  *
  * The caller checks whether the signer's certificate was valid at genTime.
  *

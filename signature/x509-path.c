@@ -91,11 +91,13 @@ check_purposes(X509_STORE_CTX *path, uint32_t use, struct ht_error *e)
 
 int
 x509_verify_path(X509 *certificate, STACK_OF(X509) *others, X509_STORE *roots,
-    uint32_t use, struct ht_error *e)
+    uint32_t use, STACK_OF(X509) **found, struct ht_error *e)
 {
 	X509_STORE_CTX *path = X509_STORE_CTX_new();
 	int rc;
 
+	if (found != NULL)
+		*found = NULL;
 	if (path == NULL ||
 	    X509_STORE_CTX_init(path, roots, certificate, others) != 1 ||
 	    X509_STORE_CTX_set_purpose(path, X509_PURPOSE_ANY) != 1)
@@ -108,6 +110,11 @@ x509_verify_path(X509 *certificate, STACK_OF(X509) *others, X509_STORE *roots,
 		        X509_STORE_CTX_get_error(path)));
 	else
 		rc = check_purposes(path, use, e);
+	if (rc == 0 && found != NULL) {
+		*found = X509_STORE_CTX_get1_chain(path);
+		if (*found == NULL)
+			rc = ht_error_memory(e);
+	}
 	X509_STORE_CTX_free(path);
 	ERR_clear_error();
 	return rc;

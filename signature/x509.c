@@ -148,17 +148,24 @@ x509_check_timestamping(X509 *certificate, struct ht_error *e)
 	EXTENDED_KEY_USAGE *purposes;
 	int is_critical;
 	bool alone;
+	bool good;
 
 	purposes = X509_get_ext_d2i(certificate, NID_ext_key_usage,
 	    &is_critical, NULL);
 	alone = sk_ASN1_OBJECT_num(purposes) == 1 && is_critical == 1 &&
 	    OBJ_obj2nid(sk_ASN1_OBJECT_value(purposes, 0)) == NID_time_stamp;
 	EXTENDED_KEY_USAGE_free(purposes);
+	good = X509_check_purpose(certificate, X509_PURPOSE_TIMESTAMP_SIGN,
+	           0) == 1;
 	ERR_clear_error();
 	if (!alone)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the responder's certificate must have a critical extended "
 		    "key usage, timeStamping alone (RFC 3161 2.3)");
+	if (!good)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the key usage of the responder's certificate is not for "
+		    "signatures alone (RFC 5280 4.2.1.3)");
 	return 0;
 }
 

@@ -40,8 +40,8 @@ int x509_check_code_signing(X509 *certificate, struct ht_error *e);
 
 /*
  * Check that the certificate is for timestamps and nothing else: a critical
- * extended key usage has timeStamping alone (RFC 3161 2.3).  HT_ERR_DATA if
- * not.
+ * extended key usage has timeStamping alone (RFC 3161 2.3), and a key usage, if
+ * present, has signatures alone.  HT_ERR_DATA if not.
  */
 int x509_check_timestamping(X509 *certificate, struct ht_error *e);
 
@@ -75,10 +75,14 @@ int x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
  * XKU_CODE_SIGN or XKU_TIMESTAMP.  Nothing below the root is signed with SHA-1
  * or MD5.  No RSA key has less than 1024 bits.
  *
+ * If found is not NULL, it gets the path, from the certificate to the root,
+ * which the caller frees with its certificates; NULL on error.
+ *
  * HT_ERR_DATA if there is no such path.  HT_ERR_INTERNAL without memory.
  */
 int x509_verify_path(X509 *certificate, STACK_OF(X509) *others,
-    X509_STORE *roots, uint32_t use, struct ht_error *e);
+    X509_STORE *roots, uint32_t use, STACK_OF(X509) **found,
+    struct ht_error *e);
 
 /*
  * Convert to seconds since 1970; a fraction is cut off.  Returns 0, or -1 if

@@ -70,6 +70,7 @@ unit_tests = \
 	tests/unit/test_pe_table \
 	tests/unit/test_pkcs7_limits \
 	tests/unit/test_pkcs7_nest \
+	tests/unit/test_pkcs7_read \
 	tests/unit/test_pkcs7_unsigned \
 	tests/unit/test_policy \
 	tests/unit/test_principals \

@@ -220,9 +220,9 @@ says 'nested signature 1: .*expired$' stderr
 	osslsign in-sha1.exe sha1.exe -nest $by_signer -h sha256
 }
 verify 65 nests-sha1.exe --ca root.pem
-says 'nested signature 1: .*digest algorithm is not SHA-256' stderr
+says 'nested signature 1: .*digest: SHA-1, not accepted' stderr
 verify 65 in-sha1.exe --ca root.pem
-says '^htsign: PKCS#7: the digest algorithm is not SHA-256' stderr
+says '^htsign: PKCS#7: digest: SHA-1, not accepted' stderr
 
 # --- timestamps ------------------------------------------------------------------
 

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "signature/chain.h"
+#include "signature/content.h"
 #include "signature/init.h"
+#include "signature/pkcs7-info.h"
 #include "signature/pkcs7.h"
 #include "signature/spc-pages.h"
 #include "signature/spc.h"
@@ -82,6 +84,38 @@ try_pkcs7(const uint8_t *p, size_t n)
 	pkcs7_free(p7);
 }
 
+/*
+ * What is only shown is never more than what is accepted.
+ */
+static void
+try_read(const uint8_t *p, size_t n)
+{
+	struct pkcs7_certificate certificate;
+	struct spc_digest said;
+	struct cursor content;
+	struct pkcs7 *p7;
+	struct pkcs7 *parsed;
+	size_t i;
+
+	if (pkcs7_read(p, n, &p7, NULL) < 0)
+		return;
+	content = pkcs7_content(p7);
+	if (spc_show(content.p, content.left, &said, NULL) < 0 &&
+	    said.length > 0)
+		abort();
+	(void)content_read("pe", p7, &said, NULL);
+	(void)content_read(CONTENT_CAT, p7, &said, NULL);
+	for (i = 0; pkcs7_certificate(p7, i, &certificate, NULL) > 0; i++)
+		pkcs7_certificate_clear(&certificate);
+	(void)pkcs7_signing_time(p7);
+	if ((pkcs7_parse(p, n, &parsed, NULL) == 0) !=
+	        (pkcs7_problem(p7, 0) == NULL) ||
+	    (parsed == NULL && pkcs7_verify(p7, NULL) == 0))
+		abort();
+	pkcs7_free(parsed);
+	pkcs7_free(p7);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -94,6 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	started = true;
 	try_content(p, n);
 	try_pkcs7(p, n);
+	try_read(p, n);
 	if (chain_load(p, n, &chain, &e) == 0)
 		chain_free(chain);
 	return 0;

@@ -11,10 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signature/der.h"
 #include "tests/support/tsa.h"
 #include "tests/support/unsigned.h"
 
 #define OID_TIMESTAMP "1.3.6.1.4.1.311.3.3.1"
+
+/* AttributeCertificate of X.509 (1997): no name, no attributes. */
+static const uint8_t attribute_certificate[] = { 0x30, 0x42, 0xa1, 0x02, 0x30,
+	0x00, 0x30, 0x00, 0x30, 0x03, 0x06, 0x01, 0x2a, 0x02, 0x01, 0x01, 0x30,
+	0x22, 0x18, 0x0f, '2', '0', '2', '6', '0', '1', '0', '1', '0', '0', '0',
+	'0', '0', '0', 'Z', 0x18, 0x0f, '2', '0', '3', '6', '0', '1', '0', '1',
+	'0', '0', '0', '0', '0', '0', 'Z', 0x30, 0x0e, 0x30, 0x0c, 0x06, 0x03,
+	0x55, 0x04, 0x03, 0x31, 0x05, 0x0c, 0x03, 'a', 'b', 'c', 0x30, 0x03,
+	0x06, 0x01, 0x2a, 0x03, 0x02, 0x00, 0x55 };
 
 static void
 must(bool good, const char *what)
@@ -66,7 +76,9 @@ make_certificate(const struct tsa_how *how, const char *subject,
 	add_extension(certificate, NID_basic_constraints,
 	    ca ? "critical,CA:TRUE" : "CA:FALSE");
 	add_extension(certificate, NID_key_usage,
-	    ca ? "critical,keyCertSign" : "critical,digitalSignature");
+	    ca                       ? "critical,keyCertSign"
+	        : how->usage != NULL ? how->usage
+	                             : "critical,digitalSignature");
 	if (!ca)
 		add_extension(certificate, NID_ext_key_usage,
 		    how->purposes != NULL ? how->purposes
@@ -169,6 +181,18 @@ add_extensions(TS_TST_INFO *info, unsigned int n)
 	ASN1_OBJECT_free(type);
 }
 
+static void
+add_authority(TS_TST_INFO *info, const char *common_name)
+{
+	X509_NAME *subject = X509_NAME_new();
+	GENERAL_NAME *name = GENERAL_NAME_new();
+
+	set_name(subject, common_name);
+	GENERAL_NAME_set0_value(name, GEN_DIRNAME, subject);
+	must(TS_TST_INFO_set_tsa(info, name) == 1, "say who it is");
+	GENERAL_NAME_free(name);
+}
+
 /* TSTInfo (RFC 3161 2.4.2) */
 static BIO *
 make_info(const struct tsa_token *what, const void *stamped, size_t n)
@@ -184,7 +208,10 @@ make_info(const struct tsa_token *what, const void *stamped, size_t n)
 	must(info != NULL && out != NULL && when != NULL,
 	    "have memory for a TSTInfo");
 	add_extensions(info, what->extensions);
-	must(TS_TST_INFO_set_version(info, 1) == 1 &&
+	if (what->says != NULL)
+		add_authority(info, what->says);
+	must(TS_TST_INFO_set_version(info,
+	         what->version != 0 ? what->version : 1) == 1 &&
 	        TS_TST_INFO_set_policy_id(info, policy) == 1 &&
 	        TS_TST_INFO_set_msg_imprint(info, imprint) == 1 &&
 	        ASN1_INTEGER_set(serial, 42) == 1 &&
@@ -200,6 +227,105 @@ make_info(const struct tsa_token *what, const void *stamped, size_t n)
 	return out;
 }
 
+/*
+ * Sign an attribute SigningCertificateV2 with the SHA-256 of what is bound.
+ */
+static void
+add_binding(CMS_SignerInfo *signer, const struct tsa *tsa, const char *bound)
+{
+	static const uint8_t header[] = { 0x30, 0x22, 0x04, 0x20 };
+	struct buf ids = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct buf other = BUF_INIT;
+	uint8_t digest[EVP_MAX_MD_SIZE] = { 0 };
+	unsigned int n;
+
+	der_put_header(&other, DER_SEQUENCE, sizeof(attribute_certificate));
+	buf_bytes(&other, attribute_certificate, sizeof(attribute_certificate));
+	for (; *bound != '\0'; bound++) {
+		if (*bound == 's' || *bound == 'i')
+			X509_digest(*bound == 's' ? tsa->certificate
+			                          : tsa->issuer,
+			    EVP_sha256(), digest, &n);
+		else if (*bound == 'a')
+			EVP_Digest(other.data, other.len, digest, &n,
+			    EVP_sha256(), NULL);
+		else
+			digest[0] ^= 1;
+		buf_bytes(&ids, header, sizeof(header));
+		buf_bytes(&ids, digest, 32);
+	}
+	der_put_header(&out, DER_SEQUENCE, der_size(ids.len));
+	der_put_header(&out, DER_SEQUENCE, ids.len);
+	buf_bytes(&out, ids.data, ids.len);
+	must(CMS_signed_add1_attr_by_NID(signer,
+	         NID_id_smime_aa_signingCertificateV2, V_ASN1_SEQUENCE,
+	         out.data, (int)out.len) == 1,
+	    "bind a token");
+	buf_free(&ids);
+	buf_free(&out);
+	buf_free(&other);
+}
+
+static struct der
+expect(struct cursor *c, uint8_t tag)
+{
+	struct der part;
+
+	must(der_expect(c, tag, &part, NULL) == 0, "find its certificates");
+	return part;
+}
+
+static void
+put(struct buf *out, struct cursor bytes)
+{
+	buf_bytes(out, bytes.p, bytes.left);
+}
+
+/*
+ * Replace b by a value with b's bytes behind those at p.
+ */
+static void
+enclose(struct buf *b, uint8_t tag, const uint8_t *p, size_t n)
+{
+	struct buf value = BUF_INIT;
+
+	der_put_header(&value, tag, n + b->len);
+	buf_bytes(&value, p, n);
+	buf_bytes(&value, b->data, b->len);
+	must(buf_failed(&value) == 0, "have memory");
+	buf_free(b);
+	*b = value;
+}
+
+void
+tsa_add_attribute_certificate(struct buf *der, unsigned int tag)
+{
+	struct cursor c = buf_cursor(der);
+	struct der type;
+	struct der part;
+	struct buf out = BUF_INIT;
+	const uint8_t *start;
+
+	c = expect(&c, DER_SEQUENCE).value;
+	type = expect(&c, DER_OBJECT);
+	c = expect(&c, DER_CONTEXT(0)).value;
+	c = expect(&c, DER_SEQUENCE).value;
+	start = c.p;
+	while (!der_is_next(&c, DER_CONTEXT(0)))
+		must(der_next(&c, &part, NULL) == 0, "find certificates");
+	part = expect(&c, DER_CONTEXT(0));
+	buf_bytes(&out, attribute_certificate, sizeof(attribute_certificate));
+	enclose(&out, (uint8_t)DER_CONTEXT(tag), NULL, 0);
+	enclose(&out, DER_CONTEXT(0), part.value.p, part.value.left);
+	put(&out, c);
+	enclose(&out, DER_SEQUENCE, start, (size_t)(part.whole.p - start));
+	enclose(&out, DER_CONTEXT(0), NULL, 0);
+	enclose(&out, DER_SEQUENCE, type.whole.p, type.whole.left);
+	buf_free(der);
+	*der = out;
+}
+
 void
 tsa_stamp(const struct tsa *tsa, const struct tsa_token *what,
     const void *stamped, size_t n, struct buf *out)
@@ -207,28 +333,39 @@ tsa_stamp(const struct tsa *tsa, const struct tsa_token *what,
 	unsigned int flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
 	BIO *info = make_info(what, stamped, n);
 	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, flags);
+	struct buf token = BUF_INIT;
 	unsigned char *der = NULL;
+	CMS_SignerInfo *signer;
+	const char *tag;
 	int length;
 
-	if (!what->without_binding)
+	if (!what->without_binding && what->bound == NULL)
 		flags |= CMS_CADES;
 	if (what->without_certificates)
 		flags |= CMS_NOCERTS;
 	must(cms != NULL &&
 	        CMS_set1_eContentType(cms,
 	            OBJ_nid2obj(NID_id_smime_ct_TSTInfo)) == 1 &&
-	        CMS_add1_signer(cms, tsa->certificate, tsa->key,
-	            digest_of(what->algorithm), flags) != NULL &&
-	        (what->without_certificates ||
-	            CMS_add1_cert(cms, tsa->issuer) == 1) &&
+	        (signer = CMS_add1_signer(cms, tsa->certificate, tsa->key,
+	             digest_of(what->algorithm), flags)) != NULL,
+	    "begin a token");
+	if (what->bound != NULL)
+		add_binding(signer, tsa, what->bound);
+	must((what->without_certificates ||
+	         CMS_add1_cert(cms, tsa->issuer) == 1) &&
 	        CMS_final(cms, info, NULL, flags) == 1,
 	    "sign a token");
 	length = i2d_CMS_ContentInfo(cms, &der);
 	must(length > 0, "encode a token");
-	buf_bytes(out, der, (size_t)length);
+	buf_bytes(&token, der, (size_t)length);
 	OPENSSL_free(der);
 	CMS_ContentInfo_free(cms);
 	BIO_free(info);
+	for (tag = what->attribute_certificates; tag != NULL && *tag != 0;
+	     tag++)
+		tsa_add_attribute_certificate(&token, (unsigned int)*tag - '0');
+	buf_bytes(out, token.data, token.len);
+	buf_free(&token);
 }
 
 void

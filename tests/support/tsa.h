@@ -32,6 +32,8 @@ struct tsa_how {
 	int64_t not_after;
 	const char *purposes;        /* NULL means "critical,timeStamping" */
 	const char *issuer_purposes; /* NULL means any */
+	const char *usage;           /* keyUsage, in the same syntax; NULL means
+	                                "critical,digitalSignature" */
 };
 void tsa_make(const struct tsa_how *how, struct tsa *out);
 void tsa_clear(struct tsa *tsa);
@@ -44,11 +46,25 @@ struct tsa_token {
 	const char *imprint;   /* digest of the imprint; NULL means sha256 */
 	const char *algorithm; /* digest of the signature; NULL means sha256 */
 	bool without_binding;  /* no signing certificate attribute */
+	const char *bound;     /* what that attribute names, a letter each: s
+	                          signer, i issuer, a attribute certificate, x
+	                          nothing that there is; NULL means "s" */
+	const char *says;      /* a common name that the content has as its
+	                          authority's; NULL means none */
+	long version;          /* of the content; 0 means 1 */
 	bool without_certificates;
 	unsigned int extensions; /* number of extensions without meaning */
+	const char *attribute_certificates; /* the tag of each, a digit: 1 as
+	                                       in Microsoft's tokens, or 2 */
 };
 void tsa_stamp(const struct tsa *tsa, const struct tsa_token *what,
     const void *stamped, size_t n, struct buf *out);
+
+/*
+ * Put an attribute certificate [tag] behind the certificates of the
+ * SignedData in der.
+ */
+void tsa_add_attribute_certificate(struct buf *der, unsigned int tag);
 
 /*
  * Stamp the PKCS#7 in der: it gets one more token.

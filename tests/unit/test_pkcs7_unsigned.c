@@ -479,7 +479,7 @@ start(void **state)
 {
 	const struct signing_how past = { "P-256", FROM, TO, "codeSigning",
 		false };
-	const struct tsa_how how = { FROM, TO, NULL, NULL };
+	const struct tsa_how how = { FROM, TO, NULL, NULL, NULL };
 	struct ht_error e;
 
 	(void)state;

@@ -285,9 +285,35 @@ test_parse_says_what_is_wrong(void **state)
 	der[DIGEST_AT - 5] = 0x02; /* SHA-384 over 32 bytes */
 	bad(der, sizeof(pe_sha256), "32 bytes is not a sha384");
 	der[DIGEST_AT - 5] = 0x04; /* SHA-224 */
-	bad(der, sizeof(pe_sha256), "digestAlgorithm");
+	bad(der, sizeof(pe_sha256), "digest: sha224, not accepted");
 	bad(der, sizeof(der), "over 16384 bytes");
 	bad(NULL, 0, "its structure is damaged");
+}
+
+/*
+ * pesign's type for a PE.  It stands for no other format, and for no other
+ * data; and nobody signs it here.
+ */
+static void
+test_pesign(void **state)
+{
+	uint8_t der[sizeof(pe_sha256)];
+	struct spc_digest found;
+	struct ht_error e;
+
+	(void)state;
+	memcpy(der, pe_sha256, sizeof(der));
+	der[15] = 0x15;
+	assert_int_equal(spc_read("pe", der, sizeof(der), &found, &e), 0);
+	assert_int_equal(found.length, 32);
+	bad(der, sizeof(der), "not as format pe has it");
+	assert_int_equal(spc_read("cab", der, sizeof(der), &found, &e),
+	    HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "2.1.21 is not that of format cab"));
+	der[18] = DER_OCTETS; /* in place of the flags */
+	assert_int_equal(spc_read("pe", der, sizeof(der), &found, &e),
+	    HT_ERR_DATA);
+	assert_non_null(strstr(e.text, "2.1.21 is not that of format pe"));
 }
 
 static void
@@ -541,6 +567,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_algorithms),
+		cmocka_unit_test(test_pesign),
 		cmocka_unit_test(test_encode_is_byte_exact),
 		cmocka_unit_test(test_parse_round_trip),
 		cmocka_unit_test(test_parse_refuses_every_truncation),

@@ -79,6 +79,19 @@ refused(const struct tsa *tsa, const struct tsa_token *what, const char *why)
 }
 
 static void
+refused_bytes(const struct buf *token, const char *why)
+{
+	struct timestamp timestamp;
+	struct ht_error e;
+
+	assert_int_equal(
+	    verify_with(&good, token->data, token->len, &timestamp, &e),
+	    HT_ERR_DATA);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("%s, not: %s", e.text, why);
+}
+
+static void
 test_good(void **state)
 {
 	static const char *const algorithms[] = { "sha256", "sha384",
@@ -147,7 +160,7 @@ test_structure(void **state)
 	struct tsa_token what = { .time = WHEN, .without_binding = true };
 
 	(void)state;
-	refused(&good, &what, "does not verify");
+	refused(&good, &what, "no signing certificate attribute");
 	what.without_binding = false;
 	what.without_certificates = true;
 	refused(&good, &what, "with its certificate");
@@ -166,6 +179,93 @@ test_many_values_in_the_content(void **state)
 	accepted(&good, &what);
 	what.extensions = TIMESTAMP_VALUES_MAX / 3;
 	refused(&good, &what, "more than 16384 values");
+}
+
+/*
+ * Microsoft's tokens have attribute certificates among their certificates.
+ * Nothing else that RFC 5652 allows there is known.
+ */
+static void
+test_attribute_certificates(void **state)
+{
+	struct tsa_token what = { .time = WHEN };
+	struct buf token = BUF_INIT;
+	struct timestamp timestamp;
+	struct ht_error e;
+
+	(void)state;
+	what.attribute_certificates = "1";
+	accepted(&good, &what);
+	tsa_stamp(&good, &what, stamped, sizeof(stamped), &token);
+	assert_int_equal(timestamp_read(token.data, token.len, &timestamp, &e),
+	    0);
+	assert_int_equal(timestamp.time, WHEN);
+	timestamp_clear(&timestamp);
+	buf_zeros(&token, 2);
+	refused_bytes(&token, "not SignedData");
+	buf_free(&token);
+	what.attribute_certificates = "1212";
+	accepted(&good, &what);
+	what.attribute_certificates = "0";
+	refused(&good, &what, "not SignedData");
+	what.attribute_certificates = "13";
+	refused(&good, &what, "not SignedData");
+	what.attribute_certificates = "1";
+	what.without_binding = true;
+	refused(&good, &what, "no signing certificate attribute");
+}
+
+/*
+ * The attribute names the signer's certificate first.  Others are of the path
+ * or, in Microsoft's tokens, of an attribute certificate.
+ */
+static void
+test_bound_certificates(void **state)
+{
+	static const struct {
+		const char *bound;
+		const char *attribute_certificates;
+		bool good;
+	} cases[] = {
+		{ "s", NULL, true },
+		{ "s", "1", true },
+		{ "si", NULL, true },
+		{ "sa", "1", true },
+		{ "sia", "21", true },
+		{ "sa", NULL, false },
+		{ "sx", "1", false },
+		{ "a", "1", false },
+		{ "as", "1", false },
+		{ "is", NULL, false },
+		{ "", NULL, false },
+	};
+	struct tsa_token what = { .time = WHEN };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		what.bound = cases[i].bound;
+		what.attribute_certificates = cases[i].attribute_certificates;
+		if (cases[i].good)
+			accepted(&good, &what);
+		else
+			refused(&good, &what,
+			    "it names other certificates (RFC 5035 5.4)");
+	}
+}
+
+static void
+test_named_authority(void **state)
+{
+	struct tsa_token what = { .time = WHEN, .says = "Test TSA" };
+
+	(void)state;
+	accepted(&good, &what);
+	what.says = "Best TSA";
+	refused(&good, &what, "names another authority than its signer");
+	what.says = NULL;
+	what.version = 2;
+	refused(&good, &what, "not version 1");
 }
 
 static void
@@ -187,7 +287,7 @@ test_purposes(void **state)
 		{ NULL, "codeSigning,timeStamping", NULL },
 	};
 	const struct tsa_token what = { .time = WHEN };
-	struct tsa_how how = { FROM, TO, NULL, NULL };
+	struct tsa_how how = { FROM, TO, NULL, NULL, NULL };
 	struct tsa tsa;
 	size_t i;
 
@@ -202,12 +302,22 @@ test_purposes(void **state)
 			refused(&tsa, &what, cases[i].why);
 		tsa_clear(&tsa);
 	}
+	how.purposes = NULL;
+	how.issuer_purposes = NULL;
+	how.usage = "digitalSignature,nonRepudiation";
+	tsa_make(&how, &tsa);
+	accepted(&tsa, &what);
+	tsa_clear(&tsa);
+	how.usage = "digitalSignature,keyEncipherment";
+	tsa_make(&how, &tsa);
+	refused(&tsa, &what, "not for signatures alone");
+	tsa_clear(&tsa);
 }
 
 static void
 test_other_root_other_bytes(void **state)
 {
-	const struct tsa_how how = { FROM, TO, NULL, NULL };
+	const struct tsa_how how = { FROM, TO, NULL, NULL, NULL };
 	const struct tsa_token what = { .time = WHEN };
 	struct buf token = BUF_INIT;
 	struct timestamp timestamp;
@@ -241,19 +351,6 @@ test_other_root_other_bytes(void **state)
 	assert_non_null(strstr(e.text, "over 1048576 bytes"));
 	tsa_clear(&tsa);
 	buf_free(&token);
-}
-
-static void
-refused_bytes(const struct buf *token, const char *why)
-{
-	struct timestamp timestamp;
-	struct ht_error e;
-
-	assert_int_equal(
-	    verify_with(&good, token->data, token->len, &timestamp, &e),
-	    HT_ERR_DATA);
-	if (strstr(e.text, why) == NULL)
-		fail_msg("%s, not: %s", e.text, why);
 }
 
 static void
@@ -392,7 +489,8 @@ try_bytes(const uint8_t *p, size_t n, bool may_verify)
 static void
 test_truncations_and_mutations(void **state)
 {
-	const struct tsa_token what = { .time = WHEN };
+	const struct tsa_token what = { .time = WHEN,
+		.attribute_certificates = "12" };
 	struct buf token = BUF_INIT;
 	uint64_t seed = 3161;
 	uint8_t *copy;
@@ -428,7 +526,7 @@ test_truncations_and_mutations(void **state)
 static int
 start(void **state)
 {
-	const struct tsa_how how = { FROM, TO, NULL, NULL };
+	const struct tsa_how how = { FROM, TO, NULL, NULL, NULL };
 	struct ht_error e;
 
 	(void)state;
@@ -456,6 +554,9 @@ main(void)
 		cmocka_unit_test(test_weak_digests),
 		cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_many_values_in_the_content),
+		cmocka_unit_test(test_attribute_certificates),
+		cmocka_unit_test(test_bound_certificates),
+		cmocka_unit_test(test_named_authority),
 		cmocka_unit_test(test_purposes),
 		cmocka_unit_test(test_other_root_other_bytes),
 		cmocka_unit_test(test_sizes),

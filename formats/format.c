@@ -27,7 +27,7 @@ static const struct format *const formats[] = {
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 int
-format_detect(struct input *in, const char *file_name,
+format_find(struct input *in, const char *file_name,
     const struct format **format, struct ht_error *e)
 {
 	const uint8_t *p;
@@ -38,10 +38,8 @@ format_detect(struct input *in, const char *file_name,
 
 	*format = NULL;
 	rc = input_read(in, 0, 1, &p, &got, e);
-	if (rc < 0)
+	if (rc < 0 || got == 0)
 		return rc;
-	if (got == 0)
-		return ht_error_at(e, HT_ERR_DATA, 0, "the input is empty");
 	for (i = 0; i < FORMATS; i++) {
 		rc = formats[i]->detect(in, file_name, &is, e);
 		if (rc < 0)
@@ -51,6 +49,22 @@ format_detect(struct input *in, const char *file_name,
 			return 0;
 		}
 	}
+	return 0;
+}
+
+int
+format_detect(struct input *in, const char *file_name,
+    const struct format **format, struct ht_error *e)
+{
+	const uint8_t *p;
+	size_t got;
+	int rc;
+
+	if ((rc = format_find(in, file_name, format, e)) < 0 ||
+	    *format != NULL || (rc = input_read(in, 0, 1, &p, &got, e)) < 0)
+		return rc;
+	if (got == 0)
+		return ht_error_at(e, HT_ERR_DATA, 0, "the input is empty");
 	return ht_error_at(e, HT_ERR_DATA, 0,
 	    "not a signable file: neither its first bytes nor its name are of "
 	    "a known format");

@@ -153,6 +153,13 @@ int format_detect(struct input *in, const char *file_name,
     const struct format **format, struct ht_error *e);
 
 /*
+ * The same, but *format is NULL, and it is no error, if the input is empty or
+ * neither its bytes nor its name are of a known format.
+ */
+int format_find(struct input *in, const char *file_name,
+    const struct format **format, struct ht_error *e);
+
+/*
  * Read in to its end and digest it as options say.  options are copied.
  *
  * Returns 0 and *file, which the caller frees with format_file_free; *file is

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +43,49 @@ file_open(const char *path, struct ht_error *e)
 		return fd;
 	(void)close(fd);
 	return ht_error_set(e, HT_ERR_USAGE, "%s: not a regular file", path);
+}
+
+/*
+ * Copy what is left of stdin.
+ */
+static int
+copy_stdin(FILE *copy, struct ht_error *e)
+{
+	char chunk[65536];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return file_error("stdin", e);
+		if (fwrite(chunk, 1, (size_t)n, copy) != (size_t)n)
+			return ht_error_errno(e, "cannot keep stdin");
+	}
+	return fflush(copy) == 0 ? 0 : ht_error_errno(e, "cannot keep stdin");
+}
+
+int
+file_stdin(struct ht_error *e)
+{
+	FILE *copy = NULL;
+	struct stat st;
+	int fd = STDIN_FILENO;
+	int rc = 0;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    lseek(fd, 0, SEEK_CUR) != 0) {
+		copy = tmpfile();
+		if (copy == NULL)
+			return ht_error_errno(e, "cannot keep stdin");
+		rc = copy_stdin(copy, e);
+		fd = fileno(copy);
+	}
+	if (rc == 0 && (rc = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		rc = ht_error_errno(e, "cannot keep stdin");
+	if (copy != NULL)
+		(void)fclose(copy);
+	return rc;
 }
 
 int

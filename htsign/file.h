@@ -18,6 +18,13 @@
 int file_open(const char *path, struct ht_error *e);
 
 /*
+ * The same for stdin.  If that is no regular file, or not at its beginning, all
+ * that is left of it is copied to a temporary file, which has no name.
+ * HT_ERR_UNAVAILABLE if there is no room.
+ */
+int file_stdin(struct ht_error *e);
+
+/*
  * Append the whole file to out; "-" is stdin.  Any type of file will do.
  * HT_ERR_DATA if it is longer than max bytes, HT_ERR_INTERNAL without memory.
  * Other errors as file_error.

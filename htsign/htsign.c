@@ -15,30 +15,35 @@ struct command {
 	const char *usage;
 	const char *help;
 	size_t operands;
+	bool more; /* or more operands */
 	int (*run)(const struct htsign_arguments *a, struct ht_error *e);
 };
 
 static const struct command commands[] = {
 	{ "attach", "FILE PKCS7 [-i | -o OUT]",
-	    "put a PKCS#7 signature (- for stdin) into its file", 2,
+	    "put a PKCS#7 signature (- for stdin) into its file", 2, false,
 	    attach_run },
 	{ "digest", "FILE [--digest=NAME] [--msi-ex]",
-	    "print the digest that a signature is over", 1, digest_run },
+	    "print the digest that a signature is over", 1, false, digest_run },
 	{ "extract", "FILE [-o OUT]", "get the PKCS#7 signature of a file", 1,
-	    extract_run },
-	{ "info", "FILE [--json]",
-	    "say what is in a file's signature, without verifying it", 1,
+	    false, extract_run },
+	{ "info", "FILE ... [-r] [--json] [--name=FILE]",
+	    "say what is in a file's signature, without verifying it", 1, true,
 	    info_run },
 	{ "strip", "FILE [-i | -o OUT]", "take the signature out of a file", 1,
-	    strip_run },
-	{ "verify", "FILE --ca PEM [--tsa-ca PEM]",
-	    "verify digest, signatures and chains, and say who signed", 1,
+	    false, strip_run },
+	{ "verify",
+	    "FILE ... --ca PEM [--tsa-ca PEM] [-r] [--json] [--name=FILE]",
+	    "verify digest, signatures and chains, and say who signed", 1, true,
 	    verify_run },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 #define IN_PLACE_HELP "change FILE itself, which keeps its mode and times"
 #define OUTPUT_HELP "where to, instead of stdout; may be FILE itself"
+#define JSON_HELP "a JSON object for each file, on one line"
+#define NAME_HELP "the name of the file that is stdin, for scripts"
+#define RECURSIVE_HELP "all files below the folders that FILEs are"
 
 /* Options, and where their argument goes.  A switch has no argument. */
 static const struct option {
@@ -59,14 +64,24 @@ static const struct option {
 	    offsetof(struct htsign_arguments, msi_ex) },
 	{ "extract", 'o', "output", "OUT", "where to, instead of stdout",
 	    offsetof(struct htsign_arguments, output) },
-	{ "info", '\0', "json", NULL, "as one JSON object",
+	{ "info", '\0', "json", NULL, JSON_HELP,
 	    offsetof(struct htsign_arguments, json) },
+	{ "info", '\0', "name", "FILE", NAME_HELP,
+	    offsetof(struct htsign_arguments, name) },
+	{ "info", 'r', "recursive", NULL, RECURSIVE_HELP,
+	    offsetof(struct htsign_arguments, recursive) },
 	{ "strip", 'i', "in-place", NULL, IN_PLACE_HELP,
 	    offsetof(struct htsign_arguments, in_place) },
 	{ "strip", 'o', "output", "OUT", OUTPUT_HELP,
 	    offsetof(struct htsign_arguments, output) },
 	{ "verify", '\0', "ca", "PEM", "the root certificates to trust",
 	    offsetof(struct htsign_arguments, ca) },
+	{ "verify", '\0', "json", NULL, JSON_HELP,
+	    offsetof(struct htsign_arguments, json) },
+	{ "verify", '\0', "name", "FILE", NAME_HELP,
+	    offsetof(struct htsign_arguments, name) },
+	{ "verify", 'r', "recursive", NULL, RECURSIVE_HELP,
+	    offsetof(struct htsign_arguments, recursive) },
 	{ "verify", '\0', "tsa-ca", "PEM", "the same for timestamps",
 	    offsetof(struct htsign_arguments, tsa_ca) },
 };
@@ -161,13 +176,17 @@ set_option(const struct option *o, const char *argument,
 	return 0;
 }
 
+/*
+ * Parse the words after the command's name.  The operands move to the front of
+ * them.
+ */
 static int
 parse(const struct command *command, char **argv, struct htsign_arguments *a,
     struct ht_error *e)
 {
+	char **operand = argv + 2;
 	const struct option *o;
 	const char *argument;
-	size_t operands = 0;
 	bool more_options = true;
 	int rc;
 	int i;
@@ -185,19 +204,20 @@ parse(const struct command *command, char **argv, struct htsign_arguments *a,
 			rc = set_option(o, argument, a, e);
 			if (rc < 0)
 				return rc;
-		} else if (operands == command->operands) {
+		} else if (a->operands == command->operands && !command->more) {
 			return ht_error_set(e, HT_ERR_USAGE,
 			    "usage: htsign %s %s", command->name,
 			    command->usage);
 		} else {
-			a->operand[operands++] = argv[i];
+			operand[a->operands++] = argv[i];
 		}
 	}
 	if (a->in_place && a->output != NULL)
 		return ht_error_set(e, HT_ERR_USAGE, "-i or -o, not both");
-	if (operands < command->operands)
+	if (a->operands < command->operands)
 		return ht_error_set(e, HT_ERR_USAGE, "usage: htsign %s %s",
 		    command->name, command->usage);
+	a->operand = (const char *const *)operand;
 	return 0;
 }
 

@@ -6,19 +6,23 @@
 #define HTSIGN_HTSIGN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/error.h"
 
 /* The arguments after the command's name. */
 struct htsign_arguments {
-	const char *operand[2];
+	const char *const *operand;
+	size_t operands;
 	const char *ca;     /* --ca, or NULL */
 	const char *digest; /* --digest, or NULL */
+	const char *name;   /* --name, or NULL */
 	const char *output; /* --output, or NULL */
 	const char *tsa_ca; /* --tsa-ca, or NULL */
 	bool in_place;      /* --in-place */
 	bool json;          /* --json */
 	bool msi_ex;        /* --msi-ex */
+	bool recursive;     /* --recursive */
 };
 
 /*

@@ -1,111 +1,57 @@
 /*
- * htsign info: what a file is, and what its signature says.
+ * htsign info: what a file is, and what its signatures say.
  */
 
 #include "config.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "formats/format.h"
-#include "htsign/htsign.h"
-#include "htsign/subject.h"
-#include "lib/json.h"
-#include "lib/log.h"
+#include "htsign/each.h"
 #include "signature/content.h"
+#include "signature/der.h"
 #include "signature/pkcs7-info.h"
-#include "signature/pkcs7-nest.h"
 #include "signature/spc-pages.h"
 
-/* "2026-11-23T09:30:00Z" */
-#define TIME_SIZE 32
+/* How far nested signatures are indented, and those beside the first. */
+#define INDENT 4
 
-/* The output: lines of a label and a text, or one JSON object. */
-struct report {
-	struct buf out;
-	bool json;
-	int indent;
+/* No time is the same for both. */
+_Static_assert(PKCS7_NO_TIME == REPORT_NO_TIME, "two kinds of no time");
+
+/* A file, and its digests by the algorithms of its signatures. */
+struct view {
+	const struct subject *subject;
+	struct format_file *files[3];
+	size_t count;
+	char *signer; /* of the first signature, or NULL */
 };
 
-/* --- items ---------------------------------------------------------------- */
-
 /*
- * Put a text, unless it is empty.  In JSON it has a name, or is in an array.
+ * Digest the file.  algorithm is a name of spc_algorithm, or NULL for the
+ * format's own.  *file belongs to v.  Errors as format_digest.
  */
-static void
-put_text(struct report *r, const char *label, const char *name,
-    const char *text)
+static int
+digest_as(struct view *v, const char *algorithm,
+    const struct format_file **file, struct ht_error *e)
 {
-	char escaped[4096];
-
-	if (*text == '\0')
-		return;
-	if (r->json) {
-		json_text(&r->out, name, text);
-		return;
-	}
-	(void)log_escape(escaped, sizeof(escaped), text, strlen(text));
-	buf_format(&r->out, "%*s%-13s%s\n", r->indent, "", label, escaped);
-}
-
-static void
-put_open(struct report *r, const char *name, char bracket)
-{
-	if (r->json)
-		json_open(&r->out, name, bracket);
-}
-
-static void
-put_close(struct report *r, char bracket)
-{
-	if (r->json)
-		json_close(&r->out, bracket);
-}
-
-static void
-put_number(struct report *r, const char *label, const char *name,
-    uint64_t value)
-{
-	if (r->json)
-		json_number(&r->out, name, value);
-	else
-		buf_format(&r->out, "%*s%-13s%llu\n", r->indent, "", label,
-		    (unsigned long long)value);
-}
-
-/* In text, only true values are printed. */
-static void
-put_bool(struct report *r, const char *label, const char *name, bool value)
-{
-	if (r->json)
-		json_bool(&r->out, name, value);
-	else if (value)
-		buf_format(&r->out, "%*s%-13syes\n", r->indent, "", label);
-}
-
-static void
-put_hex(struct report *r, const char *label, const char *name, const uint8_t *p,
-    size_t n)
-{
-	char hex[2 * SPC_DIGEST_MAX + 1] = "";
+	const struct format_options options = { .algorithm = algorithm,
+		.as_signed = true,
+		.no_plan = true };
 	size_t i;
+	int rc;
 
-	for (i = 0; i < n; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", p[i]);
-	put_text(r, label, name, hex);
-}
-
-static void
-put_time(struct report *r, const char *label, const char *name, int64_t seconds)
-{
-	char text[TIME_SIZE] = "";
-	time_t when = (time_t)seconds;
-	struct tm tm;
-
-	if (seconds != PKCS7_NO_TIME && gmtime_r(&when, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	put_text(r, label, name, text);
+	for (i = 0; i < v->count; i++) {
+		*file = v->files[i];
+		if (algorithm == NULL || (*file)->digest.algorithm == algorithm)
+			return 0;
+	}
+	rc = subject_digest(v->subject, &options, &v->files[i], e);
+	if (rc == 0)
+		v->count++;
+	*file = v->files[i];
+	return rc;
 }
 
 /* --- certificates --------------------------------------------------------- */
@@ -113,14 +59,14 @@ put_time(struct report *r, const char *label, const char *name, int64_t seconds)
 static void
 put_certificate(struct report *r, const struct pkcs7_certificate *c, bool first)
 {
-	put_text(r, first ? "signer:" : "chain:", "subject", c->subject);
+	report_text(r, first ? "signer:" : "chain:", "subject", c->subject);
 	if (!first && !r->json)
 		return;
-	put_text(r, "issuer:", "issuer", c->issuer);
-	put_text(r, "serial:", "serial", c->serial);
-	put_time(r, "valid from:", "not_before", c->not_before);
-	put_time(r, "valid until:", "not_after", c->not_after);
-	put_hex(r, "certificate:", "sha256", c->sha256, sizeof(c->sha256));
+	report_text(r, "issuer:", "issuer", c->issuer);
+	report_text(r, "serial:", "serial", c->serial);
+	report_time(r, "valid from:", "not_before", c->not_before);
+	report_time(r, "valid until:", "not_after", c->not_after);
+	report_hex(r, "certificate:", "sha256", c->sha256, sizeof(c->sha256));
 }
 
 /*
@@ -133,54 +79,90 @@ put_chain(struct report *r, const struct pkcs7 *p7, struct ht_error *e)
 	size_t i;
 	int rc;
 
-	put_open(r, "signer", '{');
+	report_open(r, "signer", '{');
 	for (i = 0; (rc = pkcs7_certificate(p7, i, &certificate, e)) > 0; i++) {
 		if (i > 0)
-			put_open(r, NULL, '{');
+			report_open(r, NULL, '{');
 		put_certificate(r, &certificate, i == 0);
-		put_close(r, '}');
+		report_close(r, '}');
 		if (i == 0)
-			put_open(r, "chain", '[');
+			report_open(r, "chain", '[');
 		pkcs7_certificate_clear(&certificate);
 	}
-	put_close(r, ']');
+	report_close(r, ']');
 	return rc;
 }
 
 /* --- a signature ---------------------------------------------------------- */
 
 /*
- * Put the digest of the file as it is, and the one that was signed.
+ * Put what is wrong with the file.  Returns 0, or the error if it is not the
+ * file's fault.
  */
 static int
-put_digests(struct report *r, const struct subject *subject,
-    const struct pkcs7 *p7, struct ht_error *e)
+put_error(struct report *r, int rc, const struct ht_error *why,
+    struct ht_error *e)
 {
-	struct format_options options = { .as_signed = true };
-	struct format_file *file;
-	struct spc_digest said;
-	bool same;
+	if (rc != HT_ERR_DATA && rc != HT_ERR_REFUSED)
+		return ht_error_set(e, rc, "%s", why->text);
+	report_error(r, why);
+	return 0;
+}
+
+/*
+ * Put the digest of the file as it is, by the signature's algorithm.  *file is
+ * NULL if there is none.
+ */
+static int
+put_digest(struct report *r, struct view *v, const struct pkcs7 *p7,
+    const struct format_file **file, struct ht_error *e)
+{
+	const char *algorithm = pkcs7_algorithm(p7);
+	struct ht_error why;
 	int rc;
 
-	options.algorithm = pkcs7_algorithm(p7);
-	rc = subject_digest(subject, &options, &file, e);
+	*file = NULL;
+	if (algorithm == NULL)
+		return 0;
+	rc = digest_as(v, algorithm, file, &why);
 	if (rc < 0)
-		return rc;
-	rc = content_read(file->spc, p7, &said, e);
-	if (rc == 0) {
-		same = said.length == file->digest.length &&
-		    memcmp(said.value, file->digest.value, said.length) == 0;
-		put_text(r, "algorithm:", "algorithm", said.algorithm);
-		put_hex(r, "digest:", "digest", file->digest.value,
-		    file->digest.length);
-		put_hex(r, "signed:", "signed_digest", said.value, said.length);
-		put_bool(r, "same digest:", "digest_is_signed", same);
-		if (!same && !r->json)
-			put_text(r, "same digest:", NULL, "NO");
-		put_bool(r, "with msi-ex:", "msi_ex", file->options.msi_ex);
+		return put_error(r, rc, &why, e);
+	/* The lines of the file have it. */
+	if (!r->json && *file == v->files[0])
+		return 0;
+	report_text(r, "algorithm:", "algorithm", algorithm);
+	report_hex(r, "digest:", "digest", (*file)->digest.value,
+	    (*file)->digest.length);
+	return 0;
+}
+
+/*
+ * Put the digest that was signed, even one that is not accepted, and whether
+ * it is the file's.
+ */
+static void
+put_signed_digest(struct report *r, const struct pkcs7 *p7, const char *spc,
+    const struct format_file *file)
+{
+	struct cursor content = pkcs7_content(p7);
+	struct spc_digest said;
+	struct ht_error why;
+	bool same;
+
+	ht_error_clear(&why);
+	if (content_read(spc, p7, &said, &why) < 0) {
+		report_error(r, &why);
+		(void)spc_show(content.p, content.left, &said, NULL);
 	}
-	format_file_free(file);
-	return rc;
+	report_hex(r, "signed:", "signed_digest", said.value, said.length);
+	if (file == NULL || said.algorithm != file->digest.algorithm)
+		return;
+	same = said.length == file->digest.length &&
+	    memcmp(said.value, file->digest.value, said.length) == 0;
+	report_bool(r, "same digest:", "digest_is_signed", same);
+	if (!same && !r->json)
+		report_text(r, "same digest:", "", "NO");
+	report_bool(r, "with msi-ex:", "msi_ex", file->options.msi_ex);
 }
 
 /*
@@ -194,24 +176,24 @@ put_timestamps(struct report *r, const struct pkcs7 *p7)
 	struct ht_error e;
 	size_t i;
 
-	put_open(r, "timestamps", '[');
+	report_open(r, "timestamps", '[');
 	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
 		a = pkcs7_unsigned(p7, i);
 		if (a->kind != PKCS7_TIMESTAMP)
 			continue;
-		put_open(r, NULL, '{');
+		report_open(r, NULL, '{');
 		if (timestamp_read(a->value.p, a->value.left, &timestamp, &e) <
 		    0) {
-			put_text(r, "problem:", "problem", e.text);
+			report_text(r, "problem:", "problem", e.text);
 		} else {
-			put_time(r, "timestamp:", "time", timestamp.time);
-			put_text(r, "authority:", "authority",
+			report_time(r, "timestamp:", "time", timestamp.time);
+			report_text(r, "authority:", "authority",
 			    timestamp.authority);
 		}
-		put_close(r, '}');
+		report_close(r, '}');
 		timestamp_clear(&timestamp);
 	}
-	put_close(r, ']');
+	report_close(r, ']');
 }
 
 /*
@@ -223,159 +205,207 @@ put_unsigned(struct report *r, const struct pkcs7 *p7)
 {
 	size_t i;
 
-	put_open(r, "unsigned_attributes", '[');
+	report_open(r, "unsigned_attributes", '[');
 	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
 		if (pkcs7_unsigned(p7, i)->kind != PKCS7_NESTED)
-			put_text(r, "unsigned:", NULL,
+			report_text(r, "unsigned:", NULL,
 			    pkcs7_unsigned(p7, i)->oid);
 	}
-	put_close(r, ']');
+	report_close(r, ']');
 }
 
 static int
-put_signature(struct report *r, const struct subject *subject,
-    const struct pkcs7 *p7, struct ht_error *e)
+put_signature(struct report *r, struct view *v, const struct pkcs7 *p7,
+    struct ht_error *e)
 {
 	struct cursor content = pkcs7_content(p7);
+	const struct format_file *file;
+	const char *problem;
+	size_t i;
 	int rc;
 
-	if ((rc = put_digests(r, subject, p7, e)) < 0 ||
-	    (rc = put_chain(r, p7, e)) < 0)
+	if (v->signer == NULL)
+		v->signer = strdup(pkcs7_subject(p7));
+	for (i = 0; (problem = pkcs7_problem(p7, i)) != NULL; i++)
+		report_problem(r, problem);
+	rc = put_digest(r, v, p7, &file, e);
+	if (rc < 0)
 		return rc;
-	put_text(r, "description:", "description", pkcs7_description(p7));
-	put_text(r, "URL:", "url", pkcs7_url(p7));
-	put_time(r, "signed at:", "signing_time", pkcs7_signing_time(p7));
-	put_bool(r, "page hashes:", "page_hashes",
+	put_signed_digest(r, p7,
+	    v->count > 0 ? v->files[0]->spc : v->subject->format->name, file);
+	rc = put_chain(r, p7, e);
+	if (rc < 0)
+		return rc;
+	report_text(r, "description:", "description", pkcs7_description(p7));
+	report_text(r, "URL:", "url", pkcs7_url(p7));
+	report_time(r, "signed at:", "signing_time", pkcs7_signing_time(p7));
+	report_bool(r, "page hashes:", "page_hashes",
 	    spc_pages_is(content.p, content.left));
 	put_timestamps(r, p7);
 	put_unsigned(r, p7);
 	return 0;
 }
 
-/*
- * Put a nested signature, or the problem if it cannot be shown.
- */
-static void
-put_nested(struct report *r, const struct subject *subject, struct cursor der)
-{
-	struct report inside = { BUF_INIT, r->json, r->indent + 4 };
-	struct pkcs7 *p7 = NULL;
-	struct ht_error e;
-	int rc;
+static int put_signature_of(struct report *r, struct view *v, struct cursor der,
+    bool nested, struct ht_error *e);
 
-	ht_error_clear(&e);
-	rc = pkcs7_parse(der.p, der.left, &p7, &e);
-	if (rc == 0)
-		rc = put_signature(&inside, subject, p7, &e);
-	put_open(r, NULL, '{');
-	if (!r->json)
-		buf_format(&r->out, "nested:\n");
-	if (rc < 0)
-		put_text(r, "problem:", "problem", e.text);
-	else
-		buf_bytes(&r->out, inside.out.data, inside.out.len);
-	put_close(r, '}');
-	pkcs7_free(p7);
-	buf_free(&inside.out);
+static int
+put_all_nested(struct report *r, struct view *v, const struct pkcs7 *p7,
+    struct ht_error *e)
+{
+	const struct pkcs7_unsigned *a;
+	size_t i;
+	int rc = 0;
+
+	report_open(r, "nested", '[');
+	for (i = 0; rc == 0 && i < pkcs7_unsigned_count(p7); i++) {
+		a = pkcs7_unsigned(p7, i);
+		if (a->kind != PKCS7_NESTED)
+			continue;
+		report_open(r, NULL, '{');
+		if (!r->json)
+			buf_format(&r->out, "%*snested:\n", r->indent, "");
+		r->indent += INDENT;
+		rc = put_signature_of(r, v, a->value, true, e);
+		r->indent -= INDENT;
+		report_close(r, '}');
+	}
+	report_close(r, ']');
+	return rc;
 }
 
-static void
-put_all_nested(struct report *r, const struct subject *subject,
-    const struct pkcs7 *p7)
+/*
+ * Put the signature with this DER, or the problem if it cannot be read.
+ */
+static int
+put_signature_of(struct report *r, struct view *v, struct cursor der,
+    bool nested, struct ht_error *e)
 {
-	size_t i;
+	struct buf outer = r->problems;
+	struct pkcs7 *p7 = NULL;
+	struct ht_error why;
+	int rc;
 
-	put_open(r, "nested", '[');
-	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
-		if (pkcs7_unsigned(p7, i)->kind == PKCS7_NESTED)
-			put_nested(r, subject, pkcs7_unsigned(p7, i)->value);
-	}
-	put_close(r, ']');
+	r->problems = (struct buf)BUF_INIT;
+	ht_error_clear(&why);
+	rc = pkcs7_read(der.p, der.left, &p7, &why);
+	rc = rc < 0 ? put_error(r, rc, &why, e) : put_signature(r, v, p7, e);
+	if (p7 != NULL && nested && pkcs7_count(p7, PKCS7_NESTED) > 0)
+		report_problem(r, "a nested signature that nests others");
+	report_problems(r);
+	if (rc == 0 && p7 != NULL && !nested)
+		rc = put_all_nested(r, v, p7, e);
+	pkcs7_free(p7);
+	buf_free(&r->problems);
+	r->problems = outer;
+	return rc;
 }
 
 /* --- the file ------------------------------------------------------------- */
 
+/*
+ * Put the signatures in all, which follow each other.  Those after the first
+ * stand beside it.
+ */
 static int
-put_unsigned_file(struct report *r, const struct subject *subject,
+put_signatures(struct report *r, struct view *v, struct cursor all,
     struct ht_error *e)
 {
-	const struct format_options options = { .algorithm = NULL };
-	struct format_file *file;
-	int rc;
+	struct ht_error why;
+	struct der der;
+	size_t i;
+	int rc = 0;
 
-	rc = subject_digest(subject, &options, &file, e);
-	if (rc < 0)
-		return rc;
-	put_text(r, "algorithm:", "algorithm", file->digest.algorithm);
-	put_hex(r, "digest:", "digest", file->digest.value,
-	    file->digest.length);
-	if (!r->json)
-		put_text(r, "signature:", NULL, "not signed");
-	format_file_free(file);
-	return 0;
-}
-
-static int
-put_signed_file(struct report *r, const struct subject *subject,
-    const struct buf *der, struct ht_error *e)
-{
-	struct pkcs7 *p7;
-	int rc;
-
-	rc = pkcs7_parse(der->data, der->len, &p7, e);
-	if (rc < 0)
-		return rc;
-	put_open(r, "signature", '{');
-	rc = put_signature(r, subject, p7, e);
-	if (rc == 0)
-		put_all_nested(r, subject, p7);
-	put_close(r, '}');
-	pkcs7_free(p7);
+	ht_error_clear(&why);
+	for (i = 0; rc == 0 && all.left > 0; i++) {
+		if (der_next(&all, &der, &why) < 0) {
+			report_error(r, &why);
+			break;
+		}
+		if (i == 1)
+			report_open(r, "beside", '[');
+		if (i > 0 && !r->json)
+			buf_format(&r->out, "beside:\n");
+		report_open(r, i == 0 ? "signature" : NULL, '{');
+		r->indent = i == 0 ? 0 : INDENT;
+		rc = put_signature_of(r, v, der.whole, false, e);
+		r->indent = 0;
+		report_close(r, '}');
+	}
+	if (i > 1)
+		report_close(r, ']');
 	return rc;
 }
 
+/*
+ * Put what there is to say of the file.  HT_ERR_DATA or HT_ERR_REFUSED, with
+ * the same in the report, if it cannot be digested.
+ */
 static int
-put_file(struct report *r, const struct subject *subject, struct ht_error *e)
+put_file(struct report *r, struct view *v, bool *is_signed, struct ht_error *e)
 {
+	const struct format *format = v->subject->format;
+	const struct format_file *file;
 	struct buf der = BUF_INIT;
+	struct ht_error why;
+	int digested;
 	int rc;
 
-	rc = format_signature(subject->format, subject->in, &der, e);
-	if (rc < 0)
-		goto out;
-	put_open(r, NULL, '{');
-	put_text(r, "type:", "type",
-	    r->json ? subject->format->name : subject->format->title);
-	put_number(r, "size:", "size", (uint64_t)subject->st.st_size);
+	report_text(r, "type:", "type", r->json ? format->name : format->title);
+	report_number(r, "size:", "size", (uint64_t)v->subject->st.st_size);
+	digested = digest_as(v, NULL, &file, e);
+	if (digested < 0) {
+		report_error(r, e);
+	} else {
+		report_text(r, "algorithm:", "algorithm",
+		    file->digest.algorithm);
+		report_hex(r, "digest:", "digest", file->digest.value,
+		    file->digest.length);
+	}
+	ht_error_clear(&why);
+	rc = format_signature(format, v->subject->in, &der, &why);
+	*is_signed = rc < 0 || der.len > 0;
 	if (r->json)
-		json_bool(&r->out, "signed", der.len > 0);
-	rc = der.len == 0 ? put_unsigned_file(r, subject, e)
-	                  : put_signed_file(r, subject, &der, e);
-	put_close(r, '}');
-	if (r->json)
-		buf_u8(&r->out, '\n');
-	if (rc == 0 && buf_failed(&r->out) < 0)
-		rc = ht_error_memory(e);
-out:
+		report_bool(r, NULL, "signed", *is_signed);
+	else if (!*is_signed)
+		report_text(r, "signature:", "", "not signed");
+	rc = rc < 0 ? put_error(r, rc, &why, e)
+	            : put_signatures(r, v, buf_cursor(&der), e);
+	report_problems(r);
 	buf_free(&der);
+	return rc < 0 ? rc : digested;
+}
+
+static int
+look(void *context, const struct subject *subject, struct verdict *verdict,
+    struct ht_error *e)
+{
+	struct view v = { .subject = subject };
+	const char *problem = verdict->report.problem;
+	bool is_signed;
+	int rc;
+
+	(void)context;
+	rc = put_file(&verdict->report, &v, &is_signed, e);
+	verdict->kind = is_signed ? VERDICT_GOOD : VERDICT_UNSIGNED;
+	if (rc < 0 || problem[0] != '\0')
+		verdict->kind = VERDICT_BAD;
+	buf_format(&verdict->line, "%s, %llu bytes%s%s%s%s",
+	    subject->format->title, (unsigned long long)subject->st.st_size,
+	    v.signer != NULL ? ", " : "", v.signer != NULL ? v.signer : "",
+	    problem[0] != '\0' ? ": " : "", problem);
+	buf_u8(&verdict->line, '\0');
+	free(v.signer);
+	while (v.count > 0)
+		format_file_free(v.files[--v.count]);
 	return rc;
 }
 
 int
 info_run(const struct htsign_arguments *a, struct ht_error *e)
 {
-	struct report r = { BUF_INIT, a->json, 0 };
-	struct subject subject;
-	int rc;
+	const struct each each = { .look = look,
+		.words = { "error", "problem", "unsigned", "signed" } };
 
-	rc = subject_open(a->operand[0], &subject, e);
-	if (rc == 0)
-		rc = put_file(&r, &subject, e);
-	if (rc == 0 &&
-	    (fwrite(r.out.data, 1, r.out.len, stdout) != r.out.len ||
-	        fflush(stdout) != 0))
-		rc = ht_error_errno(e, "cannot write what was found");
-	subject_close(&subject);
-	buf_free(&r.out);
-	return rc;
+	return each_run(a, &each, e);
 }

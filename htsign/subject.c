@@ -6,20 +6,46 @@
 #include "htsign/file.h"
 #include "htsign/subject.h"
 
-int
-subject_open(const char *path, struct subject *subject, struct ht_error *e)
+/*
+ * Find out what fd is, which becomes the subject's.
+ */
+static int
+find(int fd, const char *path, const char *name, struct subject *subject,
+    struct ht_error *e)
 {
 	memset(subject, 0, sizeof(*subject));
 	subject->path = path;
-	subject->fd = file_open(path, e);
-	if (subject->fd < 0)
-		return subject->fd;
-	if (fstat(subject->fd, &subject->st) < 0)
+	subject->fd = fd;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &subject->st) < 0)
 		return ht_error_errno(e, "%s", path);
-	subject->in = input_file(subject->fd, e);
+	subject->in = input_file(fd, e);
 	if (subject->in == NULL)
 		return HT_ERR_INTERNAL;
-	return format_detect(subject->in, path, &subject->format, e);
+	return format_find(subject->in, name, &subject->format, e);
+}
+
+int
+subject_find(const char *path, struct subject *subject, struct ht_error *e)
+{
+	return find(file_open(path, e), path, path, subject, e);
+}
+
+int
+subject_open(const char *path, struct subject *subject, struct ht_error *e)
+{
+	int rc = subject_find(path, subject, e);
+
+	if (rc == 0 && subject->format == NULL)
+		rc = format_detect(subject->in, path, &subject->format, e);
+	return rc;
+}
+
+int
+subject_stdin(const char *name, struct subject *subject, struct ht_error *e)
+{
+	return find(file_stdin(e), "-", name, subject, e);
 }
 
 void

@@ -28,6 +28,18 @@ int subject_open(const char *path, struct subject *subject, struct ht_error *e);
 void subject_close(struct subject *subject);
 
 /*
+ * The same, but format is NULL if the file is of no known format.
+ */
+int subject_find(const char *path, struct subject *subject, struct ht_error *e);
+
+/*
+ * The same for stdin, which is kept in a temporary file if it cannot seek.
+ * name is its file name, or NULL.  HT_ERR_UNAVAILABLE if there is no room.
+ */
+int subject_stdin(const char *name, struct subject *subject,
+    struct ht_error *e);
+
+/*
  * Digest the file as options say.  If they name no algorithm, it is the block
  * map's for a package, and SHA-256 for all others.  Returns 0 and *file, which
  * the caller frees with format_file_free.  Errors as format_digest.

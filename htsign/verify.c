@@ -10,16 +10,11 @@
 #include <time.h>
 
 #include "formats/format.h"
+#include "htsign/each.h"
 #include "htsign/file.h"
-#include "htsign/htsign.h"
-#include "htsign/subject.h"
-#include "lib/log.h"
 
 /* A system's bundle of roots has about 250 KB. */
 #define CA_MAX ((size_t)4 << 20)
-
-/* "2026-11-23T09:30:00Z" */
-#define TIME_SIZE 32
 
 /* How far nested signatures are indented. */
 #define INDENT 4
@@ -108,139 +103,193 @@ check_all(const struct format_verified *v, const struct trust *trust,
 
 /* --- saying what was verified --------------------------------------------- */
 
-/*
- * Print a line of the summary.  The text may come from the file, so it is
- * escaped.
- */
-static void __attribute__((format(printf, 3, 4)))
-print_line(int indent, const char *label, const char *fmt, ...)
+static const char not_verified[] = "not verified (no --tsa-ca)";
+
+static void __attribute__((format(printf, 4, 5))) put_line(struct report *r,
+    const char *label, const char *name, const char *fmt, ...)
 {
-	char escaped[8192];
 	char text[4096];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (text[0] == '\0')
-		return;
-	(void)log_escape(escaped, sizeof(escaped), text, strlen(text));
-	(void)printf("%*s%-13s%s\n", indent, "", label, escaped);
+	report_text(r, label, name, text);
 }
 
 static void
-format_time(int64_t seconds, char out[TIME_SIZE])
+put_timestamp(struct report *r, const struct timestamp *t, bool verified)
 {
-	time_t when = (time_t)seconds;
-	struct tm tm;
+	char when[REPORT_TIME_SIZE];
 
-	out[0] = '\0';
-	if (gmtime_r(&when, &tm) != NULL)
-		(void)strftime(out, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-static void
-print_timestamp(const struct pkcs7_unsigned *a, int indent)
-{
-	static const char not_verified[] = "not verified (no --tsa-ca)";
-	struct timestamp claimed;
-	char when[TIME_SIZE];
-
-	if (timestamp_read(a->value.p, a->value.left, &claimed, NULL) < 0) {
-		print_line(indent, "timestamp:", "damaged, %s", not_verified);
+	if (!r->json) {
+		put_line(r, "timestamp:", "", "%s by %s%s%s",
+		    report_time_text(t->time, when), t->authority,
+		    verified ? "" : ", ", verified ? "" : not_verified);
 		return;
 	}
-	format_time(claimed.time, when);
-	print_line(indent, "timestamp:", "%s by %s, %s", when,
-	    claimed.authority, not_verified);
+	report_open(r, NULL, '{');
+	report_time(r, NULL, "time", t->time);
+	report_text(r, NULL, "authority", t->authority);
+	report_bool(r, NULL, "verified", verified);
+	report_close(r, '}');
+}
+
+static void
+put_claimed(struct report *r, const struct pkcs7_unsigned *a)
+{
+	struct timestamp claimed;
+
+	if (timestamp_read(a->value.p, a->value.left, &claimed, NULL) == 0)
+		put_timestamp(r, &claimed, false);
+	else
+		put_line(r, "timestamp:", NULL, "damaged, %s", not_verified);
 	timestamp_clear(&claimed);
 }
 
 /*
- * Print the unsigned attributes that are not verified by themselves.
+ * Put the timestamp that counts.  Without --tsa-ca, put all.
  */
 static void
-print_unsigned(const struct pkcs7 *p7, bool with_timestamps, int indent)
+put_timestamps(struct report *r, const struct checked *c, bool with_timestamps)
 {
 	const struct pkcs7_unsigned *a;
 	size_t i;
 
+	report_open(r, "timestamps", '[');
+	if (c->timestamp.authority != NULL)
+		put_timestamp(r, &c->timestamp, true);
+	for (i = 0; !with_timestamps && i < pkcs7_unsigned_count(c->p7); i++) {
+		a = pkcs7_unsigned(c->p7, i);
+		if (a->kind == PKCS7_TIMESTAMP)
+			put_claimed(r, a);
+	}
+	report_close(r, ']');
+}
+
+/*
+ * Put the unsigned attributes that are not verified by themselves.
+ */
+static void
+put_unsigned(struct report *r, const struct pkcs7 *p7)
+{
+	const struct pkcs7_unsigned *a;
+	size_t i;
+
+	report_open(r, "unsigned", '[');
 	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
 		a = pkcs7_unsigned(p7, i);
-		if (a->kind == PKCS7_TIMESTAMP && !with_timestamps)
-			print_timestamp(a, indent);
-		else if (a->kind == PKCS7_COUNTERSIGNATURE)
-			print_line(indent, "unsigned:",
+		if (a->kind == PKCS7_COUNTERSIGNATURE)
+			put_line(r, "unsigned:", NULL,
 			    "counter-signature of %zu bytes, not verified",
 			    a->size);
 		else if (a->kind == PKCS7_OTHER)
-			print_line(indent, "unsigned:",
+			put_line(r, "unsigned:", NULL,
 			    "attribute %s: %zu bytes, not verified", a->oid,
 			    a->size);
 	}
+	report_close(r, ']');
 }
 
 static void
-print_signature(const struct checked *c, bool with_timestamps, int indent)
+put_signature(struct report *r, const struct checked *c, bool with_timestamps)
 {
-	char hex[2 * SPC_DIGEST_MAX + 1] = "";
 	char label[16];
-	char when[TIME_SIZE];
-	size_t i;
 
-	for (i = 0; i < c->digest->length; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", c->digest->value[i]);
 	(void)snprintf(label, sizeof(label), "%s:", c->digest->algorithm);
-	print_line(indent, label, "%s", hex);
-	print_line(indent, "signer:", "%s", pkcs7_subject(c->p7));
-	print_line(indent, "description:", "%s", pkcs7_description(c->p7));
-	print_line(indent, "URL:", "%s", pkcs7_url(c->p7));
-	if (c->timestamp.authority != NULL) {
-		format_time(c->timestamp.time, when);
-		print_line(indent, "timestamp:", "%s by %s", when,
-		    c->timestamp.authority);
-	}
-	print_unsigned(c->p7, with_timestamps, indent);
+	if (r->json)
+		report_text(r, NULL, "algorithm", c->digest->algorithm);
+	report_hex(r, label, "digest", c->digest->value, c->digest->length);
+	report_text(r, "signer:", "signer", pkcs7_subject(c->p7));
+	report_text(r, "description:", "description", pkcs7_description(c->p7));
+	report_text(r, "URL:", "url", pkcs7_url(c->p7));
+	put_timestamps(r, c, with_timestamps);
+	put_unsigned(r, c->p7);
 }
 
-static int
-print_summary(const struct format *format, const struct checked *all,
-    size_t nested, bool with_timestamps, struct ht_error *e)
+/*
+ * Put the signatures, all of which are good.
+ */
+static void
+put_signatures(struct report *r, const struct checked *all, size_t nested,
+    bool with_timestamps)
 {
 	size_t i;
 
-	print_line(0, "type:", "%s", format->title);
-	print_signature(&all[0], with_timestamps, 0);
+	report_open(r, "signature", '{');
+	put_signature(r, &all[0], with_timestamps);
+	report_open(r, "nested", '[');
+	r->indent = INDENT;
 	for (i = 1; i <= nested; i++) {
-		(void)printf("nested:\n");
-		print_signature(&all[i], with_timestamps, INDENT);
+		if (!r->json)
+			buf_format(&r->out, "nested:\n");
+		report_open(r, NULL, '{');
+		put_signature(r, &all[i], with_timestamps);
+		report_close(r, '}');
 	}
-	if (fflush(stdout) != 0)
-		return ht_error_errno(e, "cannot write the summary");
-	return 0;
+	r->indent = 0;
+	report_close(r, ']');
+	report_close(r, '}');
 }
 
 /* --- the command ---------------------------------------------------------- */
 
-static int
-verify(const char *path, const struct trust *trust, struct ht_error *e)
+/*
+ * Put what was found wrong, which a person reads elsewhere, and find out
+ * whether there is a signature at all.
+ */
+static void
+put_failed(struct verdict *verdict, const struct subject *subject,
+    const struct ht_error *why)
 {
+	struct buf der = BUF_INIT;
+
+	verdict->kind = VERDICT_BAD;
+	if (format_signature(subject->format, subject->in, &der, NULL) == 0 &&
+	    der.len == 0)
+		verdict->kind = VERDICT_UNSIGNED;
+	buf_free(&der);
+	if (!verdict->report.json)
+		return;
+	report_error(&verdict->report, why);
+	report_problems(&verdict->report);
+}
+
+static int
+look(void *context, const struct subject *subject, struct verdict *verdict,
+    struct ht_error *e)
+{
+	const struct trust *trust = context;
+	const struct format *format = subject->format;
 	struct checked all[SIGNATURES_MAX] = { { 0 } };
 	struct format_verified verified = { 0 };
-	struct subject subject;
+	struct report *r = &verdict->report;
 	size_t i;
 	int rc;
 
-	if ((rc = subject_open(path, &subject, e)) == 0 &&
-	    (rc = format_verify(subject.format, subject.in, NULL, 0, &verified,
-	         e)) == 0 &&
-	    (rc = check_all(&verified, trust, all, e)) == 0)
-		rc = print_summary(subject.format, all, verified.nested_count,
-		    trust->with_timestamps, e);
+	if ((rc = format_verify(format, subject->in, NULL, 0, &verified, e)) ==
+	    0)
+		rc = check_all(&verified, trust, all, e);
+	if (r->json) {
+		report_text(r, NULL, "type", format->name);
+		report_number(r, NULL, "size", (uint64_t)subject->st.st_size);
+		report_bool(r, NULL, "verified", rc == 0);
+	}
+	if (rc < 0) {
+		put_failed(verdict, subject, e);
+	} else {
+		verdict->kind = VERDICT_GOOD;
+		if (!r->json)
+			report_text(r, "type:", "", format->title);
+		put_signatures(r, all, verified.nested_count,
+		    trust->with_timestamps);
+		buf_format(&verdict->line, "%s, %s", format->title,
+		    pkcs7_subject(verified.p7));
+		buf_u8(&verdict->line, '\0');
+	}
 	for (i = 0; i < SIGNATURES_MAX; i++)
 		timestamp_clear(&all[i].timestamp);
 	format_verified_clear(&verified);
-	subject_close(&subject);
 	return rc;
 }
 
@@ -248,6 +297,10 @@ int
 verify_run(const struct htsign_arguments *a, struct ht_error *e)
 {
 	struct trust trust = { BUF_INIT, BUF_INIT, a->tsa_ca != NULL };
+	const struct each each = { .look = look,
+		.context = &trust,
+		.words = { "error", "bad", "unsigned", "good" },
+		.needs_good = true };
 	int rc;
 
 	if (a->ca == NULL)
@@ -257,7 +310,7 @@ verify_run(const struct htsign_arguments *a, struct ht_error *e)
 	if (rc == 0 && a->tsa_ca != NULL)
 		rc = file_read(a->tsa_ca, CA_MAX, &trust.tsa_ca, e);
 	if (rc == 0)
-		rc = verify(a->operand[0], &trust, e);
+		rc = each_run(a, &each, e);
 	buf_free(&trust.ca);
 	buf_free(&trust.tsa_ca);
 	return rc;

@@ -198,7 +198,6 @@ status 64 "$htsign" frobnicate
 status 64 "$htsign" verify
 status 64 "$htsign" verify x64.exe
 status 64 "$htsign" verify x64.exe --ca
-status 64 "$htsign" verify x64.exe x86.exe --ca root.pem
 status 64 "$htsign" verify x64.exe --frob root.pem
 status 64 "$htsign" verify missing.exe --ca root.pem
 status 64 "$htsign" verify . --ca root.pem

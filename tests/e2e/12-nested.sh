@@ -224,6 +224,17 @@ says 'nested signature 1: .*digest: SHA-1, not accepted' stderr
 verify 65 in-sha1.exe --ca root.pem
 says '^htsign: PKCS#7: digest: SHA-1, not accepted' stderr
 
+# What is not accepted is shown.
+for file in sha1.exe nests-sha1.exe; do
+	status 0 "$htsign" info $file
+	says '^ *problem:     digest: SHA-1, not accepted$' stdout
+	says "^digest:      $("$htsign" digest $file | sed 's/ .*//')$" stdout
+	says '^ *signed:      [0-9a-f]\{40\}$' stdout
+	says '^ *signer:      CN=signer$' stdout
+	status 0 "$htsign" info --json $file
+	says '"problems":\["digest: SHA-1, not accepted"\]' stdout
+done
+
 # --- timestamps ------------------------------------------------------------------
 
 no_proxy=127.0.0.1

@@ -5,8 +5,10 @@
  * Their bytes do not tell them from other text, so the file's name does.  A
  * signature is a block of comments in the script's own encoding.  The digest is
  * over the text without the block, as UTF-16LE.  PowerShell includes the byte
- * order mark.  The Script Host leaves it out and appends the block's position.
- * No specification says so.
+ * order mark if the file has one, and adds none: Microsoft's own signatures of
+ * ANSI files show that, although osslsigncode and jsign do otherwise.  Of UTF-8
+ * beyond ASCII without a mark no proof is known.  The Script Host leaves the
+ * mark out and appends the block's position.  No specification says so.
  */
 
 #include "config.h"

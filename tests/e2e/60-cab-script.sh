@@ -71,6 +71,7 @@ printf 'Write-Host "Größe: 1 €"\r\n' | script utf-8.psm1 UTF-8
 printf 'Write-Host "Größe: 1 €"\r\n' | script mark.ps1 mark-UTF-8
 printf 'Write-Host "Größe: 1 €"\r\n' | script utf-16.ps1 mark-UTF-16LE
 printf 'Write-Host "Größe: 1 €"\r\n' | script ansi.ps1 CP1252
+printf '# © Us\r\n' | script ansi.psd1 CP1252
 printf '<Types>\r\n</Types>\r\n' | script plain.ps1xml UTF-8
 printf '<Types>ü</Types>\r\n' | script ansi.ps1xml CP1252
 printf '<Console>ü</Console>\r\n' | script mark.psc1 mark-UTF-8

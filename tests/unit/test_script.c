@@ -46,9 +46,11 @@ static const struct {
 	    BYTES("\xff\xfe"
 	          "a\0\r\0\n\0") },
 	{ "o.ps1", "ps1", BYTES("\xef\xbb\xbf"), BYTES("\xff\xfe") },
-	/* What is not UTF-8 is ANSI. */
+	/* What is not UTF-8 is ANSI.  It has no mark either: Microsoft's. */
 	{ "n.ps1", "ps1", BYTES("\xfc\x80\x81"),
 	    BYTES("\xfc\0\xac\x20\x81\0") },
+	{ "n.psd1", "ps1", BYTES("# \xa9 Us\r\n"),
+	    BYTES("#\0 \0\xa9\0 \0U\0s\0\r\0\n\0") },
 	{ "a.mof", "mof", BYTES("\xc3\xbc"), BYTES("\xfc\0") },
 	/* XML without a mark always is. */
 	{ "a.ps1xml", "ps1xml", BYTES("\xc3\xbc"), BYTES("\xc3\0\xbc\0") },

@@ -31,6 +31,13 @@
 #define BEAT 5000
 #define BUSY 20
 
+/*
+ * A key exchange costs the endpoint more than a stranger.  So many of a network
+ * are as eager as everybody; more at a time get what all others leave.
+ */
+#define EAGER 10
+#define NICEST 19
+
 static const struct cursor nothing = { NULL, 0 };
 
 /* --- the end ----------------------------------------------------------- */
@@ -208,6 +215,15 @@ on_login(struct connection *c, struct cursor blob)
 	return 0;
 }
 
+/* Let the network process be nicer than we are by so much, and no more. */
+static void
+be_nicer(const struct connection *c, int by)
+{
+	if (c->pid != 0)
+		(void)setpriority(PRIO_PROCESS, (id_t)c->pid,
+		    getpriority(PRIO_PROCESS, 0) + by);
+}
+
 /*
  * Whoever has his share of connections gets no place: his sessions are refused,
  * and the connection ends as one would that does not log in.
@@ -226,10 +242,7 @@ on_authenticated(struct connection *c)
 	startups_remove(&s->startups, &c->startup);
 	loop_timer_remove(c->grace);
 	c->grace = NULL;
-	if (c->pid != 0)
-		(void)setpriority(PRIO_PROCESS, (id_t)c->pid,
-		    getpriority(PRIO_PROCESS, 0) +
-		        shell_run_nicer(&s->places[c->who.admin], c->who.name));
+	be_nicer(c, shell_run_nicer(&s->places[c->who.admin], c->who.name));
 	return 0;
 }
 
@@ -466,6 +479,8 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	server->connections++;
 	c->startup.owner = c;
 	startups_add(&server->startups, &c->startup, &from);
+	if (c->startup.of_network > EAGER)
+		be_nicer(c, NICEST);
 	if (server->beat == NULL)
 		server->beat = loop_timer_add(server->loop, BEAT, beat, server);
 	return 0;

@@ -163,7 +163,8 @@ e2e_tests = \
 	tests/e2e/69-bench-formats.sh \
 	tests/e2e/71-capabilities.sh \
 	tests/e2e/72-kills.sh \
-	tests/e2e/73-pin-kills.sh
+	tests/e2e/73-pin-kills.sh \
+	tests/e2e/76-ten-others.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
@@ -178,7 +179,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py \
 	tests/support/sources.sh tests/support/tsa_server.py \
-	tests/support/uploads.sh tests/support/valgrind.supp
+	tests/support/uploads.sh tests/support/valgrind.supp \
+	tests/support/worst_client.py
 
 # --- what tests are linked with -----------------------------------------------
 #

@@ -79,6 +79,16 @@ many()
 	[ "$held" -gt 60 ]
 }
 check "one address has many connections without a login" within 20 many
+least_nice()
+{
+	local pid
+	for pid in $(descendants "$listener" sshd-sign); do
+		awk '{ sub(/.*\) /, ""); print $17 }' "/proc/$pid/stat"
+	done 2>/dev/null | awk '$1 < 19 { n++ } END { print n + 0 }'
+}
+held=$(least_nice)
+check "all but $held of its processes are as nice as can be" \
+    test "$held" -le 10
 logins 12
 check "12 logins from elsewhere work beside them, the slowest in $slowest ms" \
     test "$worked" -eq 12
@@ -89,6 +99,14 @@ check "even from that address, the slowest in $slowest ms" \
     test "$worked" -eq 12
 check "the log says so" grep -q "too many connections that do not log in" \
     "$dir/sshd-sign.log"
+if [ "$(id -u)" -eq 0 ]; then
+	before=$(least_nice)
+	ssh -F "$dir/ssh_config" -o BindAddress=127.1.0.1 \
+	    -o ControlPath="$work/control" -o ControlMaster=yes -fN sign
+	check "who has logged in is not" test "$(least_nice)" -gt "$before"
+	ssh -F "$dir/ssh_config" -o ControlPath="$work/control" -O exit sign \
+	    2>/dev/null
+fi
 stop_idle
 
 # It opens them again and again.

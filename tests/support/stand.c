@@ -10,9 +10,11 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -341,6 +343,22 @@ stand_settle(struct stand *stand)
 		stand->commits++;
 		tokens_committed(stand->tokens);
 	}
+}
+
+void
+stand_undo(struct stand *stand)
+{
+	struct rlimit before, limit;
+	struct ht_error e;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(store_commit(stand->store, &e), HT_ERR_UNAVAILABLE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	tokens_undo(stand->tokens);
 }
 
 static void

@@ -103,10 +103,12 @@ void stand_open(struct stand *stand);
 void stand_close(struct stand *stand);
 
 /*
- * stand_settle commits all that is pending.  stand_run runs until so many jobs
- * are done and the token is in this state; state may be NULL.
+ * stand_settle commits all that is pending.  stand_undo is the same without
+ * room for what is written, so that all of it is undone.  stand_run runs until
+ * so many jobs are done and the token is in this state; state may be NULL.
  */
 void stand_settle(struct stand *stand);
+void stand_undo(struct stand *stand);
 void stand_run(struct stand *stand, unsigned int done, const char *state);
 
 /*

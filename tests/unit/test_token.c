@@ -267,6 +267,49 @@ only_what_waits_can_be_cancelled(void **state)
 	stand_close(stand);
 }
 
+/* Run until the job is on record. */
+static void
+until_authorised(struct stand *stand, size_t i)
+{
+	struct ht_error e;
+
+	while (stand->job[i].authorised == 0)
+		assert_int_equal(loop_once(stand->loop, &e), 0);
+}
+
+/* What the token has, or has had, is on record already and goes on. */
+static void
+what_is_undone_reaches_no_token(void **state)
+{
+	struct stand *stand = stand_new(CONF_PIN_FILE);
+	size_t i;
+
+	(void)state;
+	stand_run(stand, 0, "ready");
+	(void)stand_submit(stand, STAND_RSA4096);
+	until_authorised(stand, 0);
+	stand_settle(stand);
+	assert_int_equal(stand->job[0].confirmed, 1);
+	(void)stand_submit(stand, STAND_P256);
+	(void)stand_submit(stand, STAND_P256);
+	until_authorised(stand, 2);
+	stand_undo(stand);
+	stand_run(stand, 3, "ready");
+	stand_assert_signed(&stand->job[0], 1);
+	for (i = 1; i < 3; i++) {
+		assert_int_equal(stand->job[i].code, HT_ERR_UNAVAILABLE);
+		assert_string_equal(stand->job[i].text,
+		    "no room for the record");
+		assert_int_equal(stand->job[i].confirmed, 0);
+		assert_int_equal(stand->job[i].done, 1);
+	}
+	(void)stand_submit(stand, STAND_P256);
+	stand_run(stand, 4, "ready");
+	stand_assert_signed(&stand->job[3], 1);
+	assert_int_equal(stand_calls("sign"), 2);
+	stand_close(stand);
+}
+
 /* --- other things ------------------------------------------------------ */
 
 static void
@@ -396,6 +439,7 @@ main(int argc, char **argv)
 		STAND_TEST(a_verdict_of_no_reaches_no_token),
 		STAND_TEST(is_fair_between_clients),
 		STAND_TEST(only_what_waits_can_be_cancelled),
+		STAND_TEST(what_is_undone_reaches_no_token),
 		STAND_TEST(the_key_must_be_the_certificates),
 		STAND_TEST(a_key_file_is_a_token),
 		STAND_TEST(a_parent_that_dies_is_noticed),

@@ -192,6 +192,28 @@ keyd_killed_at_login_is_guarded(void **state)
 }
 
 static void
+an_attempt_that_is_undone_is_not_made(void **state)
+{
+	struct stand *stand = stand_new(CONF_PIN_FILE);
+	struct ht_error e;
+
+	(void)state;
+	stand_settle(stand);
+	while (!token_logging_in(stand->token))
+		assert_int_equal(loop_once(stand->loop, &e), 0);
+	stand_undo(stand);
+	stand_run(stand, 0, "away");
+	assert_non_null(strstr(token_reason(stand->token), "no room"));
+	assert_int_equal(stand_calls("login"), 0);
+	/* With room, a job is enough. */
+	(void)stand_submit(stand, STAND_P256);
+	stand_run(stand, 1, "ready");
+	stand_assert_signed(&stand->job[0], 1);
+	assert_int_equal(stand_calls("login"), 1);
+	stand_close(stand);
+}
+
+static void
 an_administrator_who_left_is_not_called(void **state)
 {
 	struct stand *stand = stand_new(CONF_PIN_ASK);
@@ -456,6 +478,7 @@ main(int argc, char **argv)
 		STAND_TEST(a_hang_at_login_is_not_repeated),
 		STAND_TEST(a_token_lost_at_login_is_not_tried_again),
 		STAND_TEST(keyd_killed_at_login_is_guarded),
+		STAND_TEST(an_attempt_that_is_undone_is_not_made),
 		STAND_TEST(an_administrator_who_left_is_not_called),
 		STAND_TEST(a_token_that_counts_tells_that_it_did_not_refuse),
 		STAND_TEST(a_token_that_counts_tells_that_it_refused),

@@ -40,6 +40,8 @@ struct server {
 	const char *shell;        /* path of htsign-shell */
 	unsigned int connections; /* all */
 	unsigned int dropped;     /* for want of room, and not yet logged */
+	unsigned int refused;     /* sessions, over a share, not yet logged */
+	uint64_t refused_said;    /* loop_now() when they were logged, or 0 */
 	struct startups startups; /* those without a place */
 	struct share places[SERVER_KINDS]; /* of connections, by name */
 	struct share shells[SERVER_KINDS]; /* of sessions, by name */

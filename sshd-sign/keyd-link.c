@@ -21,14 +21,20 @@
  */
 #define ASKS_MAX 1024
 
+/* So many keyds are asked.  A question that has ended two may be why. */
+#define TRIES 2
+
 struct keyd_link_ask {
 	LIST_ENTRY(keyd_link_ask) entry;
 	struct keyd_link *keyd;
 	uint32_t tag;
-	enum protocol_type expected;
+	enum protocol_type type;
+	struct protocol_relayed relayed;
+	struct buf blob; /* of relayed */
+	unsigned int tries;
 	keyd_link_answer_fn *fn; /* NULL once cancelled */
 	void *cookie;
-	struct loop_timer *timer;
+	struct loop_timer *timer; /* while keyd has it */
 };
 
 /*
@@ -56,6 +62,7 @@ struct keyd_link {
 };
 
 static void try_connect(void *cookie);
+static void answer_late(void *cookie);
 
 /* --- answers ----------------------------------------------------------- */
 
@@ -65,6 +72,7 @@ forget(struct keyd_link_ask *a)
 	LIST_REMOVE(a, entry);
 	a->keyd->nasks--;
 	loop_timer_remove(a->timer);
+	buf_free(&a->blob);
 	free(a);
 }
 
@@ -105,6 +113,62 @@ find_ask(struct keyd_link *k, uint32_t tag)
 	return NULL;
 }
 
+/* If sending fails, the watch sees the end of the link. */
+static int
+say(struct keyd_link *k, enum protocol_type type, uint32_t tag,
+    const void *body)
+{
+	struct ht_error e;
+
+	if (protocol_queue(&k->link, type, tag, body, NULL, 0, &e) < 0)
+		return e.code;
+	(void)msg_flush(k->link.channel, &e);
+	if (msg_pending(k->link.channel))
+		loop_watch_events(k->watch, POLLIN | POLLOUT);
+	return 0;
+}
+
+static int
+put(struct keyd_link_ask *a)
+{
+	struct keyd_link *k = a->keyd;
+
+	a->tries++;
+	a->timer = loop_timer_add(k->loop, ANSWER_TIMEOUT, answer_late, a);
+	if (a->timer == NULL)
+		return HT_ERR_INTERNAL;
+	return say(k, a->type, a->tag, &a->relayed);
+}
+
+/* keyd has come: put to it what waits. */
+static void
+put_all(struct keyd_link *k)
+{
+	struct keyd_link_ask *a, *next;
+
+	for (a = LIST_FIRST(&k->asks); a != NULL; a = next) {
+		next = LIST_NEXT(a, entry);
+		if (put(a) < 0)
+			answer_away(a);
+	}
+}
+
+/* keyd is away.  What the next one may still answer waits for it. */
+static void
+keep_some(struct keyd_link *k)
+{
+	struct keyd_link_ask *a, *next;
+
+	for (a = LIST_FIRST(&k->asks); a != NULL; a = next) {
+		next = LIST_NEXT(a, entry);
+		loop_timer_remove(a->timer);
+		a->timer = NULL;
+		if (a->fn == NULL || a->tries >= TRIES ||
+		    !keyd_link_expected(k))
+			answer_away(a);
+	}
+}
+
 /* --- the link ---------------------------------------------------------- */
 
 static void
@@ -120,8 +184,7 @@ lose(struct keyd_link *k)
 	loop_watch_remove(k->watch);
 	k->watch = NULL;
 	protocol_close(&k->link);
-	while (!LIST_EMPTY(&k->asks))
-		answer_away(LIST_FIRST(&k->asks));
+	keep_some(k);
 	k->retry =
 	    loop_timer_add(k->loop, soon ? SOON : SELDOM, try_connect, k);
 }
@@ -141,6 +204,7 @@ answer_late(void *cookie)
 	struct ht_error e;
 
 	a->timer = NULL;
+	a->tries = TRIES;
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "it does not answer");
 	lose_because(a->keyd, &e);
 }
@@ -162,7 +226,9 @@ take_answer(struct keyd_link *k, struct msg *m, const union protocol_body *body,
 		msg_close_fds(m);
 		return ht_error_set(e, HT_ERR_DATA, "an answer to no question");
 	}
-	if (m->type != PROTOCOL_REFUSE && m->type != a->expected) {
+	if (m->type != PROTOCOL_REFUSE &&
+	    m->type !=
+	        (a->type == PROTOCOL_LOGIN ? PROTOCOL_ADMIT : PROTOCOL_START)) {
 		msg_close_fds(m);
 		return ht_error_set(e, HT_ERR_DATA, "%s is no answer",
 		    protocol_name((enum protocol_type)m->type));
@@ -242,6 +308,7 @@ try_connect(void *cookie)
 	log_notice("connected to htsign-keyd");
 	k->present = true;
 	k->since = loop_now();
+	put_all(k);
 }
 
 struct keyd_link *
@@ -294,21 +361,6 @@ keyd_link_expected(const struct keyd_link *k)
 
 /* --- questions --------------------------------------------------------- */
 
-/* If sending fails, the watch sees the end of the link. */
-static int
-say(struct keyd_link *k, enum protocol_type type, uint32_t tag,
-    const void *body)
-{
-	struct ht_error e;
-
-	if (protocol_queue(&k->link, type, tag, body, NULL, 0, &e) < 0)
-		return e.code;
-	(void)msg_flush(k->link.channel, &e);
-	if (msg_pending(k->link.channel))
-		loop_watch_events(k->watch, POLLIN | POLLOUT);
-	return 0;
-}
-
 struct keyd_link_ask *
 keyd_link_ask(struct keyd_link *k, enum protocol_type type,
     const struct protocol_relayed *relayed, keyd_link_answer_fn *fn,
@@ -316,23 +368,23 @@ keyd_link_ask(struct keyd_link *k, enum protocol_type type,
 {
 	struct keyd_link_ask *a;
 
-	if (!k->present || k->nasks >= ASKS_MAX ||
+	if ((!k->present && !keyd_link_expected(k)) || k->nasks >= ASKS_MAX ||
 	    (a = calloc(1, sizeof(*a))) == NULL)
 		return NULL;
 	a->keyd = k;
 	a->tag = ++k->tag;
-	a->expected = type == PROTOCOL_LOGIN ? PROTOCOL_ADMIT : PROTOCOL_START;
+	a->type = type;
+	a->relayed = *relayed;
+	buf_bytes(&a->blob, relayed->blob.p, relayed->blob.left);
+	a->relayed.blob = buf_cursor(&a->blob);
 	a->fn = fn;
 	a->cookie = cookie;
-	a->timer = loop_timer_add(k->loop, ANSWER_TIMEOUT, answer_late, a);
-	if (a->timer == NULL || say(k, type, a->tag, relayed) < 0) {
-		loop_timer_remove(a->timer);
-		free(a);
-		return NULL;
-	}
 	LIST_INSERT_HEAD(&k->asks, a, entry);
 	k->nasks++;
-	return a;
+	if (buf_failed(&a->blob) == 0 && (!k->present || put(a) == 0))
+		return a;
+	forget(a);
+	return NULL;
 }
 
 void

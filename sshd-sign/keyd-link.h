@@ -16,8 +16,8 @@ struct keyd_link_ask;
 
 /*
  * An answer.  type is PROTOCOL_ADMIT, PROTOCOL_START or PROTOCOL_REFUSE.  When
- * keyd goes away or is silent for a minute, the link itself answers with
- * PROTOCOL_REFUSE.
+ * keyd is silent for a minute, is no longer expected, or has gone away twice
+ * with the question, the link itself answers with PROTOCOL_REFUSE.
  */
 struct keyd_link_answer {
 	enum protocol_type type;
@@ -58,9 +58,11 @@ bool keyd_link_present(const struct keyd_link *k);
 bool keyd_link_expected(const struct keyd_link *k);
 
 /*
- * Send a LOGIN or SESSION question.  fn gets the answer.  The question is freed
- * after its answer.  NULL without memory, if keyd is away, or if 1024 answers
- * are outstanding.
+ * Send a LOGIN or SESSION question.  fn gets the answer.  While keyd is
+ * expected, the question waits for it; if keyd goes away, it is put to the next
+ * one, once.  relayed is copied.  The question is freed after its answer.  NULL
+ * without memory, if keyd is away and not expected, or if 1024 answers are
+ * outstanding.
  */
 struct keyd_link_ask *keyd_link_ask(struct keyd_link *k,
     enum protocol_type type, const struct protocol_relayed *relayed,

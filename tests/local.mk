@@ -53,6 +53,7 @@ unit_tests = \
 	tests/unit/test_keyd_begin \
 	tests/unit/test_keyd_content \
 	tests/unit/test_keyd_disk \
+	tests/unit/test_keyd_link \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_storm \
 	tests/unit/test_libssh \
@@ -248,6 +249,7 @@ tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
 tests_unit_test_identity_stands_LDFLAGS = $(core_ldflags) -Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
 tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
+tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \

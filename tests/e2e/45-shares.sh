@@ -74,6 +74,8 @@ sessions; try again in 5 s"
 request test-signing <"$work/app.exe"
 refused "so is ssh" 75
 others_notice_nothing
+check "the log has one line for all of them" test \
+    "$(grep -c 'session refused: ci has 16 conn' "$dir/sshd-sign.log")" -eq 1
 refused_end()
 {
 	[ "$(connections)" -le 16 ]

@@ -26,14 +26,10 @@ start_programs no
 request test-signing <"$work/app.exe"
 signed "the journal and the spools have a disk each"
 
-keyd()
-{
-	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
-}
-first=$(keyd)
+first=$(keyd_process)
 same_keyd()
 {
-	[ -n "$first" ] && [ "$(keyd)" = "$first" ]
+	[ -n "$first" ] && [ "$(keyd_process)" = "$first" ]
 }
 
 # until_end NAME HOST FILE: requests, one after another, until $end, at least one.

@@ -135,39 +135,6 @@ kills()
 	sort "$work/kills" | uniq -c | awk '{ printf "%s%s %s", s, $1, $2; s = ", " }'
 }
 
-# Bytes that left are on record: those of whole files, and of all others too.
-recorded()
-{
-	local f missing=0
-	admin 'log --json --limit=1000000' | sed -n 's/.*"output_sha256":"\([0-9a-f]*\)".*/\1/p' |
-	    sort -u >"$work/recorded"
-	for f in "$work/released/"*; do
-		case $f in
-		*.part) continue ;;
-		esac
-		sha256sum <"$f" | cut -d ' ' -f 1
-	done | sort -u >"$work/sums"
-	comm -23 "$work/sums" "$work/recorded" | grep . && missing=1
-	[ "$missing" -eq 0 ]
-}
-
-whole()
-{
-	local f
-	for f in "$work/released/"*; do
-		case $f in
-		*.part) continue ;;
-		esac
-		"$htsign" verify "$f" --ca "$dir/ca.pem" >/dev/null ||
-		    { echo "$f"; return 1; }
-	done
-}
-
-keyd_process()
-{
-	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
-}
-
 has_another_keyd()
 {
 	local now
@@ -193,6 +160,27 @@ sleep 0.3
 request test-signing <"$work/app.exe"
 signed "a client that comes meanwhile waits"
 
+# ask_and_kill OPTION ...: keyd is killed while ssh with these options asks it.
+ask_and_kill()
+{
+	local pid asked
+	pid=$(keyd_process)
+	kill -STOP "$pid"
+	ssh -F "$dir/ssh_config" "$@" sign test-signing <"$work/app.exe" \
+	    >"$work/out" &
+	asked=$!
+	sleep 0.5
+	kill -KILL "$pid"
+	wait "$asked"
+}
+
+check "so does one whose login was being asked for" ask_and_kill
+ssh -F "$dir/ssh_config" -M -S "$work/master" -N sign &
+master=$!
+within 5 test -S "$work/master"
+check "and one whose session was" ask_and_kill -S "$work/master"
+kill "$master"
+
 set -- "$dir/tokens/"*/token.object
 token_file=$1
 cp "$token_file" "$work/token.object"
@@ -206,8 +194,8 @@ for seed in ${HTSIGN_KILL_SEEDS:-1}; do
 	ok "seed $seed: killed $(kills)"
 	ok "seed $seed: of $asked requests $good were signed"
 	check "seed $seed: some were" test "$good" -gt 0
-	check "seed $seed: all that was released is on record" recorded
-	check "seed $seed: and whole" whole
+	check "seed $seed: all that was released is on record" released_is_recorded
+	check "seed $seed: and whole" released_is_whole
 	check "seed $seed: the journal is sound" admin rebuild
 	rm -f "$work/released/"*
 done

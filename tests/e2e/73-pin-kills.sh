@@ -10,11 +10,6 @@ needs ssh softhsm2-util
 kills=${HTSIGN_PIN_KILLS:-8}
 endpoint 2473
 
-keyd_process()
-{
-	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
-}
-
 has_event()
 {
 	admin 'events --json' | grep "\"$1\""

@@ -198,6 +198,39 @@ journal_says()
 	ok "$what"
 }
 
+# --- what was released ----------------------------------------------------------------
+
+# A test that cuts requests short puts the files that came of those that worked
+# into $work/released, and what came of others as NAME.part.
+
+released()
+{
+	find "$work/released" -type f ! -name '*.part'
+}
+
+# All that was released is on record; prints what is not.
+released_is_recorded()
+{
+	admin 'log --json --limit=1000000' |
+	    sed -n 's/.*"output_sha256":"\([0-9a-f]*\)".*/\1/p' |
+	    sort -u >"$work/recorded"
+	released | xargs -r -d '\n' sha256sum | cut -d ' ' -f 1 | sort -u \
+	    >"$work/sums"
+	comm -23 "$work/sums" "$work/recorded" >"$work/missing"
+	cat "$work/missing"
+	[ -s "$work/recorded" ] && [ ! -s "$work/missing" ]
+}
+
+# And nobody got half a file.
+released_is_whole()
+{
+	local f
+	while IFS= read -r f; do
+		"$htsign" verify "$f" --ca "$dir/ca.pem" >/dev/null ||
+		    { echo "$f"; return 1; }
+	done < <(released)
+}
+
 # --- both kinds of keys ---------------------------------------------------------------
 
 # p256_profile FORMATS: a profile "p256" with a certificate of its own,
@@ -378,6 +411,16 @@ token_worker()
 has_ended()
 {
 	[ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
+}
+
+# keyd's own process, which is its parent's child.
+keyd_process()
+{
+	local pid
+	for pid in $(descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd)
+	do
+		has_ended "$pid" || echo "$pid"
+	done
 }
 
 # within SECONDS COMMAND ...: until it succeeds.

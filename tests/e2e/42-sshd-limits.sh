@@ -197,7 +197,7 @@ for i in 1 2 3 4 5; do
 	exec {stranger}<>"/dev/tcp/127.0.0.1/$port"
 	strangers+=("$stranger")
 done
-sleep 1
+sleep 2
 check "the sixth before a login is let in" connect sign profiles
 check "which the log says" grep -q "too many connections" "$dir/sshd-sign.log"
 check "and the first has to go" timeout 4 cat <&"${strangers[0]}"

@@ -20,7 +20,7 @@ attacks=${HTSIGN_ATTACKS:-connections half_open unread spools rows refused idle
 if [ -n "${HTSIGN_FULL-}" ]; then
 	times=2 more=100 admin_ms=2000
 else
-	times=5 more=2000 admin_ms=10000
+	times=5 more=5000 admin_ms=10000
 fi
 
 endpoint 2576

@@ -358,24 +358,6 @@ no_answer(void *cookie, struct keyd_link_answer *answer)
 	fail();
 }
 
-static void
-keyd_away_takes_no_questions(void **state)
-{
-	struct loop *loop = loop_new();
-	struct keyd_link *k =
-	    keyd_link_new(loop, "/nonexistent/sshd.sock", note_revoked, NULL);
-	struct protocol_relayed relayed = { .peer = "192.0.2.1" };
-
-	(void)state;
-	assert_non_null(k);
-	assert_false(keyd_link_present(k));
-	assert_true(keyd_link_expected(k));
-	assert_null(
-	    keyd_link_ask(k, PROTOCOL_LOGIN, &relayed, no_answer, NULL));
-	keyd_link_free(k);
-	loop_free(loop);
-}
-
 /* A keyd that takes connections. */
 struct fake_keyd {
 	char folder[32];
@@ -645,7 +627,6 @@ main(int argc, char **argv)
 		    relay_does_not_block_the_listener, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(relay_sees_the_end, set_up,
 		    tear_down),
-		cmocka_unit_test(keyd_away_takes_no_questions),
 		cmocka_unit_test_setup_teardown(
 		    keyd_owes_a_limited_number_of_answers, fake_keyd, no_keyd),
 		cmocka_unit_test_setup_teardown(keyd_says_who_is_revoked,

@@ -3,13 +3,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "htsign-shell/forkserver.h"
 #include "lib/fds.h"
+#include "lib/proc.h"
 
 /* What ps(1) shows, at most 15 characters. */
 #define NAME "htsign-forkserv"
@@ -73,9 +73,8 @@ become_shell(const int fds[FORKSERVER_FDS], char nicer, pid_t parent,
 	if (prctl(PR_SET_NAME, NAME_OF_SHELLS) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return ht_error_errno(e, "prctl");
-	if (setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nicer) <
-	    0)
-		return ht_error_errno(e, "setpriority");
+	if (proc_nicer(0, nicer) < 0)
+		return ht_error_errno(e, "niceness");
 	if (getppid() != parent)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "sshd-sign is gone");
 	return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,18 @@ restore_death_signal(int death, pid_t parent, struct ht_error *e)
 	if (getppid() != parent)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "the parent died");
 	return 0;
+}
+
+int
+proc_nicer(pid_t pid, int by)
+{
+	const struct sched_param none = { 0 };
+
+	if (sched_setscheduler(pid, by < PROC_NICEST ? SCHED_OTHER : SCHED_IDLE,
+	        &none) < 0)
+		return -1;
+	return setpriority(PRIO_PROCESS, (id_t)pid,
+	    getpriority(PRIO_PROCESS, 0) + by);
 }
 
 int

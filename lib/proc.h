@@ -54,6 +54,16 @@ int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
 int proc_harden(struct ht_error *e);
 
 /*
+ * Let a process (0 for the caller) be nicer than the caller is, by so much.  At
+ * PROC_NICEST it gets only the time that nobody else wants (SCHED_IDLE).
+ *
+ * Returns -1 with errno.  Without CAP_SYS_NICE a process of the caller's can
+ * become nicer only.
+ */
+#define PROC_NICEST 19
+int proc_nicer(pid_t pid, int by);
+
+/*
  * Give up root for good: supplementary groups, gid, uid.  Then check that
  * there is no way back.  PROC_SAME for both does nothing.  The change of uid
  * makes the kernel forget that the process is undumpable, and its parent death

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,7 +35,6 @@
  * are as eager as everybody; more at a time get what all others leave.
  */
 #define EAGER 10
-#define NICEST 19
 
 static const struct cursor nothing = { NULL, 0 };
 
@@ -215,15 +213,6 @@ on_login(struct connection *c, struct cursor blob)
 	return 0;
 }
 
-/* Let the network process be nicer than we are by so much, and no more. */
-static void
-be_nicer(const struct connection *c, int by)
-{
-	if (c->pid != 0)
-		(void)setpriority(PRIO_PROCESS, (id_t)c->pid,
-		    getpriority(PRIO_PROCESS, 0) + by);
-}
-
 /*
  * Whoever has his share of connections gets no place: his sessions are refused,
  * and the connection ends as one would that does not log in.
@@ -242,7 +231,9 @@ on_authenticated(struct connection *c)
 	startups_remove(&s->startups, &c->startup);
 	loop_timer_remove(c->grace);
 	c->grace = NULL;
-	be_nicer(c, shell_run_nicer(&s->places[c->who.admin], c->who.name));
+	if (c->pid != 0)
+		(void)proc_nicer(c->pid,
+		    shell_run_nicer(&s->places[c->who.admin], c->who.name));
 	return 0;
 }
 
@@ -480,7 +471,7 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	c->startup.owner = c;
 	startups_add(&server->startups, &c->startup, &from);
 	if (c->startup.of_network > EAGER)
-		be_nicer(c, NICEST);
+		(void)proc_nicer(c->pid, PROC_NICEST);
 	if (server->beat == NULL)
 		server->beat = loop_timer_add(server->loop, BEAT, beat, server);
 	return 0;

@@ -9,9 +9,8 @@
 #include "lib/proc.h"
 #include "sshd-sign/connection-private.h"
 
-/* A process is nicer by this for each other one of its client's; the most. */
+/* A process is nicer by this for each other one of its client's. */
 #define NICE_STEP 2
-#define NICE_MAX 19
 
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
@@ -103,8 +102,8 @@ shell_run_nicer(const struct share *s, const char *name)
 {
 	size_t others = share_of(s, name) - 1;
 
-	return others < NICE_MAX / NICE_STEP ? NICE_STEP * (int)others
-	                                     : NICE_MAX;
+	return others < PROC_NICEST / NICE_STEP ? NICE_STEP * (int)others
+	                                        : PROC_NICEST;
 }
 
 static void

@@ -173,7 +173,7 @@ async def report():
 async def main(port, key, address, path, attack):
     # How many play it at once.
     players = {'half_open': 64, 'connections': 300, 'packets': 16, 'unread': 4,
-               'spools': 2, 'rows': 2, 'refused': 2, 'idle': 9, 'slow': 4}
+               'spools': 2, 'rows': 8, 'refused': 8, 'idle': 9, 'slow': 4}
     client = Client(port, key, address, path)
     play = getattr(client, attack)
     for _ in range(players[attack]):

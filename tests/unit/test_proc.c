@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -555,6 +556,36 @@ pairs_are_safe_to_keep(void **state)
 	assert_int_equal(proc_nonblock(-1, &e), HT_ERR_INTERNAL);
 }
 
+static void
+the_nicest_get_what_is_left(void **state)
+{
+	int own = getpriority(PRIO_PROCESS, 0), status = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(proc_nicer(pid, 4), 0);
+	assert_int_equal(sched_getscheduler(pid), SCHED_OTHER);
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid),
+	    own + 4 < PROC_NICEST ? own + 4 : PROC_NICEST);
+	assert_int_equal(proc_nicer(pid, PROC_NICEST), 0);
+	assert_int_equal(sched_getscheduler(pid), SCHED_IDLE);
+	if (geteuid() == 0) {
+		assert_int_equal(proc_nicer(pid, 0), 0);
+		assert_int_equal(sched_getscheduler(pid), SCHED_OTHER);
+		assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), own);
+	}
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(proc_nicer(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
 int
 main(void)
 {
@@ -577,6 +608,7 @@ main(void)
 		cmocka_unit_test(back_off_doubles_and_forgets),
 		cmocka_unit_test(back_off_is_short_for_what_has_served),
 		cmocka_unit_test(pairs_are_safe_to_keep),
+		cmocka_unit_test(the_nicest_get_what_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,7 @@ e2e_tests = \
 	tests/e2e/71-capabilities.sh \
 	tests/e2e/72-kills.sh \
 	tests/e2e/73-pin-kills.sh \
+	tests/e2e/74-faults.sh \
 	tests/e2e/76-ten-others.sh
 
 EXTRA_DIST += $(e2e_tests) \

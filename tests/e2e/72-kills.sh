@@ -169,7 +169,7 @@ ask_and_kill()
 	ssh -F "$dir/ssh_config" "$@" sign test-signing <"$work/app.exe" \
 	    >"$work/out" &
 	asked=$!
-	sleep 0.5
+	sleep 1
 	kill -KILL "$pid"
 	wait "$asked"
 }

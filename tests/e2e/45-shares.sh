@@ -22,7 +22,7 @@ cleanup_more()
 	[ -z "$greedy" ] || kill "$greedy" 2>/dev/null
 }
 
-# greedy CONNECTIONS SESSIONS: a client that holds all it gets, until release.
+# greedy CONNECTIONS SESSIONS REFUSED: a client that holds all it gets, until release.
 # $took is what that was, and $told what the last refused session was told.
 greedy()
 {
@@ -65,7 +65,7 @@ others_notice_nothing()
 
 # --- connections ----------------------------------------------------------------
 
-greedy 24 1
+greedy 24 1 8
 check "of 32 connections one client has half: $took" \
     test "$took" = "24 connections, 16 sessions, 8 refused"
 check "more are told what to do: $told" test "$told" = "75: sshd-sign: ci has 16 \
@@ -87,7 +87,7 @@ signed "then it can sign again"
 
 # --- sessions -------------------------------------------------------------------
 
-greedy 9 64
+greedy 9 64 64
 check "of 1024 sessions one client has half: $took" \
     test "$took" = "9 connections, 512 sessions, 64 refused"
 check "more are told what to do: $told" test "$told" = "75: sshd-sign: ci has 512 \

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """A client that takes as much as it gets.
 
-usage: greedy_client.py PORT KEY CONNECTIONS SESSIONS COMMAND
+usage: greedy_client.py PORT KEY CONNECTIONS SESSIONS REFUSED COMMAND
 
-Opens so many connections, and so many sessions of COMMAND in each.  Prints
+Opens so many connections, and so many sessions of COMMAND in each, and waits a
+minute for REFUSED of them to be refused, and two seconds for more.  Prints
 "C connections, S sessions, R refused" of what is open then, and what the last
 refused one was told.  Holds all of that until its standard input ends, or
 until the other end has closed all of it; then prints how the sessions ended.
@@ -45,16 +46,16 @@ async def finish(process):
     return result.exit_status, result.stderr
 
 
-async def settle(ends):
-    """Until no session has been refused for four seconds."""
-    before = -1
-    while (now := sum(end.done() for end in ends)) != before:
-        before = now
-        await asyncio.sleep(4)
+async def settle(ends, refused):
+    for _ in range(60):
+        if sum(end.done() for end in ends) >= refused:
+            break
+        await asyncio.sleep(1)
+    await asyncio.sleep(2)
     return [end.result() for end in ends if end.done()]
 
 
-async def main(port, key, connections, sessions, command):
+async def main(port, key, connections, sessions, refused, command):
     gate = asyncio.Semaphore(AT_ONCE)
     conns = await asyncio.gather(*(connect(port, key, gate)
                                    for _ in range(connections)))
@@ -65,11 +66,11 @@ async def main(port, key, connections, sessions, command):
                                         for conn in conns))
         ends += [asyncio.ensure_future(finish(process))
                  for process in opened if process is not None]
-    refused = await settle(ends)
-    print(f'{len(conns)} connections, {len(ends) - len(refused)} sessions, '
-          f'{len(refused)} refused', flush=True)
-    if refused:
-        print(f'{refused[-1][0]}: {refused[-1][1].strip()}', flush=True)
+    told = await settle(ends, refused)
+    print(f'{len(conns)} connections, {len(ends) - len(told)} sessions, '
+          f'{len(told)} refused', flush=True)
+    if told:
+        print(f'{told[-1][0]}: {told[-1][1].strip()}', flush=True)
     loop = asyncio.get_running_loop()
     held = [end for end in ends if not end.done()]
     over = asyncio.gather(*held, *(conn.wait_closed() for conn in conns))
@@ -85,4 +86,4 @@ async def main(port, key, connections, sessions, command):
 
 
 asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]),
-                 int(sys.argv[4]), sys.argv[5]))
+                 int(sys.argv[4]), int(sys.argv[5]), sys.argv[6]))

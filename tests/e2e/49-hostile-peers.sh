@@ -2,6 +2,9 @@
 # Clients that use what SSH lets a peer choose against the network process:
 # packet sizes, windows, data that nobody reads, a key exchange without an end;
 # and network processes that do not answer.  Others must not notice.
+#
+# By hand: HTSIGN_SEEDS (10) is of how many connections the packets are changed;
+# with HTSIGN_BURN one only burns processor time, which takes minutes.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util osslsigncode
@@ -174,7 +177,6 @@ check "one with shells, which has used no time" within 12 none sshd-sign
 check "nor are its shells left" within 5 none htsign-shell
 played "its client notices" closed
 
-# HTSIGN_BURN: a client that only burns processor time, which takes minutes.
 if [ -n "${HTSIGN_BURN:-}" ]; then
 	check "packets without a meaning" \
 	    test "$("${hostile[@]/#300/3000}" burn | tail -n 1)" = closed
@@ -183,7 +185,6 @@ fi
 
 # --- packets that are changed ------------------------------------------------------------------
 
-# HTSIGN_SEEDS: of how many connections, 10 by default.
 check "changed packets after the login" \
     test "$("${hostile[@]/#300/3000}" mutate "${HTSIGN_SEEDS:-10}" \
     "$work/app.exe" 2>/dev/null)" = "all sent"

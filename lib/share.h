@@ -31,6 +31,11 @@ bool share_take(struct share *s, const char *name, size_t n);
 void share_give(struct share *s, const char *name, size_t n);
 
 /*
+ * Take everything back from all names.
+ */
+void share_clear(struct share *s);
+
+/*
  * How many name holds.
  */
 size_t share_of(const struct share *s, const char *name);

@@ -74,8 +74,19 @@ allow_idle(struct keyd_connection *c)
 		allow(c, idle[c->link.kind]);
 }
 
+/* Whether the client may say something more in this round. */
+static bool
+has_turn(struct keyd_connection *c)
+{
+	struct share *turns = &c->keyd->turns;
+
+	return c->client == NULL ||
+	    (share_of(turns, c->client) < KEYD_TURN &&
+	        share_take(turns, c->client, 1));
+}
+
 /*
- * Read one message a turn, so that a busy peer does not delay others.  If there
+ * Read one message a round, so that a busy peer does not delay others.  If there
  * is more in the socket, poll reports it again.
  */
 static void
@@ -88,6 +99,8 @@ ready(void *cookie, short revents)
 	int rc;
 
 	if ((revents & POLLIN) != 0 && !c->closing) {
+		if (!has_turn(c))
+			return;
 		rc = protocol_next(&c->link, &m, &body, &e);
 		if (rc == 1) {
 			loop_timer_remove(c->deadline);
@@ -189,6 +202,7 @@ keyd_flush(struct keyd *k)
 	struct ht_error e;
 	bool more;
 
+	share_clear(&k->turns);
 	for (c = k->connections; c != NULL; c = next) {
 		next = c->next;
 		if (!msg_pending(c->link.channel) && !c->closing)

@@ -40,6 +40,14 @@
 	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
 
 /*
+ * The most messages of one client in a round of the loop, so that a client with
+ * many connections does not delay others.  In all there are enough for every
+ * connection, and for such a client.
+ */
+#define KEYD_TURN 16
+#define KEYD_TURNS (KEYD_SIGNING + 2 * KEYD_TURN)
+
+/*
  * The most bytes that all open requests together may hold for content and for
  * what is made of it.  The requests of one client may hold half of what the
  * others leave.  Only content of more than PROTOCOL_CONTENT_MAX bytes counts.
@@ -67,7 +75,9 @@ struct keyd_connection {
 	struct protocol_link link;
 	struct loop_watch *watch;
 	void (*receive)(struct keyd_connection *c, struct msg *m,
-	    union protocol_body *body);          /* one message */
+	    union protocol_body *body); /* one message */
+	const char *client; /* whose turns it takes, "" before that is known;
+	                       NULL for what is no client's */
 	bool (*more)(struct keyd_connection *c); /* all is sent: queue more;
 	                                            false if none; or NULL */
 	void (*gone)(struct keyd_connection *c); /* free the struct around c */
@@ -90,6 +100,7 @@ struct keyd {
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
 	struct share links;       /* of KEYD_SIGNING, by client */
+	struct share turns;       /* of KEYD_TURNS, in this round */
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;
@@ -133,8 +144,8 @@ void keyd_close(struct keyd_connection *c);
 void keyd_revoked(struct keyd *k, const struct protocol_revoked *what);
 
 /*
- * Send what is queued; the caller has committed.  Close connections that have
- * ended.  Closing may record events.  Only keyd's loop calls this.
+ * End a round: send what is queued; the caller has committed.  Close connections
+ * that have ended.  Closing may record events.  Only keyd's loop calls this.
  */
 void keyd_flush(struct keyd *k);
 

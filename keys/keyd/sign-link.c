@@ -272,6 +272,7 @@ sign_link_accept(struct keyd *k, int fd, const struct identity *who,
 	s->c.more = more;
 	s->c.gone = gone;
 	s->c.revoked = revoked;
+	s->c.client = s->place;
 	if (who != NULL) {
 		s->bound = true;
 		s->who = *who;

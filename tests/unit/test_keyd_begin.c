@@ -650,6 +650,42 @@ who_asks_nothing_has_to_go(void **state)
 	assert_int_equal(core.links.held, 0);
 }
 
+static void
+many_connections_of_one_leave_a_round_to_others(void **state)
+{
+	const struct protocol_begin begin = core_client_request("other");
+	struct keyd_client many[KEYD_TURN + 2], another;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < KEYD_TURN + 2; i++)
+		core_client_open(&many[i]);
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "zoe", NULL, 3600, &e), 0);
+	assert_int_equal(
+	    client_grant(core.store, &core_actor, "zoe", "other", &e), 0);
+	(void)snprintf(core_client_who.name, sizeof(core_client_who.name),
+	    "zoe");
+	core_client_open(&another);
+	for (i = 0; i < KEYD_TURN + 2; i++)
+		assert_int_equal(protocol_send(&many[i].link, PROTOCOL_BEGIN, 9,
+		                     &begin, NULL, 0, &e),
+		    0);
+	core_client_say(&another, PROTOCOL_BEGIN, &begin);
+	assert_int_equal(core_events("asked", ""), KEYD_TURN + 1);
+	core_client_hear(&another, PROTOCOL_GO, &m, &body);
+	msg_close_fds(&m);
+	core_client_close(&another); /* which is a round */
+	assert_int_equal(core_events("asked", ""), KEYD_TURN + 3);
+	for (i = 0; i < KEYD_TURN + 2; i++)
+		keyd_client_close(&many[i]);
+	core_wait(0);
+	core_wait(0);
+}
+
 int
 main(void)
 {
@@ -679,6 +715,7 @@ main(void)
 		TEST(what_did_not_arrive_is_undelivered),
 		TEST(who_is_disabled_hears_it_at_once),
 		TEST(who_asks_nothing_has_to_go),
+		TEST(many_connections_of_one_leave_a_round_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, core_client_enter,

@@ -54,6 +54,10 @@ a_share_of_little(void **state)
 	assert_int_equal(take_all(&s, "a"), 1);
 	assert_int_equal(take_all(&s, "b"), 0);
 	share_give(&s, "a", 1);
+	share_clear(&s);
+	assert_int_equal(s.held, 0);
+	assert_int_equal(take_all(&s, "b"), 1);
+	share_clear(&s);
 	share_init(&s, 0);
 	assert_int_equal(take_all(&s, "a"), 0);
 }

@@ -45,20 +45,33 @@ add(struct share *s, const char *name)
 	return h;
 }
 
-bool
-share_take(struct share *s, const char *name, size_t n)
+/* Take n for name, whose holder h is, if there is one, up to most. */
+static bool
+take(struct share *s, struct share_holder *h, const char *name, size_t n,
+    size_t most)
 {
-	struct share_holder *h = find(s, name);
-	size_t own = h == NULL ? 0 : h->held;
-	size_t most = (s->total - (s->held - own) + 1) / 2;
-
-	if (n > most || own > most - n)
+	if (n > most || (h != NULL && h->held > most - n))
 		return false;
 	if (h == NULL && (h = add(s, name)) == NULL)
 		return false;
 	h->held += n;
 	s->held += n;
 	return true;
+}
+
+bool
+share_take(struct share *s, const char *name, size_t n)
+{
+	struct share_holder *h = find(s, name);
+	size_t own = h == NULL ? 0 : h->held;
+
+	return take(s, h, name, n, (s->total - (s->held - own) + 1) / 2);
+}
+
+bool
+share_take_one(struct share *s, const char *name, size_t most)
+{
+	return take(s, find(s, name), name, 1, most);
 }
 
 void

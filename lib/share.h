@@ -26,6 +26,12 @@ void share_init(struct share *s, size_t total);
 bool share_take(struct share *s, const char *name, size_t n);
 
 /*
+ * Take one for name if it holds fewer than most, whatever the others hold, and
+ * whatever the total is.  Returns false if not, or if there is no memory.
+ */
+bool share_take_one(struct share *s, const char *name, size_t most);
+
+/*
  * Give back n of what name holds.
  */
 void share_give(struct share *s, const char *name, size_t n);

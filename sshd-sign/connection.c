@@ -486,6 +486,9 @@ connection_prepare(struct server *s)
 	share_init(&s->places[1], CONNECTION_ADMINS);
 	share_init(&s->shells[0], CONNECTION_SHELLS);
 	share_init(&s->shells[1], CONNECTION_ADMINS_SHELLS);
+	share_init(&s->starting[0], 0);
+	share_init(&s->starting[1], 0);
+	TAILQ_INIT(&s->waiting);
 	s->startups.start = ssh->startups;
 	s->startups.rate = ssh->startups_rate;
 	s->startups.full = ssh->startups_full;

@@ -29,6 +29,9 @@ enum server_kind { SERVER_CLIENTS, SERVER_ADMINS, SERVER_KINDS };
 #define CONNECTION_SHELLS 1024
 #define CONNECTION_ADMINS_SHELLS 64
 
+struct connection;
+struct shell_run;
+
 /* The state that all connections share, and how many there are. */
 struct server {
 	const struct conf *conf;
@@ -43,13 +46,13 @@ struct server {
 	unsigned int refused;     /* sessions, over a share, not yet logged */
 	uint64_t refused_said;    /* loop_now() when they were logged, or 0 */
 	struct startups startups; /* those without a place */
-	struct share places[SERVER_KINDS]; /* of connections, by name */
-	struct share shells[SERVER_KINDS]; /* of sessions, by name */
+	struct share places[SERVER_KINDS];   /* of connections, by name */
+	struct share shells[SERVER_KINDS];   /* of sessions, by name */
+	struct share starting[SERVER_KINDS]; /* of these, without a shell yet */
+	TAILQ_HEAD(waiting_list, shell_run) waiting; /* for their turn */
 	struct loop_timer *beat; /* runs while there are connections */
 	LIST_HEAD(connection_list, connection) list;
 };
-
-struct connection;
 
 /*
  * Prepare the shares and the limits of s, whose conf is set.

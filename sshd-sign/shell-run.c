@@ -12,6 +12,12 @@
 /* A process is nicer by this for each other one of its client's. */
 #define NICE_STEP 2
 
+/*
+ * So many sessions of a client are on their way to a shell at a time.  Starting
+ * one takes the listener and keyd a moment, so many at once would delay others.
+ */
+#define STARTING_MAX 4
+
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
 
@@ -19,13 +25,16 @@
 #define REFUSALS_EVERY 60000
 
 /*
- * A channel with a shell.  First ask is set, while keyd is asked; then process,
- * the shell.  It is freed when its REFUSED or EXITED is sent.
+ * A channel with a shell.  First it waits for its turn; then ask is set, while
+ * keyd is asked; then process, the shell.  It is freed when its REFUSED or EXITED
+ * is sent.
  */
 struct shell_run {
 	LIST_ENTRY(shell_run) entry;
+	TAILQ_ENTRY(shell_run) turn;
 	struct connection *connection;
 	uint32_t number;
+	bool waits;
 	struct keyd_link_ask *ask;
 	struct shell_process *process;
 	struct buf blob; /* kept until the shell starts */
@@ -39,12 +48,22 @@ shells_of(struct connection *c)
 	return &c->server->shells[c->who.admin];
 }
 
+static struct share *
+starting_of(struct connection *c)
+{
+	return &c->server->starting[c->who.admin];
+}
+
 static void
 shell_run_free(struct shell_run *run)
 {
 	struct connection *c = run->connection;
 
 	LIST_REMOVE(run, entry);
+	if (run->waits)
+		TAILQ_REMOVE(&c->server->waiting, run, turn);
+	if (run->ask != NULL)
+		share_give(starting_of(c), c->who.name, 1);
 	c->nruns--;
 	if (run->counted)
 		share_give(shells_of(c), c->who.name, 1);
@@ -155,12 +174,16 @@ end_killed(struct shell_run *run)
 	say_exited(c, number, 0);
 }
 
+static void start_waiting(struct server *server);
+
 static void
 session_answered(void *cookie, struct keyd_link_answer *answer)
 {
 	struct shell_run *run = cookie;
+	struct server *server = run->connection->server;
 
 	run->ask = NULL;
+	share_give(starting_of(run->connection), run->connection->who.name, 1);
 	if (run->killed)
 		end_killed(run);
 	else if (answer->type == PROTOCOL_START)
@@ -169,6 +192,47 @@ session_answered(void *cookie, struct keyd_link_answer *answer)
 		refuse(run, &answer->refuse);
 	if (answer->fd >= 0)
 		(void)close(answer->fd);
+	start_waiting(server);
+}
+
+/* The first whose client has not too many on their way; it is counted then. */
+static struct shell_run *
+take_waiting(struct server *server)
+{
+	struct shell_run *run;
+	struct connection *c;
+
+	TAILQ_FOREACH(run, &server->waiting, turn) {
+		c = run->connection;
+		if (share_take_one(starting_of(c), c->who.name, STARTING_MAX))
+			return run;
+	}
+	return NULL;
+}
+
+/* A session that is refused may end its connection, and all that it has. */
+static void
+start_waiting(struct server *server)
+{
+	static const struct protocol_refuse away = {
+		.status = (uint32_t)-HT_ERR_UNAVAILABLE,
+		.code = "unavailable",
+		.text = "htsign-keyd is away; try again later"
+	};
+	struct shell_run *run;
+	struct connection *c;
+
+	while ((run = take_waiting(server)) != NULL) {
+		c = run->connection;
+		TAILQ_REMOVE(&server->waiting, run, turn);
+		run->waits = false;
+		run->ask = c->ops->ask(c, PROTOCOL_SESSION,
+		    buf_cursor(&run->blob), session_answered, run);
+		if (run->ask != NULL)
+			continue;
+		share_give(starting_of(c), c->who.name, 1);
+		refuse(run, &away);
+	}
 }
 
 static struct shell_run *
@@ -232,11 +296,6 @@ refuse_more(struct shell_run *run)
 int
 shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 {
-	static const struct protocol_refuse away = {
-		.status = (uint32_t)-HT_ERR_UNAVAILABLE,
-		.code = "unavailable",
-		.text = "htsign-keyd is away; try again later"
-	};
 	struct shell_run *run;
 
 	if (!c->authenticated || find_run(c, number) != NULL ||
@@ -256,16 +315,15 @@ shell_run_on_session(struct connection *c, uint32_t number, struct cursor blob)
 		refuse_more(run);
 		return 0;
 	}
-	run->ask =
-	    c->ops->ask(c, PROTOCOL_SESSION, blob, session_answered, run);
-	if (run->ask == NULL)
-		refuse(run, &away);
+	run->waits = true;
+	TAILQ_INSERT_TAIL(&c->server->waiting, run, turn);
+	start_waiting(c->server);
 	return 0;
 }
 
 /*
  * END and KILL may cross the EXITED of a channel that is over already.  A
- * channel that is killed before it has a shell stays until keyd has answered.
+ * channel that is killed while keyd is asked stays until keyd has answered.
  * Otherwise a connection could have any number of open questions.
  */
 int
@@ -283,9 +341,13 @@ shell_run_on_kill(struct connection *c, uint32_t number)
 {
 	struct shell_run *run = find_run(c, number);
 
-	if (run != NULL && run->process != NULL)
+	if (run == NULL)
+		return 0;
+	if (run->process != NULL)
 		shell_process_kill(run->process);
-	else if (run != NULL)
+	else if (run->waits)
+		end_killed(run);
+	else
 		run->killed = true;
 	return 0;
 }
@@ -302,4 +364,5 @@ shell_run_end_all(struct connection *c)
 		else
 			shell_run_free(run);
 	}
+	start_waiting(c->server);
 }

@@ -83,6 +83,7 @@ unit_tests = \
 	tests/unit/test_share \
 	tests/unit/test_shell \
 	tests/unit/test_shell_admin \
+	tests/unit/test_shell_run \
 	tests/unit/test_shell_wrong \
 	tests/unit/test_spc \
 	tests/unit/test_sshcert \
@@ -255,6 +256,7 @@ tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=store_step
+tests_unit_test_shell_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=keyd_link_ask_cancel
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_exec
 tests_unit_test_request_content_LDFLAGS = $(core_token_ldflags) \
 	$(no_memory_ldflags)

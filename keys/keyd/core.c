@@ -80,9 +80,7 @@ has_turn(struct keyd_connection *c)
 {
 	struct share *turns = &c->keyd->turns;
 
-	return c->client == NULL ||
-	    (share_of(turns, c->client) < KEYD_TURN &&
-	        share_take(turns, c->client, 1));
+	return c->client == NULL || share_take_one(turns, c->client, KEYD_TURN);
 }
 
 /*

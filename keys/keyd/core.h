@@ -41,11 +41,9 @@
 
 /*
  * The most messages of one client in a round of the loop, so that a client with
- * many connections does not delay others.  In all there are enough for every
- * connection, and for such a client.
+ * many connections does not delay others.
  */
 #define KEYD_TURN 16
-#define KEYD_TURNS (KEYD_SIGNING + 2 * KEYD_TURN)
 
 /*
  * The most bytes that all open requests together may hold for content and for
@@ -100,7 +98,7 @@ struct keyd {
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
 	struct share links;       /* of KEYD_SIGNING, by client */
-	struct share turns;       /* of KEYD_TURNS, in this round */
+	struct share turns;       /* in this round, by client */
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;

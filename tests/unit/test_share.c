@@ -60,6 +60,12 @@ a_share_of_little(void **state)
 	share_clear(&s);
 	share_init(&s, 0);
 	assert_int_equal(take_all(&s, "a"), 0);
+	assert_true(share_take_one(&s, "a", 2));
+	assert_true(share_take_one(&s, "a", 2));
+	assert_false(share_take_one(&s, "a", 2));
+	assert_true(share_take_one(&s, "b", 1));
+	assert_int_equal(s.held, 3);
+	share_clear(&s);
 }
 
 static void

@@ -1,0 +1,176 @@
+/* The sessions of a connection until they have a shell. */
+
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/messages.h"
+#include "sshd-sign/connection-private.h"
+
+/* What keyd was asked and has not answered. */
+struct question {
+	keyd_link_answer_fn *fn;
+	void *cookie;
+	struct connection *c;
+};
+static struct question asked[16];
+static size_t nasked;
+static unsigned int said[RELAY_TYPES];
+
+static struct keyd_link_ask *
+ask(struct connection *c, enum protocol_type type, struct cursor blob,
+    keyd_link_answer_fn *fn, void *cookie)
+{
+	assert_int_equal(type, PROTOCOL_SESSION);
+	assert_int_equal(blob.left, 4);
+	assert_memory_equal(blob.p, "blob", 4);
+	if (nasked == sizeof(asked) / sizeof(asked[0]))
+		return NULL;
+	asked[nasked] = (struct question){ fn, cookie, c };
+	return (struct keyd_link_ask *)&asked[nasked++];
+}
+
+static int
+say(struct connection *c, enum relay_type type, uint32_t channel,
+    struct cursor payload, const int *fds)
+{
+	(void)c;
+	(void)channel;
+	(void)payload;
+	(void)fds;
+	said[type]++;
+	return 0;
+}
+
+/* By the name that the linker gives it. */
+void __wrap_keyd_link_ask_cancel(struct keyd_link_ask *a);
+
+void
+__wrap_keyd_link_ask_cancel(struct keyd_link_ask *a)
+{
+	if (a != NULL)
+		((struct question *)a)->fn = NULL;
+}
+
+/* keyd refuses the session that it was asked for first. */
+static void
+answer(void)
+{
+	struct keyd_link_answer no = { .type = PROTOCOL_REFUSE, .fd = -1 };
+	struct question q = asked[0];
+
+	memmove(asked, asked + 1, --nasked * sizeof(asked[0]));
+	q.fn(q.cookie, &no);
+}
+
+static const struct connection_ops ops = { .say = say, .ask = ask };
+static const struct conf conf = { .ssh.max_connections = 8 };
+static struct server server;
+
+static struct connection
+connection(const char *name)
+{
+	struct connection c = { .ops = &ops,
+		.server = &server,
+		.authenticated = true,
+		.placed = true };
+
+	LIST_INIT(&c.runs);
+	(void)snprintf(c.who.name, sizeof(c.who.name), "%s", name);
+	return c;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	memset(&server, 0, sizeof(server));
+	memset(said, 0, sizeof(said));
+	nasked = 0;
+	server.conf = &conf;
+	connection_prepare(&server);
+	return 0;
+}
+
+static void
+session(struct connection *c, uint32_t number)
+{
+	assert_int_equal(
+	    shell_run_on_session(c, number, cursor_over("blob", 4)), 0);
+}
+
+static void
+many_of_one_client_do_not_delay_others(void **state)
+{
+	struct connection greedy = connection("greedy");
+	struct connection more = connection("greedy");
+	struct connection other = connection("other");
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		session(&greedy, i);
+	session(&more, 0);
+	assert_int_equal(nasked, 4);
+	session(&other, 0);
+	assert_int_equal(nasked, 5);
+	assert_ptr_equal(asked[4].c, &other);
+
+	/* Each answer makes room for the next. */
+	answer();
+	assert_int_equal(said[RELAY_REFUSED], 1);
+	assert_int_equal(nasked, 5);
+	assert_ptr_equal(asked[4].c, &greedy);
+
+	/* Who leaves while it waits is not asked for. */
+	assert_int_equal(shell_run_on_kill(&greedy, 5), 0);
+	assert_int_equal(said[RELAY_EXITED], 1);
+	answer();
+	assert_int_equal(nasked, 5);
+	assert_ptr_equal(asked[4].c, &more);
+	while (nasked > 0)
+		answer();
+	assert_int_equal(said[RELAY_REFUSED], 7);
+	assert_int_equal(server.starting[0].held, 0);
+	assert_int_equal(server.shells[0].held, 0);
+}
+
+static void
+a_connection_that_ends_makes_room(void **state)
+{
+	struct connection one = connection("greedy");
+	struct connection two = connection("greedy");
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 6; i++)
+		session(&one, i);
+	session(&two, 0);
+	assert_int_equal(nasked, 4);
+	shell_run_end_all(&one);
+	assert_int_equal(nasked, 5);
+	assert_ptr_equal(asked[4].c, &two);
+	assert_int_equal(server.starting[0].held, 1);
+	shell_run_end_all(&two);
+	assert_int_equal(server.starting[0].held, 0);
+	assert_true(TAILQ_EMPTY(&server.waiting));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(many_of_one_client_do_not_delay_others,
+		    set_up),
+		cmocka_unit_test_setup(a_connection_that_ends_makes_room,
+		    set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

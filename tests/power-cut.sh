@@ -12,6 +12,10 @@
 # HTSIGN_CUTS (5) is how many of each kind, HTSIGN_CUT_SECONDS (4) how long
 # clients sign before one.
 
+# Nobody else may keep a disk mounted.
+[ "${1-}" = --alone ] || exec unshare -m "$0" --alone "$@"
+shift
+
 . "$(dirname "$0")/support/lib.sh"
 needs ssh softhsm2-util losetup xfs_io mkfs.xfs mkfs.ext4 nbdkit nbdfuse
 [ "$(id -u)" -eq 0 ] || skip "it needs root to mount disks"
@@ -56,7 +60,7 @@ unplug()
 	fi
 }
 
-cut()
+cut_power()
 {
 	if [ "$1" = cache ]; then
 		kill -KILL "$(cat "$work/nbdkit.pid")"
@@ -87,7 +91,7 @@ one_cut()
 		client "$@" "$i" & pids+=($!)
 	done
 	sleep "$seconds"
-	cut "$1"
+	cut_power "$1"
 	sleep 0.5
 	: >"$work/stop"
 	stop_programs

@@ -208,7 +208,7 @@ released()
 	find "$work/released" -type f ! -name '*.part'
 }
 
-# All that was released is on record; prints what is not.
+# Something was released, and all of it is on record; prints what is not.
 released_is_recorded()
 {
 	admin 'log --json --limit=1000000' |
@@ -218,7 +218,7 @@ released_is_recorded()
 	    >"$work/sums"
 	comm -23 "$work/sums" "$work/recorded" >"$work/missing"
 	cat "$work/missing"
-	[ -s "$work/recorded" ] && [ ! -s "$work/missing" ]
+	[ -s "$work/sums" ] && [ ! -s "$work/missing" ]
 }
 
 # And nobody got half a file.

@@ -215,7 +215,7 @@ ok "$(recovered in_start)"
 ok "$(recovered in_request)"
 ok "requests ended with: $(sort "$work/statuses" | uniq -c |
     awk '{ printf "%s%s %s %d times", s, $2, $3, $1; s = ", " }')"
-check "of these faults $missed were not met" test "$missed" -lt $((met / 4))
+check "$met of these faults were met, $missed were not" test "$met" -gt "$missed"
 check "soon after each one a request is signed" none_of stayed-away
 check "whoever got no whole file got none" none_of halves
 check "all that was released is on record" released_is_recorded

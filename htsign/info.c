@@ -282,19 +282,25 @@ put_signature_of(struct report *r, struct view *v, struct cursor der,
     bool nested, struct ht_error *e)
 {
 	struct buf outer = r->problems;
-	struct pkcs7 *p7 = NULL;
+	struct pkcs7 *p7;
 	struct ht_error why;
 	int rc;
 
 	r->problems = (struct buf)BUF_INIT;
 	ht_error_clear(&why);
 	rc = pkcs7_read(der.p, der.left, &p7, &why);
-	rc = rc < 0 ? put_error(r, rc, &why, e) : put_signature(r, v, p7, e);
-	if (p7 != NULL && nested && pkcs7_count(p7, PKCS7_NESTED) > 0)
-		report_problem(r, "a nested signature that nests others");
-	report_problems(r);
-	if (rc == 0 && p7 != NULL && !nested)
-		rc = put_all_nested(r, v, p7, e);
+	if (rc < 0) {
+		rc = put_error(r, rc, &why, e);
+		report_problems(r);
+	} else {
+		rc = put_signature(r, v, p7, e);
+		if (nested && pkcs7_count(p7, PKCS7_NESTED) > 0)
+			report_problem(r,
+			    "a nested signature that nests others");
+		report_problems(r);
+		if (rc == 0 && !nested)
+			rc = put_all_nested(r, v, p7, e);
+	}
 	pkcs7_free(p7);
 	buf_free(&r->problems);
 	r->problems = outer;

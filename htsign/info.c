@@ -166,7 +166,7 @@ put_signed_digest(struct report *r, const struct pkcs7 *p7, const char *spc,
 }
 
 /*
- * Put what the timestamps say.
+ * Put what the timestamps say, also those of before RFC 3161.
  */
 static void
 put_timestamps(struct report *r, const struct pkcs7 *p7)
@@ -175,15 +175,20 @@ put_timestamps(struct report *r, const struct pkcs7 *p7)
 	struct timestamp timestamp;
 	struct ht_error e;
 	size_t i;
+	int rc;
 
 	report_open(r, "timestamps", '[');
 	for (i = 0; i < pkcs7_unsigned_count(p7); i++) {
 		a = pkcs7_unsigned(p7, i);
-		if (a->kind != PKCS7_TIMESTAMP)
+		if (a->kind == PKCS7_TIMESTAMP)
+			rc = timestamp_read(a->value.p, a->value.left,
+			    &timestamp, &e);
+		else if (a->kind == PKCS7_COUNTERSIGNATURE)
+			rc = pkcs7_countersignature(p7, a, &timestamp, &e);
+		else
 			continue;
 		report_open(r, NULL, '{');
-		if (timestamp_read(a->value.p, a->value.left, &timestamp, &e) <
-		    0) {
+		if (rc < 0) {
 			report_text(r, "problem:", "problem", e.text);
 		} else {
 			report_time(r, "timestamp:", "time", timestamp.time);

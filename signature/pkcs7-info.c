@@ -120,3 +120,33 @@ pkcs7_signing_time(const struct pkcs7 *p7)
 		return seconds_of(value->value.generalizedtime);
 	return PKCS7_NO_TIME;
 }
+
+int
+pkcs7_countersignature(const struct pkcs7 *p7, const struct pkcs7_unsigned *a,
+    struct timestamp *out, struct ht_error *e)
+{
+	const unsigned char *p = a->value.p;
+	struct pkcs7 counter = { 0 };
+	X509 *signer = NULL;
+	int rc = HT_ERR_DATA;
+
+	memset(out, 0, sizeof(*out));
+	counter.info = d2i_SIGNER_INFO(NULL, &p, (long)a->value.left);
+	if (counter.info != NULL) {
+		signer = pkcs7_find_signer(p7->data, counter.info->signer);
+		out->time = pkcs7_signing_time(&counter);
+	}
+	if (signer == NULL || out->time == PKCS7_NO_TIME)
+		rc = spc_crypto_error(e, rc,
+		    "counter-signature: no time, or no certificate of its "
+		    "signer");
+	else if ((out->authority = x509_subject(signer)) == NULL)
+		rc = ht_error_memory(e);
+	else
+		rc = 0;
+	if (rc < 0)
+		timestamp_clear(out);
+	SIGNER_INFO_free(counter.info);
+	ERR_clear_error();
+	return rc;
+}

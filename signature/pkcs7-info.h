@@ -38,6 +38,16 @@ int pkcs7_certificate(const struct pkcs7 *p7, size_t i,
 void pkcs7_certificate_clear(struct pkcs7_certificate *certificate);
 
 /*
+ * Read a counter-signature (RFC 2985 5.3.6), by which authorities stamped before
+ * RFC 3161: when it says that it was made, and whose certificate of p7 it names.
+ * a is an unsigned attribute of p7.  Returns 0 and *out, which the caller frees
+ * with timestamp_clear.  On error *out is all zeros.  HT_ERR_DATA if it has no
+ * signer among the certificates, or no time.  HT_ERR_INTERNAL without memory.
+ */
+int pkcs7_countersignature(const struct pkcs7 *p7,
+    const struct pkcs7_unsigned *a, struct timestamp *out, struct ht_error *e);
+
+/*
  * The signingTime attribute (RFC 2985 5.3.3) in seconds since 1970, or
  * PKCS7_NO_TIME.  The signer can set it to any time.
  */

@@ -31,6 +31,12 @@ struct pkcs7 {
 };
 
 /*
+ * The certificate of data with this issuer and serial, or NULL.
+ */
+X509 *pkcs7_find_signer(const SIGNED_DATA *data,
+    const ISSUER_AND_SERIAL *wanted);
+
+/*
  * The value of a signed attribute, or NULL.  NULL unless the attribute occurs
  * once and has one value, of this ASN.1 type.  Valid as long as p7.
  */

@@ -182,8 +182,8 @@ pkcs7_open_ctl(const void *der, size_t n, struct buf *ctl, bool *is_signed,
 	return rc;
 }
 
-static X509 *
-find_signer(const SIGNED_DATA *data, const ISSUER_AND_SERIAL *wanted)
+X509 *
+pkcs7_find_signer(const SIGNED_DATA *data, const ISSUER_AND_SERIAL *wanted)
 {
 	X509 *certificate;
 	int i;
@@ -282,7 +282,7 @@ check_structure(struct pkcs7 *p7, struct ht_error *e)
 	if (p7->algorithm == NULL)
 		problem(p7, "digest: %s, not accepted",
 		    spc_algorithm_name(p7->info->digest_algorithm, name));
-	p7->signer = find_signer(p7->data, p7->info->signer);
+	p7->signer = pkcs7_find_signer(p7->data, p7->info->signer);
 	if (p7->signer == NULL)
 		problem(p7, "the signer's certificate is not in it");
 	else if (p7->algorithm != NULL && !is_signature_algorithm(p7))

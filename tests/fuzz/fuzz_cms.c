@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "signature/init.h"
+#include "signature/pkcs7-info.h"
 #include "signature/pkcs7-nest.h"
 #include "signature/pkcs7.h"
 
@@ -130,6 +131,8 @@ try_pkcs7(const uint8_t *p, size_t n)
 		if (a->value.left > a->size || strlen(a->oid) == 0)
 			abort();
 		try_token(a->value.p, a->value.left);
+		(void)pkcs7_countersignature(p7, a, &timestamp, NULL);
+		timestamp_clear(&timestamp);
 	}
 	if (pkcs7_unsigned_count(p7) > PKCS7_UNSIGNED_MAX || total > n)
 		abort();

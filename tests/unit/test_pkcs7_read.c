@@ -302,6 +302,63 @@ test_attribute_certificates(void **state)
 	buf_free(&der);
 }
 
+/*
+ * A counter-signature, which here is the signature of another time again.
+ */
+static void
+test_countersignature(void **state)
+{
+	const struct cms_options options = { .signing_time = 1234567890 };
+	struct timestamp timestamp;
+	struct buf der = BUF_INIT;
+	struct buf counter = BUF_INIT;
+	unsigned char *out = NULL;
+	SIGNED_DATA *data;
+	struct pkcs7 *p7;
+	struct ht_error e;
+	int n;
+
+	(void)state;
+	signing_pkcs7(&signing_p256, "sha256", &options, &counter);
+	data = unsigned_unpack(&counter);
+	n = i2d_SIGNER_INFO(sk_SIGNER_INFO_value(data->signers, 0), &out);
+	assert_true(n > 0);
+	SIGNED_DATA_free(data);
+	signing_pkcs7(&signing_p256, "sha256", NULL, &der);
+	unsigned_add(&der, "1.2.840.113549.1.9.6", V_ASN1_SEQUENCE, out,
+	    (size_t)n);
+	/* And one of no SEQUENCE. */
+	unsigned_add(&der, "1.2.840.113549.1.9.6", V_ASN1_OCTET_STRING, out,
+	    (size_t)n);
+	assert_int_equal(pkcs7_parse(der.data, der.len, &p7, &e), 0);
+	assert_int_equal(
+	    pkcs7_countersignature(p7, pkcs7_unsigned(p7, 0), &timestamp, &e),
+	    0);
+	assert_int_equal(timestamp.time, 1234567890);
+	assert_string_equal(timestamp.authority, "CN=Test Signer");
+	timestamp_clear(&timestamp);
+	assert_int_equal(
+	    pkcs7_countersignature(p7, pkcs7_unsigned(p7, 1), &timestamp, &e),
+	    HT_ERR_DATA);
+	assert_null(timestamp.authority);
+	pkcs7_free(p7);
+
+	/* Nobody's, and of no time. */
+	data = unsigned_unpack(&der);
+	drop_certificates(data);
+	unsigned_pack(data, &der);
+	SIGNED_DATA_free(data);
+	assert_int_equal(pkcs7_read(der.data, der.len, &p7, &e), 0);
+	assert_int_equal(
+	    pkcs7_countersignature(p7, pkcs7_unsigned(p7, 0), &timestamp, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(timestamp.time, 0);
+	pkcs7_free(p7);
+	buf_free(&der);
+	buf_free(&counter);
+	OPENSSL_free(out);
+}
+
 int
 main(void)
 {
@@ -310,6 +367,7 @@ main(void)
 		cmocka_unit_test(test_sha1_is_shown),
 		cmocka_unit_test(test_no_signer),
 		cmocka_unit_test(test_attribute_certificates),
+		cmocka_unit_test(test_countersignature),
 	};
 
 	return cmocka_run_group_tests(tests, signing_start, signing_stop);

@@ -38,6 +38,21 @@ good()
 	cmp "$work/attached" "$work/signed" && same_content "$1" "$work/out"
 }
 
+# shown FILE: the signature of another, of pesign's SPC type or not, is shown and
+# is of the file.
+shown()
+{
+	"$htsign" info --json "$1" >"$work/shown" || return
+	cat "$work/shown"
+	grep -q '"signed":true' "$work/shown" &&
+	    grep -q '"digest_is_signed":true' "$work/shown" &&
+	    ! grep -q '"problems"' "$work/shown"
+}
+
+for file in "$corpus"/*,fwupdx64.efi.signed "$corpus"/*,grubx64.efi.signed; do
+	check "who signed ${file##*/}" shown "$file"
+done
+
 count=0
 for file in "$corpus"/*,*; do
 	check "${file##*/}" good "$file"

@@ -1,9 +1,11 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "formats/format.h"
+#include "formats/several.h"
 #include "signature/content.h"
 #include "signature/spc-pages.h"
 
@@ -186,6 +188,9 @@ format_plan(const struct format_file *file, const void *p7, size_t n,
 		    "the file was digested for no plan");
 	if (p7 == NULL && !file->was_signed)
 		return ht_error_set(e, HT_ERR_DATA, "the file is not signed");
+	if (file->format != &format_pe && several_count(p7, n) > 1)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "only PE files can have several signatures side by side");
 	made = output_new(file->in, e);
 	if (made == NULL)
 		return HT_ERR_INTERNAL;
@@ -246,6 +251,7 @@ format_digest_for(const struct format *format, struct input *in,
 	bool is = false;
 	int rc;
 
+	options.remains = true;
 	rc = format_digest(format, in, &options, file, e);
 	if (rc == 0)
 		rc = is_of(p7, *file, &is, e);
@@ -273,40 +279,90 @@ format_digest_for(const struct format *format, struct input *in,
 
 int
 format_signature(const struct format *format, struct input *in, struct buf *p7,
-    struct ht_error *e)
+    struct format_remains *remains, struct ht_error *e)
 {
-	return format->signature(in, p7, e);
+	return format->signature(in, p7, remains, e);
+}
+
+int
+format_failed(const struct format_verified *out, unsigned int i, int rc,
+    const struct ht_error *why, struct ht_error *e)
+{
+	unsigned int outer = i < out->beside ? i : out->all[i].outer;
+	char number[24] = "";
+	unsigned int nested = 0;
+
+	if (rc == 0)
+		return 0;
+	for (; i >= out->beside && out->all[i].outer == outer; i--)
+		nested++;
+	if (out->beside > 1)
+		(void)snprintf(number, sizeof(number),
+		    "signature %u: ", outer + 1);
+	if (nested > 0)
+		return ht_error_set(e, rc, "%snested signature %u: %s", number,
+		    nested, why->text);
+	return ht_error_at(e, rc, why->offset, "%s%s", number, why->text);
+}
+
+static int
+too_many(struct ht_error *e)
+{
+	return ht_error_set(e, HT_ERR_DATA,
+	    "the file has more than %d signatures", FORMAT_SIGNATURES_MAX);
 }
 
 /*
- * Read the signature that the file carries, and verify it by itself.
+ * Read the signatures that the file carries side by side, or only the wanted
+ * one, and verify each by itself.
  */
 static int
-read_signature(const struct format *format, struct input *in,
-    struct format_verified *out, struct ht_error *e)
+read_signatures(const struct format *format, struct input *in,
+    const struct format_wanted *wanted, struct format_verified *out,
+    struct ht_error *e)
 {
+	bool only = wanted->content.left > 0;
 	struct buf der = BUF_INIT;
+	struct ht_error why;
+	struct cursor one;
+	unsigned int n;
+	unsigned int i;
 	int rc;
 
-	rc = format->signature(in, &der, e);
-	if (rc == 0 && der.len == 0)
+	rc = format->signature(in, &der, wanted->remains ? &out->remains : NULL,
+	    e);
+	if (rc < 0)
+		goto out;
+	n = several_count(der.data, der.len);
+	if (der.len == 0)
 		rc = ht_error_set(e, HT_ERR_DATA, "the file is not signed");
-	if (rc == 0)
-		rc = pkcs7_parse(der.data, der.len, &out->p7, e);
-	if (rc == 0)
-		rc = pkcs7_verify(out->p7, e);
+	else if (n > FORMAT_SIGNATURES_MAX)
+		rc = too_many(e);
+	out->beside = n > 0 && !only ? n : 1;
+	for (i = 0; rc == 0 && i < out->beside; i++) {
+		one = n > 0
+		    ? several_nth(der.data, der.len, only ? wanted->index : i)
+		    : buf_cursor(&der);
+		rc = pkcs7_parse(one.p, one.left, &out->all[i].p7, &why);
+		if (rc == 0)
+			rc = pkcs7_verify(out->all[i].p7, &why);
+		rc = format_failed(out, i, rc, &why, e);
+	}
+	out->count = out->beside;
+out:
 	buf_free(&der);
 	return rc;
 }
 
 static int
-compare_content(const struct format_verified *out, const void *content,
-    size_t n, struct ht_error *e)
+compare_content(const struct format_verified *out, struct cursor content,
+    struct ht_error *e)
 {
-	struct cursor found = pkcs7_content(out->p7);
+	struct cursor found = pkcs7_content(out->all[0].p7);
 
-	if (content != NULL &&
-	    (found.left != n || memcmp(found.p, content, n) != 0))
+	if (content.left > 0 &&
+	    (found.left != content.left ||
+	        memcmp(found.p, content.p, content.left) != 0))
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the signature does not cover the content that was sent");
 	return 0;
@@ -327,8 +383,8 @@ read_pages(const struct pkcs7 *p7, struct cursor *pages, struct ht_error *e)
  */
 static int
 verify_file(const struct format *format, struct input *in,
-    const struct pkcs7 *p7, struct spc_digest *digest, const char **spc,
-    struct ht_error *e)
+    const struct pkcs7 *p7, bool remains, struct spc_digest *digest,
+    const char **spc, struct ht_error *e)
 {
 	struct format_options options = options_of(p7);
 	struct cursor pages = cursor_over(NULL, 0);
@@ -338,6 +394,7 @@ verify_file(const struct format *format, struct input *in,
 
 	options.as_signed = true;
 	options.no_plan = true;
+	options.remains = remains;
 	if (options.page_hashes && (rc = read_pages(p7, &pages, e)) < 0)
 		return rc;
 	if ((rc = digest_file(format, in, &options, pages, &file, e)) < 0 ||
@@ -366,82 +423,111 @@ same_content(const struct pkcs7 *a, const struct pkcs7 *b)
 }
 
 /*
- * A digest, already compared with the file, that settles p7 as well.  It has
- * the same algorithm, and p7 has no page hashes or the same content.  NULL if
- * there is none.
+ * A digest of the signatures before this one, already compared with the file,
+ * that settles this one as well.  It has the same algorithm, and this one has
+ * no page hashes or the same content.  NULL if there is none.
  */
 static const struct spc_digest *
-find_compared(const struct format_verified *out, const struct pkcs7 *p7)
+find_compared(const struct format_verified *out, unsigned int index)
 {
-	const struct format_signature *nested;
+	const struct pkcs7 *p7 = out->all[index].p7;
 	struct format_options options = options_of(p7);
-	size_t i;
+	const struct format_signature *other;
 
-	if (same_content(p7, out->p7) ||
-	    (!options.page_hashes &&
-	        strcmp(options.algorithm, out->digest.algorithm) == 0))
-		return &out->digest;
-	for (i = 0; i < out->nested_count; i++) {
-		nested = &out->nested[i];
-		if (same_content(p7, nested->p7) ||
+	for (other = out->all; other < out->all + index; other++) {
+		if (same_content(p7, other->p7) ||
 		    (!options.page_hashes &&
-		        strcmp(options.algorithm, nested->digest.algorithm) ==
+		        strcmp(options.algorithm, other->digest.algorithm) ==
 		            0))
-			return &nested->digest;
+			return &other->digest;
 	}
 	return NULL;
 }
 
+/*
+ * Compare a signature after the first with the file.
+ */
+static int
+verify_another(const struct format *format, struct input *in, const char *spc,
+    bool remains, struct format_verified *out, unsigned int index,
+    struct ht_error *e)
+{
+	const struct spc_digest *compared = find_compared(out, index);
+	struct format_signature *one = &out->all[index];
+	int rc;
+
+	if (compared == NULL)
+		return verify_file(format, in, one->p7, remains, &one->digest,
+		    &spc, e);
+	rc = content_read(spc, one->p7, &one->digest, e);
+	if (rc == 0 && !same_digest(compared, &one->digest))
+		rc = ht_error_set(e, HT_ERR_DATA,
+		    "the file is not what was signed: its digest differs");
+	return rc;
+}
+
+/*
+ * Verify signature i of those nested in the outer one.
+ */
 static int
 verify_nested(const struct format *format, struct input *in, const char *spc,
-    struct format_verified *out, struct ht_error *e)
+    bool remains, struct format_verified *out, unsigned int outer, size_t i,
+    struct ht_error *e)
 {
-	struct format_signature *nested = &out->nested[out->nested_count];
-	const struct spc_digest *compared;
+	struct format_signature *nested = &out->all[out->count];
 	struct ht_error why;
 	int rc;
 
+	if (out->count == FORMAT_SIGNATURES_MAX)
+		return too_many(e);
 	ht_error_clear(&why);
-	if ((rc = pkcs7_nested(out->p7, out->nested_count, &nested->p7, &why)) <
-	        0 ||
-	    (rc = pkcs7_verify(nested->p7, &why)) < 0)
-		goto out;
-	compared = find_compared(out, nested->p7);
-	if (compared == NULL) {
-		rc = verify_file(format, in, nested->p7, &nested->digest, &spc,
+	nested->outer = outer;
+	rc = pkcs7_nested(out->all[outer].p7, i, &nested->p7, &why);
+	if (rc == 0)
+		rc = pkcs7_verify(nested->p7, &why);
+	if (rc == 0)
+		rc = verify_another(format, in, spc, remains, out, out->count,
 		    &why);
-	} else {
-		rc = content_read(spc, nested->p7, &nested->digest, &why);
-		if (rc == 0 && !same_digest(compared, &nested->digest))
-			rc = ht_error_set(&why, HT_ERR_DATA,
-			    "the file is not what was signed: its digest "
-			    "differs");
-	}
-out:
 	/* A failed one counts as well, so that it is freed. */
-	out->nested_count++;
-	if (rc < 0)
-		return ht_error_set(e, rc, "nested signature %zu: %s",
-		    out->nested_count, why.text);
-	return 0;
+	out->count++;
+	return format_failed(out, out->count - 1, rc, &why, e);
 }
 
 int
 format_verify(const struct format *format, struct input *in,
-    const void *content, size_t n, struct format_verified *out,
+    const struct format_wanted *wanted, struct format_verified *out,
     struct ht_error *e)
 {
+	static const struct format_wanted all;
+	struct format_signature *first = &out->all[0];
+	struct ht_error why;
+	unsigned int outer;
 	const char *spc;
+	size_t i;
 	int rc;
 
+	if (wanted == NULL)
+		wanted = &all;
 	memset(out, 0, sizeof(*out));
-	if ((rc = read_signature(format, in, out, e)) == 0 &&
-	    (rc = compare_content(out, content, n, e)) == 0 &&
-	    (rc = verify_file(format, in, out->p7, &out->digest, &spc, e)) == 0)
+	if ((rc = read_signatures(format, in, wanted, out, e)) == 0 &&
+	    (rc = compare_content(out, wanted->content, e)) == 0 &&
+	    (rc = format_failed(out, 0,
+	         verify_file(format, in, first->p7, wanted->remains,
+	             &first->digest, &spc, &why),
+	         &why, e)) == 0)
 		rc = input_drain(in, &out->size, e);
-	while (
-	    rc == 0 && out->nested_count < pkcs7_count(out->p7, PKCS7_NESTED))
-		rc = verify_nested(format, in, spc, out, e);
+	for (outer = 1; rc == 0 && outer < out->beside; outer++)
+		rc = format_failed(out, outer,
+		    verify_another(format, in, spc, wanted->remains, out, outer,
+		        &why),
+		    &why, e);
+	for (outer = 0; rc == 0 && outer < out->beside; outer++) {
+		for (i = 0; rc == 0 &&
+		     i < pkcs7_count(out->all[outer].p7, PKCS7_NESTED);
+		     i++)
+			rc = verify_nested(format, in, spc, wanted->remains,
+			    out, outer, i, e);
+	}
 	if (rc < 0)
 		format_verified_clear(out);
 	return rc;
@@ -452,8 +538,7 @@ format_verified_clear(struct format_verified *out)
 {
 	size_t i;
 
-	for (i = 0; i < out->nested_count; i++)
-		pkcs7_free(out->nested[i].p7);
-	pkcs7_free(out->p7);
+	for (i = 0; i < FORMAT_SIGNATURES_MAX; i++)
+		pkcs7_free(out->all[i].p7);
 	memset(out, 0, sizeof(*out));
 }

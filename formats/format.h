@@ -46,6 +46,18 @@ struct format_options {
 	bool no_plan;          /* only verify: the digest leaves out what
 	                          only format_plan needs, and format_plan
 	                          fails */
+	bool remains;          /* remains are no error: they are noted in
+	                          the file, and a plan takes them out */
+};
+
+/*
+ * What an earlier signature or deleted data left in a file: bytes that no
+ * signature covers, or a place for a signature that is not there.
+ */
+struct format_remains {
+	bool of_signature; /* otherwise, only data in free space */
+	uint64_t bytes;    /* how many bytes no signature covers */
+	char what[240];    /* for people; "" if there are no remains */
 };
 
 /*
@@ -70,20 +82,23 @@ struct format_file {
 	 * empty.
 	 */
 	struct cursor page_hashes;
-	uint64_t size;            /* of the whole file, in bytes */
-	bool was_signed;          /* it carries a signature, which a plan
-	                             replaces */
-	struct buf signature;     /* that signature, unchecked: the DER of
+	uint64_t size;                 /* of the whole file, in bytes */
+	bool was_signed;               /* it carries a signature or remains of
+	                             one, which a plan replaces */
+	struct buf signature;          /* that signature, unchecked: the DER of
 	                             each PKCS#7, one after the other; or the
 	                             raw bytes found there if not DER */
-	struct spc_digest digest; /* of what Authenticode covers */
-	struct buf content;       /* the DER that keyd is to sign */
-	const char *spc;          /* content_parse's name for the content:
+	struct format_remains remains; /* with the option */
+	bool beside;                   /* several signatures stand side by side
+	                             in it; nobody looks for nested ones */
+	struct spc_digest digest;      /* of what Authenticode covers */
+	struct buf content;            /* the DER that keyd is to sign */
+	const char *spc;               /* content_parse's name for the content:
 	                             the format's, unless that has two kinds */
-	struct buf publisher;     /* UTF-8: the only publisher whom the file
+	struct buf publisher; /* UTF-8: the only publisher whom the file
 	                             lets sign it; empty if it names none; at
 	                             most FORMAT_PUBLISHER_MAX bytes, no NUL */
-	void *state;              /* the format's own */
+	void *state;          /* the format's own */
 };
 
 /*
@@ -124,18 +139,20 @@ struct format {
 	int (*check)(const struct format_file *file, struct ht_error *e);
 
 	/*
-	 * Append the file with the signature p7 to plan.  If p7 is NULL, append
-	 * the file without its signature; the caller has checked that it has
-	 * one.
+	 * Append the file with the signature p7 to plan; a PE with all of
+	 * several, one after the other.  If p7 is NULL, append the file without
+	 * its signature; the caller has checked that it has one.
 	 */
 	int (*plan)(const struct format_file *file, const void *p7, size_t n,
 	    struct output *plan, struct ht_error *e);
 
 	/*
-	 * Put the PKCS#7 that the file carries into p7.  p7 stays empty if
-	 * there is none.  Seeks.
+	 * Put the PKCS#7s that the file carries into p7, one after the other.
+	 * p7 stays empty if there is none.  Remains are an error if remains is
+	 * NULL.  Seeks.
 	 */
-	int (*signature)(struct input *in, struct buf *p7, struct ht_error *e);
+	int (*signature)(struct input *in, struct buf *p7,
+	    struct format_remains *remains, struct ht_error *e);
 
 	/*
 	 * Free file->state.
@@ -184,17 +201,19 @@ int format_digest(const struct format *format, struct input *in,
 void format_file_free(struct format_file *file); /* NULL is fine */
 
 /*
- * The same, with the options that p7 was made with.  p7 is a signature of this
- * file that is to be put into it.  in must be seekable.  HT_ERR_DATA also if p7
- * is a signature of something else.
+ * The same, with the options that p7 was made with, and with remains.  p7 is a
+ * signature of this file that is to be put into it.  in must be seekable.
+ * HT_ERR_DATA also if p7 is a signature of something else.
  */
 int format_digest_for(const struct format *format, struct input *in,
     const struct pkcs7 *p7, struct format_file **file, struct ht_error *e);
 
 /*
  * Plan the signed file: file's input with the n bytes of PKCS#7 DER at p7 in
- * place of any signature that it had.  p7 and file->in must outlive the plan.
- * file->in must be seekable when the plan is read or written.
+ * place of any signature that it had, and without remains.  For a PE, p7 may be
+ * several PKCS#7s, one after the other, which then stand side by side.  p7 and
+ * file->in must outlive the plan.  file->in must be seekable when the plan is
+ * read or written.
  *
  * Returns 0 and *plan, which the caller frees with output_free; *plan is NULL
  * on error.  HT_ERR_REFUSED if the result would be larger than the format
@@ -229,13 +248,22 @@ int format_plan(const struct format_file *file, const void *p7, size_t n,
     struct output **plan, struct ht_error *e);
 
 /*
- * Put the DER of the PKCS#7 that the file carries into p7, which must be empty.
- * p7 stays empty if the file is not signed.  in must be seekable.  HT_ERR_DATA
- * for a damaged file, HT_ERR_REFUSED as format_digest, other errors as
- * input_read.
+ * Put the DER of the PKCS#7 that the file carries into p7, which must be empty;
+ * of several, one after the other.  p7 stays empty if the file is not signed.
+ * Remains are an error, HT_ERR_DATA, if remains is NULL.  Otherwise they are
+ * put there; *remains must be all zeros before.  in must be seekable.
+ * HT_ERR_DATA for a damaged file, HT_ERR_REFUSED as format_digest, other errors
+ * as input_read.
  */
 int format_signature(const struct format *format, struct input *in,
-    struct buf *p7, struct ht_error *e);
+    struct buf *p7, struct format_remains *remains, struct ht_error *e);
+
+/*
+ * The most signatures side by side: more than anybody puts into a file, and
+ * each one may have to be verified.  With nested ones, the most of a file.
+ */
+#define FORMAT_BESIDE_MAX 16
+#define FORMAT_SIGNATURES_MAX (1 + PKCS7_NESTED_MAX)
 
 /*
  * A signature that passed pkcs7_verify, and its digest, which is that of the
@@ -244,18 +272,28 @@ int format_signature(const struct format *format, struct input *in,
 struct format_signature {
 	struct pkcs7 *p7;
 	struct spc_digest digest;
+	unsigned int outer; /* if it is nested: the index of that one */
 };
 
 /*
  * What format_verify found.
  */
 struct format_verified {
-	struct pkcs7 *p7; /* the file's signature */
-	struct spc_digest digest;
-	uint64_t size; /* of the file */
-	/* The signatures nested in p7. */
-	struct format_signature nested[PKCS7_NESTED_MAX];
-	size_t nested_count;
+	/* Those side by side, then those nested in each of them. */
+	struct format_signature all[FORMAT_SIGNATURES_MAX];
+	unsigned int beside; /* how many are side by side: at least 1 */
+	unsigned int count;  /* how many there are in all */
+	uint64_t size;       /* of the file */
+	struct format_remains remains;
+};
+
+/* What format_verify is to verify. */
+struct format_wanted {
+	struct cursor content; /* if not empty: only the signature with this
+	                          index, which must be over exactly these
+	                          bytes */
+	unsigned int index;    /* of several side by side, from 0 */
+	bool remains;          /* remains are no error */
 };
 
 /*
@@ -264,19 +302,27 @@ struct format_verified {
  * The digest takes one forward pass, so that a tap on in sees every byte.  in
  * must be seekable.
  *
- * Each nested signature is verified in the same way.  It takes another pass if
- * it has another algorithm, or page hashes of its own.
+ * Each further signature, side by side or nested, is verified in the same way.
+ * It takes another pass if it has another algorithm, or page hashes of its own.
  *
- * If content is not NULL, the signed content must be exactly those n bytes.
- * This counts for the outer signature only.
+ * If wanted is NULL, all signatures are verified, and remains are an error.
  *
  * Returns 0 and *out, which the caller frees with format_verified_clear; *out
- * is all zeros on error.  HT_ERR_DATA if the file has no signature or anything
- * does not match.  HT_ERR_REFUSED as format_digest, other errors as input_read.
+ * is all zeros on error.  HT_ERR_DATA if the file has no signature, or more
+ * than FORMAT_SIGNATURES_MAX, or anything does not match.  HT_ERR_REFUSED as
+ * format_digest, other errors as input_read.
  */
 int format_verify(const struct format *format, struct input *in,
-    const void *content, size_t n, struct format_verified *out,
+    const struct format_wanted *wanted, struct format_verified *out,
     struct ht_error *e);
+
+/*
+ * Pass on the error rc and why about signature i of those in v; with words that
+ * tell which it is, if it is not the only one.  Returns rc.
+ */
+int format_failed(const struct format_verified *v, unsigned int i, int rc,
+    const struct ht_error *why, struct ht_error *e);
+
 void format_verified_clear(struct format_verified *out);
 
 /* The formats, each in its own file. */

@@ -62,10 +62,12 @@ forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
 }
 
 int
-forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
-    struct buf *kept, uint64_t *size, struct ht_error *e)
+forward_keep(struct input *in, uint64_t offset, uint64_t expected,
+    uint64_t slack, size_t max, struct buf *kept, uint64_t *size,
+    struct ht_error *e)
 {
 	const uint8_t *p;
+	uint64_t left;
 	size_t got;
 	size_t n;
 	int rc;
@@ -77,13 +79,14 @@ forward_keep(struct input *in, uint64_t offset, uint64_t expected, size_t max,
 		rc = input_read(in, offset, INPUT_CHUNK, &p, &got, e);
 		if (rc < 0)
 			return rc;
-		n = expected - offset < got ? (size_t)(expected - offset) : got;
+		left = offset < expected ? expected - offset : 0;
+		n = left < got ? (size_t)left : got;
 		if (n > max - kept->len)
 			return ht_error_at(e, HT_ERR_DATA, offset,
 			    "a signature of more than %zu bytes", max);
 		buf_bytes(kept, p, n);
 		offset += got;
-	} while (got > 0 && offset <= expected);
+	} while (got > 0 && offset <= expected + slack);
 	*size = offset;
 	if (buf_failed(kept) < 0)
 		return ht_error_memory(e);

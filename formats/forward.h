@@ -41,12 +41,14 @@ int forward_all(struct input *in, size_t max, struct buf *out, bool *fits,
     struct ht_error *e);
 
 /*
- * Read from offset to the end of the input, but stop soon after `expected`.
- * *size is where reading ended: the input's size, or more than `expected`.  The
- * bytes before `expected` are a signature; append them to kept.  HT_ERR_DATA if
- * they are more than max.  HT_ERR_INTERNAL, or as input_read.
+ * Read from offset to the end of the input, but stop soon after `slack` bytes
+ * behind `expected`.  *size is where reading ended: the input's size, or more
+ * than expected + slack.  The bytes before `expected` are a signature; append
+ * them to kept.  HT_ERR_DATA if they are more than max.  HT_ERR_INTERNAL, or as
+ * input_read.
  */
 int forward_keep(struct input *in, uint64_t offset, uint64_t expected,
-    size_t max, struct buf *kept, uint64_t *size, struct ht_error *e);
+    uint64_t slack, size_t max, struct buf *kept, uint64_t *size,
+    struct ht_error *e);
 
 #endif

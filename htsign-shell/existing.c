@@ -3,64 +3,53 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/several.h"
 #include "htsign-shell/existing.h"
 #include "htsign-shell/postflight.h"
-#include "signature/der.h"
 #include "signature/pkcs7-info.h"
 #include "signature/pkcs7-nest.h"
 
 /* --- the old signatures -------------------------------------------------- */
 
-/*
- * The number of PKCS#7s in file->signature, of which only the outer tags are
- * read.  0 if it holds anything else.
- */
 static unsigned int
 count_signatures(const struct format_file *file)
 {
-	struct cursor c = buf_cursor(&file->signature);
-	struct der value;
-	unsigned int n = 0;
-
-	while (c.left > 0) {
-		if (der_expect(&c, DER_SEQUENCE, &value, NULL) < 0)
-			return 0;
-		n++;
-	}
-	return n;
+	return several_count(file->signature.data, file->signature.len);
 }
 
 static int
-several(unsigned int n, struct ht_error *e)
+several(unsigned int n, const char *what, struct ht_error *e)
 {
-	return ht_error_set(e, HT_ERR_DATA,
-	    "the file has %u signatures side by side, which cannot all be "
-	    "replaced (PE, Attribute Certificate Table)",
-	    n);
+	return ht_error_set(e, HT_ERR_REFUSED,
+	    "the file is signed already, with %u signatures side by side, %s",
+	    n, what);
 }
 
-/* There must be exactly one signature.  It is not verified. */
+/*
+ * Refuse remains, and say who takes them out.
+ */
 static int
-check_single(const struct format_file *file, struct ht_error *e)
+check_remains(const struct format_file *file, struct ht_error *e)
 {
-	unsigned int n = count_signatures(file);
-
-	if (n == 0)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "the file's signature is not a PKCS#7");
-	return n > 1 ? several(n, e) : 0;
+	if (!file->remains.of_signature)
+		return 0;
+	return ht_error_set(e, HT_ERR_REFUSED,
+	    "the file has remains of an old signature, which htsign strip or "
+	    "a profile with existing = \"replace\" takes out: %s",
+	    file->remains.what);
 }
 
 /* --- the values of `existing` --------------------------------------------- */
 
 static int
-refuse(const struct protocol_go *go, const struct format_file *file,
-    struct ht_error *e)
+refuse(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
 {
-	unsigned int n = count_signatures(file);
+	int rc = check_remains(file, e);
 
-	if (n > 1)
-		return several(n, e);
+	(void)action;
+	if (rc < 0)
+		return rc;
 	return ht_error_set(e, HT_ERR_REFUSED,
 	    "the file is signed already, and profile %s does not take signed "
 	    "files",
@@ -68,11 +57,12 @@ refuse(const struct protocol_go *go, const struct format_file *file,
 }
 
 static int
-replace(const struct protocol_go *go, const struct format_file *file,
-    struct ht_error *e)
+replace(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
 {
 	(void)go;
 	(void)file;
+	(void)action;
 	(void)e;
 	return 0;
 }
@@ -155,46 +145,71 @@ out:
 	return rc;
 }
 
+/*
+ * All signatures must be ours.  Side by side, those of others stay.
+ */
 static int
-check_own(const struct protocol_go *go, const struct format_file *file,
-    struct ht_error *e)
+check_own(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
 {
-	struct cursor c = buf_cursor(&file->signature);
 	unsigned int n = count_signatures(file);
-	struct der value;
-	int rc = 0;
+	struct buf others = BUF_INIT;
+	struct cursor one;
+	unsigned int i;
+	int rc = check_remains(file, e);
 
-	if (n == 0)
-		return ht_error_set(e, HT_ERR_REFUSED,
+	if (rc == 0 && n == 0)
+		rc = ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is signed already, but not with a PKCS#7");
-	while (rc == 0 && der_next(&c, &value, NULL) == 0)
-		rc = check_signer(go, value.whole, false, e);
-	return rc == HT_ERR_REFUSED && n > 1 ? several(n, e) : rc;
+	for (i = 0; rc == 0 && i < n; i++) {
+		one = several_nth(file->signature.data, file->signature.len, i);
+		rc = check_signer(go, one, false, e);
+		if (rc == HT_ERR_REFUSED && file->beside) {
+			buf_bytes(&others, one.p, one.left);
+			rc = buf_failed(&others) < 0 ? ht_error_memory(e) : 0;
+		} else if (rc == HT_ERR_REFUSED && n > 1) {
+			rc = several(n, "which are not all ours to replace", e);
+		}
+	}
+	if (rc == 0 && others.len > 0) {
+		*action = EXISTING_NEST;
+		buf_free(&file->signature);
+		file->signature = others;
+		return 0;
+	}
+	buf_free(&others);
+	return rc;
+}
+
+static int
+full(unsigned int most, const char *kind, struct ht_error *e)
+{
+	return ht_error_set(e, HT_ERR_REFUSED,
+	    "the file is signed already, and can hold no more than %u %s "
+	    "signatures",
+	    most, kind);
 }
 
 /*
  * The old signature must be good, and must stay good in the signed file: some
  * formats store another digest beside it, in the algorithm of the new one.
- * There must also be room for a nested signature, before the token signs in
- * vain.
+ * There must also be room for one more, before the token signs in vain.
  */
 static int
 check_outer(const struct format_file *file, struct ht_error *e)
 {
+	static const struct format_wanted wanted = { .remains = true };
 	const struct buf *outer = &file->signature;
 	struct format_verified found;
 	struct output *plan = NULL;
 	struct input *in = NULL;
 	int rc;
 
-	rc = format_verify(file->format, file->in, NULL, 0, &found, e);
-	if (rc == 0 && found.nested_count == PKCS7_NESTED_MAX)
-		rc = ht_error_set(e, HT_ERR_REFUSED,
-		    "the file is signed already, and can hold no more than %d "
-		    "nested signatures",
-		    PKCS7_NESTED_MAX);
+	rc = format_verify(file->format, file->in, &wanted, &found, e);
+	if (rc == 0 && found.count == FORMAT_SIGNATURES_MAX)
+		rc = full(PKCS7_NESTED_MAX, "nested", e);
 	if (rc < 0 ||
-	    strcmp(found.digest.algorithm, file->digest.algorithm) == 0)
+	    strcmp(found.all[0].digest.algorithm, file->digest.algorithm) == 0)
 		goto out;
 	rc = format_plan(file, outer->data, outer->len, &plan, e);
 	if (rc < 0)
@@ -202,7 +217,7 @@ check_outer(const struct format_file *file, struct ht_error *e)
 	format_verified_clear(&found);
 	in = output_as_input(plan, e);
 	rc = in == NULL ? HT_ERR_INTERNAL
-	                : format_verify(file->format, in, NULL, 0, &found, e);
+	                : format_verify(file->format, in, NULL, &found, e);
 out:
 	format_verified_clear(&found);
 	input_free(in);
@@ -211,51 +226,63 @@ out:
 }
 
 static int
-check_nest(const struct protocol_go *go, const struct format_file *file,
-    struct ht_error *e)
+check_nest(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
 {
+	unsigned int n = count_signatures(file);
 	struct ht_error why;
-	int rc;
+	int rc = check_remains(file, e);
 
 	(void)go;
+	*action = EXISTING_NEST;
+	if (rc < 0)
+		return rc;
 	if (!file->format->nests)
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is signed already, and Windows knows no nested "
 		    "signatures in %s files",
 		    file->format->title);
-	rc = check_single(file, e);
-	if (rc < 0)
-		return rc;
+	if (n > 1 && !file->beside)
+		return several(n, "and one more can be nested only in one", e);
 	rc = check_outer(file, &why);
 	if (rc == HT_ERR_DATA)
 		return ht_error_set(e, rc,
 		    "the old signature does not verify, so no %s one can be "
-		    "nested in it: %s",
-		    file->digest.algorithm, why.text);
+		    "%s it: %s",
+		    file->digest.algorithm,
+		    file->beside ? "put beside" : "nested in", why.text);
 	if (rc < 0)
 		*e = why;
 	return rc;
 }
 
+/* The signatures are not verified, but there must be some. */
 static int
-check_keep(const struct protocol_go *go, const struct format_file *file,
-    struct ht_error *e)
+check_keep(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e)
 {
+	int rc;
+
 	(void)go;
-	return check_single(file, e);
+	*action = EXISTING_KEEP;
+	if (count_signatures(file) > 0)
+		return 0;
+	rc = check_remains(file, e);
+	return rc < 0 ? rc
+	              : ht_error_set(e, HT_ERR_DATA,
+	                    "the file's signature is not a PKCS#7");
 }
 
 static const struct {
 	const char *word;
-	enum existing_action action;
-	int (*check)(const struct protocol_go *go,
-	    const struct format_file *file, struct ht_error *e);
+	int (*check)(const struct protocol_go *go, struct format_file *file,
+	    enum existing_action *action, struct ht_error *e);
 } words[] = {
-	{ "refuse", EXISTING_SIGN, refuse },
-	{ "own", EXISTING_SIGN, check_own },
-	{ "replace", EXISTING_SIGN, replace },
-	{ "nest", EXISTING_NEST, check_nest },
-	{ "keep", EXISTING_KEEP, check_keep },
+	{ "refuse", refuse },
+	{ "own", check_own },
+	{ "replace", replace },
+	{ "nest", check_nest },
+	{ "keep", check_keep },
 };
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
@@ -266,7 +293,7 @@ existing_nests(const struct protocol_go *go)
 }
 
 int
-existing_decide(const struct protocol_go *go, const struct format_file *file,
+existing_decide(const struct protocol_go *go, struct format_file *file,
     enum existing_action *action, struct ht_error *e)
 {
 	size_t i;
@@ -275,10 +302,8 @@ existing_decide(const struct protocol_go *go, const struct format_file *file,
 	if (!file->was_signed)
 		return 0;
 	for (i = 0; i < WORDS; i++) {
-		if (strcmp(words[i].word, go->existing) == 0) {
-			*action = words[i].action;
-			return words[i].check(go, file, e);
-		}
+		if (strcmp(words[i].word, go->existing) == 0)
+			return words[i].check(go, file, action, e);
 	}
 	return ht_error_set(e, HT_ERR_INTERNAL,
 	    "htsign-keyd has a word for existing signatures that is unknown");
@@ -315,19 +340,54 @@ check_merged(const struct buf *outer, const struct buf *inner,
 	return rc;
 }
 
+/*
+ * Put the new signature behind the old ones.  They stand side by side.
+ */
+static int
+put_beside(const struct buf *old, const struct buf *pkcs7, struct buf *merged,
+    struct cursor *over, struct ht_error *e)
+{
+	struct buf last;
+
+	if (several_count(old->data, old->len) >= FORMAT_BESIDE_MAX)
+		return full(FORMAT_BESIDE_MAX, "side by side", e);
+	buf_reserve(merged, old->len + pkcs7->len);
+	buf_bytes(merged, old->data, old->len);
+	buf_bytes(merged, pkcs7->data, pkcs7->len);
+	if (buf_failed(merged) < 0)
+		return ht_error_memory(e);
+	last = *merged;
+	last.data += old->len;
+	last.len -= old->len;
+	*over = postflight_find(&last, *over);
+	return 0;
+}
+
+static int
+nest_in(const struct buf *outer, const struct buf *pkcs7, struct buf *merged,
+    struct cursor *over, struct ht_error *e)
+{
+	int rc;
+
+	rc = pkcs7_nest(outer->data, outer->len, pkcs7->data, pkcs7->len,
+	    merged, e);
+	return rc < 0 ? rc : check_merged(outer, pkcs7, merged, over, e);
+}
+
 int
 existing_nest(struct format_file *file, struct buf *pkcs7, struct cursor *over,
     struct ht_error *e)
 {
-	const struct buf *outer = &file->signature;
+	const struct buf *old = &file->signature;
 	struct buf merged = BUF_INIT;
 	uint8_t ignored[TAP_SHA256];
 	int rc;
 
-	if ((rc = postflight_pkcs7(pkcs7, *over, ignored, e)) < 0 ||
-	    (rc = pkcs7_nest(outer->data, outer->len, pkcs7->data, pkcs7->len,
-	         &merged, e)) < 0 ||
-	    (rc = check_merged(outer, pkcs7, &merged, over, e)) < 0)
+	rc = postflight_pkcs7(pkcs7, *over, ignored, e);
+	if (rc == 0)
+		rc = file->beside ? put_beside(old, pkcs7, &merged, over, e)
+		                  : nest_in(old, pkcs7, &merged, over, e);
+	if (rc < 0)
 		goto out;
 	buf_free(&file->signature);
 	buf_free(pkcs7);
@@ -373,13 +433,18 @@ existing_keep(const struct format_file *file, uint8_t reply,
 void
 existing_signer(const struct format_file *file, char *out, size_t size)
 {
+	const struct buf *all = &file->signature;
+	struct cursor first = several_nth(all->data, all->len, 0);
+	unsigned int more = count_signatures(file) - 1;
 	struct ht_error ignored;
+	char others[24] = "";
 	struct pkcs7 *p7;
 
-	if (pkcs7_parse(file->signature.data, file->signature.len, &p7,
-	        &ignored) < 0)
-		(void)snprintf(out, size, "an unknown signer");
+	if (more > 0)
+		(void)snprintf(others, sizeof(others), " and %u more", more);
+	if (pkcs7_parse(first.p, first.left, &p7, &ignored) < 0)
+		(void)snprintf(out, size, "an unknown signer%s", others);
 	else
-		(void)snprintf(out, size, "%s", pkcs7_subject(p7));
+		(void)snprintf(out, size, "%s%s", pkcs7_subject(p7), others);
 	pkcs7_free(p7);
 }

@@ -12,7 +12,8 @@
 
 enum existing_action {
 	EXISTING_SIGN, /* sign; the new signature replaces an old one */
-	EXISTING_NEST, /* sign, and nest the new signature in the old one */
+	EXISTING_NEST, /* sign, and nest the new signature in the old one, or
+	                  put it beside the old ones that stay */
 	EXISTING_KEEP  /* return the file unchanged */
 };
 
@@ -24,18 +25,18 @@ enum existing_action {
 bool existing_nests(const struct protocol_go *go);
 
 /*
- * Decide what to do with file.  Returns 0 and *action; for a file that is not
- * signed this is EXISTING_SIGN.
+ * Decide what to do with file, which was digested with the option remains.
+ * Returns 0 and *action; for a file that is not signed this is EXISTING_SIGN.
+ * For EXISTING_NEST only the old signatures that stay are left in
+ * file->signature.
  *
- * HT_ERR_REFUSED if the profile does not allow such a file.  HT_ERR_DATA if
- * the profile needs one sound signature and the old one is damaged.
- * HT_ERR_DATA also for several signatures side by side, unless the profile
- * replaces all, or replaces its own and they are all ours.  HT_ERR_INTERNAL if
- * keyd sent an unknown value.  Otherwise as format_verify.
+ * HT_ERR_REFUSED if the profile does not allow such a file: among others, one
+ * with remains of a signature, unless the profile replaces all.  HT_ERR_DATA
+ * if the profile needs sound signatures and the old ones are damaged.
+ * HT_ERR_INTERNAL if keyd sent an unknown value.  Otherwise as format_verify.
  */
-int existing_decide(const struct protocol_go *go,
-    const struct format_file *file, enum existing_action *action,
-    struct ht_error *e);
+int existing_decide(const struct protocol_go *go, struct format_file *file,
+    enum existing_action *action, struct ht_error *e);
 
 /*
  * For EXISTING_NEST.  Nest the new signature, *pkcs7, in file->signature, the
@@ -44,6 +45,10 @@ int existing_decide(const struct protocol_go *go,
  * Returns 0; *pkcs7 is then the old signature with the new one in it,
  * file->signature is empty, and *over is the content that the old signature
  * signs, borrowed from *pkcs7.  All three are unchanged on error.
+ *
+ * If file->beside is set, *pkcs7 is then all old signatures and behind them the
+ * new one, and *over is still what that signs.  HT_ERR_REFUSED if they are more
+ * than FORMAT_BESIDE_MAX.
  *
  * HT_ERR_DATA if the old signature has no room for one more, or nothing can be
  * nested in it (pkcs7_nest).  HT_ERR_INTERNAL if the new signature is not over

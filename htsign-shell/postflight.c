@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "formats/several.h"
 #include "htsign-shell/postflight.h"
 #include "signature/der.h"
 
@@ -16,24 +17,56 @@ unverified(const struct ht_error *why, struct ht_error *e)
 	    "the result does not verify: %s", why->text);
 }
 
+/* The last of several signatures, or the only one. */
+static struct cursor
+last_of(const struct buf *pkcs7, unsigned int *index)
+{
+	unsigned int n = several_count(pkcs7->data, pkcs7->len);
+
+	*index = n > 0 ? n - 1 : 0;
+	return n > 1 ? several_nth(pkcs7->data, pkcs7->len, *index)
+	             : buf_cursor(pkcs7);
+}
+
+/* The file must have these signatures, byte for byte. */
+static int
+check_signatures(const struct format *format, struct input *in,
+    const struct buf *pkcs7, struct ht_error *e)
+{
+	struct buf found = BUF_INIT;
+	int rc;
+
+	rc = format_signature(format, in, &found, NULL, e);
+	if (rc == 0 &&
+	    (found.len != pkcs7->len ||
+	        memcmp(found.data, pkcs7->data, found.len) != 0))
+		rc = ht_error_set(e, HT_ERR_INTERNAL, "its signatures differ");
+	buf_free(&found);
+	return rc;
+}
+
 /* Verify and hash the file that in reads. */
 static int
-verify(const struct format *format, struct input *in, struct cursor content,
-    uint64_t size, uint8_t sha256[TAP_SHA256], struct ht_error *e)
+verify(const struct format *format, struct input *in, const struct buf *pkcs7,
+    struct cursor content, uint64_t size, uint8_t sha256[TAP_SHA256],
+    struct ht_error *e)
 {
+	struct format_wanted wanted = { .content = content };
 	struct tap tap = { NULL, 0, false };
 	struct format_verified found;
 	int rc;
 
 	memset(&found, 0, sizeof(found));
+	(void)last_of(pkcs7, &wanted.index);
 	rc = tap_start(&tap, e);
 	if (rc == 0)
 		rc = input_tap(in, tap_bytes, &tap, e);
 	if (rc == 0)
-		rc = format_verify(format, in, content.p, content.left, &found,
-		    e);
+		rc = format_verify(format, in, &wanted, &found, e);
 	if (rc == 0 && found.size != size)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "its size differs");
+	if (rc == 0 && wanted.index > 0)
+		rc = check_signatures(format, in, pkcs7, e);
 	if (rc == 0)
 		rc = tap_end(&tap, sha256, e);
 	format_verified_clear(&found);
@@ -43,7 +76,8 @@ verify(const struct format *format, struct input *in, struct cursor content,
 
 int
 postflight_file(const struct format *format, const struct output *plan,
-    struct cursor content, uint8_t sha256[TAP_SHA256], struct ht_error *e)
+    const struct buf *pkcs7, struct cursor content, uint8_t sha256[TAP_SHA256],
+    struct ht_error *e)
 {
 	struct input *in = output_as_input(plan, e);
 	struct ht_error why;
@@ -51,7 +85,8 @@ postflight_file(const struct format *format, const struct output *plan,
 
 	if (in == NULL)
 		return HT_ERR_INTERNAL;
-	rc = verify(format, in, content, output_size(plan), sha256, &why);
+	rc =
+	    verify(format, in, pkcs7, content, output_size(plan), sha256, &why);
 	input_free(in);
 	return rc < 0 ? unverified(&why, e) : 0;
 }
@@ -61,9 +96,11 @@ postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
     uint8_t sha256[TAP_SHA256], struct ht_error *e)
 {
 	struct ht_error why;
+	unsigned int index;
+	struct cursor last = last_of(pkcs7, &index);
 
-	if (pkcs7_postflight(pkcs7->data, pkcs7->len, content.p, content.left,
-	        &why) < 0)
+	if (pkcs7_postflight(last.p, last.left, content.p, content.left, &why) <
+	    0)
 		return unverified(&why, e);
 	return tap_once(pkcs7->data, pkcs7->len, sha256, e);
 }

@@ -11,16 +11,18 @@
 
 /*
  * Verify the planned file and put its SHA-256 into sha256.  The signature must
- * be over exactly content.
+ * be over exactly content.  If pkcs7 is several signatures, which stand side by
+ * side, this is the last of them, and the file must have all.
  *
  * HT_ERR_INTERNAL if the file does not verify; the text says why.  This is
  * never the client's fault.  HT_ERR_UNAVAILABLE if there is no room.
  */
 int postflight_file(const struct format *format, const struct output *plan,
-    struct cursor content, uint8_t sha256[TAP_SHA256], struct ht_error *e);
+    const struct buf *pkcs7, struct cursor content, uint8_t sha256[TAP_SHA256],
+    struct ht_error *e);
 
 /*
- * The same for an output that is only a PKCS#7.
+ * The same for an output that is only a PKCS#7, or several.
  */
 int postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
     uint8_t sha256[TAP_SHA256], struct ht_error *e);

@@ -234,6 +234,7 @@ digest_input(struct signing *s, struct ht_error *e)
 	s->why = WHY_DAMAGED;
 	options.algorithm = s->go.digest;
 	options.as_signed = existing_nests(&s->go);
+	options.remains = true;
 	rc = format->seeks ? input_spool(s->in, s->spool, e) : 0;
 	if (rc == 0)
 		rc = format_digest(format, s->in, &options, &s->file, e);
@@ -380,8 +381,8 @@ release_output(struct signing *s, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
-		rc = postflight_file(s->file->format, s->out, s->over, sha256,
-		    e);
+		rc = postflight_file(s->file->format, s->out, &s->pkcs7,
+		    s->over, sha256, e);
 	else
 		rc = postflight_pkcs7(&s->pkcs7, s->over, sha256, e);
 	if (rc < 0)
@@ -397,7 +398,12 @@ sign(struct signing *s, struct ht_error *e)
 {
 	int rc = get_signature(s, e);
 
-	return rc < 0 ? rc : release_output(s, e);
+	if (rc == 0)
+		rc = release_output(s, e);
+	if (rc == 0 && s->file->remains.what[0] != '\0')
+		log_notice("request %" PRIu64 ": taken out: %s",
+		    s->keyd->number, s->file->remains.what);
+	return rc;
 }
 
 /* Return the file unchanged. */

@@ -20,20 +20,21 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "attach", "FILE PKCS7 [-i | -o OUT]",
+	{ "attach", "FILE PKCS7 [--index=N] [-i | -o OUT]",
 	    "put a PKCS#7 signature (- for stdin) into its file", 2, false,
 	    attach_run },
 	{ "digest", "FILE [--digest=NAME] [--msi-ex]",
 	    "print the digest that a signature is over", 1, false, digest_run },
-	{ "extract", "FILE [-o OUT]", "get the PKCS#7 signature of a file", 1,
-	    false, extract_run },
+	{ "extract", "FILE [--index=N] [-o OUT]",
+	    "get the PKCS#7 signature of a file", 1, false, extract_run },
 	{ "info", "FILE ... [-r] [--json] [--name=FILE]",
 	    "say what is in a file's signature, without verifying it", 1, true,
 	    info_run },
 	{ "strip", "FILE [-i | -o OUT]", "take the signature out of a file", 1,
 	    false, strip_run },
 	{ "verify",
-	    "FILE ... --ca PEM [--tsa-ca PEM] [-r] [--json] [--name=FILE]",
+	    "FILE ... --ca PEM [--tsa-ca PEM] [--allow-uncovered] [-r] "
+	    "[--json] [--name=FILE]",
 	    "verify digest, signatures and chains, and say who signed", 1, true,
 	    verify_run },
 };
@@ -54,6 +55,9 @@ static const struct option {
 	const char *help;
 	size_t place;
 } options[] = {
+	{ "attach", '\0', "index", "N",
+	    "which one of several side by side, from 1; the others stay",
+	    offsetof(struct htsign_arguments, index) },
 	{ "attach", 'i', "in-place", NULL, IN_PLACE_HELP,
 	    offsetof(struct htsign_arguments, in_place) },
 	{ "attach", 'o', "output", "OUT", OUTPUT_HELP,
@@ -62,6 +66,9 @@ static const struct option {
 	    offsetof(struct htsign_arguments, digest) },
 	{ "digest", '\0', "msi-ex", NULL, "of an MSI signed with --msi-ex",
 	    offsetof(struct htsign_arguments, msi_ex) },
+	{ "extract", '\0', "index", "N",
+	    "only one of several side by side, from 1",
+	    offsetof(struct htsign_arguments, index) },
 	{ "extract", 'o', "output", "OUT", "where to, instead of stdout",
 	    offsetof(struct htsign_arguments, output) },
 	{ "info", '\0', "json", NULL, JSON_HELP,
@@ -74,6 +81,9 @@ static const struct option {
 	    offsetof(struct htsign_arguments, in_place) },
 	{ "strip", 'o', "output", "OUT", OUTPUT_HELP,
 	    offsetof(struct htsign_arguments, output) },
+	{ "verify", '\0', "allow-uncovered", NULL,
+	    "report bytes that no signature covers, and verify the rest",
+	    offsetof(struct htsign_arguments, allow_uncovered) },
 	{ "verify", '\0', "ca", "PEM", "the root certificates to trust",
 	    offsetof(struct htsign_arguments, ca) },
 	{ "verify", '\0', "json", NULL, JSON_HELP,

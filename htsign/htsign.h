@@ -14,15 +14,17 @@
 struct htsign_arguments {
 	const char *const *operand;
 	size_t operands;
-	const char *ca;     /* --ca, or NULL */
-	const char *digest; /* --digest, or NULL */
-	const char *name;   /* --name, or NULL */
-	const char *output; /* --output, or NULL */
-	const char *tsa_ca; /* --tsa-ca, or NULL */
-	bool in_place;      /* --in-place */
-	bool json;          /* --json */
-	bool msi_ex;        /* --msi-ex */
-	bool recursive;     /* --recursive */
+	const char *ca;       /* --ca, or NULL */
+	const char *digest;   /* --digest, or NULL */
+	const char *index;    /* --index, or NULL */
+	const char *name;     /* --name, or NULL */
+	const char *output;   /* --output, or NULL */
+	const char *tsa_ca;   /* --tsa-ca, or NULL */
+	bool allow_uncovered; /* --allow-uncovered */
+	bool in_place;        /* --in-place */
+	bool json;            /* --json */
+	bool msi_ex;          /* --msi-ex */
+	bool recursive;       /* --recursive */
 };
 
 /*

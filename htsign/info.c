@@ -357,6 +357,7 @@ put_file(struct report *r, struct view *v, bool *is_signed, struct ht_error *e)
 {
 	const struct format *format = v->subject->format;
 	const struct format_file *file;
+	struct format_remains remains = { 0 };
 	struct buf der = BUF_INIT;
 	struct ht_error why;
 	int digested;
@@ -374,8 +375,13 @@ put_file(struct report *r, struct view *v, bool *is_signed, struct ht_error *e)
 		    file->digest.length);
 	}
 	ht_error_clear(&why);
-	rc = format_signature(format, v->subject->in, &der, &why);
+	rc = format_signature(format, v->subject->in, &der, &remains, &why);
 	*is_signed = rc < 0 || der.len > 0;
+	if (remains.what[0] != '\0') {
+		report_problem(r, remains.what);
+		report_number(r, "uncovered:", "uncovered_bytes",
+		    remains.bytes);
+	}
 	if (r->json)
 		report_bool(r, NULL, "signed", *is_signed);
 	else if (!*is_signed)

@@ -26,6 +26,7 @@ check(const struct format_file *file, const struct output *plan,
 		return HT_ERR_INTERNAL;
 	/* It needs no room for another signature. */
 	options.no_plan = true;
+	options.remains = false;
 	rc = format_digest(file->format, again, &options, &stripped, e);
 	if (rc < 0 || stripped->was_signed)
 		rc = ht_error_set(e, HT_ERR_INTERNAL,
@@ -49,6 +50,8 @@ strip_run(const struct htsign_arguments *a, struct ht_error *e)
 	    (rc = format_plan(file, NULL, 0, &plan, e)) == 0 &&
 	    (rc = check(file, plan, e)) == 0)
 		rc = result_write(a, &subject, plan, e);
+	if (rc == 0)
+		subject_say("taken out", &file->remains);
 	output_free(plan);
 	format_file_free(file);
 	subject_close(&subject);

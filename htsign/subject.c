@@ -1,10 +1,12 @@
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "htsign/file.h"
 #include "htsign/subject.h"
+#include "lib/log.h"
 
 /*
  * Find out what fd is, which becomes the subject's.
@@ -72,6 +74,7 @@ subject_digest(const struct subject *subject,
 
 	if (options->algorithm == NULL)
 		chosen.algorithm = algorithms[0];
+	chosen.remains = true;
 	rc = format_digest(subject->format, subject->in, &chosen, file, e);
 	if (options->algorithm != NULL || subject->format != &format_appx)
 		return rc;
@@ -83,4 +86,28 @@ subject_digest(const struct subject *subject,
 			rc = 0;
 	}
 	return rc;
+}
+
+void
+subject_say(const char *words, const struct format_remains *remains)
+{
+	if (remains->what[0] != '\0')
+		log_notice("%s: %s", words, remains->what);
+}
+
+int
+subject_index(const char *argument, unsigned int *index, struct ht_error *e)
+{
+	char *end;
+
+	*index = 0;
+	if (argument == NULL)
+		return 0;
+	if (*argument >= '1' && *argument <= '9' && strlen(argument) <= 2) {
+		*index = (unsigned int)strtoul(argument, &end, 10);
+		if (*end == '\0')
+			return 0;
+	}
+	return ht_error_set(e, HT_ERR_USAGE, "--index is a number from 1: %s",
+	    argument);
 }

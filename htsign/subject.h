@@ -41,11 +41,25 @@ int subject_stdin(const char *name, struct subject *subject,
 
 /*
  * Digest the file as options say.  If they name no algorithm, it is the block
- * map's for a package, and SHA-256 for all others.  Returns 0 and *file, which
- * the caller frees with format_file_free.  Errors as format_digest.
+ * map's for a package, and SHA-256 for all others.  Remains are no error.
+ * Returns 0 and *file, which the caller frees with format_file_free.  Errors as
+ * format_digest.
  */
 int subject_digest(const struct subject *subject,
     const struct format_options *options, struct format_file **file,
+    struct ht_error *e);
+
+/*
+ * Say on stderr what remains there are, if any, after these words.
+ */
+void subject_say(const char *words, const struct format_remains *remains);
+
+/*
+ * Read the argument of --index: the number of one signature of several side by
+ * side, from 1.  *index is 0 if there is no argument.  HT_ERR_USAGE if it is no
+ * such number.
+ */
+int subject_index(const char *argument, unsigned int *index,
     struct ht_error *e);
 
 #endif

@@ -24,6 +24,7 @@ struct trust {
 	struct buf ca;
 	struct buf tsa_ca;
 	bool with_timestamps; /* tsa_ca is given */
+	struct format_wanted wanted;
 };
 
 /* A verified signature.  p7 and digest belong to format_verify's result. */
@@ -32,9 +33,6 @@ struct checked {
 	const struct spc_digest *digest;
 	struct timestamp timestamp;
 };
-
-/* The file's signature, and those nested in it. */
-#define SIGNATURES_MAX (1 + PKCS7_NESTED_MAX)
 
 /* --- verifying ------------------------------------------------------------ */
 
@@ -78,25 +76,22 @@ check_chain(struct checked *c, const struct trust *trust, struct ht_error *e)
 }
 
 /*
- * Check all signatures of the file.  An error tells which nested one it is.
+ * Check all signatures of the file.  An error tells which one it is.
  */
 static int
 check_all(const struct format_verified *v, const struct trust *trust,
     struct checked *all, struct ht_error *e)
 {
 	struct ht_error why;
-	size_t i;
+	unsigned int i;
 	int rc;
 
-	for (i = 0; i <= v->nested_count; i++) {
-		all[i].p7 = i == 0 ? v->p7 : v->nested[i - 1].p7;
-		all[i].digest = i == 0 ? &v->digest : &v->nested[i - 1].digest;
+	for (i = 0; i < v->count; i++) {
+		all[i].p7 = v->all[i].p7;
+		all[i].digest = &v->all[i].digest;
 		rc = check_chain(&all[i], trust, &why);
-		if (rc < 0 && i == 0)
-			return ht_error_set(e, rc, "%s", why.text);
 		if (rc < 0)
-			return ht_error_set(e, rc, "nested signature %zu: %s",
-			    i, why.text);
+			return format_failed(v, i, rc, &why, e);
 	}
 	return 0;
 }
@@ -208,28 +203,70 @@ put_signature(struct report *r, const struct checked *c, bool with_timestamps)
 }
 
 /*
- * Put the signatures, all of which are good.
+ * Put one of the signatures side by side, and those nested in it.
  */
 static void
-put_signatures(struct report *r, const struct checked *all, size_t nested,
-    bool with_timestamps)
+put_outer(struct report *r, const struct format_verified *v,
+    const struct checked *all, unsigned int outer, bool with_timestamps)
 {
-	size_t i;
+	int indent = r->indent;
+	unsigned int i;
 
-	report_open(r, "signature", '{');
-	put_signature(r, &all[0], with_timestamps);
+	put_signature(r, &all[outer], with_timestamps);
 	report_open(r, "nested", '[');
-	r->indent = INDENT;
-	for (i = 1; i <= nested; i++) {
+	for (i = v->beside; i < v->count; i++) {
+		if (v->all[i].outer != outer)
+			continue;
 		if (!r->json)
-			buf_format(&r->out, "nested:\n");
+			buf_format(&r->out, "%*snested:\n", indent, "");
+		r->indent = indent + INDENT;
 		report_open(r, NULL, '{');
 		put_signature(r, &all[i], with_timestamps);
 		report_close(r, '}');
 	}
+	r->indent = indent;
+	report_close(r, ']');
+}
+
+/*
+ * Put the signatures, all of which are good.
+ */
+static void
+put_signatures(struct report *r, const struct format_verified *v,
+    const struct checked *all, bool with_timestamps)
+{
+	unsigned int i;
+
+	report_open(r, "signature", '{');
+	put_outer(r, v, all, 0, with_timestamps);
+	report_close(r, '}');
+	if (v->beside == 1)
+		return;
+	report_open(r, "beside", '[');
+	r->indent = INDENT;
+	for (i = 1; i < v->beside; i++) {
+		if (!r->json)
+			buf_format(&r->out, "beside:\n");
+		report_open(r, NULL, '{');
+		put_outer(r, v, all, i, with_timestamps);
+		report_close(r, '}');
+	}
 	r->indent = 0;
 	report_close(r, ']');
-	report_close(r, '}');
+}
+
+static void
+put_remains(struct report *r, const struct format_remains *remains)
+{
+	if (remains->what[0] == '\0')
+		return;
+	if (r->json) {
+		report_number(r, NULL, "uncovered_bytes", remains->bytes);
+		report_text(r, NULL, "uncovered", remains->what);
+	} else {
+		put_line(r, "uncovered:", "", "%llu bytes: %s",
+		    (unsigned long long)remains->bytes, remains->what);
+	}
 }
 
 /* --- the command ---------------------------------------------------------- */
@@ -242,11 +279,13 @@ static void
 put_failed(struct verdict *verdict, const struct subject *subject,
     const struct ht_error *why)
 {
+	struct format_remains ignored = { 0 };
 	struct buf der = BUF_INIT;
 
 	verdict->kind = VERDICT_BAD;
-	if (format_signature(subject->format, subject->in, &der, NULL) == 0 &&
-	    der.len == 0)
+	if (format_signature(subject->format, subject->in, &der, &ignored,
+	        NULL) == 0 &&
+	    ignored.what[0] == '\0' && der.len == 0)
 		verdict->kind = VERDICT_UNSIGNED;
 	buf_free(&der);
 	if (!verdict->report.json)
@@ -261,14 +300,14 @@ look(void *context, const struct subject *subject, struct verdict *verdict,
 {
 	const struct trust *trust = context;
 	const struct format *format = subject->format;
-	struct checked all[SIGNATURES_MAX] = { { 0 } };
+	struct checked all[FORMAT_SIGNATURES_MAX] = { { 0 } };
 	struct format_verified verified = { 0 };
 	struct report *r = &verdict->report;
 	size_t i;
 	int rc;
 
-	if ((rc = format_verify(format, subject->in, NULL, 0, &verified, e)) ==
-	    0)
+	rc = format_verify(format, subject->in, &trust->wanted, &verified, e);
+	if (rc == 0)
 		rc = check_all(&verified, trust, all, e);
 	if (r->json) {
 		report_text(r, NULL, "type", format->name);
@@ -281,13 +320,13 @@ look(void *context, const struct subject *subject, struct verdict *verdict,
 		verdict->kind = VERDICT_GOOD;
 		if (!r->json)
 			report_text(r, "type:", "", format->title);
-		put_signatures(r, all, verified.nested_count,
-		    trust->with_timestamps);
+		put_remains(r, &verified.remains);
+		put_signatures(r, &verified, all, trust->with_timestamps);
 		buf_format(&verdict->line, "%s, %s", format->title,
-		    pkcs7_subject(verified.p7));
+		    pkcs7_subject(verified.all[0].p7));
 		buf_u8(&verdict->line, '\0');
 	}
-	for (i = 0; i < SIGNATURES_MAX; i++)
+	for (i = 0; i < FORMAT_SIGNATURES_MAX; i++)
 		timestamp_clear(&all[i].timestamp);
 	format_verified_clear(&verified);
 	return rc;
@@ -296,7 +335,8 @@ look(void *context, const struct subject *subject, struct verdict *verdict,
 int
 verify_run(const struct htsign_arguments *a, struct ht_error *e)
 {
-	struct trust trust = { BUF_INIT, BUF_INIT, a->tsa_ca != NULL };
+	struct trust trust = { BUF_INIT, BUF_INIT, a->tsa_ca != NULL,
+		{ .remains = a->allow_uncovered } };
 	const struct each each = { .look = look,
 		.context = &trust,
 		.words = { "error", "bad", "unsigned", "good" },

@@ -76,6 +76,7 @@ unit_tests = \
 	tests/unit/test_policy \
 	tests/unit/test_principals \
 	tests/unit/test_proc \
+	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \
 	tests/unit/test_sandbox \
@@ -162,6 +163,7 @@ e2e_tests = \
 	tests/e2e/65-existing.sh \
 	tests/e2e/66-pages.sh \
 	tests/e2e/67-formats.sh \
+	tests/e2e/68-remains.sh \
 	tests/e2e/69-bench-formats.sh \
 	tests/e2e/71-capabilities.sh \
 	tests/e2e/72-kills.sh \

@@ -406,11 +406,13 @@ appx_plan(const struct format_file *file, const void *p7, size_t n,
 }
 
 static int
-appx_signature(struct input *in, struct buf *p7, struct ht_error *e)
+appx_signature(struct input *in, struct buf *p7, struct format_remains *remains,
+    struct ht_error *e)
 {
 	struct appx_parts parts;
 	int rc;
 
+	(void)remains;
 	rc = appx_parts_open(&parts, in, e);
 	if (rc == 0 && parts.has[APPX_P7X])
 		rc = appx_p7x_read(&parts, p7, e);

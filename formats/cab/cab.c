@@ -21,6 +21,8 @@
 #include "formats/format.h"
 #include "formats/forward.h"
 #include "formats/padding.h"
+#include "formats/remains.h"
+#include "signature/der.h"
 #include "signature/spc-asn1.h"
 
 static int
@@ -57,38 +59,28 @@ digest_front(const struct cab_header *h, EVP_MD_CTX *md)
 	    : -1;
 }
 
-static int
-check_end(const struct cab_header *h, uint64_t size, struct ht_error *e)
-{
-	uint64_t end = h->cabinet + h->signature_size;
-
-	if (size < h->cabinet)
-		return ht_error_at(e, HT_ERR_DATA, size,
-		    "cbCabinet is %llu: the file ends before it (MS-CAB 2.1)",
-		    (unsigned long long)h->cabinet);
-	if (size > end && h->signature_size == 0)
-		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
-		    "data behind the end of the cabinet, cbCabinet (MS-CAB "
-		    "2.1)");
-	if (size != end)
-		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
-		    "the signature ends at %llu, but the file at %llu",
-		    (unsigned long long)end, (unsigned long long)size);
-	return 0;
-}
-
 /*
- * Append the DER of the signature in padded to p7.
+ * Take the PKCS#7 at the start of padded, and append its DER to p7.
  */
 static int
 put_signature(const struct cab_header *h, const struct buf *padded,
-    struct buf *p7, struct ht_error *e)
+    struct buf *p7, struct format_remains *remains, struct ht_error *e)
 {
+	struct cursor c = buf_cursor(padded);
 	struct cursor der;
+	struct der value;
+	int rc;
 
-	if (padding_strip(buf_cursor(padded), &der) < 0)
-		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
+	if (padding_strip(c, &der) < 0) {
+		der = cursor_over(NULL, 0);
+		if (der_expect(&c, DER_SEQUENCE, &value, NULL) == 0)
+			der = value.whole;
+		rc = remains_of_signature(remains, padded->len - der.left, e,
+		    h->cabinet,
 		    "the signature is not one PKCS#7 and its padding");
+		if (rc < 0)
+			return rc;
+	}
 	buf_bytes(p7, der.p, der.left);
 	if (buf_failed(p7) < 0)
 		return ht_error_memory(e);
@@ -96,22 +88,39 @@ put_signature(const struct cab_header *h, const struct buf *padded,
 }
 
 /*
- * Read what follows the cabinet: nothing, or a signature up to the end.
+ * Read what follows the cabinet: nothing, or a signature up to the end.  offset
+ * is where the cabinet has ended, unless the file ended before.
  */
 static int
-read_end(struct format_file *file, const struct cab_header *h, uint64_t offset,
+read_end(struct input *in, const struct cab_header *h, uint64_t offset,
+    struct buf *p7, uint64_t *size, struct format_remains *remains,
     struct ht_error *e)
 {
+	uint64_t end = h->cabinet + h->signature_size;
 	struct buf padded = BUF_INIT;
 	int rc;
 
-	rc = forward_keep(file->in, offset, h->cabinet + h->signature_size,
-	    PKCS7_MAX, &padded, &file->size, e);
-	if (rc == 0)
-		rc = check_end(h, file->size, e);
-	file->was_signed = h->signature_size != 0;
-	if (rc == 0 && file->was_signed)
-		rc = put_signature(h, &padded, &file->signature, e);
+	rc = forward_keep(in, offset, end, REMAINS_BEHIND_MAX, PKCS7_MAX,
+	    &padded, size, e);
+	if (rc < 0)
+		goto out;
+	if (*size < h->cabinet)
+		rc = ht_error_at(e, HT_ERR_DATA, *size,
+		    "cbCabinet is %llu: the file ends before it (MS-CAB 2.1)",
+		    (unsigned long long)h->cabinet);
+	else if (*size > end && h->signature_size == 0)
+		rc = ht_error_at(e, HT_ERR_DATA, h->cabinet,
+		    "data behind the end of the cabinet, cbCabinet (MS-CAB "
+		    "2.1)");
+	else if (*size > end)
+		rc = remains_behind(remains, *size - end, end, e);
+	if (rc == 0 && *size < end)
+		rc = remains_of_signature(remains, padded.len, e, h->cabinet,
+		    "%zu of the %llu bytes of a signature that is cut off",
+		    padded.len, (unsigned long long)h->signature_size);
+	else if (rc == 0 && h->signature_size > 0)
+		rc = put_signature(h, &padded, p7, remains, e);
+out:
 	buf_free(&padded);
 	return rc;
 }
@@ -120,6 +129,8 @@ static int
 digest_file(struct format_file *file, EVP_MD_CTX *md, struct cab_header *h,
     struct ht_error *e)
 {
+	struct format_remains *remains =
+	    file->options.remains ? &file->remains : NULL;
 	uint64_t offset;
 	int rc;
 
@@ -130,8 +141,10 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct cab_header *h,
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 	offset = h->length;
 	if ((rc = forward_digest(file->in, md, &offset, h->cabinet, e)) < 0 ||
-	    (rc = read_end(file, h, offset, e)) < 0)
+	    (rc = read_end(file->in, h, offset, &file->signature, &file->size,
+	         remains, e)) < 0)
 		return rc;
+	file->was_signed = h->signature_size != 0;
 	if (EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 	return 0;
@@ -234,39 +247,16 @@ out:
 }
 
 static int
-read_signature(struct input *in, const struct cab_header *h, struct buf *p7,
+cab_signature(struct input *in, struct buf *p7, struct format_remains *remains,
     struct ht_error *e)
 {
-	size_t n = (size_t)h->signature_size;
-	struct buf padded = BUF_INIT;
-	uint8_t *p;
-	int rc;
-
-	if (h->signature_size > PKCS7_MAX)
-		return ht_error_at(e, HT_ERR_DATA, h->cabinet,
-		    "a signature of more than %zu bytes", PKCS7_MAX);
-	p = buf_room(&padded, n);
-	if (p == NULL)
-		return ht_error_memory(e);
-	rc = input_copy(in, h->cabinet, p, n, e);
-	if (rc == HT_ERR_DATA)
-		rc = ht_error_at(e, rc, h->cabinet,
-		    "the file ends before its signature does (MS-CAB 2.1)");
-	if (rc == 0)
-		rc = put_signature(h, &padded, p7, e);
-	buf_free(&padded);
-	return rc;
-}
-
-static int
-cab_signature(struct input *in, struct buf *p7, struct ht_error *e)
-{
 	struct cab_header h;
+	uint64_t size;
 	int rc;
 
 	rc = cab_header_read(in, &h, e);
-	if (rc == 0 && h.signature_size > 0)
-		rc = read_signature(in, &h, p7, e);
+	if (rc == 0)
+		rc = read_end(in, &h, h.cabinet, p7, &size, remains, e);
 	cab_header_clear(&h);
 	return rc;
 }

@@ -103,12 +103,14 @@ cat_plan(const struct format_file *file, const void *p7, size_t n,
 }
 
 static int
-cat_signature(struct input *in, struct buf *p7, struct ht_error *e)
+cat_signature(struct input *in, struct buf *p7, struct format_remains *remains,
+    struct ht_error *e)
 {
 	struct buf content = BUF_INIT;
 	bool is_signed = false;
 	int rc;
 
+	(void)remains;
 	rc = read_all(in, p7, e);
 	if (rc == 0)
 		rc = pkcs7_open_ctl(p7->data, p7->len, &content, &is_signed, e);

@@ -216,6 +216,9 @@ cfb_read_directory(struct cfb *cfb, struct ht_error *e)
 
 		rc = input_read(cfb->in, at, (size_t)1 << cfb->shift, &p, &got,
 		    e);
+		if (rc == 0 && got < (size_t)1 << cfb->shift)
+			rc = ht_error_at(e, HT_ERR_DATA, at + got,
+			    "the file ends inside the directory");
 		for (j = 0; rc == 0 && j < each; j++)
 			rc = read_entry(cfb, p + (size_t)j * CFB_ENTRY,
 			    at + (uint64_t)j * CFB_ENTRY, e);

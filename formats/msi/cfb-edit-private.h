@@ -12,12 +12,13 @@
 
 /*
  * New bytes at offset of the changed file: length bytes of edit->bytes,
- * starting at from.
+ * starting at from; or as many zeros.
  */
 struct piece {
 	uint64_t offset;
 	size_t from;
 	size_t length;
+	bool zeros;
 };
 
 struct cfb_edit {
@@ -37,8 +38,7 @@ struct cfb_edit {
 	struct cfb_list changed;      /* indexes of changed sectors in
 	                                 fat_sectors */
 	struct cfb_list mini_changed; /* the same for the mini FAT */
-	struct cfb_list freed;        /* sectors, and mini sectors */
-	struct cfb_list mini_freed;
+	struct cfb_list mini_freed;   /* mini sectors */
 	size_t mini_kept; /* sectors that have always been the mini stream's */
 	bool removed;     /* a stream was removed after the last
 	                     cfb_edit_shrink */
@@ -62,6 +62,14 @@ int cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p,
     size_t n, size_t length, struct ht_error *e);
 
 /*
+ * Add a piece of length zeros, which takes no memory for each.  Joins it to the
+ * piece before if that is zeros, too, and ends here.  HT_ERR_INTERNAL without
+ * memory.
+ */
+int cfb_put_zeros(struct cfb_edit *edit, uint64_t offset, size_t length,
+    struct ht_error *e);
+
+/*
  * Set an entry of the FAT or mini FAT, and note which sector of the table
  * changed.  cfb_change_entry notes that a directory entry changed.
  * HT_ERR_INTERNAL without memory.
@@ -73,8 +81,8 @@ int cfb_change_entry(struct cfb_edit *edit, uint32_t number,
 
 /*
  * In cfb-remove.c.  If streams were removed, give back the unused ends of the
- * directory, the mini stream, the tables and the file.  HT_ERR_INTERNAL without
- * memory.
+ * directory, the mini stream and the tables.  In any case give back that of the
+ * file.  HT_ERR_INTERNAL without memory.
  */
 int cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e);
 

@@ -22,7 +22,7 @@ cfb_start_piece(struct cfb_edit *edit, uint64_t offset, size_t length,
 		edit->piece_room = room;
 	}
 	edit->pieces[edit->piece_count++] =
-	    (struct piece){ offset, edit->bytes.len, length };
+	    (struct piece){ offset, edit->bytes.len, length, false };
 	return 0;
 }
 
@@ -37,6 +37,24 @@ cfb_put_piece(struct cfb_edit *edit, uint64_t offset, const void *p, size_t n,
 	buf_bytes(&edit->bytes, p, n);
 	buf_zeros(&edit->bytes, length - n);
 	return 0;
+}
+
+int
+cfb_put_zeros(struct cfb_edit *edit, uint64_t offset, size_t length,
+    struct ht_error *e)
+{
+	struct piece *last = edit->pieces + edit->piece_count;
+	int rc;
+
+	if (edit->piece_count > 0 && (--last)->zeros &&
+	    last->offset + last->length == offset) {
+		last->length += length;
+		return 0;
+	}
+	rc = cfb_start_piece(edit, offset, length, e);
+	if (rc == 0)
+		edit->pieces[edit->piece_count - 1].zeros = true;
+	return rc;
 }
 
 /* --- changes ------------------------------------------------------------- */
@@ -124,7 +142,6 @@ cfb_edit_free(struct cfb_edit *edit)
 	cfb_list_free(&edit->entries);
 	cfb_list_free(&edit->changed);
 	cfb_list_free(&edit->mini_changed);
-	cfb_list_free(&edit->freed);
 	cfb_list_free(&edit->mini_freed);
 	free(edit->entry);
 	free(edit->pieces);

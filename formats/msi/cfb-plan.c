@@ -142,11 +142,11 @@ put_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 	return rc;
 }
 
-/* --- what is no longer used ---------------------------------------------- */
+/* --- what is not used ----------------------------------------------------- */
 
 /*
- * Put zeros where sectors were given back and not taken again, and at the end
- * of what the mini stream grew by.
+ * Put zeros in all free sectors, since old data may be there, and at the end of
+ * what the mini stream grew by.
  */
 static int
 put_zeros(struct cfb_edit *edit, struct ht_error *e)
@@ -157,29 +157,31 @@ put_zeros(struct cfb_edit *edit, struct ht_error *e)
 	uint64_t mini_size = (uint64_t)edit->mini_fat.n << CFB_MINI_SHIFT;
 	uint64_t kept = (uint64_t)edit->mini_kept
 	    << (edit->shift - CFB_MINI_SHIFT);
-	uint32_t one;
-	size_t i;
+	size_t minis = edit->mini_fat.n;
+	uint32_t i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < edit->freed.n; i++) {
-		one = edit->freed.v[i];
-		if (one < edit->fat.n && edit->fat.v[one] == CFB_FREESECT)
-			rc = cfb_put_piece(edit, cfb_sector_at(cfb, one), NULL,
-			    0, sector, e);
+	/* Those that the mini stream has lost may be in a sector of it. */
+	if (minis < cfb->mini_fat.n)
+		minis = cfb->mini_fat.n;
+	for (i = 0; rc == 0 && i < edit->fat.n; i++) {
+		if (edit->fat.v[i] == CFB_FREESECT)
+			rc = cfb_put_zeros(edit, cfb_sector_at(cfb, i), sector,
+			    e);
 	}
-	for (i = 0; rc == 0 && i < edit->mini_freed.n; i++) {
-		one = edit->mini_freed.v[i];
-		if (one < kept && edit->mini_fat.v[one] == CFB_FREESECT)
-			rc = cfb_put_piece(edit,
-			    cfb_mini_at(cfb, &edit->mini_stream, one), NULL, 0,
-			    CFB_MINI, e);
+	for (i = 0; rc == 0 && i < minis && i < kept; i++) {
+		if (i >= edit->mini_fat.n ||
+		    edit->mini_fat.v[i] == CFB_FREESECT)
+			rc = cfb_put_zeros(edit,
+			    cfb_mini_at(cfb, &edit->mini_stream, i), CFB_MINI,
+			    e);
 	}
 	if (rc == 0 && edit->mini_stream.n > edit->mini_kept &&
 	    mini_size < capacity)
-		rc = cfb_put_piece(edit,
+		rc = cfb_put_zeros(edit,
 		    cfb_mini_at(cfb, &edit->mini_stream,
 		        (uint32_t)edit->mini_fat.n),
-		    NULL, 0, (size_t)(capacity - mini_size), e);
+		    (size_t)(capacity - mini_size), e);
 	return rc;
 }
 
@@ -192,6 +194,38 @@ by_offset(const void *a, const void *b)
 	const struct piece *right = b;
 
 	return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+static int
+append_zeros(struct output *plan, uint64_t n, struct ht_error *e)
+{
+	static const uint8_t zeros[64 << 10];
+	size_t some;
+	int rc = 0;
+
+	for (; rc == 0 && n > 0; n -= some) {
+		some = n < sizeof(zeros) ? (size_t)n : sizeof(zeros);
+		rc = output_borrowed(plan, zeros, some, e);
+	}
+	return rc;
+}
+
+/*
+ * Append the input from one offset to another.  A last sector that was cut off
+ * goes on with zeros.
+ */
+static int
+append_input(const struct cfb *cfb, struct output *plan, uint64_t from,
+    uint64_t to, struct ht_error *e)
+{
+	uint64_t end = to < cfb->size ? to : cfb->size;
+	int rc = 0;
+
+	if (from < end)
+		rc = output_range(plan, from, end - from, e);
+	if (rc == 0 && end < to)
+		rc = append_zeros(plan, to - (from > end ? from : end), e);
+	return rc;
 }
 
 /*
@@ -211,13 +245,17 @@ append_pieces(struct cfb_edit *edit, struct output *plan, struct ht_error *e)
 	qsort(edit->pieces, edit->piece_count, sizeof(*piece), by_offset);
 	for (i = 0; i < edit->piece_count; i++) {
 		piece = &edit->pieces[i];
-		if ((rc = output_range(plan, at, piece->offset - at, e)) < 0 ||
-		    (rc = output_literal(plan, edit->bytes.data + piece->from,
-		         piece->length, e)) < 0)
+		rc = append_input(edit->cfb, plan, at, piece->offset, e);
+		if (rc == 0)
+			rc = piece->zeros ? append_zeros(plan, piece->length, e)
+			                  : output_literal(plan,
+			                        edit->bytes.data + piece->from,
+			                        piece->length, e);
+		if (rc < 0)
 			return rc;
 		at = piece->offset + piece->length;
 	}
-	return output_range(plan, at, end - at, e);
+	return append_input(edit->cfb, plan, at, end, e);
 }
 
 int

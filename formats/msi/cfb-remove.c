@@ -102,9 +102,8 @@ drop_sector(struct cfb_edit *edit, bool mini, uint32_t one, struct ht_error *e)
 	int rc;
 
 	rc = cfb_set_next(edit, mini, one, CFB_FREESECT, e);
-	if (rc == 0)
-		rc = cfb_list_push(mini ? &edit->mini_freed : &edit->freed, one,
-		    e);
+	if (rc == 0 && mini)
+		rc = cfb_list_push(&edit->mini_freed, one, e);
 	return rc;
 }
 
@@ -273,13 +272,12 @@ cfb_edit_shrink(struct cfb_edit *edit, struct ht_error *e)
 {
 	int rc;
 
-	if (!edit->removed)
-		return 0;
-	edit->removed = false;
-	if ((rc = shrink_directory(edit, e)) < 0 ||
-	    (rc = shrink_mini_stream(edit, e)) < 0 ||
-	    (rc = shrink_fat(edit, e)) < 0)
+	if (edit->removed &&
+	    ((rc = shrink_directory(edit, e)) < 0 ||
+	        (rc = shrink_mini_stream(edit, e)) < 0 ||
+	        (rc = shrink_fat(edit, e)) < 0))
 		return rc;
+	edit->removed = false;
 	drop_end(edit);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "formats/msi/cfb-chain.h"
+#include "formats/remains.h"
 #include "lib/buf.h"
 
 /* --- the mini stream ----------------------------------------------------- */
@@ -157,34 +158,49 @@ cfb_read_stream(const struct cfb *cfb, const struct cfb_entry *stream,
 
 /* --- what is in no chain ------------------------------------------------- */
 
-static int
-expect_zeros(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
-{
-	const uint64_t *at = cookie;
+/* Bytes in free sectors that are not zero, and the first one's place. */
+struct stray {
+	uint64_t count;
+	uint64_t first;
+	uint64_t at; /* of the next byte that is passed */
+};
 
-	if (!cfb_is_zero(p, n))
-		return ht_error_at(e, HT_ERR_DATA, *at,
-		    "data in free sectors, which no signature covers "
-		    "([MS-CFB] 2.3)");
+static int
+count_stray(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
+{
+	struct stray *stray = cookie;
+	size_t all = n;
+	size_t i;
+
+	(void)e;
+	/* There may be much, and hardly ever anything in it. */
+	if (n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0)
+		n = 0;
+	for (i = 0; i < n; i++) {
+		if (p[i] != 0 && stray->count++ == 0)
+			stray->first = stray->at + i;
+	}
+	stray->at += all;
 	return 0;
 }
 
 /*
- * Check that everything unclaimed is free and zero.
+ * Check that everything unclaimed among the first n is free, and count what is
+ * not zero.
  */
 static int
-check_free(const struct cfb *cfb, const uint8_t *claimed, bool mini,
-    struct ht_error *e)
+check_free(const struct cfb *cfb, const uint8_t *claimed, bool mini, size_t n,
+    struct stray *stray, struct ht_error *e)
 {
 	const struct cfb_list *table = mini ? &cfb->mini_fat : &cfb->fat;
 	uint64_t unit = mini ? CFB_MINI : UINT64_C(1) << cfb->shift;
 	uint64_t start = 0;
-	uint64_t n = 0;
+	uint64_t length = 0;
 	uint64_t at;
 	uint32_t i;
 	int rc;
 
-	for (i = 0; i < table->n; i++) {
+	for (i = 0; i < n; i++) {
 		if ((claimed[i / 8] & 1U << i % 8) != 0)
 			continue;
 		at = mini ? cfb_mini_at(cfb, &cfb->mini_stream, i)
@@ -193,30 +209,63 @@ check_free(const struct cfb *cfb, const uint8_t *claimed, bool mini,
 			return ht_error_at(e, HT_ERR_DATA, at,
 			    "a sector that is not free is in no stream "
 			    "([MS-CFB] 2.3)");
-		if (at != start + n) {
-			rc = read_run(cfb->in, start, n, expect_zeros, &start,
-			    e);
+		if (at != start + length) {
+			stray->at = start;
+			rc = read_run(cfb->in, start, length, count_stray,
+			    stray, e);
 			if (rc < 0)
 				return rc;
 			start = at;
-			n = 0;
+			length = 0;
 		}
-		n += unit;
+		length += unit;
 	}
-	return read_run(cfb->in, start, n, expect_zeros, &start, e);
+	stray->at = start;
+	return read_run(cfb->in, start, length, count_stray, stray, e);
 }
 
+/*
+ * Check that the last sector is in a chain.  *n is the number of sectors up to
+ * the last one that is.
+ */
 static int
-check_end(const struct cfb *cfb, struct ht_error *e)
+check_end(const struct cfb *cfb, uint32_t *n, struct ht_error *e)
 {
-	uint32_t last = cfb->sectors;
+	uint64_t end;
 
-	while (last > 0 && cfb->fat.v[last - 1] == CFB_FREESECT)
-		last--;
-	if (last < cfb->sectors)
-		return ht_error_at(e, HT_ERR_DATA, cfb_sector_at(cfb, last),
-		    "bytes behind the last allocated sector ([MS-CFB] 2.3)");
-	return 0;
+	*n = cfb->sectors;
+	while (*n > 0 && cfb->fat.v[*n - 1] == CFB_FREESECT)
+		--*n;
+	if (*n == cfb->sectors)
+		return 0;
+	end = cfb_sector_at(cfb, *n);
+	return remains_of_data(cfb->remains, cfb->size - end, e, end,
+	    "%llu bytes behind the last allocated sector ([MS-CFB] 2.3)",
+	    (unsigned long long)(cfb->size - end));
+}
+
+/*
+ * Check what is in no chain.
+ */
+static int
+check_rest(const struct cfb *cfb, const uint8_t *mini_claimed,
+    struct ht_error *e)
+{
+	struct stray stray = { 0, 0, 0 };
+	uint32_t n;
+	int rc;
+
+	if ((rc = check_end(cfb, &n, e)) < 0 ||
+	    (rc = check_free(cfb, cfb->claimed, false, n, &stray, e)) < 0 ||
+	    (rc = check_free(cfb, mini_claimed, true, cfb->mini_fat.n, &stray,
+	         e)) < 0)
+		return rc;
+	if (stray.count == 0)
+		return 0;
+	return remains_of_data(cfb->remains, stray.count, e, stray.first,
+	    "%llu bytes of data in free sectors, which no signature covers "
+	    "([MS-CFB] 2.3)",
+	    (unsigned long long)stray.count);
 }
 
 int
@@ -236,11 +285,7 @@ cfb_check_streams(struct cfb *cfb, struct ht_error *e)
 			    cfb_entry_at(cfb, &cfb->directory, i), e);
 	}
 	if (rc == 0)
-		rc = check_end(cfb, e);
-	if (rc == 0)
-		rc = check_free(cfb, cfb->claimed, false, e);
-	if (rc == 0)
-		rc = check_free(cfb, mini_claimed, true, e);
+		rc = check_rest(cfb, mini_claimed, e);
 	free(mini_claimed);
 	return rc;
 }

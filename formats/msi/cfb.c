@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "formats/msi/cfb-chain.h"
+#include "formats/remains.h"
+#include "formats/remains.h"
 #include "lib/buf.h"
 
 /* --- the header ---------------------------------------------------------- */
@@ -85,10 +87,14 @@ count_sectors(struct cfb *cfb, struct ht_error *e)
 	if (cfb->size > CFB_SIZE_MAX)
 		return ht_error_at(e, HT_ERR_DATA, CFB_SIZE_MAX,
 		    "a compound file of 2 GiB or more");
-	if (cfb->size % sector != 0 || cfb->size < 2 * sector)
-		return ht_error_at(e, HT_ERR_DATA, cfb->size,
+	if (cfb->size % sector != 0 || cfb->size < 2 * sector) {
+		rc = remains_of_data(cfb->size > sector ? cfb->remains : NULL,
+		    0, e, cfb->size,
 		    "the file ends inside a sector ([MS-CFB] 2.1)");
-	cfb->sectors = (uint32_t)(cfb->size / sector - 1);
+		if (rc < 0)
+			return rc;
+	}
+	cfb->sectors = (uint32_t)((cfb->size + sector - 1) / sector - 1);
 	rc = input_read(cfb->in, CFB_HEADER, (size_t)sector, &p, &got, e);
 	if (rc == 0 && cfb->version == 4 &&
 	    !cfb_is_zero(p, (size_t)sector - CFB_HEADER))
@@ -218,12 +224,14 @@ read_fat(struct cfb *cfb, struct ht_error *e)
 /* --- all of it ----------------------------------------------------------- */
 
 int
-cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e)
+cfb_open(struct cfb *cfb, struct input *in, struct format_remains *remains,
+    struct ht_error *e)
 {
 	int rc;
 
 	memset(cfb, 0, sizeof(*cfb));
 	cfb->in = in;
+	cfb->remains = remains;
 	if ((rc = input_drain(in, &cfb->size, e)) < 0 ||
 	    (rc = read_header(cfb, e)) < 0 || (rc = count_sectors(cfb, e)) < 0)
 		return rc;

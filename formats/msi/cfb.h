@@ -5,13 +5,16 @@
  *
  * The reader accepts only files that can be read in one way:
  * - every sector is in exactly one chain, or is free and zero;
- * - the last sector is in a chain and ends the file;
+ * - the last sector is in a chain, is whole, and ends the file;
  * - the same holds for mini sectors;
  * - every directory entry is in one tree, in order, or is unused and zero.
  *
  * A package's digest then leaves out only three things: the header's own data,
  * the directory's own data, and the unused rest of each stream's last sector.
  * Windows does not clear that rest.
+ *
+ * Nor does it clear free sectors, and it leaves free ones at the end.  Such
+ * files can be read in one way, too, and a reader may ask for them.
  */
 
 #ifndef FORMATS_MSI_CFB_H
@@ -19,6 +22,7 @@
 
 #include <stdint.h>
 
+#include "formats/format.h"
 #include "lib/error.h"
 #include "lib/input.h"
 
@@ -111,6 +115,7 @@ struct cfb_header {
 
 struct cfb {
 	struct input *in;
+	struct format_remains *remains; /* the caller's, or NULL */
 	uint64_t size;
 	unsigned int version; /* 3 or 4 */
 	unsigned int shift;   /* log2 of the sector size: 9 or 12 */
@@ -137,10 +142,15 @@ struct cfb {
  * rules above.  in must be seekable.  The caller calls cfb_close, also after an
  * error.  It needs some bytes of memory for each sector and entry.
  *
+ * If remains is not NULL, it is noted there instead, and is no error, that free
+ * sectors are not zero, are behind the last one in a chain, or that the last
+ * sector is cut off where nothing is missing.
+ *
  * HT_ERR_DATA with the offset and the broken clause, also over CFB_SIZE_MAX.
  * HT_ERR_INTERNAL without memory.  Other errors as input_read.
  */
-int cfb_open(struct cfb *cfb, struct input *in, struct ht_error *e);
+int cfb_open(struct cfb *cfb, struct input *in, struct format_remains *remains,
+    struct ht_error *e);
 void cfb_close(struct cfb *cfb);
 
 /*

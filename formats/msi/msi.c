@@ -373,7 +373,8 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct msi *msi,
 	const struct cfb_entry *extended;
 	int rc;
 
-	if ((rc = cfb_open(&msi->cfb, file->in, e)) < 0 ||
+	if ((rc = cfb_open(&msi->cfb, file->in,
+	         file->options.remains ? &file->remains : NULL, e)) < 0 ||
 	    (rc = check_class(&msi->cfb, e)) < 0 ||
 	    (rc = check_zip(&msi->cfb, e)) < 0 ||
 	    (rc = find_stream(&msi->cfb, signature_name, sizeof(signature_name),
@@ -486,13 +487,14 @@ msi_plan(const struct format_file *file, const void *p7, size_t n,
 }
 
 static int
-msi_signature(struct input *in, struct buf *p7, struct ht_error *e)
+msi_signature(struct input *in, struct buf *p7, struct format_remains *remains,
+    struct ht_error *e)
 {
 	const struct cfb_entry *stream;
 	struct cfb cfb;
 	int rc;
 
-	rc = cfb_open(&cfb, in, e);
+	rc = cfb_open(&cfb, in, remains, e);
 	if (rc == 0)
 		rc = find_stream(&cfb, signature_name, sizeof(signature_name),
 		    &stream, e);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "formats/pe/pe-header.h"
-#include "formats/pe/pe-table.h"
 #include "lib/buf.h"
 
 #define DOS_HEADER 64
@@ -21,6 +20,7 @@
 #define PE_OPTIONAL 24
 #define PE_HEADERS_SIZE 84
 #define PE_CHECKSUM 88
+#define PE_SUBSYSTEM 92
 #define PE_DIRECTORIES 116      /* NumberOfRvaAndSizes of PE32 */
 #define PE_DIRECTORIES_PLUS 132 /* and of PE32+ */
 
@@ -32,6 +32,10 @@
 #define MAGIC_PE32_PLUS 0x20b
 
 #define SECTION_HEADER 40
+
+/* The values of Subsystem from the first to the last of UEFI. */
+#define EFI_APPLICATION 10
+#define EFI_ROM 13
 
 /*
  * Read a number at an offset from the PE signature.  HT_ERR_DATA if the headers
@@ -159,26 +163,8 @@ read_directory(struct cursor headers, uint64_t at, size_t directories,
 		    (unsigned long)count);
 	out->checksum = at + PE_CHECKSUM;
 	out->security = at + entry;
-	/* Verifiers disagree on the meaning of half an entry. */
-	if ((table == 0) != (size == 0))
-		return ht_error_at(e, HT_ERR_DATA, at + entry,
-		    "the certificate table has an offset and no size, or a "
-		    "size and no offset (PE, Attribute Certificate Table)");
 	out->table = table;
 	out->table_size = size;
-	return 0;
-}
-
-static int
-check_table(const struct pe_header *header, struct ht_error *e)
-{
-	if (header->table == 0)
-		return 0;
-	if (header->table % 8 != 0 || header->table < header->sections_end ||
-	    header->table_size < PE_WIN_CERT_HEADER)
-		return ht_error_at(e, HT_ERR_DATA, header->security,
-		    "the certificate table is too short, not aligned to 8, or "
-		    "within the sections (PE, Attribute Certificate Table)");
 	return 0;
 }
 
@@ -192,6 +178,7 @@ pe_header_read(struct input *in, uint64_t at, struct pe_header *out,
 	uint16_t sections;
 	uint16_t size;
 	uint16_t magic;
+	uint16_t subsystem;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
@@ -209,14 +196,15 @@ pe_header_read(struct input *in, uint64_t at, struct pe_header *out,
 		return ht_error_at(e, HT_ERR_DATA, at + PE_OPTIONAL,
 		    "neither PE32 nor PE32+: magic 0x%x (PE, Optional Header)",
 		    magic);
+	if (header_u16(headers, PE_SUBSYSTEM, &subsystem) < 0)
+		return header_cut(headers, at, "optional header", e);
+	out->efi = subsystem >= EFI_APPLICATION && subsystem <= EFI_ROM;
 	rc = read_directory(headers, at,
 	    magic == MAGIC_PE32 ? PE_DIRECTORIES : PE_DIRECTORIES_PLUS, size,
 	    out, e);
 	if (rc == 0)
 		rc = read_sections(headers, at, PE_OPTIONAL + (size_t)size,
 		    sections, out, e);
-	if (rc == 0)
-		rc = check_table(out, e);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #ifndef FORMATS_PE_PE_HEADER_H
 #define FORMATS_PE_PE_HEADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/error.h"
@@ -19,8 +20,9 @@ struct pe_header {
 	uint64_t security;     /* the certificate table's directory entry */
 	uint64_t headers_end;  /* of the section table */
 	uint64_t sections_end; /* of the headers and every section's data */
-	uint64_t table;        /* the certificate table, or 0 */
-	uint64_t table_size;
+	uint64_t table;        /* the certificate table's entry, unchecked: */
+	uint64_t table_size;   /* both are 0 if there is none */
+	bool efi;              /* Subsystem is one of UEFI's */
 };
 
 /*

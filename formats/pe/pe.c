@@ -6,6 +6,9 @@
  * Portable Executable Signature Format, "Calculating the PE Image Hash".  The
  * digest covers everything but CheckSum, the certificate table and its
  * directory entry.  The table ends the file, so one forward pass is enough.
+ *
+ * Signatures of UEFI images stand side by side in the table, since firmware
+ * knows no nested ones (UEFI Specification, Secure Boot and Driver Signing).
  */
 
 #include "config.h"
@@ -22,6 +25,8 @@
 #include "formats/pe/pe-header.h"
 #include "formats/pe/pe-pages.h"
 #include "formats/pe/pe-table.h"
+#include "formats/remains.h"
+#include "formats/several.h"
 #include "signature/spc-asn1.h"
 #include "signature/spc-pages.h"
 
@@ -154,53 +159,136 @@ digest_headers(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 }
 
 /*
- * Check, after the content, that everything is where the headers say.
+ * Set *at to where the old certificate table begins, as far as the headers
+ * tell; UINT32_MAX if there is none.
  */
 static int
-check_end(const struct pe *pe, uint64_t size, struct ht_error *e)
+find_table(const struct pe_header *header, uint64_t *at,
+    struct format_remains *remains, struct ht_error *e)
 {
-	const struct pe_header *header = &pe->header;
-
-	if (size > UINT32_MAX)
-		return ht_error_at(e, HT_ERR_DATA, UINT32_MAX,
-		    "a PE file cannot be larger than 4 GiB");
-	if (pe->content_end < header->sections_end)
-		return ht_error_at(e, HT_ERR_DATA, size,
-		    "the file ends before its last section does, at %llu (PE, "
-		    "Section Table)",
-		    (unsigned long long)header->sections_end);
-	if (header->table != 0 && header->table + header->table_size != size)
-		return ht_error_at(e, HT_ERR_DATA, header->security,
-		    "the certificate table ends at %llu, but the file at %llu "
-		    "(PE, Attribute Certificate Table)",
-		    (unsigned long long)(header->table + header->table_size),
-		    (unsigned long long)size);
-	return 0;
+	*at = UINT32_MAX;
+	/* Verifiers disagree on the meaning of half an entry. */
+	if ((header->table == 0) != (header->table_size == 0))
+		return remains_of_signature(remains, 0, e, header->security,
+		    "half an entry for a certificate table: an offset and no "
+		    "size, or a size and no offset (PE, Attribute Certificate "
+		    "Table)");
+	if (header->table == 0)
+		return 0;
+	if (header->table < header->sections_end)
+		return remains_of_signature(remains, 0, e, header->security,
+		    "an entry for a certificate table within the sections (PE, "
+		    "Attribute Certificate Table)");
+	*at = header->table;
+	if (header->table % 8 == 0)
+		return 0;
+	return remains_of_signature(remains, 0, e, header->security,
+	    "a certificate table that is not aligned to 8 (PE, Attribute "
+	    "Certificate Table)");
 }
 
 /*
- * Read the old certificate table to the end of the file.  Stops early if the
- * file goes on after the table.
+ * After the content, set *is to whether a table begins here.  It need not:
+ * what copies or changes a signed program may leave its headers as they were.
  */
 static int
-read_old_table(struct format_file *file, const struct pe *pe,
-    struct ht_error *e)
+is_table(struct input *in, const struct pe_header *header, uint64_t at,
+    bool *is, struct format_remains *remains, struct ht_error *e)
 {
-	const struct pe_header *header = &pe->header;
-	uint64_t end = pe->content_end;
-	unsigned int count;
+	const uint8_t *p;
+	size_t got;
 	int rc;
 
-	if (header->table != 0)
-		end = header->table + header->table_size;
-	rc = forward_keep(file->in, pe->content_end, end, PKCS7_PAGED_MAX,
-	    &file->signature, &file->size, e);
-	if (rc == 0)
-		rc = check_end(pe, file->size, e);
-	if (rc == 0 && header->table != 0)
-		rc =
-		    pe_table_unpack(&file->signature, header->table, &count, e);
-	file->was_signed = header->table != 0;
+	*is = false;
+	rc = input_read(in, at, PE_WIN_CERT_HEADER, &p, &got, e);
+	if (rc < 0)
+		return rc;
+	*is =
+	    at == header->table && (remains == NULL || pe_table_is_one(p, got));
+	if (*is)
+		return 0;
+	return remains_of_signature(remains, 0, e, header->security,
+	    "an entry for a certificate table at %llu, where there is none "
+	    "(PE, Attribute Certificate Table)",
+	    (unsigned long long)header->table);
+}
+
+/*
+ * Read the table, which begins here, to the end of the file.  Stops early if
+ * the file goes on behind it.
+ */
+static int
+read_table(struct input *in, const struct pe_header *header, struct buf *table,
+    uint64_t *size, struct format_remains *remains, struct ht_error *e)
+{
+	uint64_t end = header->table + header->table_size;
+	int rc;
+
+	rc = forward_keep(in, header->table, end, REMAINS_BEHIND_MAX,
+	    PKCS7_PAGED_MAX, table, size, e);
+	if (rc == 0 && *size > end)
+		rc = remains_behind(remains, *size - end, end, e);
+	if (rc == 0 && *size >= end) {
+		rc = pe_table_unpack(table, header->table, remains, e);
+	} else if (rc == 0) {
+		rc = remains_of_signature(remains, table->len, e,
+		    header->security,
+		    "%zu of the %llu bytes of a certificate table that is cut "
+		    "off (PE, Attribute Certificate Table)",
+		    table->len, (unsigned long long)header->table_size);
+		buf_reset(table);
+	}
+	if (rc < 0)
+		buf_reset(table);
+	return rc;
+}
+
+/*
+ * Digest what is between the headers and the old table, and read that.  Leaves
+ * *offset after the content.
+ */
+static int
+digest_body(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
+    uint64_t *offset, struct ht_error *e)
+{
+	struct format_remains *remains =
+	    file->options.remains ? &file->remains : NULL;
+	uint64_t most = UINT32_MAX;
+	uint64_t table;
+	bool is = false;
+	int rc;
+
+	if (pe->pages != NULL)
+		most = SPC_PAGED_FILE_MAX + 1;
+	if ((rc = find_table(&pe->header, &table, remains, e)) < 0 ||
+	    (rc = digest_range(file->in, md, pe, offset,
+	         table < most ? table : most, e)) < 0)
+		return rc;
+	if (*offset < pe->header.sections_end && *offset < most)
+		return ht_error_at(e, HT_ERR_DATA, *offset,
+		    "the file ends before its last section does, at %llu (PE, "
+		    "Section Table)",
+		    (unsigned long long)pe->header.sections_end);
+	if (table < UINT32_MAX && *offset <= table && *offset < most)
+		rc = is_table(file->in, &pe->header, *offset, &is, remains, e);
+	if (rc == 0 && !is)
+		rc = digest_range(file->in, md, pe, offset, most, e);
+	if (rc < 0)
+		return rc;
+	if (pe->pages != NULL && *offset > SPC_PAGED_FILE_MAX)
+		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
+		    "page hashes are only for files of at most 1 GiB");
+	pe->content_end = *offset;
+	if (is)
+		rc = read_table(file->in, &pe->header, &file->signature,
+		    &file->size, remains, e);
+	else
+		rc = forward_keep(file->in, *offset, *offset, 0,
+		    PKCS7_PAGED_MAX, &file->signature, &file->size, e);
+	file->was_signed = is || file->remains.of_signature;
+	if (rc == 0 && file->size > UINT32_MAX)
+		rc = ht_error_at(e, HT_ERR_DATA, UINT32_MAX,
+		    "a PE file cannot be larger than 4 GiB");
 	return rc;
 }
 
@@ -209,27 +297,13 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
     struct ht_error *e)
 {
 	static const uint8_t zeros[8];
-	struct input *in = file->in;
 	uint64_t offset = 0;
-	uint64_t end = UINT32_MAX;
 	int rc;
 
-	if ((rc = digest_headers(file, md, pe, &offset, e)) < 0)
+	if ((rc = digest_headers(file, md, pe, &offset, e)) < 0 ||
+	    (rc = digest_body(file, md, pe, &offset, e)) < 0)
 		return rc;
-	if (pe->header.table != 0)
-		end = pe->header.table;
-	if (pe->pages != NULL && end > SPC_PAGED_FILE_MAX)
-		end = SPC_PAGED_FILE_MAX + 1;
-	rc = digest_range(in, md, pe, &offset, end, e);
-	if (rc < 0)
-		return rc;
-	if (pe->pages != NULL && offset > SPC_PAGED_FILE_MAX)
-		return ht_error_at(e, HT_ERR_REFUSED, SPC_PAGED_FILE_MAX,
-		    "page hashes are only for files of at most 1 GiB");
-	pe->content_end = offset;
-	rc = read_old_table(file, pe, e);
-	if (rc < 0)
-		return rc;
+	file->beside = pe->header.efi;
 	if (EVP_DigestUpdate(md, zeros, padding_of(offset)) != 1 ||
 	    EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
@@ -275,15 +349,19 @@ pe_clear(struct format_file *file)
 }
 
 /*
- * What the plan puts after the content: padding, and a certificate table of one
- * entry.  It begins on a multiple of 8 bytes, so the offsets are known to the
- * digest and the checksum.
+ * What the plan puts after the content: padding, and a certificate table.  Each
+ * part begins on a multiple of 8 bytes, so the offsets are known to the digest
+ * and the checksum.
  */
-struct tail {
+struct part {
 	struct buf before; /* padding and header, before the signature */
-	const void *p7;    /* or NULL, and everything is empty */
-	size_t n;
+	struct cursor p7;
 	unsigned int after; /* zeros */
+};
+
+struct tail {
+	struct part parts[FORMAT_BESIDE_MAX];
+	unsigned int count; /* 0, and there is no table */
 	uint64_t size;
 };
 
@@ -291,17 +369,26 @@ static int
 make_tail(const struct pe *pe, const void *p7, size_t n, struct tail *tail,
     struct ht_error *e)
 {
+	struct part *part = tail->parts;
+	unsigned int i;
+
 	memset(tail, 0, sizeof(*tail));
 	if (p7 == NULL)
 		return 0;
-	tail->p7 = p7;
-	tail->n = n;
-	buf_zeros(&tail->before, padding_of(pe->content_end));
-	pe_table_header(&tail->before, n);
-	tail->after = padding_of(n);
-	tail->size = tail->before.len + n + tail->after;
-	if (buf_failed(&tail->before) < 0)
-		return ht_error_memory(e);
+	tail->count = several_count(p7, n);
+	if (tail->count == 0 || tail->count > FORMAT_BESIDE_MAX)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "not one PKCS#7 or up to %d, one after the other",
+		    FORMAT_BESIDE_MAX);
+	buf_zeros(&part->before, padding_of(pe->content_end));
+	for (i = 0; i < tail->count; i++, part++) {
+		part->p7 = several_nth(p7, n, i);
+		pe_table_header(&part->before, part->p7.left);
+		part->after = padding_of(part->p7.left);
+		tail->size += part->before.len + part->p7.left + part->after;
+		if (buf_failed(&part->before) < 0)
+			return ht_error_memory(e);
+	}
 	if (pe->content_end + tail->size > UINT32_MAX)
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "with its signature the file would be larger than 4 GiB");
@@ -317,15 +404,21 @@ make_fields(const struct pe *pe, const struct tail *tail, struct buf *checksum,
 {
 	uint64_t table = pe->content_end + padding_of(pe->content_end);
 	uint64_t end = pe->content_end + tail->size;
+	uint64_t at = pe->content_end;
+	const struct part *part;
 	uint64_t sum = pe->sum;
 
-	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)table);
-	buf_u32le(entry, tail->p7 == NULL ? 0 : (uint32_t)(end - table));
+	buf_u32le(entry, tail->count == 0 ? 0 : (uint32_t)table);
+	buf_u32le(entry, tail->count == 0 ? 0 : (uint32_t)(end - table));
 	if (buf_failed(entry) < 0)
 		return ht_error_memory(e);
 	sum += sum_words(pe->header.security, entry->data, entry->len);
-	sum += sum_words(pe->content_end, tail->before.data, tail->before.len);
-	sum += sum_words(pe->content_end + tail->before.len, tail->p7, tail->n);
+	for (part = tail->parts; part < tail->parts + tail->count; part++) {
+		sum += sum_words(at, part->before.data, part->before.len);
+		at += part->before.len;
+		sum += sum_words(at, part->p7.p, part->p7.left);
+		at += part->p7.left + part->after;
+	}
 	buf_u32le(checksum, fold_sum(sum, end));
 	if (buf_failed(checksum) < 0)
 		return ht_error_memory(e);
@@ -333,10 +426,27 @@ make_fields(const struct pe *pe, const struct tail *tail, struct buf *checksum,
 }
 
 static int
+append_tail(struct output *plan, const struct tail *tail, struct ht_error *e)
+{
+	static const uint8_t zeros[8];
+	const struct part *part;
+	int rc;
+
+	for (part = tail->parts; part < tail->parts + tail->count; part++) {
+		if ((rc = output_literal(plan, part->before.data,
+		         part->before.len, e)) < 0 ||
+		    (rc = output_borrowed(plan, part->p7.p, part->p7.left, e)) <
+		        0 ||
+		    (rc = output_literal(plan, zeros, part->after, e)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
 append_all(struct output *plan, const struct pe *pe, const struct tail *tail,
     struct ht_error *e)
 {
-	static const uint8_t zeros[8];
 	uint64_t security = pe->header.security;
 	uint64_t middle = (uint64_t)pe->header.checksum + 4;
 	uint64_t rest = security + PE_DIRECTORY_ENTRY;
@@ -350,12 +460,9 @@ append_all(struct output *plan, const struct pe *pe, const struct tail *tail,
 	    (rc = output_literal(plan, checksum.data, checksum.len, e)) < 0 ||
 	    (rc = output_range(plan, middle, security - middle, e)) < 0 ||
 	    (rc = output_literal(plan, entry.data, entry.len, e)) < 0 ||
-	    (rc = output_range(plan, rest, pe->content_end - rest, e)) < 0 ||
-	    (rc = output_literal(plan, tail->before.data, tail->before.len,
-	         e)) < 0 ||
-	    (rc = output_borrowed(plan, tail->p7, tail->n, e)) < 0)
+	    (rc = output_range(plan, rest, pe->content_end - rest, e)) < 0)
 		goto out;
-	rc = output_literal(plan, zeros, tail->after, e);
+	rc = append_tail(plan, tail, e);
 out:
 	buf_free(&checksum);
 	buf_free(&entry);
@@ -368,6 +475,7 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
 {
 	const struct pe *pe = file->state;
 	struct tail tail;
+	unsigned int i;
 	int rc;
 
 	if (n > PKCS7_PAGED_MAX)
@@ -376,63 +484,29 @@ pe_plan(const struct format_file *file, const void *p7, size_t n,
 	rc = make_tail(pe, p7, n, &tail, e);
 	if (rc == 0)
 		rc = append_all(plan, pe, &tail, e);
-	buf_free(&tail.before);
-	return rc;
-}
-
-/*
- * Unpack a table that must have one WIN_CERTIFICATE.  Windows verifies only the
- * first and gives the others to whoever asks.  So it is unclear who signed a
- * file with several.
- */
-static int
-only_signature(struct buf *table, uint64_t at, struct ht_error *e)
-{
-	unsigned int count;
-	int rc;
-
-	rc = pe_table_unpack(table, at, &count, e);
-	if (rc == 0 && count > 1)
-		rc = ht_error_at(e, HT_ERR_DATA, at,
-		    "the certificate table has %u WIN_CERTIFICATEs instead of "
-		    "one (PE, Attribute Certificate Table)",
-		    count);
+	for (i = 0; i < tail.count && i < FORMAT_BESIDE_MAX; i++)
+		buf_free(&tail.parts[i].before);
 	return rc;
 }
 
 static int
-pe_signature(struct input *in, struct buf *p7, struct ht_error *e)
+pe_signature(struct input *in, struct buf *p7, struct format_remains *remains,
+    struct ht_error *e)
 {
 	struct pe_header header;
+	uint64_t table;
+	uint64_t size;
 	uint32_t lfanew;
-	size_t n;
-	uint8_t *p;
+	bool is;
 	int rc;
 
 	if ((rc = pe_header_lfanew(in, &lfanew, e)) < 0 ||
-	    (rc = pe_header_read(in, lfanew, &header, e)) < 0)
+	    (rc = pe_header_read(in, lfanew, &header, e)) < 0 ||
+	    (rc = find_table(&header, &table, remains, e)) < 0 ||
+	    table == UINT32_MAX ||
+	    (rc = is_table(in, &header, table, &is, remains, e)) < 0 || !is)
 		return rc;
-	if (header.table == 0)
-		return 0;
-	if (header.table_size > PKCS7_PAGED_MAX)
-		return ht_error_at(e, HT_ERR_DATA, header.security,
-		    "a certificate table of more than %zu bytes",
-		    PKCS7_PAGED_MAX);
-	n = (size_t)header.table_size;
-	buf_reserve(p7, n);
-	p = buf_room(p7, n);
-	if (p == NULL)
-		return ht_error_memory(e);
-	rc = input_copy(in, header.table, p, n, e);
-	if (rc == HT_ERR_DATA)
-		rc = ht_error_at(e, rc, header.security,
-		    "the file ends inside the certificate table (PE, Attribute "
-		    "Certificate Table)");
-	if (rc == 0)
-		rc = only_signature(p7, header.table, e);
-	if (rc < 0)
-		buf_reset(p7);
-	return rc;
+	return read_table(in, &header, p7, &size, remains, e);
 }
 
 const struct format format_pe = {

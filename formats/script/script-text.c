@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "formats/forward.h"
+#include "formats/remains.h"
 #include "formats/script/script-text.h"
 #include "lib/base64.h"
 #include "lib/utf8.h"
@@ -132,11 +133,21 @@ is_base64(unsigned int c)
 }
 
 /*
- * Take one line of Base64, with its opening and its CRLF.
+ * Take a line end: CRLF or, if others are allowed, LF or the end of the file.
+ */
+static bool
+take_line_end(const struct script_text *t, size_t *at, bool any)
+{
+	return take(t, at, CRLF) ||
+	    (any && (at_end(t, *at) || take(t, at, "\n")));
+}
+
+/*
+ * Take one line of Base64, with its opening and its line end.
  */
 static bool
 take_line(const struct script_text *t, const struct script_kind *kind,
-    size_t *at, struct buf *base64)
+    size_t *at, struct buf *base64, bool any_end)
 {
 	size_t n = 0;
 
@@ -147,7 +158,7 @@ take_line(const struct script_text *t, const struct script_kind *kind,
 		*at += t->unit;
 	}
 	return n > 0 && n <= LINE_MAX_BASE64 && take(t, at, kind->close) &&
-	    take(t, at, CRLF);
+	    take_line_end(t, at, any_end);
 }
 
 /*
@@ -163,7 +174,7 @@ read_block(struct script_text *t, const struct script_kind *kind, size_t *at,
 	if (!take(t, at, kind->begin) || !take(t, at, CRLF))
 		return block_error(*at, "its first line is damaged", e);
 	while (!take(t, at, kind->end)) {
-		if (!take_line(t, kind, at, &base64)) {
+		if (!take_line(t, kind, at, &base64, false)) {
 			rc = block_error(*at, "a line is damaged", e);
 			goto out;
 		}
@@ -235,6 +246,98 @@ find_block(struct script_text *t, const struct script_kind *kind,
 		                         : "not before the last end tag",
 		    e);
 	return rc;
+}
+
+/* --- what is left of a block ---------------------------------------------- */
+
+/*
+ * Move *at past spaces and line ends.
+ */
+static void
+skip_blank(const struct script_text *t, size_t *at)
+{
+	while (!at_end(t, *at) && unit_at(t, *at) < 0x80 &&
+	    strchr(" \t\r\n", (int)unit_at(t, *at)) != NULL)
+		*at += t->unit;
+}
+
+/*
+ * The offset of the line end before this one, or the same offset if there is
+ * none.
+ */
+static size_t
+before_line_end(const struct script_text *t, size_t at)
+{
+	size_t start = at;
+
+	if (start > t->mark && unit_at(t, start - t->unit) == '\n')
+		start -= t->unit;
+	if (start < at && start > t->mark &&
+	    unit_at(t, start - t->unit) == '\r')
+		start -= t->unit;
+	return start;
+}
+
+/*
+ * Take the lines of a block with any line ends, and its PKCS#7 if that is
+ * whole.  The file may end inside.
+ */
+static bool
+take_block(struct script_text *t, const struct script_kind *kind, size_t *at)
+{
+	struct buf base64 = BUF_INIT;
+	size_t line;
+	bool whole;
+	bool ok;
+
+	if (!take(t, at, kind->begin) || !take_line_end(t, at, true))
+		return false;
+	for (;;) {
+		line = *at;
+		whole = take(t, at, kind->end);
+		if (whole || !take_line(t, kind, at, &base64, true))
+			break;
+	}
+	ok = whole || at_end(t, line);
+	if (!whole)
+		*at = line;
+	buf_reset(&t->p7);
+	if (whole && base64.len <= 2 * SCRIPT_PKCS7_MAX &&
+	    base64_decode(buf_cursor(&base64), BASE64_STANDARD, &t->p7) < 0)
+		buf_reset(&t->p7);
+	buf_free(&base64);
+	return ok;
+}
+
+/*
+ * Take for remains what find_block has refused as damaged, if that is a block
+ * in which only line ends differ, or which is cut off, and only blank lines
+ * follow.  Otherwise returns that error.
+ */
+static int
+find_remains(struct script_text *t, const struct script_kind *kind,
+    struct format_remains *remains, const struct ht_error *damage,
+    struct ht_error *e)
+{
+	size_t at = t->mark;
+	size_t behind;
+	size_t end;
+
+	if (e != NULL)
+		*e = *damage;
+	if (!find_marker(t, kind, &at))
+		return damage->code;
+	t->end = before_line_end(t, at);
+	if (!take_block(t, kind, &at))
+		return damage->code;
+	behind = at;
+	(void)take_line_end(t, &behind, true);
+	t->rest = at;
+	skip_blank(t, &t->rest);
+	if (find_end(t, kind, t->rest, &end, NULL) < 0 || end != t->rest)
+		return damage->code;
+	return remains_of_signature(remains, t->rest - behind, e,
+	    damage->offset, "%s", damage->text);
 }
 
 /* --- the encoding --------------------------------------------------------- */
@@ -310,8 +413,10 @@ too_large(uint64_t at, struct ht_error *e)
 
 int
 script_text_read(struct input *in, const struct script_kind *kind,
-    struct script_text *text, struct ht_error *e)
+    struct format_remains *remains, struct script_text *text,
+    struct ht_error *e)
 {
+	struct ht_error damage;
 	bool fits;
 	int rc;
 
@@ -320,8 +425,14 @@ script_text_read(struct input *in, const struct script_kind *kind,
 	if (rc == 0 && !fits)
 		rc = too_large(SCRIPT_SIGNED_MAX, e);
 	if (rc < 0 || (rc = set_encoding(text, kind, e)) < 0 ||
-	    (rc = check_text(text, e)) < 0 ||
-	    (rc = find_block(text, kind, e)) < 0)
+	    (rc = check_text(text, e)) < 0)
+		goto out;
+	rc = find_block(text, kind, &damage);
+	if (rc == HT_ERR_DATA && remains != NULL)
+		rc = find_remains(text, kind, remains, &damage, e);
+	else if (rc < 0 && e != NULL)
+		*e = damage;
+	if (rc < 0)
 		goto out;
 	if (text->end + (text->bytes.len - text->rest) > SCRIPT_MAX)
 		rc = too_large(SCRIPT_MAX, e);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "formats/format.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/input.h"
@@ -59,9 +60,14 @@ struct script_text {
  * another place: two programs might disagree on what is signed.  HT_ERR_REFUSED
  * over SCRIPT_MAX.  HT_ERR_INTERNAL without memory.  Other errors as
  * input_read.
+ *
+ * With remains, a block may differ in its line ends, be cut off, and have blank
+ * lines behind it.  That is noted in remains, text->rest is behind all of it,
+ * and text->p7 is empty if the block does not hold a whole one.
  */
 int script_text_read(struct input *in, const struct script_kind *kind,
-    struct script_text *text, struct ht_error *e);
+    struct format_remains *remains, struct script_text *text,
+    struct ht_error *e);
 void script_text_clear(struct script_text *text);
 
 /*

@@ -213,7 +213,8 @@ script_digest(struct format_file *file, const struct script_kind *kind,
 		goto out;
 	}
 	s->kind = kind;
-	rc = script_text_read(file->in, kind, &s->text, e);
+	rc = script_text_read(file->in, kind,
+	    file->options.remains ? &file->remains : NULL, &s->text, e);
 	if (rc < 0)
 		goto out;
 	if (digest_text(kind, &s->text, md) != 1 ||
@@ -222,7 +223,7 @@ script_digest(struct format_file *file, const struct script_kind *kind,
 		goto out;
 	}
 	file->size = s->text.bytes.len;
-	file->was_signed = s->text.p7.len > 0;
+	file->was_signed = s->text.p7.len > 0 || file->remains.of_signature;
 	file->signature = s->text.p7;
 	s->text.p7 = (struct buf)BUF_INIT;
 	buf_free(&s->text.bytes);
@@ -307,12 +308,12 @@ out:
 
 static int
 script_signature(struct input *in, const struct script_kind *kind,
-    struct buf *p7, struct ht_error *e)
+    struct buf *p7, struct format_remains *remains, struct ht_error *e)
 {
 	struct script_text text;
 	int rc;
 
-	rc = script_text_read(in, kind, &text, e);
+	rc = script_text_read(in, kind, remains, &text, e);
 	if (rc < 0)
 		return rc;
 	buf_bytes(p7, text.p7.data, text.p7.len);
@@ -344,9 +345,9 @@ script_signature(struct input *in, const struct script_kind *kind,
 		return script_digest(file, &kind_##kind, e);                   \
 	}                                                                      \
 	static int kind##_signature(struct input *in, struct buf *p7,          \
-	    struct ht_error *e)                                                \
+	    struct format_remains *remains, struct ht_error *e)                \
 	{                                                                      \
-		return script_signature(in, &kind_##kind, p7, e);              \
+		return script_signature(in, &kind_##kind, p7, remains, e);     \
 	}                                                                      \
 	const struct format format_##kind = {                                  \
 		.name = #kind,                                                 \

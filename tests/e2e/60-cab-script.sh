@@ -177,15 +177,18 @@ bad_file "a second block" --name=a.ps1 \
     < <(cat "$work/whole/test-signing/crlf.ps1" "$work/whole/test-signing/crlf.ps1")
 bad_file "text behind the block" --name=a.ps1 \
     < <(cat "$work/whole/test-signing/crlf.ps1"; echo exit)
-bad_file "a block with other line ends" --name=a.ps1 \
+request test-signing --name=a.ps1 \
     < <(tr -d '\r' <"$work/whole/test-signing/crlf.ps1")
+refused "a block with other line ends" 66
 request test-signing --name=a.ps1 < <(yes | head -c 13000000)
 refused "a script that is too large" 66
 bad_file "data before the cabinet" < <(echo; cat "$work/cab/one.cab")
 bad_file "data behind the cabinet" < <(cat "$work/cab/one.cab"; echo)
-bad_file "data behind a signed cabinet" < <(cat "$work/whole/test-signing/one.cab"; echo)
+request test-signing < <(cat "$work/whole/test-signing/one.cab"; echo)
+refused "data behind a signed cabinet" 66
 bad_file "a cut cabinet" < <(head -c -1 "$work/cab/one.cab")
-bad_file "a cut signed cabinet" < <(head -c -1 "$work/whole/test-signing/one.cab")
+request test-signing < <(head -c -1 "$work/whole/test-signing/one.cab")
+refused "a cut signed cabinet" 66
 
 reconfigure 's/formats = .*\];/formats = [ "pe", "cab" ];/'
 request test-signing --name=a.ps1 <"$work/script/crlf.ps1"

@@ -55,6 +55,7 @@ not_blessed()
 # refuse TEXT NAME CLAUSE COMMAND ...: the command changes the file that it
 # gets as its last argument; plain and signed, nobody takes it after that.
 kinds="plain signed"
+wanted=65
 refuse()
 {
 	local what=$1 name=$2 clause=$3 kind file
@@ -64,7 +65,7 @@ refuse()
 		cp "$work/$kind/$name" "$file"
 		check "$what, $kind: the change" "$@" "$file"
 		request test-signing --name="$name" <"$file"
-		refused "$what, $kind: not signed" 65
+		refused "$what, $kind: not signed" "$wanted"
 		check "$what, $kind: $clause" grep -E -e "$clause" "$work/err"
 	done
 	check "$what, signed: not verified" not_blessed "$file" "$clause"
@@ -186,14 +187,18 @@ cut_in_two()
 
 # --- what is not there, or damaged -----------------------------------------------------
 
+kinds=plain
 refuse "half a program" a.exe "\(PE.*\)" cut_in_two
-refuse "half a cabinet" a.cab "\(MS-CAB 2.1\)" cut_in_two
+kinds="plain signed"
+refuse "half a cabinet" a.cab "\(MS-CAB 2.1\)|cut off" cut_in_two
 refuse "half a package" a.msi "\[MS-CFB\] 2" cut_in_two
 refuse "half an MSIX" a.msix "APPNOTE 4.3.16" cut_in_two
 refuse "half a catalog" a.cat "RFC 2315" cut_in_two
 kinds=signed
+wanted=66
 refuse "half a script's signature" a.ps1 "signature block: " cut_in_two
 kinds="plain signed"
+wanted=65
 
 # 16 bytes in the middle, whatever they were.
 wreck()
@@ -249,14 +254,16 @@ change_table()
 
 check "a signature with padding" padded_signature "$work/plain/a.exe" \
     "$work/signed/a.exe"
+# These are remains of a signature, which the profile does not take out.
 kinds=signed
-behind="but the file at.*\(PE, Attribute Certificate Table\)"
+wanted=66
+behind="bytes behind the signature"
 refuse "a byte behind the certificate table" a.exe "$behind" \
     put_behind "$work/byte"
 refuse "zeros behind it" a.exe "$behind" put_behind "$work/sector"
 refuse "another program behind it" a.exe "$behind" \
     put_behind "$work/plain/a.exe"
-refuse "a table that is too short" a.exe "$behind|does not fit into it" \
+refuse "a table that is too short" a.exe "$behind|does not fit into" \
     change_table short
 refuse "a table in the middle" a.exe "within the sections" \
     change_table inside
@@ -267,35 +274,65 @@ refuse "padding that is not zeros" a.exe "CVE-2013-3900" \
     change_table padding
 refuse "a certificate of another type" a.exe "not a PKCS#7" \
     change_table type
+wanted=65
 
 # A second WIN_CERTIFICATE, which nobody of ours has made.
 cp "$work/signed/a.exe" "$work/two.exe"
 check "a second certificate" change_table foreign "$work/two.exe"
 request test-signing <"$work/two.exe"
-refused "is not replaced with the first" 65
+refused "is not replaced with the first" 66
 check "not verified either" not_blessed "$work/two.exe" \
-    "2 WIN_CERTIFICATEs instead of one"
-kinds="plain signed"
+    "signature 2: PKCS#7"
+wanted=66
+refuse "a signed program cut by its end" a.exe "\(PE.*\)" truncate -s -1
+kinds=plain
+wanted=65
 refuse "a program cut by its end" a.exe "\(PE.*\)" truncate -s -1
+kinds="plain signed"
 
 # --- Windows Installer ---------------------------------------------------------------
 
-refuse "a byte behind a package" a.msi "MS-CFB. 2.1" put_behind "$work/byte"
-refuse "a sector behind it" a.msi "behind the last allocated sector" \
-    put_behind "$work/sector"
-refuse "a JAR behind it (CVE-2020-1464)" a.msi \
-    "behind the last allocated sector" put_behind "$work/evil.jar"
+refuse "a JAR behind a package (CVE-2020-1464)" a.msi \
+    "CVE-2020-1464|behind the last allocated sector" \
+    put_behind "$work/evil.jar"
 refuse "a package that is a JAR, too" b.msi "CVE-2020-1464" end_like_a_jar
-refuse "data in a free sector" a.msi "data in free sectors" free_a_sector
+
+# no_sign_of TEXT NAME CLAUSE COMMAND ...: what is signed has nothing of what
+# the command puts where no signature covers it.
+no_sign_of()
+{
+	local what=$1 name=$2 clause=$3 file=$work/$2
+	shift 3
+	cp "$work/signed/$name" "$file"
+	check "$what, signed: the change" "$@" "$file"
+	check "$what, signed: not verified" not_blessed "$file" "$clause"
+	cp "$work/plain/$name" "$file"
+	check "$what, plain: the change" "$@" "$file"
+	request test-signing <"$file"
+	check "$what, plain: taken out" grep -E -e "taken out: .*$clause" \
+	    "$work/err"
+	check "$what, plain: verifies" "$htsign" verify "$work/out" \
+	    --ca "$dir/ca.pem"
+}
+no_sign_of "a byte behind a package" a.msi "MS-CFB. 2" \
+    put_behind "$work/byte"
+no_sign_of "a sector behind it" a.msi "behind the last allocated sector" \
+    put_behind "$work/sector"
+no_sign_of "data in a free sector" a.msi "data in free sectors" free_a_sector
 
 # --- cabinets --------------------------------------------------------------------------
 
 refuse "data in front of a cabinet" a.cab "not a signable file" \
     put_in_front "$work/byte"
-behind="behind the end of the cabinet|but the file at"
-refuse "data behind it" a.cab "$behind" put_behind "$work/byte"
-refuse "another cabinet behind it" a.cab "$behind" \
-    put_behind "$work/plain/a.cab"
+behind="behind the end of the cabinet|bytes behind the signature"
+for kinds in plain signed; do
+	refuse "data behind it" a.cab "$behind" put_behind "$work/byte"
+	refuse "another cabinet behind it" a.cab "$behind" \
+	    put_behind "$work/plain/a.cab"
+	wanted=66
+done
+kinds="plain signed"
+wanted=65
 
 # --- packages ---------------------------------------------------------------------------
 

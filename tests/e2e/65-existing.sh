@@ -235,34 +235,42 @@ two_entries()
 	    dd of="$work/two.exe" bs=1 seek="$at" conv=notrunc status=none
 }
 check "a program with two signatures" two_entries theirs
-for word in refuse own nest keep; do
+for word in refuse own nest; do
 	request "on-$word" <"$work/two.exe"
-	refused "side by side, under $word" 65
+	refused "side by side, under $word" 66
 	untouched "side by side, under $word"
 done
+request on-keep <"$work/two.exe"
+check "side by side, under keep" cmp "$work/out" "$work/two.exe"
+check "of whom" grep 'CN=Somebody else and 1 more' "$work/err"
 request on-replace <"$work/two.exe"
 signed "side by side, under replace"
 check "one is left" only_ours "$work/out"
-check "htsign blesses no two" \
-    not "$htsign" verify "$work/two.exe" --ca "$work/both.pem"
+check "htsign blesses two" \
+    "$htsign" verify "$work/two.exe" --ca "$work/both.pem"
+check "if it blesses each" \
+    not "$htsign" verify "$work/two.exe" --ca "$dir/ca.pem"
 
 check "a program with two of ours" two_entries old
 request on-refuse <"$work/two.exe"
-refused "two of ours, under refuse" 65
+refused "two of ours, under refuse" 66
 request on-own <"$work/two.exe"
 signed "two of ours, under own"
 check "one is left of ours" only_ours "$work/out"
 
-# What is behind the DER is nobody's: under no word is it signed over.
+# What is behind the DER is nobody's: only one word takes it out.
 check "a signature with padding" padded_signature "$work/plain/a.exe" \
     "$work/slack.exe"
 printf '\1' | dd of="$work/slack.exe" bs=1 conv=notrunc status=none \
     seek="$(($(stat -c %s "$work/slack.exe") - 1))"
-for word in refuse own replace nest keep; do
+for word in refuse own nest; do
 	request "on-$word" <"$work/slack.exe"
-	refused "a byte behind the DER, under $word" 65
+	refused "a byte behind the DER, under $word" 66
 	check "which is said" grep CVE-2013-3900 "$work/err"
 done
+request on-replace <"$work/slack.exe"
+check "it is taken out" only_ours "$work/out"
+check "which is said" grep 'taken out: .*CVE-2013-3900' "$work/err"
 
 # A file that was changed under its signature.
 cp "$work/theirs/a.exe" "$work/stale.exe"

@@ -16,6 +16,8 @@ static const struct format_options pages = { .algorithm = "sha256",
 	.page_hashes = true };
 static const struct format_options extended = { .algorithm = "sha256",
 	.msi_ex = true };
+static const struct format_options remains = { .algorithm = "sha256",
+	.remains = true };
 
 /*
  * A file may be damaged, or one that is not signed so; nothing else can be
@@ -47,27 +49,30 @@ check_content(const struct format_file *file)
 static const uint8_t p7[] = { 0x30, 0x03, 0x02, 0x01, 0x2a };
 
 /*
- * Putting a signature in must not change what is signed.  A catalog becomes the
- * signature.
+ * Putting a signature in must not change what is signed, and leaves no remains.
+ * A catalog becomes the signature.
  */
 static void
 check_plan(const struct format_file *file)
 {
+	struct format_options options = file->options;
 	struct format_file *again = NULL;
 	struct output *plan = NULL;
 	struct input *in = NULL;
 	struct buf found = BUF_INIT;
+
+	options.remains = false;
 
 	if (file->format == &format_cat ||
 	    check_code(format_plan(file, p7, sizeof(p7), &plan, NULL)) < 0)
 		return;
 	in = output_as_input(plan, NULL);
 	if (in == NULL ||
-	    format_digest(file->format, in, &file->options, &again, NULL) < 0 ||
+	    format_digest(file->format, in, &options, &again, NULL) < 0 ||
 	    !again->was_signed || again->size != output_size(plan) ||
 	    memcmp(again->digest.value, file->digest.value,
 	        file->digest.length) != 0 ||
-	    file->format->signature(in, &found, NULL) < 0 ||
+	    file->format->signature(in, &found, NULL, NULL) < 0 ||
 	    found.len != sizeof(p7) || memcmp(found.data, p7, found.len) != 0)
 		abort();
 	buf_free(&found);
@@ -126,16 +131,18 @@ check_replaced(const struct format_file *file,
 static void
 check_strip(const struct format_file *file)
 {
+	struct format_options options = file->options;
 	struct format_file *again = NULL;
 	struct output *plan = NULL;
 	struct input *in = NULL;
 
+	options.remains = false;
 	if (!file->was_signed ||
 	    check_code(format_plan(file, NULL, 0, &plan, NULL)) < 0)
 		return;
 	in = output_as_input(plan, NULL);
 	if (in == NULL ||
-	    format_digest(file->format, in, &file->options, &again, NULL) < 0 ||
+	    format_digest(file->format, in, &options, &again, NULL) < 0 ||
 	    again->was_signed || again->size != output_size(plan))
 		abort();
 	check_replaced(file, again);
@@ -286,6 +293,30 @@ digest_more(const struct format *format, struct input *in, const char *name,
 	}
 }
 
+/*
+ * With remains.  A file that is taken without them has none.
+ */
+static void
+digest_remains(const struct format *format, struct input *in, const char *name,
+    const uint8_t *p, size_t n, const struct format_file *plainly)
+{
+	static const struct format_wanted wanted = { .remains = true };
+	struct format_verified verified;
+	struct format_file *file;
+	int rc;
+
+	rc = digest_file(format, in, &remains, &file);
+	check_stream(format, name, p, n, &remains, file, rc);
+	if (plainly != NULL &&
+	    (rc < 0 || file->remains.what[0] != '\0' ||
+	        memcmp(file->digest.value, plainly->digest.value,
+	            plainly->digest.length) != 0))
+		abort();
+	format_file_free(file);
+	(void)check_code(format_verify(format, in, &wanted, &verified, NULL));
+	format_verified_clear(&verified);
+}
+
 void
 fuzz_format(const uint8_t *p, size_t n, const char *name)
 {
@@ -305,10 +336,11 @@ fuzz_format(const uint8_t *p, size_t n, const char *name)
 	if (check_code(format_detect(in, name, &format, NULL)) == 0) {
 		rc = digest_file(format, in, &plain, &file);
 		check_stream(format, name, p, n, &plain, file, rc);
+		digest_remains(format, in, name, p, n, file);
 		format_file_free(file);
 		digest_more(format, in, name, p, n);
 		(void)check_code(
-		    format_verify(format, in, NULL, 0, &verified, NULL));
+		    format_verify(format, in, NULL, &verified, NULL));
 		format_verified_clear(&verified);
 	}
 	input_free(in);

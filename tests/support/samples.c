@@ -242,10 +242,10 @@ sample_verify(const struct sample *sample, const struct signing *signing,
 	assert_non_null(in);
 	rc = format_detect(in, sample->name, &format, e);
 	if (rc == 0)
-		rc = format_verify(format, in, NULL, 0, &verified, e);
+		rc = format_verify(format, in, NULL, &verified, e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain_at(verified.p7, signing->root.data,
-		    signing->root.len - 1, time(NULL), e);
+		rc = pkcs7_verify_chain_at(verified.all[0].p7,
+		    signing->root.data, signing->root.len - 1, time(NULL), e);
 	format_verified_clear(&verified);
 	input_free(in);
 	return rc;
@@ -261,7 +261,7 @@ sample_signature(const struct sample *sample, const void *p, size_t n,
 
 	assert_non_null(in);
 	if (format_detect(in, sample->name, &format, &e) < 0 ||
-	    format->signature(in, p7, &e) < 0)
+	    format->signature(in, p7, NULL, &e) < 0)
 		buf_reset(p7);
 	input_free(in);
 }

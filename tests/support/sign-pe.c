@@ -117,6 +117,7 @@ static int
 write_signed(const struct format_file *file, const struct buf *p7, bool nested,
     struct ht_error *e)
 {
+	struct format_wanted wanted = { .content = buf_cursor(&file->content) };
 	struct format_verified checked;
 	struct output *plan;
 	struct input *again = NULL;
@@ -131,8 +132,8 @@ write_signed(const struct format_file *file, const struct buf *p7, bool nested,
 		rc = HT_ERR_INTERNAL;
 		goto out;
 	}
-	rc = format_verify(file->format, again,
-	    nested ? NULL : file->content.data, file->content.len, &checked, e);
+	rc = format_verify(file->format, again, nested ? NULL : &wanted,
+	    &checked, e);
 	if (rc < 0)
 		goto out;
 	format_verified_clear(&checked);
@@ -153,7 +154,7 @@ nest(const struct format_file *file, struct buf *p7, struct ht_error *e)
 	struct buf both = BUF_INIT;
 	int rc;
 
-	rc = format_signature(file->format, file->in, &outer, e);
+	rc = format_signature(file->format, file->in, &outer, NULL, e);
 	if (rc == 0)
 		rc = pkcs7_nest(outer.data, outer.len, p7->data, p7->len, &both,
 		    e);

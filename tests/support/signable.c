@@ -109,7 +109,7 @@ signable_verify(const struct format *format, const struct buf *bytes,
 	int rc;
 
 	assert_non_null(in);
-	rc = format_verify(format, in, NULL, 0, &verified, e);
+	rc = format_verify(format, in, NULL, &verified, e);
 	format_verified_clear(&verified);
 	input_free(in);
 	return rc;
@@ -124,9 +124,9 @@ signable_verifies(const struct format *format, const struct buf *bytes,
 	int rc;
 
 	assert_non_null(in);
-	rc = format_verify(format, in, NULL, 0, &verified, e);
+	rc = format_verify(format, in, NULL, &verified, e);
 	if (rc == 0)
-		rc = pkcs7_verify_chain_at(verified.p7, root->data,
+		rc = pkcs7_verify_chain_at(verified.all[0].p7, root->data,
 		    root->len - 1, time(NULL), e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	format_verified_clear(&verified);

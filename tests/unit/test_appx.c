@@ -427,8 +427,7 @@ test_other_kind(void **state)
 	    signing_sign(&p256, "appxbundle", &content, &options, &p7, &e), 0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	again = output_as_input(plan, &e);
-	assert_int_equal(
-	    format_verify(&format_appx, again, NULL, 0, &found, &e),
+	assert_int_equal(format_verify(&format_appx, again, NULL, &found, &e),
 	    HT_ERR_DATA);
 	assert_string_equal(e.text, "SpcSipInfo: not the GUID of format appx");
 	input_free(again);

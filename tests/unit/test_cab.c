@@ -348,9 +348,9 @@ test_bad_ends(void **state)
 	    "data behind the end of the cabinet");
 
 	put_u32(out.data + 48, size - 8);
-	signable_refused(&out, end, "but the file at");
+	signable_refused(&out, out.len - 8, "8 bytes behind the signature");
 	put_u32(out.data + 48, size + 8);
-	signable_refused(&out, end, "but the file at");
+	signable_refused(&out, end, "that is cut off");
 	put_u32(out.data + 48, 0);
 	signable_refused(&out, 44, "the signature has 0 bytes");
 	put_u32(out.data + 48, size);

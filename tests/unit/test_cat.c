@@ -61,12 +61,13 @@ static int
 verify(const struct buf *bytes, const void *content, size_t n,
     struct ht_error *e)
 {
+	struct format_wanted wanted = { .content = cursor_over(content, n) };
 	struct format_verified found;
 	struct input *in = input_memory(bytes->data, bytes->len, e);
 	int rc;
 
 	assert_non_null(in);
-	rc = format_verify(&format_cat, in, content, n, &found, e);
+	rc = format_verify(&format_cat, in, &wanted, &found, e);
 	format_verified_clear(&found);
 	input_free(in);
 	return rc;

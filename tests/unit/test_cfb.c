@@ -58,7 +58,7 @@ open_image(const struct buf *image, struct ht_error *e)
 	struct cfb cfb;
 	int rc;
 
-	rc = cfb_open(&cfb, in, e);
+	rc = cfb_open(&cfb, in, NULL, e);
 	cfb_close(&cfb);
 	input_free(in);
 	return rc;
@@ -113,7 +113,7 @@ check_contents(const struct buf *image, const struct cfb_image_entry *expected,
 	struct cfb cfb;
 	size_t i;
 
-	if (cfb_open(&cfb, in, &e) < 0)
+	if (cfb_open(&cfb, in, NULL, &e) < 0)
 		fail_msg("%s at 0x%llx", e.text, (unsigned long long)e.offset);
 	for (i = 0; i < n; i++) {
 		struct expected x = { i, 0 };
@@ -307,7 +307,7 @@ test_data_in_free_sectors(void **state)
 	memset(image.data + MINI(0), 0, 128);
 	good(&image);
 	image.data[SECTOR(18) - 1] = 1;
-	bad(&image, SECTOR(10), "data in free sectors");
+	bad(&image, SECTOR(18) - 1, "data in free sectors");
 	buf_free(&image);
 }
 
@@ -405,7 +405,7 @@ change(const struct buf *image, const void *p, size_t n, struct buf *out)
 	struct cfb_edit *edit;
 	struct cfb cfb;
 
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	assert_int_equal(cfb_edit_new(&cfb, &edit, &e), 0);
 	assert_int_equal(cfb_edit_remove(edit, name, sizeof(name), &e), 0);
 	assert_int_equal(cfb_edit_put(edit, name, sizeof(name), p, n, &e), 0);
@@ -436,7 +436,7 @@ check_change(const struct buf *image, const struct cfb_image_entry *expected,
 	struct buf found = BUF_INIT;
 	struct cfb cfb;
 
-	if (cfb_open(&cfb, in, &e) < 0)
+	if (cfb_open(&cfb, in, NULL, &e) < 0)
 		fail_msg("%zu bytes: %s at 0x%llx", n, e.text,
 		    (unsigned long long)e.offset);
 	entry = cfb_find(&cfb, name, sizeof(name));
@@ -572,7 +572,7 @@ exchange_fat_and_difat(struct buf *image)
 	size_t fat;
 	size_t difat;
 
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	assert_int_equal(cfb.fat_sectors.n, 110);
 	assert_int_equal(cfb.difat_sectors.n, 1);
 	number = cfb.fat_sectors.v[109];
@@ -633,7 +633,7 @@ test_damage_of_difat(void **state)
 	(void)state;
 	cfb_image_build(3, &one, 1, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	assert_int_equal(cfb.difat_sectors.n, 2);
 	first = cfb_sector_at(&cfb, cfb.difat_sectors.v[0]);
 	second = cfb_sector_at(&cfb, cfb.difat_sectors.v[1]);
@@ -669,7 +669,7 @@ test_name_of_a_storage(void **state)
 	(void)state;
 	cfb_image_build(3, &taken, 1, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	assert_int_equal(cfb_edit_new(&cfb, &edit, &e), 0);
 	assert_int_equal(cfb_edit_remove(edit, name, sizeof(name), &e),
 	    HT_ERR_DATA);

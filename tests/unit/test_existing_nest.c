@@ -72,8 +72,8 @@ test_the_new_one_goes_into_the_old_one(void **state)
 			    over.p > p7.data && over.p < p7.data + p7.len);
 			assert_int_equal(
 			    format_plan(file, p7.data, p7.len, &plan, &e), 0);
-			if (postflight_file(file->format, plan, over, sha256,
-			        &e) < 0)
+			if (postflight_file(file->format, plan, &p7, over,
+			        sha256, &e) < 0)
 				fail_msg("%s: %s", signed_samples[i].format,
 				    e.text);
 			output_free(plan);

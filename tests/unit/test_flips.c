@@ -94,7 +94,7 @@ msi_open(const struct buf *bytes, struct input **in)
 	*in = input_memory(bytes->data, bytes->len, &e);
 	assert_non_null(*in);
 	assert_non_null(cfb);
-	assert_int_equal(cfb_open(cfb, *in, &e), 0);
+	assert_int_equal(cfb_open(cfb, *in, NULL, &e), 0);
 	return cfb;
 }
 

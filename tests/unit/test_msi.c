@@ -67,11 +67,14 @@ sign(const struct buf *image, const struct format_options *how,
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	again = output_as_input(plan, &e);
-	if (format_verify(file->format, again, file->content.data,
-	        file->content.len, &verified, &e) < 0)
+	if (format_verify(file->format, again,
+	        &(struct format_wanted){
+	            .content = buf_cursor(&file->content) },
+	        &verified, &e) < 0)
 		fail_msg("%s at 0x%llx", e.text, (unsigned long long)e.offset);
 	assert_int_equal(verified.size, output_size(plan));
-	assert_string_equal(pkcs7_description(verified.p7), "My Package");
+	assert_string_equal(pkcs7_description(verified.all[0].p7),
+	    "My Package");
 	format_verified_clear(&verified);
 	signable_read(plan, out);
 	input_free(again);
@@ -210,7 +213,7 @@ has_ex(const struct buf *image)
 
 	for (i = 0; i < sizeof(name); i++)
 		buf_u16le(&wide, (uint8_t)name[i]);
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	found = cfb_find(&cfb, wide.data, wide.len);
 	cfb_close(&cfb);
 	input_free(in);
@@ -368,7 +371,7 @@ test_not_a_package(void **state)
 	(void)state;
 	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
 	in = input_memory(image.data, image.len, &e);
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	clsid = (size_t)cfb_entry_at(&cfb, &cfb.directory, 0) + 0x50;
 	cfb_close(&cfb);
 	input_free(in);
@@ -454,7 +457,7 @@ test_stale_metadata(void **state)
 	cfb_image_build(VERSION_3, entries, ENTRIES, &image);
 	sign(&image, &ex_sha256, &digest, &was_signed, &out);
 	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(cfb_open(&cfb, in, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
 	extended = &cfb.entries[ENTRIES];
 	assert_int_equal(extended->size, 32);
 	out.data[cfb_mini_at(&cfb, &cfb.mini_stream, extended->start)] ^= 1;

@@ -126,6 +126,7 @@ static void
 sign(const struct format_file *file, struct buf *out)
 {
 	struct cms_options options = { .signing_time = CMS_NO_TIME };
+	struct format_wanted wanted = { .content = buf_cursor(&file->content) };
 	struct format_verified verified;
 	struct output *plan;
 	struct input *again;
@@ -138,17 +139,18 @@ sign(const struct format_file *file, struct buf *out)
 	    0);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e), 0);
 	again = output_as_input(plan, &e);
-	assert_int_equal(format_verify(file->format, again, file->content.data,
-	                     file->content.len, &verified, &e),
-	    0);
+	assert_int_equal(
+	    format_verify(file->format, again, &wanted, &verified, &e), 0);
 	assert_int_equal(verified.size, output_size(plan));
-	assert_memory_equal(verified.digest.value, file->digest.value, 32);
-	assert_string_equal(pkcs7_description(verified.p7), "My App");
+	assert_memory_equal(verified.all[0].digest.value, file->digest.value,
+	    32);
+	assert_string_equal(pkcs7_description(verified.all[0].p7), "My App");
 	format_verified_clear(&verified);
-	assert_int_equal(format_verify(file->format, again, file->content.data,
-	                     file->content.len - 1, &verified, &e),
+	wanted.content.left--;
+	assert_int_equal(
+	    format_verify(file->format, again, &wanted, &verified, &e),
 	    HT_ERR_DATA);
-	assert_null(verified.p7);
+	assert_null(verified.all[0].p7);
 	signable_read(plan, out);
 	input_free(again);
 	output_free(plan);
@@ -332,13 +334,13 @@ test_bad_certificate_table(void **state)
 	size = u32(entry + 4);
 
 	put_u32(entry + 4, size - 8);
-	signable_refused(&out, security, "but the file at");
+	signable_refused(&out, out.len - 8, "8 bytes behind the signature");
 	put_u32(entry + 4, size + 8);
-	signable_refused(&out, security, "but the file at");
+	signable_refused(&out, security, "that is cut off");
 	put_u32(entry + 4, UINT32_MAX);
-	signable_refused(&out, security, "but the file at");
+	signable_refused(&out, security, "that is cut off");
 	put_u32(entry + 4, 7);
-	signable_refused(&out, security, "within the sections");
+	signable_refused(&out, pe.len + 7, "bytes behind the signature");
 	put_u32(entry + 4, 0);
 	signable_refused(&out, security, "an offset and no size");
 	put_u32(entry + 4, size);
@@ -403,7 +405,7 @@ test_bytes_behind_the_der(void **state)
 		buf_reset(&p7);
 		out.data[out.len - 1] = last;
 		in = input_memory(out.data, out.len, &e);
-		assert_int_equal(format_pe.signature(in, &p7, &e),
+		assert_int_equal(format_pe.signature(in, &p7, NULL, &e),
 		    last == 0 ? 0 : HT_ERR_DATA);
 		input_free(in);
 	}
@@ -415,7 +417,7 @@ test_bytes_behind_the_der(void **state)
 		buf_reset(&p7);
 		out.data[out.len - 1] = last;
 		in = input_memory(out.data, out.len, &e);
-		assert_int_equal(format_pe.signature(in, &p7, &e),
+		assert_int_equal(format_pe.signature(in, &p7, NULL, &e),
 		    last == 0 ? 0 : HT_ERR_DATA);
 		input_free(in);
 		if (last == 0)
@@ -423,7 +425,7 @@ test_bytes_behind_the_der(void **state)
 	}
 	out.data[out.len - 1] = 0;
 	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(format_pe.signature(in, &p7, &e), 0);
+	assert_int_equal(format_pe.signature(in, &p7, NULL, &e), 0);
 	input_free(in);
 	assert_int_equal(p7.len, sizeof(der));
 	assert_memory_equal(p7.data, der, sizeof(der));
@@ -477,7 +479,8 @@ test_nearly_4_gib(void **state)
 	file = digest_of(in);
 	assert_true(file->size == most);
 	assert_true(file->signature.size < FORMAT_SIGNATURE_ROOM);
-	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM);
+	buf_bytes(&p7, "\x30\x83\x0f\xff\xfb", 5);
+	buf_zeros(&p7, FORMAT_SIGNATURE_ROOM - 5);
 	assert_int_equal(format_plan(file, p7.data, p7.len, &plan, &e),
 	    HT_ERR_REFUSED);
 	assert_string_equal(e.text,
@@ -554,8 +557,7 @@ test_verify_feeds_taps(void **state)
 	input_free(in);
 	in = input_memory(out.data, out.len, &e);
 	assert_int_equal(input_tap(in, count, &seen, &e), 0);
-	assert_int_equal(format_verify(&format_pe, in, NULL, 0, &verified, &e),
-	    0);
+	assert_int_equal(format_verify(&format_pe, in, NULL, &verified, &e), 0);
 	assert_int_equal(seen, out.len);
 	format_verified_clear(&verified);
 	input_free(in);

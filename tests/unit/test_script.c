@@ -108,7 +108,7 @@ verifies(const char *name, const struct buf *script, struct ht_error *e)
 
 	rc = format_detect(in, name, &format, e);
 	if (rc == 0)
-		rc = format_verify(format, in, NULL, 0, &verified, e);
+		rc = format_verify(format, in, NULL, &verified, e);
 	assert_true(rc == 0 || rc == HT_ERR_DATA);
 	format_verified_clear(&verified);
 	input_free(in);
@@ -269,7 +269,7 @@ test_block(void **state)
 		format_file_free(file);
 		input_free(in);
 		in = input_memory(out.data, out.len, &e);
-		assert_int_equal(format->signature(in, &p7, &e), 0);
+		assert_int_equal(format->signature(in, &p7, NULL, &e), 0);
 		assert_int_equal(p7.len, sizeof(short_p7));
 		input_free(in);
 		buf_free(&out);
@@ -297,7 +297,7 @@ test_no_memory(void **state)
 		buf_free(&p7);
 		in = input_memory(text, strlen(text), &e);
 		no_memory_at(n);
-		rc = format->signature(in, &p7, &e);
+		rc = format->signature(in, &p7, NULL, &e);
 		if (!no_memory_met())
 			break;
 		assert_int_equal(rc, HT_ERR_INTERNAL);
@@ -504,7 +504,7 @@ test_kinds_are_apart(void **state)
 	(void)state;
 	sign("a.js", "a", 1, &out);
 	in = input_memory(out.data, out.len, &e);
-	assert_int_equal(format_verify(&format_vbs, in, NULL, 0, &verified, &e),
+	assert_int_equal(format_verify(&format_vbs, in, NULL, &verified, &e),
 	    HT_ERR_DATA);
 	assert_string_equal(e.text, "the file is not signed");
 	input_free(in);

@@ -60,7 +60,7 @@ full_reply(void **state)
 
 	in = input_memory(run.out.data, run.out.len, &e);
 	assert_non_null(in);
-	assert_int_equal(format_verify(&format_pe, in, NULL, 0, &v, &e), 0);
+	assert_int_equal(format_verify(&format_pe, in, NULL, &v, &e), 0);
 	format_verified_clear(&v);
 	input_free(in);
 	buf_free(&pe);
@@ -114,8 +114,8 @@ page_hashes(void **state)
 	assert_int_equal(run.status, 0);
 	assert_string_equal(k.begin.options, "page-hashes");
 	in = input_memory(run.out.data, run.out.len, &e);
-	assert_int_equal(format_verify(&format_pe, in, NULL, 0, &v, &e), 0);
-	content = pkcs7_content(v.p7);
+	assert_int_equal(format_verify(&format_pe, in, NULL, &v, &e), 0);
+	content = pkcs7_content(v.all[0].p7);
 	assert_true(spc_pages_is(content.p, content.left));
 	format_verified_clear(&v);
 	input_free(in);

@@ -188,7 +188,7 @@ cut_in_two()
 # --- what is not there, or damaged -----------------------------------------------------
 
 kinds=plain
-refuse "half a program" a.exe "\(PE.*\)" cut_in_two
+refuse "half a program" a.exe "\(PE.*\)|not signed" cut_in_two
 kinds="plain signed"
 refuse "half a cabinet" a.cab "\(MS-CAB 2.1\)|cut off" cut_in_two
 refuse "half a package" a.msi "\[MS-CFB\] 2" cut_in_two
@@ -287,7 +287,8 @@ wanted=66
 refuse "a signed program cut by its end" a.exe "\(PE.*\)" truncate -s -1
 kinds=plain
 wanted=65
-refuse "a program cut by its end" a.exe "\(PE.*\)" truncate -s -1
+refuse "a program cut by its end" a.exe "\(PE.*\)|not signed" \
+    truncate -s -1
 kinds="plain signed"
 
 # --- Windows Installer ---------------------------------------------------------------

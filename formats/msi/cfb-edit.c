@@ -43,10 +43,12 @@ int
 cfb_put_zeros(struct cfb_edit *edit, uint64_t offset, size_t length,
     struct ht_error *e)
 {
-	struct piece *last = edit->pieces + edit->piece_count;
+	struct piece *last = NULL;
 	int rc;
 
-	if (edit->piece_count > 0 && (--last)->zeros &&
+	if (edit->piece_count > 0)
+		last = &edit->pieces[edit->piece_count - 1];
+	if (last != NULL && last->zeros &&
 	    last->offset + last->length == offset) {
 		last->length += length;
 		return 0;

@@ -38,7 +38,8 @@
  */
 struct format_options {
 	const char *algorithm; /* a name that spc_algorithm accepts; never
-	                          NULL */
+	                          NULL.  A package whose block map has a
+	                          stronger one is digested with that */
 	bool page_hashes;      /* PE: digests of the pages, too */
 	bool msi_ex;           /* MSI: MsiDigitalSignatureEx */
 	bool as_signed;        /* for a signed file: msi_ex is as in its
@@ -74,7 +75,8 @@ struct format_file {
 	struct input *in; /* the caller's; outlives this */
 	/*
 	 * A copy of the caller's options, with two changes: algorithm is a
-	 * static name, and msi_ex is what was done.
+	 * static name, of a package that of its block map, and msi_ex is what
+	 * was done.
 	 */
 	struct format_options options;
 	/*

@@ -4,7 +4,6 @@
 #include <strings.h>
 
 #include "formats/appx/appx-parts.h"
-#include "formats/appx/xml.h"
 #include "formats/format.h"
 
 /* Far more than any manifest or list of content types has. */
@@ -185,18 +184,27 @@ find_publisher(struct xml *xml, const char *root, struct buf *out,
 }
 
 int
-appx_publisher(const struct appx_parts *parts, struct buf *out,
-    struct ht_error *e)
+appx_manifest_open(const struct appx_parts *parts, struct buf *bytes,
+    struct xml *xml, struct ht_error *e)
 {
 	enum appx_part which =
 	    parts->is_bundle ? APPX_BUNDLE_MANIFEST : APPX_MANIFEST;
+	int rc = appx_part_read(parts, which, MANIFEST_MAX, bytes, e);
+
+	if (rc == 0)
+		rc = xml_open(xml, names[which], bytes->data, bytes->len, e);
+	return rc;
+}
+
+int
+appx_publisher(const struct appx_parts *parts, struct buf *out,
+    struct ht_error *e)
+{
 	struct buf bytes = BUF_INIT;
 	struct xml xml;
 	int rc;
 
-	rc = appx_part_read(parts, which, MANIFEST_MAX, &bytes, e);
-	if (rc == 0)
-		rc = xml_open(&xml, names[which], bytes.data, bytes.len, e);
+	rc = appx_manifest_open(parts, &bytes, &xml, e);
 	if (rc == 0)
 		rc = find_publisher(&xml,
 		    parts->is_bundle ? "Bundle" : "Package", out, e);

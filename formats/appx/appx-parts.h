@@ -5,6 +5,7 @@
 #ifndef FORMATS_APPX_APPX_PARTS_H
 #define FORMATS_APPX_APPX_PARTS_H
 
+#include "formats/appx/xml.h"
 #include "formats/appx/zip.h"
 
 #define APPX_SIGNATURE "AppxSignature.p7x"
@@ -57,11 +58,18 @@ int appx_p7x_read(const struct appx_parts *parts, struct buf *p7,
     struct ht_error *e);
 
 /*
+ * Start reading the manifest, which goes into bytes.  These must be empty, and
+ * outlive xml.  HT_ERR_DATA for one over 4 MiB, or as xml_open; other errors as
+ * zip_extract.
+ */
+int appx_manifest_open(const struct appx_parts *parts, struct buf *bytes,
+    struct xml *xml, struct ht_error *e);
+
+/*
  * Put the Publisher of the manifest into out, which must be empty.  HT_ERR_DATA
  * if there is none, an empty one, one with a NUL or of more than
- * FORMAT_PUBLISHER_MAX bytes, or two identities.  HT_ERR_DATA also for a
- * manifest over 4 MiB, or with another root element.  Other errors as
- * zip_extract and xml_next.
+ * FORMAT_PUBLISHER_MAX bytes, or two identities, or for another root element.
+ * Other errors as appx_manifest_open and xml_next.
  */
 int appx_publisher(const struct appx_parts *parts, struct buf *out,
     struct ht_error *e);

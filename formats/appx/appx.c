@@ -7,7 +7,7 @@
  * directory and the end records; AXCT the content types; AXBM the block map;
  * AXCI the catalog for code integrity, if there is one.  The last three are
  * digested unpacked.  The signed digest is the digests of all parts, each after
- * its tag.
+ * its tag.  A package that does not match its block map gets no digest.
  */
 
 #include "config.h"
@@ -19,6 +19,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "formats/appx/appx-block-map.h"
 #include "formats/appx/appx-layout.h"
 #include "formats/appx/appx-parts.h"
 #include "formats/format.h"
@@ -157,41 +158,53 @@ out:
 	return rc;
 }
 
-/* A part that is digested while it is unpacked. */
-struct unpacked {
-	EVP_MD_CTX *md;
-	struct buf head;
-};
-
 static int
 take(void *cookie, const uint8_t *p, size_t n, struct ht_error *e)
 {
-	struct unpacked *u = cookie;
-	size_t room = HEAD_MAX - u->head.len;
-
-	buf_bytes(&u->head, p, n < room ? n : room);
-	if (buf_failed(&u->head) < 0)
-		return ht_error_memory(e);
-	return update(u->md, p, n, e);
+	return update(cookie, p, n, e);
 }
 
 /*
  * Windows takes the algorithm from the block map, so the signature must have it
- * as well.
+ * as well.  One that is stronger than what was asked for is as good.
  */
 static int
-check_method(const struct format_file *file, const struct buf *head,
-    struct ht_error *e)
+follow_method(struct format_file *file, struct ht_error *e)
 {
-	const char *method;
+	const struct appx *appx = file->state;
+	struct zip_reader *reader;
+	struct buf head = BUF_INIT;
+	const char *method = NULL;
+	size_t asked;
+	size_t length;
+	size_t got = 0;
+	uint8_t *p;
 	int rc;
 
-	rc = appx_hash_method(head->data, head->len, &method, e);
-	if (rc == 0 && strcmp(method, file->digest.algorithm) != 0)
+	rc = zip_reader_new(&appx->parts.zip, &appx->parts.part[APPX_BLOCK_MAP],
+	    &reader, e);
+	if (rc < 0)
+		return rc;
+	p = buf_room(&head, HEAD_MAX);
+	rc = p == NULL ? ht_error_memory(e)
+	               : zip_reader_read(reader, ZIP_TO_END, p, HEAD_MAX, &got,
+	                     e);
+	if (rc == 0)
+		rc = appx_hash_method(p, got, &method, e);
+	if (rc < 0)
+		goto out;
+	(void)spc_algorithm(method, &length);
+	(void)spc_algorithm(file->digest.algorithm, &asked);
+	if (length < asked)
 		rc = ht_error_set(e, HT_ERR_REFUSED,
 		    "the package's block map has %s digests: it can only be "
 		    "signed with %s, not with %s",
 		    method, method, file->digest.algorithm);
+	file->digest.algorithm = method;
+	file->options.algorithm = method;
+out:
+	zip_reader_free(reader);
+	buf_free(&head);
 	return rc;
 }
 
@@ -201,24 +214,18 @@ digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
 {
 	const struct appx *appx = file->state;
 	const struct zip_entry *part = &appx->parts.part[which];
-	struct unpacked u = { md, BUF_INIT };
 	int rc;
 
 	if (!appx->parts.has[which])
 		return 0;
 	if (part->size > PART_MAX)
 		return ht_error_at(e, HT_ERR_REFUSED, part->offset,
-		    "APPX: %.*s has more than %llu bytes", (int)part->name.left,
-		    (const char *)part->name.p, (unsigned long long)PART_MAX);
+		    "APPX: %.*s has more than %llu bytes",
+		    ZIP_NAME(part->name), (unsigned long long)PART_MAX);
 	rc = start(md, file, e);
 	if (rc == 0)
-		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, &u, e);
-	if (rc == 0)
-		rc = finish(md, tag, &file->digest, e);
-	if (rc == 0 && which == APPX_BLOCK_MAP)
-		rc = check_method(file, &u.head, e);
-	buf_free(&u.head);
-	return rc;
+		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, md, e);
+	return rc < 0 ? rc : finish(md, tag, &file->digest, e);
 }
 
 static int
@@ -272,7 +279,10 @@ appx_digest(struct format_file *file, struct ht_error *e)
 	if ((rc = appx_parts_open(&appx->parts, file->in, e)) < 0 ||
 	    (rc = appx_publisher(&appx->parts, &file->publisher, e)) < 0 ||
 	    (rc = appx_layout_make(&appx->parts, true, &appx->layout, e)) < 0 ||
-	    (rc = digest_all(file, e)) < 0)
+	    (rc = follow_method(file, e)) < 0 ||
+	    (rc = digest_all(file, e)) < 0 ||
+	    (rc = appx_block_map_check(&appx->parts, &appx->layout,
+	         file->digest.algorithm, e)) < 0)
 		return rc;
 	if (appx->parts.is_bundle)
 		file->spc = BUNDLE;

@@ -9,8 +9,10 @@
 static int
 malformed(const struct xml *xml, struct ht_error *e)
 {
-	return ht_error_set(e, HT_ERR_DATA, "%s is not well-formed XML at %zu",
-	    xml->part, (size_t)(xml->rest.p - xml->start));
+	return ht_error_set(e, HT_ERR_DATA, "%s is not well-formed XML at %llu",
+	    xml->part,
+	    (unsigned long long)xml->before +
+	        (unsigned long long)(xml->rest.p - xml->start));
 }
 
 static bool
@@ -173,13 +175,30 @@ next_token(struct xml *xml, struct xml_tag *tag, bool *is_start,
 	return rc < 0 ? malformed(xml, e) : 0;
 }
 
+static int
+refill(struct xml *xml, struct ht_error *e)
+{
+	bool more = false;
+	int rc;
+
+	if (xml->fill == NULL || xml->rest.left >= XML_MARKUP_MAX)
+		return 0;
+	xml->before += (uint64_t)(xml->rest.p - xml->start);
+	rc = xml->fill(xml->cookie, &xml->rest, &more, e);
+	xml->start = xml->rest.p;
+	if (!more)
+		xml->fill = NULL;
+	return rc;
+}
+
 int
 xml_next(struct xml *xml, struct xml_tag *tag, bool *more, struct ht_error *e)
 {
 	int rc = 0;
 
 	*more = false;
-	while (rc == 0 && !*more && xml->rest.left > 0)
+	while (rc == 0 && !*more && (rc = refill(xml, e)) == 0 &&
+	    xml->rest.left > 0)
 		rc = next_token(xml, tag, more, e);
 	if (rc == 0 && !*more && (xml->depth > 0 || !xml->has_root))
 		rc = malformed(xml, e);

@@ -15,8 +15,22 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
+/*
+ * Called when fewer than XML_MARKUP_MAX bytes are left of a document that is
+ * not in memory as a whole: make *rest begin where it does, and longer.
+ * *more is whether there is more after it.
+ */
+typedef int xml_fill_fn(void *cookie, struct cursor *rest, bool *more,
+    struct ht_error *e);
+
+/* The longest tag or comment of such a document. */
+#define XML_MARKUP_MAX ((size_t)64 << 10)
+
 struct xml {
 	const char *part; /* the part's name, for messages */
+	xml_fill_fn *fill; /* NULL if rest has all that is left */
+	void *cookie;      /* fill's */
+	uint64_t before;   /* bytes of the document before start */
 	const uint8_t *start;
 	struct cursor rest;
 	unsigned int depth; /* of the next start tag */
@@ -32,15 +46,17 @@ struct xml_tag {
 };
 
 /*
- * Start reading n bytes at p.  part and p are borrowed.  HT_ERR_DATA if a NUL
- * is in the bytes, as in UTF-16.
+ * Start reading n bytes at p.  part and p are borrowed.  If they are only the
+ * start of the document, the caller sets fill and cookie then.  HT_ERR_DATA if
+ * a NUL is in the bytes, as in UTF-16.
  */
 int xml_open(struct xml *xml, const char *part, const void *p, size_t n,
     struct ht_error *e);
 
 /*
  * Read the next start tag; *more is false at the end.  tag points into the
- * bytes.  HT_ERR_DATA if the XML is not well-formed, as far as this is checked.
+ * bytes, and is valid until the next call.  HT_ERR_DATA if the XML is not
+ * well-formed, as far as this is checked, or as fill.
  */
 int xml_next(struct xml *xml, struct xml_tag *tag, bool *more,
     struct ht_error *e);

@@ -9,97 +9,131 @@
 
 #define PIECE ((size_t)32 << 10)
 
-/* Where the unpacked bytes go, and what they are. */
-struct unpacking {
-	const struct zip_entry *entry;
-	zip_sink_fn *sink;
-	void *cookie;
-	uint64_t size;
-	uLong crc;
+struct zip_reader {
+	const struct zip *zip;
+	struct zip_entry entry;
+	z_stream z;
+	bool done;         /* nothing may follow in the packed bytes */
+	uint64_t consumed; /* packed bytes that are read */
+	uint64_t size;     /* of what is unpacked */
+	uLong crc;         /* and its CRC */
+	uint8_t packed[PIECE];
 };
 
 static int
-damaged(const struct zip_entry *entry, struct ht_error *e)
+damaged(const struct zip_reader *r, struct ht_error *e)
 {
-	return ht_error_at(e, HT_ERR_DATA, entry->data,
-	    "ZIP: an entry does not unpack to what its header says");
+	return ht_error_at(e, HT_ERR_DATA, r->entry.data,
+	    "ZIP: %.*s does not unpack to what its header says",
+	    ZIP_NAME(r->entry.name));
+}
+
+int
+zip_reader_new(const struct zip *zip, const struct zip_entry *entry,
+    struct zip_reader **reader, struct ht_error *e)
+{
+	struct zip_reader *r = calloc(1, sizeof(*r));
+
+	*reader = NULL;
+	/* Negative: without zlib's own header (APPNOTE 4.4.5, method 8). */
+	if (r == NULL || inflateInit2(&r->z, -MAX_WBITS) != Z_OK) {
+		free(r);
+		return ht_error_memory(e);
+	}
+	r->zip = zip;
+	r->entry = *entry;
+	r->done = entry->method == ZIP_STORED;
+	*reader = r;
+	return 0;
+}
+
+void
+zip_reader_free(struct zip_reader *r)
+{
+	if (r == NULL)
+		return;
+	(void)inflateEnd(&r->z);
+	free(r);
+}
+
+/* How many packed bytes to read next: at most n, and none from `until` on. */
+static size_t
+next_bytes(const struct zip_reader *r, uint64_t until, size_t n)
+{
+	if (until > r->entry.packed)
+		until = r->entry.packed;
+	if (until <= r->consumed)
+		return 0;
+	return until - r->consumed < n ? (size_t)(until - r->consumed) : n;
 }
 
 static int
-give(struct unpacking *u, const uint8_t *p, size_t n, struct ht_error *e)
+consume(struct zip_reader *r, uint8_t *p, size_t n, struct ht_error *e)
 {
-	if (n > u->entry->size - u->size)
-		return damaged(u->entry, e);
-	u->size += n;
-	u->crc = crc32(u->crc, p, (uInt)n);
-	return u->sink(u->cookie, p, n, e);
+	int rc = input_copy(r->zip->in, r->entry.data + r->consumed, p, n, e);
+
+	r->consumed += n;
+	return rc;
 }
 
-/*
- * Inflate n bytes.  *done is set at the end of the stream, after which no bytes
- * may follow.
- */
 static int
-inflate_bytes(struct unpacking *u, z_stream *z, const uint8_t *p, size_t n,
-    uint8_t *piece, bool *done, struct ht_error *e)
+read_deflated(struct zip_reader *r, uint64_t until, uint8_t *p, size_t n,
+    size_t *got, struct ht_error *e)
 {
+	size_t more;
 	int status;
 	int rc;
 
-	z->next_in = p;
-	z->avail_in = (uInt)n;
-	do {
-		if (*done)
-			return damaged(u->entry, e);
-		z->next_out = piece;
-		z->avail_out = (uInt)PIECE;
-		status = inflate(z, Z_NO_FLUSH);
+	r->z.next_out = p;
+	r->z.avail_out = (uInt)n;
+	while (r->z.avail_out > 0) {
+		if (r->z.avail_in == 0) {
+			more = next_bytes(r, until, PIECE);
+			if (more == 0)
+				break;
+			rc = consume(r, r->packed, more, e);
+			if (rc < 0)
+				return rc;
+			r->z.next_in = r->packed;
+			r->z.avail_in = (uInt)more;
+		}
+		if (r->done)
+			return damaged(r, e);
+		status = inflate(&r->z, Z_NO_FLUSH);
 		if (status == Z_MEM_ERROR)
 			return ht_error_memory(e);
 		if (status != Z_OK && status != Z_STREAM_END &&
 		    status != Z_BUF_ERROR)
-			return damaged(u->entry, e);
-		*done = status == Z_STREAM_END;
-		rc = give(u, piece, PIECE - z->avail_out, e);
-		if (rc < 0)
-			return rc;
-	} while (z->avail_in > 0 || (z->avail_out == 0 && !*done));
+			return damaged(r, e);
+		r->done = status == Z_STREAM_END;
+	}
+	*got = n - r->z.avail_out;
 	return 0;
 }
 
-static int
-unpack(const struct zip *zip, struct unpacking *u, z_stream *z, uint8_t *piece,
-    struct ht_error *e)
+int
+zip_reader_read(struct zip_reader *r, uint64_t until, uint8_t *p, size_t n,
+    size_t *got, struct ht_error *e)
 {
-	const struct zip_entry *entry = u->entry;
-	bool stored = entry->method == ZIP_STORED;
-	bool done = stored;
-	uint64_t offset = 0;
-	const uint8_t *p;
-	size_t want;
-	size_t got;
+	const struct zip_entry *entry = &r->entry;
 	int rc;
 
-	while (offset < entry->packed) {
-		want = INPUT_CHUNK;
-		if (want > entry->packed - offset)
-			want = (size_t)(entry->packed - offset);
-		rc = input_read(zip->in, entry->data + offset, want, &p, &got,
-		    e);
-		if (rc < 0)
-			return rc;
-		if (got < want)
-			return damaged(entry, e);
-		if (stored)
-			rc = give(u, p, got, e);
-		else
-			rc = inflate_bytes(u, z, p, got, piece, &done, e);
-		if (rc < 0)
-			return rc;
-		offset += got;
+	*got = 0;
+	if (entry->method == ZIP_STORED) {
+		*got = next_bytes(r, until, n);
+		rc = consume(r, p, *got, e);
+	} else {
+		rc = read_deflated(r, until, p, n, got, e);
 	}
-	if (!done || u->size != entry->size || u->crc != entry->crc)
-		return damaged(entry, e);
+	if (rc < 0)
+		return rc;
+	if (*got > entry->size - r->size)
+		return damaged(r, e);
+	r->size += *got;
+	r->crc = crc32(r->crc, p, (uInt)*got);
+	if (*got == 0 && n > 0 && r->consumed == entry->packed &&
+	    (!r->done || r->size != entry->size || r->crc != entry->crc))
+		return damaged(r, e);
 	return 0;
 }
 
@@ -107,24 +141,23 @@ int
 zip_extract(const struct zip *zip, const struct zip_entry *entry, uint64_t max,
     zip_sink_fn *sink, void *cookie, struct ht_error *e)
 {
-	struct unpacking u = { .entry = entry, .sink = sink, .cookie = cookie };
-	uint8_t *piece;
-	z_stream z;
+	struct zip_reader *r;
+	uint8_t piece[PIECE];
+	size_t got;
 	int rc;
 
 	if (entry->size > max)
 		return ht_error_at(e, HT_ERR_DATA, entry->offset,
-		    "ZIP: %.*s has more than %llu bytes", (int)entry->name.left,
-		    (const char *)entry->name.p, (unsigned long long)max);
-	memset(&z, 0, sizeof(z));
-	piece = malloc(PIECE);
-	/* Negative: without zlib's own header (APPNOTE 4.4.5, method 8). */
-	if (piece == NULL || inflateInit2(&z, -MAX_WBITS) != Z_OK) {
-		free(piece);
-		return ht_error_memory(e);
+		    "ZIP: %.*s has more than %llu bytes", ZIP_NAME(entry->name),
+		    (unsigned long long)max);
+	rc = zip_reader_new(zip, entry, &r, e);
+	while (rc == 0) {
+		rc = zip_reader_read(r, ZIP_TO_END, piece, sizeof(piece), &got,
+		    e);
+		if (rc < 0 || got == 0)
+			break;
+		rc = sink(cookie, piece, got, e);
 	}
-	rc = unpack(zip, &u, &z, piece, e);
-	(void)inflateEnd(&z);
-	free(piece);
+	zip_reader_free(r);
 	return rc;
 }

@@ -157,21 +157,55 @@ zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
 
 /* --- names ------------------------------------------------------------- */
 
+/* The value of two hexadecimal digits, or -1. */
+static int
+percent_value(struct cursor c)
+{
+	char text[3] = "";
+
+	if (c.left < 2 || !isxdigit(c.p[0]) || !isxdigit(c.p[1]))
+		return -1;
+	memcpy(text, c.p, 2);
+	return (int)strtol(text, NULL, 16);
+}
+
 /*
- * Keep a hash of the name in lower case, because Windows ignores case.
+ * Hash a name so that those are the same which are the same file to Windows.
+ * It ignores case, and knows parts by their names without percent-encoding
+ * (ECMA-376-2, 6.2.2).
  */
 static int
-note_name(struct zip *zip, struct cursor name, struct ht_error *e)
+hash_name(struct cursor name, bool encoded, uint64_t *hash)
 {
-	uint8_t lower[65535];
-	uint8_t hash[EVP_MAX_MD_SIZE];
-	size_t i;
+	uint8_t plain[65535];
+	uint8_t value[EVP_MAX_MD_SIZE];
+	size_t n = 0;
+	int byte;
+	uint8_t v;
 
-	for (i = 0; i < name.left; i++)
-		lower[i] = (uint8_t)tolower(name.p[i]);
-	if (EVP_Digest(lower, name.left, hash, NULL, EVP_sha256(), NULL) != 1)
+	while (n < sizeof(plain) && cursor_u8(&name, &v) == 0) {
+		byte = encoded && v == '%' ? percent_value(name) : -1;
+		if (byte >= 0) {
+			v = (uint8_t)byte;
+			(void)cursor_skip(&name, 2);
+		}
+		plain[n++] = v == '\\' ? '/' : (uint8_t)tolower(v);
+	}
+	if (EVP_Digest(plain, n, value, NULL, EVP_sha256(), NULL) != 1)
+		return HT_ERR_INTERNAL;
+	memcpy(hash, value, sizeof(*hash));
+	return 0;
+}
+
+static int
+note_name(struct zip *zip, const struct zip_entry *entry, uint64_t at,
+    struct ht_error *e)
+{
+	struct zip_name name = { .at = (uint32_t)(at - zip->offset) };
+
+	if (hash_name(entry->name, true, &name.hash) < 0)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
-	buf_bytes(&zip->names, hash, sizeof(uint64_t));
+	buf_bytes(&zip->names, &name, sizeof(name));
 	if (buf_failed(&zip->names) < 0)
 		return ht_error_memory(e);
 	return 0;
@@ -180,28 +214,76 @@ note_name(struct zip *zip, struct cursor name, struct ht_error *e)
 static int
 compare_hashes(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(uint64_t));
+	const struct zip_name *one = a;
+	const struct zip_name *other = b;
+
+	return one->hash < other->hash ? -1 : one->hash > other->hash;
+}
+
+static int
+same_names(struct zip *zip, const struct zip_name *name, struct ht_error *e)
+{
+	struct zip_entry entry;
+	int rc;
+
+	rc = zip_record(zip, zip->offset + name->at, &zip->records[0], &entry,
+	    e);
+	if (rc < 0)
+		return rc;
+	return ht_error_at(e, HT_ERR_DATA, entry.offset,
+	    "ZIP: two entries of the same name: %.*s", ZIP_NAME(entry.name));
 }
 
 static int
 check_all(struct zip *zip, struct ht_error *e)
 {
-	const size_t width = sizeof(uint64_t);
-	uint8_t *p = zip->names.data;
-	size_t n = zip->names.len / width;
+	struct zip_name *names = (struct zip_name *)(void *)zip->names.data;
+	size_t n = zip->names.len / sizeof(*names);
 	size_t i;
 
 	if (zip->seen != zip->entries)
 		return zip_damaged(e, zip->offset,
 		    "the number of entries is not what the end record says "
 		    "(APPNOTE 4.4.22)");
-	qsort(p, n, width, compare_hashes);
+	qsort(names, n, sizeof(*names), compare_hashes);
 	for (i = 1; i < n; i++) {
-		if (compare_hashes(p + (i - 1) * width, p + i * width) == 0)
-			return zip_damaged(e, zip->offset,
-			    "two entries of the same name");
+		if (names[i - 1].hash == names[i].hash)
+			return same_names(zip,
+			    &names[names[i].at > names[i - 1].at ? i : i - 1],
+			    e);
 	}
 	return 0;
+}
+
+struct zip_name *
+zip_find(const struct zip *zip, struct cursor name)
+{
+	struct zip_name wanted;
+
+	if (hash_name(name, false, &wanted.hash) < 0)
+		return NULL;
+	return bsearch(&wanted, zip->names.data,
+	    zip->names.len / sizeof(wanted), sizeof(wanted), compare_hashes);
+}
+
+int
+zip_entry_of(struct zip *zip, const struct zip_name *name, struct buf *bytes,
+    struct zip_entry *entry, struct ht_error *e)
+{
+	uint64_t at = zip->offset + name->at;
+	uint64_t end = zip->offset;
+	struct zip_entry next;
+	int rc;
+
+	rc = zip_record(zip, at, bytes, entry, e);
+	if (rc < 0)
+		return rc;
+	at += entry->central.left;
+	if (at < zip->directory_end) {
+		rc = zip_record(zip, at, &zip->records[0], &next, e);
+		end = next.offset;
+	}
+	return rc < 0 ? rc : zip_check_local(zip, entry, end, e);
 }
 
 /* --- the walk over the entries ----------------------------------------- */
@@ -242,6 +324,7 @@ zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
     struct ht_error *e)
 {
 	uint64_t next;
+	uint64_t at;
 	int rc;
 
 	*more = false;
@@ -250,6 +333,7 @@ zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
 	if (!zip->has_ahead)
 		return check_all(zip, e);
 	*entry = zip->ahead;
+	at = zip->rest - entry->central.left;
 	rc = look_ahead(zip, e);
 	if (rc < 0)
 		return rc;
@@ -260,7 +344,7 @@ zip_next(struct zip *zip, struct zip_entry *entry, bool *more,
 		    "a gap or an overlap between entries (APPNOTE 4.3.6)");
 	if ((rc = check_kind(entry, e)) < 0 ||
 	    (rc = zip_check_local(zip, entry, next, e)) < 0 ||
-	    (rc = note_name(zip, entry->name, e)) < 0)
+	    (rc = note_name(zip, entry, at, e)) < 0)
 		return rc;
 	zip->expected = next;
 	zip->seen++;

@@ -6,7 +6,7 @@
  * - records with gaps between them, overlapping, or in another order than in
  *   the central directory;
  * - local headers that differ from the directory;
- * - two entries of one name, compared without case;
+ * - two entries of one name, compared without case and percent-encoding;
  * - anything before the first record or after the end record, also a comment;
  * - parts of several disks;
  * - encryption;
@@ -41,6 +41,10 @@
 #define ZIP_SEE_64 0xffffffffU
 #define ZIP_SEE_64_COUNT 0xffffU
 
+/* A name as the argument of "%.*s"; the start of it, if it is long. */
+#define ZIP_NAME(name)                                                         \
+	(int)((name).left < 100 ? (name).left : 100), (const char *)(name).p
+
 struct zip_entry {
 	struct cursor name;    /* inside central */
 	struct cursor central; /* the whole record of the directory */
@@ -58,6 +62,13 @@ struct zip_entry {
 	size_t offset_size; /* how many bytes: 4 or 8 */
 	uint64_t data;      /* offset of the packed bytes */
 	uint64_t end;       /* offset of the end of the local record */
+};
+
+/* A name of the directory. */
+struct zip_name {
+	uint64_t hash;
+	uint32_t at; /* its record, from the directory's start */
+	bool marked; /* the caller's, false at first */
 };
 
 struct zip {
@@ -78,7 +89,8 @@ struct zip {
 	struct buf records[2]; /* of ahead, and of the one before */
 	uint64_t seen;
 	uint64_t expected; /* offset of the next local record */
-	struct buf names;  /* hashes of the names seen */
+	struct buf names; /* struct zip_name of each entry seen; in the order
+	                     of their hashes after the walk */
 };
 
 /*
@@ -116,9 +128,41 @@ int zip_record(struct zip *zip, uint64_t offset, struct buf *bytes,
     struct zip_entry *entry, struct ht_error *e);
 
 /*
+ * After the walk, find the entry of that name, compared without case; the name
+ * is not percent-encoded.  NULL if there is none.
+ */
+struct zip_name *zip_find(const struct zip *zip, struct cursor name);
+
+/*
+ * After the walk, read the entry of a name again.  bytes is emptied and gets
+ * its record, which the entry's cursors point into.  Errors as zip_next.
+ */
+int zip_entry_of(struct zip *zip, const struct zip_name *name,
+    struct buf *bytes, struct zip_entry *entry, struct ht_error *e);
+
+/*
+ * Unpack an entry piece by piece.  The zip, and the bytes of the entry's name,
+ * must outlive the reader, which the caller frees.
+ *
+ * zip_reader_read unpacks the next n bytes into p.  *got is fewer only when the
+ * packed bytes up to `until` are used up, counted from the entry's first.
+ * Nothing from there on is looked at.  *got is 0 at the entry's end; then size
+ * and CRC have been compared with the headers.
+ *
+ * HT_ERR_DATA if the entry does not unpack to what they say.  HT_ERR_INTERNAL
+ * without memory, or as input_read.
+ */
+struct zip_reader;
+#define ZIP_TO_END UINT64_MAX
+int zip_reader_new(const struct zip *zip, const struct zip_entry *entry,
+    struct zip_reader **reader, struct ht_error *e);
+void zip_reader_free(struct zip_reader *r);
+int zip_reader_read(struct zip_reader *r, uint64_t until, uint8_t *p, size_t n,
+    size_t *got, struct ht_error *e);
+
+/*
  * Unpack an entry; sink gets its bytes in order.  HT_ERR_DATA if it has more
- * than max bytes, or if size or CRC differ from the headers.  HT_ERR_INTERNAL
- * without memory, or as input_read, or the sink's own code.
+ * than max bytes.  Other errors as zip_reader_read, or the sink's own code.
  */
 typedef int zip_sink_fn(void *cookie, const uint8_t *p, size_t n,
     struct ht_error *e);

@@ -20,6 +20,30 @@ make_package()
 	"$builddir/tests/support/make-appx" publisher="$publisher" "$@" >"$work/$name"
 }
 
+# packed NAME FOLDER COMMAND ...: what the command packs from the folder, with
+# the block map of just that.  A bundle's manifest changes it once more.
+packed()
+{
+	local name=$1 folder=$2
+	shift 2
+	for _ in 1 2 3; do
+		"$@" >"$work/$name" &&
+		    python3 "$srcdir/tests/support/block_map.py" "$work/$name" \
+		        "$folder" || return
+	done
+	"$@" >"$work/$name"
+}
+
+# zipped FOLDER OPTION ...: the packages of a bundle come first, so that nothing
+# moves them.
+zipped()
+{
+	local folder=$1
+	shift
+	# shellcheck disable=SC2046
+	(cd "$folder" && zip -q -r -D "$@" - $(compgen -G "*.msix") .)
+}
+
 # make_zipped NAME OPTION ...: the same parts as zip(1) packs them.
 make_zipped()
 {
@@ -29,27 +53,32 @@ make_zipped()
 	mkdir "$parts" || return
 	unzip -q "$work/plain.msix" -d "$parts" || return
 	head -c 100000 /dev/urandom >"$parts/random.bin"
-	head -c 300000 /dev/zero >"$parts/zeros.bin"
-	(cd "$parts" && zip -q -r -D -X "$@" - .) >"$work/$name"
+	head -c 60000 /dev/zero >"$parts/zeros.bin"
+	packed "$name" "$parts" zipped "$parts" -X "$@"
 }
 
-# zip_again NAME OTHER: the parts of another one as they are.
+# zip_again NAME OTHER [OPTION]: the parts of another one as they are.
 zip_again()
 {
 	local parts=$work/others
 	rm -rf "$parts"
 	mkdir "$parts" && unzip -q "$work/$2" -d "$parts" &&
-	    (cd "$parts" && zip -q -r -D - .) >"$work/$1"
+	    packed "$1" "$parts" zipped "$parts" ${3:+"$3"}
 }
 
 # make_with_python NAME [WORD]: and as Python packs them.
 make_with_python()
 {
-	python3 - "$work/parts" "$work/$1" "${2-}" <<-'PYTHON'
+	packed "$1" "$work/parts" packed_by_python "$work/parts" "${2-}"
+}
+
+packed_by_python()
+{
+	python3 - "$@" 3>&1 <<-'PYTHON'
 	import os, sys, zipfile
-	parts, name, word = sys.argv[1:]
+	parts, word = sys.argv[1:]
 	method = zipfile.ZIP_STORED if word == "stored" else zipfile.ZIP_DEFLATED
-	out = open(name, "wb")
+	out = open(3, "wb")
 	if word == "stream":
 	    out.seekable = lambda: False
 	with zipfile.ZipFile(out, "w", method) as package:
@@ -109,7 +138,7 @@ check "zip's package, ZIP64" make_zipped streamed.msix -fz-
 check "zip's package, best" make_zipped best.msix -9
 check "zip's package, fast" make_zipped fast.appx -1
 check "zip's package, with times" zip_again times.msix plain.msix
-check "zip's bundle" zip_again zip.msixbundle bundle.msixbundle
+check "zip's bundle" zip_again zip.msixbundle bundle.msixbundle -0
 check "zip's package, CodeIntegrity.cat" zip_again code.appx integrity.appx
 check "Python's package" make_with_python python.msix
 check "Python's package, stored" make_with_python python-stored.appx stored
@@ -141,7 +170,32 @@ for reply in "" --pkcs7; do
 done
 make_package sha512.msix method=sha512
 request test-signing <"$work/sha512.msix"
-refused "a block map of another digest" 66
+signed "a block map of a stronger digest"
+check "with that" grep '^sha512: ' <<<"$("$htsign" verify "$work/out" \
+    --ca "$dir/ca.pem")"
+check "as osslsigncode says" verify_osslsigncode "$work/out" "$dir/ca.pem"
+
+# What Windows would not install: status 65, and the file is named.
+while read -r words name; do
+	# shellcheck disable=SC2086
+	make_package bad.msix ${words//+/ }
+	request test-signing <"$work/bad.msix"
+	refused "$words" 65
+	check "names the file" grep -F "$name" "$work/err"
+done <<-BAD
+	fault=map-hash file0.bin
+	fault=map-hash+deflated+size=200000 file0.bin
+	fault=map-size file0.bin
+	fault=map-header file0.bin
+	fault=map-packed+deflated file0.bin
+	fault=map-not-here gone.txt
+	fault=map-not-there extra.txt
+	fault=map-twice AppxManifest.xml
+	fault=two-cases Twice.TXT
+	fault=two-escapes t%77ice.txt
+	fault=bundle-offset+bundle part0.msix
+	fault=bundle-unlisted+bundle part0.msix
+BAD
 { cat "$work/plain.msix"; printf 'more'; } >"$work/behind.msix"
 request test-signing <"$work/behind.msix"
 refused "bytes behind the end record" 65

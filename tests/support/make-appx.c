@@ -3,6 +3,7 @@
  *
  *	bundle, zip64, deflated, types-first, code-integrity, overridden
  *	descriptor=N, method=NAME, publisher=TEXT, files=N, size=N
+ *	fault=NAME: one of those below
  */
 
 #include "config.h"
@@ -17,6 +18,37 @@ static unsigned int
 number(const char *text)
 {
 	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+static const struct {
+	const char *name;
+	enum package_fault fault;
+} faults[] = {
+	{ "map-hash", PACKAGE_MAP_HASH },
+	{ "map-size", PACKAGE_MAP_SIZE },
+	{ "map-header", PACKAGE_MAP_HEADER },
+	{ "map-packed", PACKAGE_MAP_PACKED },
+	{ "map-not-here", PACKAGE_MAP_NOT_HERE },
+	{ "map-not-there", PACKAGE_MAP_NOT_THERE },
+	{ "map-twice", PACKAGE_MAP_TWICE },
+	{ "two-cases", PACKAGE_TWO_CASES },
+	{ "two-escapes", PACKAGE_TWO_ESCAPES },
+	{ "bundle-offset", PACKAGE_BUNDLE_OFFSET },
+	{ "bundle-unlisted", PACKAGE_BUNDLE_UNLISTED },
+};
+
+static int
+take_fault(struct package *p, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (strcmp(faults[i].name, name) == 0) {
+			p->fault = faults[i].fault;
+			return 0;
+		}
+	}
+	return -1;
 }
 
 static int
@@ -50,6 +82,8 @@ take_word(struct package *p, const char *word)
 		p->files = number(value);
 	else if (strncmp(word, "size=", 5) == 0)
 		p->size = number(value);
+	else if (strncmp(word, "fault=", 6) == 0)
+		return take_fault(p, value);
 	else
 		return -1;
 	return 0;

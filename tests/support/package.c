@@ -17,14 +17,20 @@ struct builder {
 	struct buf *out;
 	struct buf directory;
 	struct buf block_map;
+	struct buf packages; /* what a bundle's manifest has of them */
+	struct buf packed;   /* size_t of each block of the last entry */
 	struct buf swapped; /* a record that goes behind the next one */
 	unsigned int entries;
 };
 
+/* Each block ends on a byte, as packers do it, so that it has a size. */
 static void
-deflate_bytes(const struct buf *in, struct buf *out)
+deflate_blocks(const struct buf *in, struct buf *out, struct buf *sizes)
 {
 	uint8_t *room = buf_room(out, in->len + in->len / 100 + 64);
+	size_t left = in->len;
+	size_t packed;
+	size_t n;
 	z_stream z;
 
 	if (room == NULL)
@@ -33,9 +39,16 @@ deflate_bytes(const struct buf *in, struct buf *out)
 	(void)deflateInit2(&z, 9, Z_DEFLATED, -MAX_WBITS, 8,
 	    Z_DEFAULT_STRATEGY);
 	z.next_in = in->data;
-	z.avail_in = (uInt)in->len;
 	z.next_out = room;
 	z.avail_out = (uInt)out->len;
+	for (; left > 0; left -= n) {
+		n = left < BLOCK ? left : BLOCK;
+		z.avail_in = (uInt)n;
+		packed = z.total_out;
+		(void)deflate(&z, Z_FULL_FLUSH);
+		packed = z.total_out - packed;
+		buf_bytes(sizes, &packed, sizeof(packed));
+	}
 	(void)deflate(&z, Z_FINISH);
 	out->len = z.total_out;
 	(void)deflateEnd(&z);
@@ -110,8 +123,9 @@ put_entry(struct builder *b, const char *name, const struct buf *content)
 	struct buf packed = BUF_INIT;
 	struct buf record = BUF_INIT;
 
+	buf_reset(&b->packed);
 	if (p->deflated)
-		deflate_bytes(content, &packed);
+		deflate_blocks(content, &packed, &b->packed);
 	else
 		buf_bytes(&packed, content->data, content->len);
 	if (p->fault == PACKAGE_ENCRYPTED)
@@ -155,49 +169,119 @@ put_text(struct builder *b, const char *name, const char *text)
 	buf_free(&content);
 }
 
-/* The file's lines in the block map: the digest of each 64 KiB. */
 static void
-map_file(struct builder *b, const char *name, const struct buf *content)
+map_block(struct builder *b, const uint8_t *p, size_t n, const size_t *packed)
 {
+	enum package_fault fault = b->package->fault;
 	uint8_t hash[EVP_MAX_MD_SIZE];
-	unsigned int n;
+	unsigned int size;
+
+	(void)EVP_Digest(p, n, hash, &size,
+	    EVP_get_digestbyname(b->package->method), NULL);
+	hash[size - 1] ^= fault == PACKAGE_MAP_HASH;
+	buf_format(&b->block_map, "<Block");
+	if (packed != NULL)
+		buf_format(&b->block_map, " Size=\"%zu\"",
+		    fault == PACKAGE_MAP_PACKED ? *packed / 2 : *packed);
+	else if (fault == PACKAGE_MAP_PACKED)
+		buf_format(&b->block_map, " Size=\"%zu\"", n);
+	buf_format(&b->block_map, " Hash=\"");
+	base64_encode(hash, size, BASE64_STANDARD, &b->block_map);
+	buf_format(&b->block_map, "\"/>");
+}
+
+/* The last entry's lines in the block map: the digest of each 64 KiB. */
+static void
+map_file(struct builder *b, const char *name, size_t header,
+    const struct buf *content)
+{
+	enum package_fault fault = b->package->fault;
+	const size_t *packed =
+	    b->package->deflated ? (size_t *)(void *)b->packed.data : NULL;
 	size_t at;
-	size_t size;
+	size_t n;
 
 	buf_format(&b->block_map,
-	    "<File Name=\"%s\" Size=\"%zu\" LfhSize=\"%zu\">", name,
-	    content->len, 30 + strlen(name));
-	for (at = 0; at < content->len; at += size) {
-		size = content->len - at < BLOCK ? content->len - at : BLOCK;
-		(void)EVP_Digest(content->data + at, size, hash, &n,
-		    EVP_get_digestbyname(b->package->method), NULL);
-		buf_format(&b->block_map, "<Block Hash=\"");
-		base64_encode(hash, n, BASE64_STANDARD, &b->block_map);
-		buf_format(&b->block_map, "\"/>");
+	    "<File Name=\"%s\" Size=\"%zu%s\" LfhSize=\"%zu\">", name,
+	    content->len + (fault == PACKAGE_MAP_SIZE),
+	    fault == PACKAGE_MAP_NO_NUMBER ? "x" : "",
+	    header + (fault == PACKAGE_MAP_HEADER));
+	for (at = 0; at < content->len; at += n) {
+		n = content->len - at < BLOCK ? content->len - at : BLOCK;
+		if (fault != PACKAGE_MAP_FEW || at + n < content->len)
+			map_block(b, content->data + at, n, packed);
+		if (packed != NULL)
+			packed++;
 	}
+	if (fault == PACKAGE_MAP_MANY)
+		map_block(b, (const uint8_t *)name, 1, NULL);
 	buf_format(&b->block_map, "</File>");
 }
 
 static void
 put_mapped(struct builder *b, const char *name, const struct buf *content)
 {
-	map_file(b, name, content);
+	char mapped[64];
+	char *slash;
+
+	(void)snprintf(mapped, sizeof(mapped), "%s", name);
+	while ((slash = strchr(mapped, '/')) != NULL)
+		*slash = '\\';
 	put_entry(b, name, content);
+	map_file(b, mapped, 30 + strlen(name), content);
+}
+
+/* A package of a bundle, which is stored. */
+static void
+put_package(struct builder *b, const char *name, const struct buf *content)
+{
+	const struct package *package = b->package;
+	enum package_fault fault = package->fault;
+	struct package stored = *package;
+	size_t at = b->out->len + 30 + strlen(name);
+
+	stored.deflated = false;
+	b->package = &stored;
+	put_entry(b, name, content);
+	if (fault == PACKAGE_BUNDLE_MAP)
+		map_file(b, name, 30 + strlen(name), content);
+	b->package = package;
+	if (fault != PACKAGE_BUNDLE_UNLISTED)
+		buf_format(&b->packages,
+		    "<Package FileName=\"%s%s\" Offset=\"%zu\" "
+		    "Size=\"%zu\"/>",
+		    fault == PACKAGE_BUNDLE_NOT_HERE ? "other-" : "", name,
+		    at + (fault == PACKAGE_BUNDLE_OFFSET), content->len);
 }
 
 static void
 put_file(struct builder *b, unsigned int number)
 {
+	const struct package *package = b->package;
 	struct buf content = BUF_INIT;
-	char name[32];
+	char name[64];
 	unsigned int i;
 
 	(void)snprintf(name, sizeof(name),
-	    b->package->bundle ? "part%u.msix" : "file%u.bin", number);
-	for (i = 0; i < b->package->size; i++)
+	    package->bundle ? "part%u.msix" : "file%u.bin", number);
+	for (i = 0; i < package->size; i++)
 		buf_u8(&content, (uint8_t)(i * (number + 3) >> 2));
-	put_mapped(b, name, &content);
+	if (package->bundle)
+		put_package(b, name, &content);
+	else
+		put_mapped(b, name, &content);
 	buf_free(&content);
+}
+
+/* A name that the ZIP file has in another form than the block map. */
+static void
+put_encoded(struct builder *b)
+{
+	static const char name[] = "Folder/%41n%20EMPTY%2Btext";
+	struct buf content = BUF_INIT;
+
+	put_entry(b, name, &content);
+	map_file(b, "folder\\An empty+Text", 30 + strlen(name), &content);
 }
 
 static void
@@ -228,8 +312,15 @@ put_manifest(struct builder *b)
 		buf_bytes(&text, identity.data, identity.len);
 	buf_format(&text,
 	    "  <Properties><Identity Publisher=\"CN=Deeper\"></Identity>"
-	    "</Properties>\r\n</%s>\r\n",
-	    root);
+	    "</Properties>\r\n");
+	if (p->bundle) {
+		buf_format(&text, "<Packages>");
+		buf_bytes(&text, b->packages.data, b->packages.len);
+		/* A flat one is not in the bundle. */
+		buf_format(&text,
+		    "<Package FileName=\"flat.msix\" Size=\"1\"/></Packages>");
+	}
+	buf_format(&text, "</%s>\r\n", root);
 	if (p->fault == PACKAGE_PART_CASE)
 		put_mapped(b, "appxmanifest.xml", &text);
 	else if (p->fault != PACKAGE_NO_MANIFEST)
@@ -301,8 +392,25 @@ put_types(struct builder *b)
 }
 
 static void
+put_twice(struct builder *b)
+{
+	enum package_fault fault = b->package->fault;
+	const char *again = "twice.txt";
+
+	if (fault == PACKAGE_TWO_CASES)
+		again = "Twice.TXT";
+	else if (fault == PACKAGE_TWO_ESCAPES)
+		again = "t%77ice.txt";
+	else if (fault != PACKAGE_TWO_NAMES)
+		return;
+	put_text(b, "twice.txt", "one");
+	put_text(b, again, "two");
+}
+
+static void
 put_parts(struct builder *b)
 {
+	const struct buf none = BUF_INIT;
 	const struct package *p = b->package;
 	unsigned int i;
 
@@ -313,12 +421,17 @@ put_parts(struct builder *b)
 	for (i = 0; i < p->files; i++)
 		put_file(b, i);
 	put_manifest(b);
-	if (p->fault == PACKAGE_TWO_NAMES || p->fault == PACKAGE_TWO_CASES) {
-		put_text(b, "twice.txt", "one");
-		put_text(b,
-		    p->fault == PACKAGE_TWO_NAMES ? "twice.txt" : "Twice.TXT",
-		    "two");
-	}
+	if (!p->bundle)
+		put_encoded(b);
+	put_twice(b);
+	if (p->fault == PACKAGE_MAP_NOT_THERE)
+		put_text(b, "extra.txt", "extra");
+	if (p->fault == PACKAGE_MAP_NOT_HERE)
+		map_file(b, "gone.txt", 38, &none);
+	if (p->fault == PACKAGE_MAP_TWICE)
+		map_file(b, "AppxManifest.xml", 46, &none);
+	if (p->fault == PACKAGE_MAP_TYPES)
+		map_file(b, "[Content_Types].xml", 49, &none);
 	if (p->fault != PACKAGE_NO_BLOCK_MAP)
 		put_block_map(b);
 	if (!p->types_first && p->fault != PACKAGE_NO_TYPES)
@@ -375,5 +488,7 @@ package_make(const struct package *package, struct buf *out)
 	put_end(&b);
 	buf_free(&b.directory);
 	buf_free(&b.block_map);
+	buf_free(&b.packages);
+	buf_free(&b.packed);
 	buf_free(&b.swapped);
 }

@@ -28,7 +28,8 @@ enum package_fault {
 	PACKAGE_SWAPPED,    /* the directory in another order */
 	PACKAGE_TWO_NAMES,  /* two entries with the same name */
 	PACKAGE_TWO_CASES,  /* two names that differ only in their case */
-	PACKAGE_PART_CASE,  /* the manifest in lower case */
+	PACKAGE_TWO_ESCAPES, /* or only in their percent-encoding */
+	PACKAGE_PART_CASE,   /* the manifest in lower case */
 	PACKAGE_NO_TYPES,
 	PACKAGE_NO_BLOCK_MAP,
 	PACKAGE_NO_MANIFEST,
@@ -41,6 +42,22 @@ enum package_fault {
 	PACKAGE_BAD_METHOD,  /* an unknown HashMethod */
 	PACKAGE_UTF16,       /* content types in UTF-16 */
 	PACKAGE_EMPTY_TYPES, /* content types without an end tag */
+	/* Block maps that are not those of their packages. */
+	PACKAGE_MAP_HASH,
+	PACKAGE_MAP_SIZE,        /* of a file */
+	PACKAGE_MAP_HEADER,      /* of a file's local header */
+	PACKAGE_MAP_PACKED,      /* of a packed block */
+	PACKAGE_MAP_FEW,         /* a block too few */
+	PACKAGE_MAP_MANY,        /* a block too many */
+	PACKAGE_MAP_NO_NUMBER,   /* a size that is no number */
+	PACKAGE_MAP_NOT_HERE,    /* a file that is not in the package */
+	PACKAGE_MAP_NOT_THERE,   /* a file that is not in the map */
+	PACKAGE_MAP_TWICE,       /* a file twice */
+	PACKAGE_MAP_TYPES,       /* the content types */
+	PACKAGE_BUNDLE_MAP,      /* a package in a bundle's block map */
+	PACKAGE_BUNDLE_OFFSET,   /* a wrong place of a package */
+	PACKAGE_BUNDLE_NOT_HERE, /* a package that is not in the bundle */
+	PACKAGE_BUNDLE_UNLISTED, /* a package that the manifest does not name */
 	PACKAGE_FAULTS
 };
 

@@ -120,14 +120,18 @@ test_signs(void **state)
 		package.overridden = (i & 32) != 0;
 		package.descriptor = forms[i % 5];
 		package.method = methods[i % 3];
+		/* Signing must not move the packages of a bundle. */
+		if (package.bundle && package.types_first)
+			package.overridden = true;
 		sign_and_verify(&package, i % 2 == 0 ? &rsa : &p256);
 	}
 }
 
 static void
-refuse(enum package_fault fault, const char *text)
+refuse_one(const struct package *base, enum package_fault fault,
+    const char *text)
 {
-	struct package package = plain;
+	struct package package = *base;
 	struct buf bytes = BUF_INIT;
 	struct format_file *file;
 	struct input *in;
@@ -140,6 +144,95 @@ refuse(enum package_fault fault, const char *text)
 	assert_string_equal(e.text, text);
 	input_free(in);
 	buf_free(&bytes);
+}
+
+static void
+refuse(enum package_fault fault, const char *text)
+{
+	refuse_one(&plain, fault, text);
+}
+
+/* What Windows does not install is not signed. */
+static void
+test_block_maps(void **state)
+{
+	struct package deflated = plain;
+	struct package bundle = plain;
+
+	(void)state;
+	refuse(PACKAGE_MAP_HASH,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: block 1 has "
+	    "another digest");
+	refuse(PACKAGE_MAP_SIZE,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: it has another "
+	    "size");
+	refuse(PACKAGE_MAP_HEADER,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: its header has "
+	    "another size");
+	refuse(PACKAGE_MAP_PACKED,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: it is packed "
+	    "to another size");
+	refuse(PACKAGE_MAP_FEW,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: it has more "
+	    "blocks");
+	refuse(PACKAGE_MAP_MANY, "APPX: AppxBlockMap.xml has a block too many");
+	refuse(PACKAGE_MAP_NO_NUMBER,
+	    "APPX: a Size in AppxBlockMap.xml is no number");
+	refuse(PACKAGE_MAP_NOT_HERE,
+	    "APPX: AppxBlockMap.xml has gone.txt, which is not in the package");
+	refuse(PACKAGE_MAP_NOT_THERE,
+	    "APPX: extra.txt is in the package, but not in AppxBlockMap.xml");
+	refuse(PACKAGE_MAP_TWICE,
+	    "APPX: AppxBlockMap.xml must not have AppxManifest.xml, or has it "
+	    "twice");
+	refuse(PACKAGE_MAP_TYPES,
+	    "APPX: AppxBlockMap.xml must not have [Content_Types].xml, or has "
+	    "it twice");
+	deflated.deflated = true;
+	deflated.size = 3 * 65536;
+	refuse_one(&deflated, PACKAGE_MAP_PACKED,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: its blocks are "
+	    "packed to other sizes");
+	refuse_one(&deflated, PACKAGE_MAP_FEW,
+	    "APPX: file0.bin is not what AppxBlockMap.xml says: it has more "
+	    "blocks");
+	bundle.bundle = true;
+	refuse_one(&bundle, PACKAGE_BUNDLE_MAP,
+	    "APPX: part0.msix is not what AppxBlockMap.xml says: only the "
+	    "manifest of a bundle is in it");
+	refuse_one(&bundle, PACKAGE_BUNDLE_OFFSET,
+	    "APPX: part0.msix is not stored where "
+	    "AppxMetadata/AppxBundleManifest.xml says, in a bundle that is "
+	    "signed");
+	refuse_one(&bundle, PACKAGE_BUNDLE_NOT_HERE,
+	    "APPX: AppxMetadata/AppxBundleManifest.xml has other-part0.msix, "
+	    "which is not in the bundle");
+	bundle.files = 1;
+	refuse_one(&bundle, PACKAGE_BUNDLE_UNLISTED,
+	    "APPX: part0.msix is in the bundle, but not in its manifest or "
+	    "block map");
+	bundle.types_first = true;
+	refuse_one(&bundle, PACKAGE_GOOD,
+	    "APPX: part0.msix is not stored where "
+	    "AppxMetadata/AppxBundleManifest.xml says, in a bundle that is "
+	    "signed");
+}
+
+/* Blocks of more than one piece, and a map of more than one window. */
+static void
+test_many_blocks(void **state)
+{
+	struct package package = plain;
+
+	(void)state;
+	package.size = 5 * 65536 + 1;
+	package.files = mutate_few() ? 2 : 40;
+	sign_and_verify(&package, &p256);
+	package.deflated = true;
+	sign_and_verify(&package, &p256);
+	package.size = 1;
+	package.files = 3000;
+	sign_and_verify(&package, &p256);
 }
 
 static void
@@ -188,7 +281,7 @@ test_all_faults(void **state)
 	for (fault = PACKAGE_GOOD + 1; fault < PACKAGE_FAULTS; fault++) {
 		/* These do not show with a descriptor, or before verifying. */
 		if (fault == PACKAGE_LOCAL_SIZE || fault == PACKAGE_LOCAL_CRC ||
-		    fault == PACKAGE_P7X_OTHER)
+		    fault == PACKAGE_P7X_OTHER || fault >= PACKAGE_BUNDLE_MAP)
 			continue;
 		package.fault = (enum package_fault)fault;
 		package_make(&package, &bytes);
@@ -268,7 +361,7 @@ test_no_room(void **state)
 	/* So much takes valgrind a minute. */
 	if (mutate_few())
 		skip();
-	package.files = UINT16_MAX - 4;
+	package.files = UINT16_MAX - 5;
 	package.size = 1;
 	package_make(&package, &bytes);
 	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
@@ -387,13 +480,19 @@ test_other_digest(void **state)
 	struct ht_error e;
 
 	(void)state;
-	package.method = "sha512";
+	package.method = "sha384";
 	package_make(&package, &bytes);
-	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e),
+	assert_int_equal(digest(&bytes, "sha512", &in, &file, &e),
 	    HT_ERR_REFUSED);
 	assert_string_equal(e.text,
-	    "the package's block map has sha512 digests: it can only be "
-	    "signed with sha512, not with sha256");
+	    "the package's block map has sha384 digests: it can only be "
+	    "signed with sha384, not with sha512");
+	input_free(in);
+	/* A stronger one is followed. */
+	assert_int_equal(digest(&bytes, "sha256", &in, &file, &e), 0);
+	assert_string_equal(file->digest.algorithm, "sha384");
+	assert_string_equal(file->options.algorithm, "sha384");
+	format_file_free(file);
 	input_free(in);
 	buf_free(&bytes);
 }
@@ -679,6 +778,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_signs),
+		cmocka_unit_test(test_block_maps),
+		cmocka_unit_test(test_many_blocks),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_all_faults),
 		cmocka_unit_test(test_bombs),

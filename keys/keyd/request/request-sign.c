@@ -57,6 +57,25 @@ check_publisher(const struct request *r,
 }
 
 /* Make what is to be signed, under the profile as it is configured now. */
+/*
+ * Whether the profile's digest is the file's.  That of a package is its block
+ * map's, and may be stronger.
+ */
+static bool
+digest_fits(const struct conf_profile *profile, const char *format,
+    const struct spc_digest *file)
+{
+	size_t least = 0;
+	size_t length = 0;
+
+	if (strncmp(format, "appx", 4) != 0)
+		return strcmp(file->algorithm,
+		           conf_digest_text(profile->digest)) == 0;
+	(void)spc_algorithm(conf_digest_text(profile->digest), &least);
+	(void)spc_algorithm(file->algorithm, &length);
+	return length >= least;
+}
+
 static int
 prepare(struct request *r, const struct setup_certificate *certificate,
     struct ht_error *e)
@@ -89,7 +108,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is larger than profile %s allows", r->profile);
 	file = cms_signer_file(r->signer);
-	if (strcmp(file->algorithm, conf_digest_text(profile->digest)) != 0)
+	if (!digest_fits(profile, r->format, file))
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "profile %s signs %s, not %s", r->profile,
 		    conf_digest_text(profile->digest), file->algorithm);

@@ -6,6 +6,7 @@
 
 #include "formats/format.h"
 #include "formats/several.h"
+#include "formats/text-damage.h"
 #include "signature/content.h"
 #include "signature/spc-pages.h"
 
@@ -45,7 +46,7 @@ format_find(struct input *in, const char *file_name,
 	for (i = 0; i < FORMATS; i++) {
 		rc = formats[i]->detect(in, file_name, &is, e);
 		if (rc < 0)
-			return rc;
+			return text_damage_explain(in, true, rc, e);
 		if (is) {
 			*format = formats[i];
 			return 0;
@@ -67,9 +68,10 @@ format_detect(struct input *in, const char *file_name,
 		return rc;
 	if (got == 0)
 		return ht_error_at(e, HT_ERR_DATA, 0, "the input is empty");
-	return ht_error_at(e, HT_ERR_DATA, 0,
+	rc = ht_error_at(e, HT_ERR_DATA, 0,
 	    "not a signable file: neither its first bytes nor its name are of "
 	    "a known format");
+	return text_damage_explain(in, false, rc, e);
 }
 
 /*
@@ -143,7 +145,7 @@ digest_file(const struct format *format, struct input *in,
 	f->options.algorithm = f->digest.algorithm;
 	rc = check_options(format, &f->options, e);
 	if (rc == 0)
-		rc = format->digest(f, e);
+		rc = text_damage_explain(in, true, format->digest(f, e), e);
 	if (rc == 0)
 		rc = check_room(f, e);
 	if (rc < 0)

@@ -17,6 +17,7 @@ static const struct variable {
 } variables[] = {
 	{ "SSH_ORIGINAL_COMMAND", offsetof(struct environment, command) },
 	{ "SSH_CONNECTION", offsetof(struct environment, connection) },
+	{ "SSH_TTY", offsetof(struct environment, terminal) },
 	{ "HTSIGN_DESCRIPTION", offsetof(struct environment, description) },
 	{ "HTSIGN_URL", offsetof(struct environment, url) },
 	{ "HTSIGN_NAME", offsetof(struct environment, name) },

@@ -26,6 +26,7 @@ struct environment_source {
 struct environment { /* a text is NULL if the server did not give it */
 	char *command;
 	char *connection;
+	char *terminal; /* the client asked for one, and may not have it */
 	char *description;
 	char *url;
 	char *name;

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/report.h"
@@ -55,4 +56,16 @@ greeting_put(const struct protocol_welcome *welcome, struct buf *out)
 	greeting_profiles(welcome, "htsign:   ", out);
 	buf_format(out, "htsign: %s; more: ssh sign@HOST help\n",
 	    request_line_usage);
+}
+
+void
+greeting_show(const struct protocol_welcome *welcome)
+{
+	struct buf text = BUF_INIT;
+	struct ht_error e;
+
+	greeting_put(welcome, &text);
+	if (buf_failed(&text) == 0)
+		(void)report_write(STDERR_FILENO, text.data, text.len, &e);
+	buf_free(&text);
 }

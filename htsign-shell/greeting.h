@@ -15,6 +15,11 @@
 void greeting_put(const struct protocol_welcome *welcome, struct buf *out);
 
 /*
+ * Write the greeting to stderr, if there is memory for it.
+ */
+void greeting_show(const struct protocol_welcome *welcome);
+
+/*
  * Append one line for each profile to out: indent, the name, the profile's
  * description, and "(default)" if it is the default profile.
  */

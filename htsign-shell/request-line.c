@@ -189,9 +189,22 @@ static const struct verb {
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-const char request_line_usage[] =
-    "usage: ssh sign@HOST [PROFILE [DESCRIPTION ...]] [OPTION ...] "
-    "< FILE > SIGNED";
+/* What people type who take this for another server. */
+static const struct foreign {
+	const char *word;
+	const char *title;
+} foreigners[] = {
+	{ "internal-sftp", "SFTP" },
+	{ "ls", "ls" },
+	{ "rsync", "rsync" },
+	{ "scp", "scp" },
+	{ "sftp", "SFTP" },
+	{ "sftp-server", "SFTP" },
+};
+
+#define TYPE "ssh sign@HOST [PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > SIGNED"
+
+const char request_line_usage[] = "usage: " TYPE;
 
 void
 request_line_help(struct buf *out)
@@ -209,7 +222,7 @@ request_line_help(struct buf *out)
 		    verbs[i].arguments);
 		buf_format(out, "  %-27s %s\n", left, verbs[i].help);
 	}
-	buf_format(out, "\nOptions, anywhere after the first word:\n");
+	buf_format(out, "\nOptions, behind the description:\n");
 	for (i = 0; i < OPTIONS; i++) {
 		(void)snprintf(left, sizeof(left), "--%s%s%s", options[i].name,
 		    options[i].value != NULL ? "=" : "",
@@ -224,7 +237,8 @@ request_line_help(struct buf *out)
 struct reading {
 	struct request_line *r;
 	bool given[OPTIONS];
-	size_t positional; /* words so far that are no options */
+	size_t positional;  /* words so far that are no options */
+	const char *option; /* the last word that is one, or NULL */
 	struct buf description;
 };
 
@@ -241,6 +255,21 @@ find_option(const char *word, const char **value)
 		    memcmp(options[i].name, word, n) == 0)
 			return &options[i];
 	return NULL;
+}
+
+/* Whether a word was meant as an option: -pkcs7, or with a typographic dash. */
+static bool
+is_dashed(const char *word)
+{
+	const char *value;
+	size_t dash = 1;
+
+	if (strncmp(word, "\xe2\x80\x93", 3) == 0 ||
+	    strncmp(word, "\xe2\x80\x94", 3) == 0)
+		dash = 3;
+	else if (word[0] != '-')
+		return false;
+	return find_option(word + dash, &value) != NULL;
 }
 
 static int
@@ -262,7 +291,47 @@ read_option(struct reading *g, const char *word, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "the option --%s is given twice", o->name);
 	g->given[o - options] = true;
+	g->option = word;
 	return o->set != NULL ? o->set(g->r, value, e) : 0;
+}
+
+/* What another server would be asked for gets a line that says what to type. */
+static int
+check_foreign(const char *word, struct ht_error *e)
+{
+	const char *slash = strrchr(word, '/');
+	const char *name = slash == NULL ? word : slash + 1;
+	size_t i;
+
+	for (i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]); i++) {
+		if (strcmp(name, foreigners[i].word) == 0)
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "there is no %s here: the file goes through stdin, "
+			    "and what is signed comes from stdout.  Type: %s",
+			    foreigners[i].title, TYPE);
+	}
+	return 0;
+}
+
+/*
+ * A word after an option is a slip: a value with a space and no quotes, which
+ * ssh hands on as two words.
+ */
+static int
+misplaced(const struct reading *g, const char *word, struct ht_error *e)
+{
+	const char *equals = strchr(g->option, '=');
+
+	if (equals == NULL)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "\"%.40s\" stands behind %.40s: options come last, as in "
+		    "ssh sign@HOST PROFILE DESCRIPTION %.40s",
+		    word, g->option, g->option);
+	return ht_error_set(e, HT_ERR_USAGE,
+	    "\"%.40s\" stands behind %.40s.  Quote twice what has spaces: "
+	    "\"%.*s='%.40s %.40s'\".  A description comes before the options",
+	    word, g->option, (int)(equals - g->option), g->option, equals + 1,
+	    word);
 }
 
 /* The first word that is no option: a verb, or the name of a profile. */
@@ -291,6 +360,8 @@ read_first(struct reading *g, const char *word, struct ht_error *e)
 static int
 read_word(struct reading *g, const char *word, struct ht_error *e)
 {
+	if (g->option != NULL)
+		return misplaced(g, word, e);
 	if (g->positional++ == 0)
 		return read_first(g, word, e);
 	if (g->positional > 2)
@@ -305,11 +376,16 @@ read_words(struct reading *g, const struct words *w, struct ht_error *e)
 	bool options_end = false;
 	const char *word;
 	size_t i;
-	int rc = 0;
+	int rc = w->n == 0 ? 0 : check_foreign(w->word[0], e);
 
 	for (i = 0; i < w->n && rc == 0; i++) {
 		word = w->word[i];
-		if (options_end || strncmp(word, "--", 2) != 0)
+		if (!options_end && is_dashed(word))
+			rc = ht_error_set(e, HT_ERR_USAGE,
+			    "\"%.64s\" is no option: they begin with two "
+			    "hyphens (or write -- before it)",
+			    word);
+		else if (options_end || strncmp(word, "--", 2) != 0)
 			rc = read_word(g, word, e);
 		else if (word[2] == '\0')
 			options_end = true;

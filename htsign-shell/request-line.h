@@ -5,9 +5,9 @@
  *	    [--page-hashes] [--msi-ex] [--size=N] [--sha256=HEX]
  *	help | profiles | default [...]
  *
- * Words are split as in words.h.  Options may stand anywhere before a word
- * `--`.  The words after the profile are joined with single spaces and become
- * the description.
+ * Words are split as in words.h.  The words after the profile are joined with
+ * single spaces and become the description.  Options come after them; behind a
+ * word `--` there are none.
  */
 
 #ifndef HTSIGN_SHELL_REQUEST_LINE_H

@@ -140,6 +140,30 @@ answer(struct shell *sh, enum request_line_verb verb, struct ht_error *e)
 	return rc;
 }
 
+/*
+ * A file does not come from a terminal, and does not go through one undamaged.
+ * Who asked for one, and gave no command, is a person.
+ */
+static int
+check_terminal(struct shell *sh, const struct request_line *request,
+    struct ht_error *e)
+{
+	if (request->bare && sh->environment.terminal != NULL) {
+		greeting_show(&sh->welcome);
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "nobody can log in here: send a file");
+	}
+	if (isatty(STDIN_FILENO))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "the file cannot come from a terminal; %s",
+		    request_line_usage);
+	if (isatty(STDOUT_FILENO))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a terminal would damage what is signed; %s",
+		    request_line_usage);
+	return 0;
+}
+
 static int
 serve_client(struct shell *sh, struct ht_error *e)
 {
@@ -154,6 +178,8 @@ serve_client(struct shell *sh, struct ht_error *e)
 	int rc;
 
 	rc = request_line_parse(env->command, &defaults, &request, e);
+	if (rc == 0 && request.verb == REQUEST_LINE_SIGN)
+		rc = check_terminal(sh, &request, e);
 	if (rc < 0) {
 		(void)keyd_client_fail(&sh->keyd, e, "usage", &ignored);
 		return rc;

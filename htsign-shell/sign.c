@@ -11,7 +11,6 @@
 #include "htsign-shell/existing.h"
 #include "htsign-shell/greeting.h"
 #include "htsign-shell/postflight.h"
-#include "htsign-shell/report.h"
 #include "htsign-shell/sign.h"
 #include "htsign-shell/tap.h"
 #include "lib/log.h"
@@ -164,18 +163,6 @@ blame_upload(struct signing *s, int rc)
 		s->why = rc == HT_ERR_INTERNAL ? WHY_INTERNAL : WHY_UPLOAD;
 }
 
-static void
-greet(const struct signing *s)
-{
-	struct buf text = BUF_INIT;
-	struct ht_error e;
-
-	greeting_put(s->welcome, &text);
-	if (buf_failed(&text) == 0)
-		(void)report_write(STDERR_FILENO, text.data, text.len, &e);
-	buf_free(&text);
-}
-
 /* Wait for the first byte.  Greet a client that gave no command either. */
 static int
 first_byte(struct signing *s, struct ht_error *e)
@@ -187,7 +174,7 @@ first_byte(struct signing *s, struct ht_error *e)
 	int rc;
 
 	if (s->request->bare && poll(&in, 1, GREETING_AFTER) == 0) {
-		greet(s);
+		greeting_show(s->welcome);
 		greeted = true;
 	}
 	rc = input_read(s->in, 0, 1, &p, &got, e);
@@ -199,7 +186,7 @@ first_byte(struct signing *s, struct ht_error *e)
 	if (!s->request->bare)
 		return ht_error_set(e, HT_ERR_DATA, "the input is empty");
 	if (!greeted)
-		greet(s);
+		greeting_show(s->welcome);
 	return ht_error_set(e, HT_ERR_USAGE,
 	    "there is no command and no input");
 }
@@ -495,7 +482,7 @@ sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
 	if (rc < 0 && s.why != NULL)
 		(void)keyd_client_fail(keyd, e, s.why, &ignored);
 	if (rc == HT_ERR_USAGE && request->bare && keyd->refused)
-		greet(&s);
+		greeting_show(s.welcome);
 	output_free(s.out);
 	format_file_free(s.file);
 	input_free(s.in);

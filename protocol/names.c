@@ -12,8 +12,8 @@ static const char *const roles[] = {
 	[NAMES_AUDITOR] = "auditor",
 };
 
-static const char *const verbs[] = { "default", "help", "profiles", "result",
-	"verify", "wait" };
+static const char *const verbs[] = { "default", "help", "ls", "profiles",
+	"result", "rsync", "scp", "sftp", "verify", "wait" };
 
 #define ALPHANUMERIC "abcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -32,7 +32,8 @@ bool names_valid(const char *name);
 
 /*
  * Whether word is a verb of the request line: help, profiles, wait, result,
- * verify or default.  No profile may have the name of a verb.
+ * verify or default; or what is asked of other servers: ls, rsync, scp, sftp.
+ * No profile may have such a name.
  */
 bool names_is_verb(const char *word);
 

@@ -45,6 +45,7 @@ struct channel {
 	struct stream in;       /* to stdin: bytes that the pipe did not take */
 	size_t waiting;         /* bytes for stdin in libssh's buffer */
 	size_t largest;         /* size of that buffer, which never shrinks */
+	bool asked_terminal;
 	bool lost;              /* data came before a command */
 	struct stream out;
 	struct stream err;

@@ -130,6 +130,35 @@ on_shell(ssh_session session, ssh_channel ssh, void *cookie)
 	return on_command(cookie, "");
 }
 
+/* The shell says that there is no SFTP, and what to type instead. */
+static int
+on_subsystem(ssh_session session, ssh_channel ssh, const char *subsystem,
+    void *cookie)
+{
+	(void)session;
+	(void)ssh;
+	return strcmp(subsystem, "sftp") == 0 ? on_command(cookie, "sftp") : 1;
+}
+
+/* Who asks for a terminal gets none, but is known to be a person. */
+static int
+on_pty(ssh_session session, ssh_channel ssh, const char *type, int width,
+    int height, int pixels_wide, int pixels_high, void *cookie)
+{
+	struct channel *c = cookie;
+
+	(void)session;
+	(void)ssh;
+	(void)type;
+	(void)width;
+	(void)height;
+	(void)pixels_wide;
+	(void)pixels_high;
+	if (c->state == OPENED && !c->asked_terminal)
+		c->asked_terminal = set_variable(c, "SSH_TTY", "refused");
+	return 1;
+}
+
 /* --- life -------------------------------------------------------------- */
 
 struct channel *
@@ -155,6 +184,8 @@ channel_open(struct channel_host *host, uint32_t number)
 	c->callbacks.channel_env_request_function = on_env;
 	c->callbacks.channel_exec_request_function = on_exec;
 	c->callbacks.channel_shell_request_function = on_shell;
+	c->callbacks.channel_subsystem_request_function = on_subsystem;
+	c->callbacks.channel_pty_request_function = on_pty;
 	if (ssh_set_channel_callbacks(c->ssh, &c->callbacks) == SSH_OK)
 		return c;
 fail:

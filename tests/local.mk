@@ -95,6 +95,7 @@ unit_tests = \
 	tests/unit/test_strip \
 	tests/unit/test_strip_msi \
 	tests/unit/test_tap \
+	tests/unit/test_text_damage \
 	tests/unit/test_ticket \
 	tests/unit/test_timestamp \
 	tests/unit/test_token \

@@ -18,7 +18,7 @@ check "and its URL" describes "$work/full.exe" https://example.org/
 journal_says "the journal has it" '"status":"delivered"' \
     '"description":"My App"' '"client":"ci"' '"profile":"test-signing"'
 
-request test-signing --pkcs7 My App --url=https://example.org/ <"$work/app.exe"
+request test-signing My App --pkcs7 --url=https://example.org/ <"$work/app.exe"
 signed "its PKCS#7 alone"
 cp "$work/out" "$work/app.p7"
 htsign_attach()
@@ -124,7 +124,7 @@ described "beyond ASCII" "Größe" test-signing "Größe"
 described "default" "My App" default My App
 described "the variable" "From SetEnv" \
     -o SetEnv='HTSIGN_DESCRIPTION="From SetEnv"' test-signing
-described "options anywhere" "Some App" test-signing Some --name=a.exe App
+described "options behind it" "Some App" test-signing Some App --name=a.exe
 described "--" "Some App" -- test-signing Some App
 
 size=$(stat -c %s "$work/app.exe")

@@ -32,7 +32,7 @@ good()
 	*.efi*) verify_sbverify "$work/signed" || return ;;
 	esac
 	"$htsign" verify "$work/signed" --ca "$dir/ca.pem" || return
-	door=$other_door request test-signing --pkcs7 "${1##*/}" <"$1"
+	door=$other_door request test-signing "${1##*/}" --pkcs7 <"$1"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	"$htsign" attach "$1" "$work/out" >"$work/attached" || return
 	cmp "$work/attached" "$work/signed" && same_content "$1" "$work/out"

@@ -4,7 +4,7 @@
 # do without a ticket of its own: nothing.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
-needs ssh softhsm2-util osslsigncode /usr/sbin/sshd setpriv unshare
+needs ssh scp sftp script softhsm2-util osslsigncode /usr/sbin/sshd setpriv unshare
 . "$srcdir/tests/support/installed.sh"
 installed_endpoint 2410 2411
 sample app.exe
@@ -29,7 +29,7 @@ check "sshd has logged nothing unusual" not grep -vE "^($usual)" \
     "$dir/openssh.log"
 journal_says "the journal knows the door" '"door":"openssh"' \
     '"peer":"127.0.0.1"' '"client":"ci"' '"status":"delivered"'
-request test-signing --pkcs7 "'two  spaces'" <"$work/app.exe"
+request test-signing "'two  spaces'" --pkcs7 <"$work/app.exe"
 signed "OpenSSH, PKCS#7"
 check "is SignedData" openssl pkcs7 -inform DER -in "$work/out" -noout
 request -o SetEnv='HTSIGN_DESCRIPTION="From SetEnv"' test-signing \
@@ -44,6 +44,41 @@ request profiles </dev/null
 check "OpenSSH, profiles" grep -q test-signing "$work/out"
 request </dev/null
 check "OpenSSH, a greeting" test "$status" -eq 64
+
+# What people type first gets a line that says what to type, at both doors.
+hint="the file goes through stdin, and what is signed comes from stdout.  \
+Type: ssh sign@HOST"
+for door in sign openssh; do
+	for words in "ls -l" "scp -t ." "rsync --server . ."; do
+		# shellcheck disable=SC2086
+		request $words </dev/null
+		refused "$door, $words" 64
+		check "says what to type" grep -qF "$hint" "$work/err"
+	done
+	scp -O -F "$dir/ssh_config" "$work/app.exe" "$door:" >"$work/out" \
+	    2>"$work/err"
+	check "$door, scp -O" grep -qF "$hint" "$work/err"
+	request -s sftp </dev/null
+	check "$door, SFTP" test "$status" -eq 64
+done
+# sshd drops what a subsystem says on stderr.
+scp -F "$dir/ssh_config" "$work/app.exe" sign: >"$work/out" 2>"$work/err"
+check "scp" grep -qF "$hint" "$work/err"
+echo ls | sftp -b - -F "$dir/ssh_config" sign >"$work/out" 2>"$work/err"
+check "sftp" grep -qF "$hint" "$work/err"
+# A terminal is refused.
+sleep 20 | script -qec "ssh -F '$dir/ssh_config' sign" "$work/typescript" \
+    >"$work/out" &
+wait "$!"
+check "an interactive login" test "$?" -eq 64
+check "ends at once" grep -q "nobody can log in here" "$work/typescript"
+check "with a greeting" grep -q "test-signing" "$work/typescript"
+door=openssh
+for words in "--name=my setup.exe" "--pkcs7 My App"; do
+	# shellcheck disable=SC2086
+	request test-signing $words <"$work/app.exe"
+	refused "$words" 64
+done
 check "OpenSSH's administrator" ssh -F "$dir/ssh_config" openssh-admin log
 check "no forwarding" not ssh -F "$dir/ssh_config" -o ExitOnForwardFailure=yes \
     -R 0:127.0.0.1:1 openssh profiles

@@ -133,10 +133,10 @@ good()
 again()
 {
 	local name=${1##*/}
-	request test-signing --name="$name" Two <"$1"
+	request test-signing Two --name="$name" <"$1"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/once"
-	request test-signing --name="$name" Two <"$work/whole/test-signing/$name"
+	request test-signing Two --name="$name" <"$work/whole/test-signing/$name"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	cmp "$work/once" "$work/out"
 }

@@ -142,7 +142,7 @@ good_ex()
 {
 	local root
 	root=$(root_of "$1")
-	sign_both_ways "$1" "$2" --msi-ex My Package &&
+	sign_both_ways "$1" "$2" My Package --msi-ex &&
 	    verify_osslsigncode "$whole" "$root" &&
 	    "$htsign" verify "$whole" --ca "$root" &&
 	    has_ex "$whole" &&

@@ -52,7 +52,7 @@ make_zipped()
 	rm -rf "$parts"
 	mkdir "$parts" || return
 	unzip -q "$work/plain.msix" -d "$parts" || return
-	head -c 100000 /dev/urandom >"$parts/random.bin"
+	head -c 60000 /dev/urandom >"$parts/random.bin"
 	head -c 60000 /dev/zero >"$parts/zeros.bin"
 	packed "$name" "$parts" zipped "$parts" -X "$@"
 }

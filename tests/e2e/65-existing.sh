@@ -52,14 +52,14 @@ their_signature()
 
 our_signature()
 {
-	request test-signing --name="$1" First <"$work/plain/$1"
+	request test-signing First --name="$1" <"$work/plain/$1"
 	[ "$status" -eq 0 ] && mv "$work/out" "$work/ours/$1"
 }
 
 # Signed with a certificate that no profile will use any longer.
 old_signature()
 {
-	request p256 --name="$1" Old <"$work/plain/$1"
+	request p256 Old --name="$1" <"$work/plain/$1"
 	[ "$status" -eq 0 ] && mv "$work/out" "$work/old/$1"
 }
 
@@ -111,15 +111,15 @@ only_ours()
 # replaced FOLDER FILE: as if that had never been signed before.
 replaced()
 {
-	request "$word" --name="$2" Again <"$work/plain/$2"
+	request "$word" Again --name="$2" <"$work/plain/$2"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/once.${2##*.}"
-	request "$word" --name="$2" Again <"$work/$1/$2"
+	request "$word" Again --name="$2" <"$work/$1/$2"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/again.${2##*.}"
 	only_ours "$work/again.${2##*.}" || return
 	# A second round changes nothing but what time does.
-	request "$word" --name="$2" Again <"$work/again.${2##*.}"
+	request "$word" Again --name="$2" <"$work/again.${2##*.}"
 	[ "$status" -eq 0 ] && cmp "$work/out" "$work/again.${2##*.}" || return
 	[ "${2##*.}" = msi ] || cmp "$work/once.${2##*.}" "$work/out"
 }

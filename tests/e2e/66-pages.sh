@@ -43,7 +43,7 @@ good_program()
 {
 	local root
 	root=$(root_of "$1")
-	sign_both_ways "$1" "$2" --page-hashes "${2##*/}" &&
+	sign_both_ways "$1" "$2" "${2##*/}" --page-hashes &&
 	    "$htsign" verify "$whole" --ca "$root" && has_pages "$whole" ||
 	    return
 	! pages_like_ours "$2" || verify_osslsigncode "$whole" "$root"
@@ -109,7 +109,7 @@ check "the last page" page_differs 20500 16896
 # --- signed already ----------------------------------------------------------------------
 
 cp "$whole" "$work/once.exe"
-request replace --page-hashes "${file##*/}" <"$work/once.exe"
+request replace "${file##*/}" --page-hashes <"$work/once.exe"
 signed "replaced"
 check "by the same" cmp "$work/out" "$work/once.exe"
 request replace "${file##*/}" <"$work/once.exe"

@@ -127,6 +127,7 @@ start_openssh()
 	HostKey /etc/htsign/host_ed25519
 	UsePAM no
 	PidFile none
+	Subsystem sftp /usr/lib/openssh/sftp-server
 	CONF
 	/usr/sbin/sshd -D -e -f "$fake/sshd_config" 2>"$dir/openssh.log" &
 	sshd_door=$!

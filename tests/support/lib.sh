@@ -269,10 +269,10 @@ sign_both_ways()
 	shift 2
 	mkdir -p "$work/whole/$profile" || return
 	whole=$work/whole/$profile/${file##*/}
-	request "$profile" --name="${file##*/}" "$@" <"$file"
+	request "$profile" "$@" --name="${file##*/}" <"$file"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$whole"
-	request "$profile" --name="${file##*/}" --pkcs7 "$@" <"$file"
+	request "$profile" "$@" --name="${file##*/}" --pkcs7 <"$file"
 	[ "$status" -eq 0 ] || { cat "$work/err"; return 1; }
 	mv "$work/out" "$work/p7"
 	# The name tells htsign what a script is.

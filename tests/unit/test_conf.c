@@ -499,7 +499,7 @@ static void
 test_profile_references(void **state)
 {
 	static const char *const verbs[] = { "help", "profiles", "wait",
-		"result", "verify", "default" };
+		"result", "verify", "default", "ls", "rsync", "scp", "sftp" };
 	char text[1024], expected[128];
 	size_t i;
 

@@ -176,12 +176,12 @@ profile_and_description(void **state)
 }
 
 static void
-options_anywhere(void **state)
+options_in_any_order(void **state)
 {
 	static const char *const same[] = {
-		"p --url=http://x/ --name=a.exe --pkcs7 --size=17 "
-		"--sha256=" HASH " My App",
-		"--pkcs7 --size=17 p My --name='a.exe' App --url=http://x/ "
+		"p My App --url=http://x/ --name=a.exe --pkcs7 --size=17 "
+		"--sha256=" HASH,
+		"p 'My App' --pkcs7 --size=17 --name='a.exe' --url=http://x/ "
 		"--sha256=" HASH,
 		"p My App --sha256=" HASH " --url=\"http://x/\" --pkcs7 "
 		"--name=a.exe --size=00017 --",
@@ -260,12 +260,35 @@ refused_lines(void **state)
 		{ "../p", "not the name" },
 		{ "'' x", "not the name" },
 		{ "-p", "not the name" },
+		{ "p -pkcs7", "\"-pkcs7\" is no option: they begin with two" },
+		{ "p \xe2\x80\x93pkcs7", "two hyphens" },
+		{ "p \xe2\x80\x94name=a.exe", "two hyphens" },
+		{ "p --name=my setup.exe",
+		    "\"setup.exe\" stands behind --name=my.  Quote twice what "
+		    "has spaces: \"--name='my setup.exe'\"" },
+		{ "p My --url=http://x/a b App", "\"--url='http://x/a b'\"" },
+		{ "p --pkcs7 My App",
+		    "\"My\" stands behind --pkcs7: options come last, as in "
+		    "ssh sign@HOST PROFILE DESCRIPTION --pkcs7" },
+		{ "--pkcs7 p", "options come last" },
+		{ "p --pkcs7 -- App", "options come last" },
+		{ "ls", "there is no ls here: the file goes through stdin" },
+		{ "ls -l /", "there is no ls here" },
+		{ "scp -t .", "there is no scp here" },
+		{ "scp -v -f /tmp/a.exe", "there is no scp here" },
+		{ "rsync --server -e.LsfxCIvu . .", "there is no rsync here" },
+		{ "sftp", "there is no SFTP here" },
+		{ "internal-sftp", "there is no SFTP here" },
+		{ "/usr/lib/openssh/sftp-server",
+		    "there is no SFTP here: the file goes through stdin, and "
+		    "what is signed comes from stdout.  Type: ssh sign@HOST "
+		    "[PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > SIGNED" },
 		{ "wait 17", "not built yet" },
 		{ "result 17", "not built yet" },
 		{ "verify", "not built yet" },
 		{ "help me", "alone" },
 		{ "profiles --pkcs7", "alone" },
-		{ "--pkcs7 help", "alone" },
+		{ "--pkcs7 help", "options come last" },
 		{ "p --nosuch", "no option \"--nosuch\"" },
 		{ "p --urls=x", "no option" },
 		{ "p --ur=x", "no option" },
@@ -446,7 +469,7 @@ main(void)
 		cmocka_unit_test(longest_line),
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(profile_and_description),
-		cmocka_unit_test(options_anywhere),
+		cmocka_unit_test(options_in_any_order),
 		cmocka_unit_test(options_alone),
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(refused_lines),

@@ -11,7 +11,7 @@
 
 #include "formats/format.h"
 #include "htsign/each.h"
-#include "htsign/file.h"
+#include "htsign/roots.h"
 
 /* A system's bundle of roots has about 250 KB. */
 #define CA_MAX ((size_t)4 << 20)
@@ -346,9 +346,9 @@ verify_run(const struct htsign_arguments *a, struct ht_error *e)
 	if (a->ca == NULL)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "verify needs --ca PEM: the roots to trust");
-	rc = file_read(a->ca, CA_MAX, &trust.ca, e);
+	rc = roots_read(a->ca, CA_MAX, &trust.ca, e);
 	if (rc == 0 && a->tsa_ca != NULL)
-		rc = file_read(a->tsa_ca, CA_MAX, &trust.tsa_ca, e);
+		rc = roots_read(a->tsa_ca, CA_MAX, &trust.tsa_ca, e);
 	if (rc == 0)
 		rc = each_run(a, &each, e);
 	buf_free(&trust.ca);

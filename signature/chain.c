@@ -157,8 +157,8 @@ chain_load(const void *pem, size_t n, struct chain **chain, struct ht_error *e)
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return ht_error_memory(e);
-	if ((rc = x509_read_pem(pem, n, CHAIN_CERTIFICATES, &c->certificates,
-	         e)) < 0 ||
+	if ((rc = x509_read_pem(pem, n, CHAIN_CERTIFICATES, true,
+	         &c->certificates, e)) < 0 ||
 	    (rc = x509_check_code_signing(leaf_of(c), e)) < 0 ||
 	    (rc = read_key(c, e)) < 0 || (rc = check_order(c, e)) < 0 ||
 	    (rc = read_validity(c, e)) < 0 || (rc = read_names(c, e)) < 0)

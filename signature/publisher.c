@@ -214,22 +214,82 @@ same_name(const X509_NAME *a, const X509_NAME *b)
 	return true;
 }
 
+/*
+ * Append an attribute as Windows writes it: in double quotes if it has any of
+ * the characters that have a meaning, or blanks at an end.
+ */
+static void
+put_attribute(const X509_NAME_ENTRY *entry, struct buf *out)
+{
+	char dotted[80] = "";
+	unsigned char *text = NULL;
+	int n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
+	bool quoted = false;
+	size_t i;
+	int at;
+
+	(void)OBJ_obj2txt(dotted, sizeof(dotted),
+	    X509_NAME_ENTRY_get_object(entry), 1);
+	for (i = 0; i < TYPES && strcmp(types[i].dotted, dotted) != 0; i++)
+		;
+	if (i < TYPES)
+		buf_format(out, "%s=", types[i].name);
+	else
+		buf_format(out, "OID.%s=", dotted);
+	for (at = 0; at < n; at++)
+		quoted = quoted || text[at] == '\0' ||
+		    strchr(",+=\"\n<>#;", text[at]) != NULL ||
+		    (text[at] == ' ' && (at == 0 || at == n - 1));
+	if (quoted)
+		buf_u8(out, '"');
+	for (at = 0; at < n; at++) {
+		if (text[at] == '"')
+			buf_u8(out, '"');
+		buf_u8(out, text[at]);
+	}
+	if (quoted)
+		buf_u8(out, '"');
+	OPENSSL_free(text);
+}
+
+/* The Publisher that the manifest must have: the last attribute comes first. */
+static int
+put_publisher(const X509_NAME *name, struct buf *out)
+{
+	int i;
+
+	for (i = X509_NAME_entry_count(name) - 1; i >= 0; i--) {
+		put_attribute(X509_NAME_get_entry(name, i), out);
+		if (i > 0)
+			buf_bytes(out, ", ", 2);
+	}
+	buf_u8(out, '\0');
+	ERR_clear_error();
+	return buf_failed(out);
+}
+
 int
 publisher_check(const struct chain *chain, const char *publisher,
     struct ht_error *e)
 {
 	X509 *signer = sk_X509_value(chain_certificates(chain), 0);
+	const X509_NAME *wanted = X509_get_subject_name(signer);
 	X509_NAME *subject = X509_NAME_new();
+	struct buf text = BUF_INIT;
 	int rc;
 
 	if (subject == NULL)
 		return ht_error_memory(e);
 	rc = read_publisher(publisher, subject, e);
-	if (rc == 0 && !same_name(subject, X509_get_subject_name(signer)))
-		rc = ht_error_set(e, HT_ERR_REFUSED,
-		    "the manifest's Publisher is not the certificate's "
-		    "subject: %s",
-		    chain_subject(chain));
+	if (rc == 0 && !same_name(subject, wanted)) {
+		rc = put_publisher(wanted, &text) < 0
+		    ? ht_error_memory(e)
+		    : ht_error_set(e, HT_ERR_REFUSED,
+		          "the manifest's Publisher is not the certificate's "
+		          "subject.  It must be: %s",
+		          (const char *)text.data);
+	}
+	buf_free(&text);
 	X509_NAME_free(subject);
 	return rc;
 }

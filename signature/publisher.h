@@ -18,7 +18,7 @@
 /*
  * Check that publisher (UTF-8) is the subject of the signer's certificate: the
  * same attributes in the same order, with the same values to the byte.
- * HT_ERR_REFUSED if not, with the certificate's subject in the text.
+ * HT_ERR_REFUSED if not; the text ends with the publisher that it must be.
  * HT_ERR_DATA if publisher is not in the form above.  HT_ERR_INTERNAL without
  * memory.
  */

@@ -34,7 +34,7 @@ x509_read_roots(const void *pem, size_t n, int64_t when, X509_STORE **roots,
 	int i;
 
 	*roots = NULL;
-	rc = x509_read_pem(pem, n, ROOTS_MAX, &certificates, e);
+	rc = x509_read_pem(pem, n, ROOTS_MAX, false, &certificates, e);
 	if (rc == HT_ERR_DATA) {
 		rc = HT_ERR_USAGE;
 		if (e != NULL)

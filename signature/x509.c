@@ -75,8 +75,8 @@ is_repeated(STACK_OF(X509) *certificates, const X509 *one)
 }
 
 int
-x509_read_pem(const void *pem, size_t n, int max, STACK_OF(X509) **certificates,
-    struct ht_error *e)
+x509_read_pem(const void *pem, size_t n, int max, bool once,
+    STACK_OF(X509) **certificates, struct ht_error *e)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
 	BIO *bio = n <= INT_MAX ? BIO_new_mem_buf(pem, (int)n) : NULL;
@@ -93,11 +93,15 @@ x509_read_pem(const void *pem, size_t n, int max, STACK_OF(X509) **certificates,
 		if (++number > max)
 			rc = ht_error_set(e, HT_ERR_DATA,
 			    "more than %d certificates", max);
-		else if (is_repeated(all, certificate))
+		else if (!is_repeated(all, certificate))
+			rc = sk_X509_push(all, certificate) > 0
+			    ? 0
+			    : ht_error_memory(e);
+		else if (once)
 			rc = ht_error_set(e, HT_ERR_DATA,
 			    "certificate %d is there twice", number);
-		else if (sk_X509_push(all, certificate) <= 0)
-			rc = ht_error_memory(e);
+		else
+			X509_free(certificate);
 		if (rc < 0)
 			goto out;
 		certificate = NULL;
@@ -226,7 +230,9 @@ x509_seconds(const ASN1_TIME *time, int64_t *seconds)
 static char *
 name_of(const X509_NAME *name)
 {
-	unsigned long flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;
+	/* Quotes, not backslashes, which would be escaped where it is shown. */
+	unsigned long flags =
+	    (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | ASN1_STRFLGS_ESC_QUOTE;
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
 	char *p;

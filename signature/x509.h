@@ -18,12 +18,13 @@
 
 /*
  * Read all certificates from n bytes of PEM, in order.  Text between the blocks
- * is ignored.  The caller frees the stack and the certificates in it.  On error
- * *certificates is NULL.  HT_ERR_DATA for no certificate, more than max, one
- * that occurs twice, a damaged one, and a block that is something else.
- * HT_ERR_INTERNAL without memory.
+ * is ignored.  A certificate that occurs twice is an error if each must occur
+ * once, and is left out if not.  The caller frees the stack and the
+ * certificates in it.  On error *certificates is NULL.  HT_ERR_DATA for no
+ * certificate, more than max, a damaged one, and a block that is something
+ * else.  HT_ERR_INTERNAL without memory.
  */
-int x509_read_pem(const void *pem, size_t n, int max,
+int x509_read_pem(const void *pem, size_t n, int max, bool once,
     STACK_OF(X509) **certificates, struct ht_error *e);
 
 /*

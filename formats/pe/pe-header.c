@@ -158,8 +158,9 @@ read_directory(struct cursor headers, uint64_t at, size_t directories,
 	if (count <= DIRECTORY_SECURITY ||
 	    PE_OPTIONAL + (size_t)optional_size < entry + DIRECTORY_ENTRY)
 		return ht_error_at(e, HT_ERR_DATA, at + directories,
-		    "no place for a certificate table: %lu data directories "
-		    "(PE, Optional Header Data Directories)",
+		    "no place for a certificate table: %lu data directories; "
+		    "link the program with 16, as linkers do by default (PE, "
+		    "Optional Header Data Directories)",
 		    (unsigned long)count);
 	out->checksum = at + PE_CHECKSUM;
 	out->security = at + entry;

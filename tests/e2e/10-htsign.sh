@@ -197,6 +197,18 @@ status 64 "$htsign"
 status 64 "$htsign" frobnicate
 status 64 "$htsign" verify
 status 64 "$htsign" verify x64.exe
+# Roots as people have them: in DER, twice, and in a folder.
+openssl x509 -in root.pem -outform DER -out root.der
+cat root.pem inter.pem root.pem >twice.pem
+mkdir roots roots/empty
+cp root.pem inter.pem root.der roots
+for ca in root.der twice.pem roots; do
+	status 0 "$htsign" verify x64.exe.ours --ca "$ca"
+done
+status 64 "$htsign" verify x64.exe.ours --ca roots/empty
+says 'no file in the folder' stderr
+head -c 100 root.der >cut.der
+status 64 "$htsign" verify x64.exe.ours --ca cut.der
 status 64 "$htsign" verify x64.exe --ca
 status 64 "$htsign" verify x64.exe --frob root.pem
 status 64 "$htsign" verify missing.exe --ca root.pem

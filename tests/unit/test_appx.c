@@ -579,10 +579,10 @@ test_tagged_digest(void **state)
 /* --- publishers -------------------------------------------------------- */
 
 /*
- * The chain of one certificate whose subject is C=FI, O=Test, CN=Test Signer.
+ * The chain of one certificate whose subject is C=FI, this O, CN=Test Signer.
  */
 static struct chain *
-chain_of_three_names(void)
+chain_of_three_names(const char *organization)
 {
 	BIO *in = BIO_new_mem_buf(p256.pem.data, (int)p256.pem.len);
 	BIO *out = BIO_new(BIO_s_mem());
@@ -597,7 +597,7 @@ chain_of_three_names(void)
 	                     (const unsigned char *)"FI", -1, 0, 0),
 	    1);
 	assert_int_equal(X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8,
-	                     (const unsigned char *)"Test", -1, 1, 0),
+	                     (const unsigned char *)organization, -1, 1, 0),
 	    1);
 	assert_true(X509_sign(certificate, p256.key, EVP_sha256()) > 0);
 	assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
@@ -632,7 +632,7 @@ test_publishers_of_several_parts(void **state)
 		{ "CN=Test Signer, O=Tests, C=FI", HT_ERR_REFUSED },
 		{ "CN=Test Signer, OU=Test, C=FI", HT_ERR_REFUSED },
 	};
-	struct chain *chain = chain_of_three_names();
+	struct chain *chain = chain_of_three_names("Test");
 	struct ht_error e;
 	size_t i;
 
@@ -643,6 +643,48 @@ test_publishers_of_several_parts(void **state)
 			fail_msg("%s", cases[i].publisher);
 	}
 	chain_free(chain);
+}
+
+/* What is said can be pasted into the manifest, and is right there. */
+static void
+test_publishers_to_paste(void **state)
+{
+	static const char start[] = "the manifest's Publisher is not the "
+	                            "certificate's subject.  It must be: ";
+	static const struct {
+		const char *organization;
+		const char *publisher;
+		const char *subject;
+	} cases[] = {
+		{ "Test", "CN=Test Signer, O=Test, C=FI",
+		    "CN=Test Signer,O=Test,C=FI" },
+		{ "Foo, Inc.", "CN=Test Signer, O=\"Foo, Inc.\", C=FI",
+		    "CN=Test Signer,O=\"Foo, Inc.\",C=FI" },
+		{ "A \"B\" C", "CN=Test Signer, O=\"A \"\"B\"\" C\", C=FI",
+		    NULL },
+		{ "#1+2=3;", "CN=Test Signer, O=\"#1+2=3;\", C=FI", NULL },
+		{ "\xc3\x84 & <B>", "CN=Test Signer, O=\"\xc3\x84 & <B>\", C=FI",
+		    NULL },
+	};
+	struct chain *chain;
+	struct ht_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		chain = chain_of_three_names(cases[i].organization);
+		assert_int_equal(publisher_check(chain, "CN=Another", &e),
+		    HT_ERR_REFUSED);
+		assert_memory_equal(e.text, start, sizeof(start) - 1);
+		assert_string_equal(e.text + sizeof(start) - 1,
+		    cases[i].publisher);
+		assert_int_equal(
+		    publisher_check(chain, cases[i].publisher, &e), 0);
+		if (cases[i].subject != NULL)
+			assert_string_equal(chain_subject(chain),
+			    cases[i].subject);
+		chain_free(chain);
+	}
 }
 
 static void
@@ -792,6 +834,7 @@ main(void)
 		cmocka_unit_test(test_publishers),
 		cmocka_unit_test(test_publishers_without_memory),
 		cmocka_unit_test(test_publishers_of_several_parts),
+		cmocka_unit_test(test_publishers_to_paste),
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_bad_manifests),
 	};

@@ -57,6 +57,8 @@ static const char configuration[] =
     "  { name = \"some\"; certificates = [ \"old\", \"late\", \"weak\",\n"
     "      \"sha1\", \"far\", \"good\", \"spare\" ]; },\n"
     "  { name = \"none\"; certificates = [ \"old\", \"weak\" ]; },\n"
+    "  { name = \"stuck\"; certificates = [ \"old\", \"far\",\n"
+    "      \"weak\" ]; },\n"
     "  { name = \"ours\"; certificates = [ \"good\" ];\n"
     "    doors = [ \"sshd-sign\" ]; },\n"
     "  { name = \"theirs\"; certificates = [ \"good\" ];\n"
@@ -477,7 +479,7 @@ a_certificate_signs_from_its_first_second_to_its_last(void **state)
 	core_now = (UNTIL + 1) * SECOND - 1;
 	expect_certificate(&ci, "sign", "good");
 	core_now = (UNTIL + 1) * SECOND;
-	expect_refused(&ci, "sign", HT_ERR_UNAVAILABLE, "certificate",
+	expect_refused(&ci, "sign", HT_ERR_REFUSED, "certificate",
 	    "certificate good: has expired");
 }
 
@@ -487,7 +489,7 @@ one_that_is_not_valid_does_not_sign(void **state)
 	(void)state;
 	grant("old");
 	grant("late");
-	expect_refused(&ci, "old", HT_ERR_UNAVAILABLE, "certificate",
+	expect_refused(&ci, "old", HT_ERR_REFUSED, "certificate",
 	    "certificate old: has expired");
 	expect_refused(&ci, "late", HT_ERR_UNAVAILABLE, "certificate",
 	    "certificate late: is not yet valid");
@@ -501,9 +503,9 @@ weak_ones_sign_where_the_profile_says_so(void **state)
 	grant("sha1");
 	grant("weak-too");
 	grant("sha1-too");
-	expect_refused(&ci, "weak", HT_ERR_UNAVAILABLE, "certificate",
+	expect_refused(&ci, "weak", HT_ERR_REFUSED, "certificate",
 	    "certificate weak: RSA key of 2048 bits, not 3072 or 4096");
-	expect_refused(&ci, "sha1", HT_ERR_UNAVAILABLE, "certificate",
+	expect_refused(&ci, "sha1", HT_ERR_REFUSED, "certificate",
 	    "certificate sha1: certificate 1 is signed with SHA-1");
 	expect_certificate(&ci, "weak-too", "weak");
 	expect_certificate(&ci, "sha1-too", "sha1");
@@ -530,8 +532,12 @@ the_first_that_can_sign_does(void **state)
 	grant("none");
 	locked = "vault";
 	expect_certificate(&ci, "some", "good");
-	expect_refused(&ci, "none", HT_ERR_UNAVAILABLE, "certificate",
+	expect_refused(&ci, "none", HT_ERR_REFUSED, "certificate",
 	    "certificate weak: RSA key of 2048 bits, not 3072 or 4096");
+	/* An administrator can unlock it, and nobody make the others good. */
+	grant("stuck");
+	expect_refused(&ci, "stuck", HT_ERR_UNAVAILABLE, "locked",
+	    "token vault is locked: an administrator must unlock it");
 	locked = NULL;
 	expect_certificate(&ci, "some", "far");
 	core_now = (NOW - 1) * SECOND;

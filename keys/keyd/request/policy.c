@@ -141,16 +141,21 @@ policy_profile(struct keyd *k, const struct identity *who, const char *asked,
 	return HT_ERR_USAGE;
 }
 
-/* Return why the certificate cannot sign under the profile now, or NULL. */
+/*
+ * Return why the certificate cannot sign under the profile now, or NULL.  *code
+ * tells whether that passes with time.
+ */
 static const char *
 unusable(const struct conf_profile *profile,
-    const struct setup_certificate *certificate)
+    const struct setup_certificate *certificate, int *code)
 {
 	int64_t from, until, now = journal_now() / 1000000;
 
 	chain_validity(certificate->chain, &from, &until);
+	*code = HT_ERR_UNAVAILABLE;
 	if (now < from)
 		return "is not yet valid";
+	*code = HT_ERR_REFUSED;
 	if (now > until)
 		return "has expired";
 	return profile->allow_weak ? NULL : chain_weak(certificate->chain);
@@ -169,7 +174,8 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 
 /*
  * Choose the first certificate that can sign.  A token that is away may be back
- * when the file has arrived.  A locked token needs an administrator.
+ * when the file has arrived.  A locked token needs an administrator.  What helps
+ * in time is said rather than what does not.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,
@@ -177,16 +183,22 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 {
 	const struct setup_certificate *c;
 	const char *why;
+	int rc = HT_ERR_REFUSED;
+	int code;
 	size_t i;
 
 	for (i = 0; i < profile->ncertificates; i++) {
 		c = certificate_of(k, profile->certificates[i]);
-		why = unusable(profile, c);
+		why = unusable(profile, c, &code);
 		if (why != NULL) {
-			keyd_refusal(r, HT_ERR_UNAVAILABLE, "certificate",
-			    "certificate %s: %s", c->conf->name, why);
+			if (rc != HT_ERR_REFUSED && code == HT_ERR_REFUSED)
+				continue;
+			rc = code;
+			keyd_refusal(r, rc, "certificate", "certificate %s: %s",
+			    c->conf->name, why);
 		} else if (strcmp(token_state(c->token), "locked") == 0) {
-			keyd_refusal(r, HT_ERR_UNAVAILABLE, "locked",
+			rc = HT_ERR_UNAVAILABLE;
+			keyd_refusal(r, rc, "locked",
 			    "token %s is locked: an administrator must "
 			    "unlock it",
 			    token_name(c->token));
@@ -195,7 +207,7 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 			return 0;
 		}
 	}
-	return HT_ERR_UNAVAILABLE;
+	return rc;
 }
 
 int

@@ -100,6 +100,9 @@ struct format_file {
 	struct buf publisher; /* UTF-8: the only publisher whom the file
 	                             lets sign it; empty if it names none; at
 	                             most FORMAT_PUBLISHER_MAX bytes, no NUL */
+	const char *warning;  /* what whoever has it signed should know,
+	                             without a capital or a full stop; static,
+	                             or NULL */
 	void *state;          /* the format's own */
 };
 

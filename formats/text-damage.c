@@ -30,12 +30,7 @@ static const struct magic {
 };
 #define MAGICS (sizeof(magics) / sizeof(magics[0]))
 
-enum encoding {
-	UTF8,
-	UTF16LE,
-	UTF16BE,
-	ENCODINGS
-};
+enum encoding { UTF8, UTF16LE, UTF16BE, ENCODINGS };
 
 /* The next character; HT_ERR_DATA if there is none. */
 static int

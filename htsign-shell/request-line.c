@@ -202,7 +202,9 @@ static const struct foreign {
 	{ "sftp-server", "SFTP" },
 };
 
-#define TYPE "ssh sign@HOST [PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > SIGNED"
+#define TYPE                                                                   \
+	"ssh sign@HOST [PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > "     \
+	"SIGNED"
 
 const char request_line_usage[] = "usage: " TYPE;
 

@@ -15,6 +15,7 @@
 #include "htsign-shell/tap.h"
 #include "lib/log.h"
 #include "signature/content.h"
+#include "signature/der.h"
 
 /* A client that neither sends nor takes a byte for this long is gone. */
 #define IDLE 120 /* seconds */
@@ -51,6 +52,7 @@ struct signing {
 	struct format_file *file;
 	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input */
 	enum existing_action action;
+	bool had_timestamp; /* of the signature that is replaced */
 	struct buf pkcs7;   /* the signature that goes into the file */
 	struct cursor over; /* its content; points into pkcs7 or file */
 	struct output *out;
@@ -270,6 +272,22 @@ check_input(struct signing *s, struct ht_error *e)
 	return 0;
 }
 
+/* Whether the first signature has a timestamp.  A damaged one has none. */
+static bool
+is_timestamped(const struct buf *signature)
+{
+	struct cursor c = buf_cursor(signature);
+	struct pkcs7 *p7 = NULL;
+	struct der first;
+	bool is;
+
+	is = der_next(&c, &first, NULL) == 0 &&
+	    pkcs7_parse(first.whole.p, first.whole.left, &p7, NULL) == 0 &&
+	    pkcs7_count(p7, PKCS7_TIMESTAMP) > 0;
+	pkcs7_free(p7);
+	return is;
+}
+
 /* Decide what to do with an old signature. */
 static int
 decide(struct signing *s, struct ht_error *e)
@@ -280,9 +298,25 @@ decide(struct signing *s, struct ht_error *e)
 	rc = existing_decide(&s->go, s->file, &s->action, e);
 	if (rc < 0 && rc != HT_ERR_REFUSED)
 		blame_upload(s, rc);
+	s->had_timestamp = rc == 0 && s->action == EXISTING_SIGN &&
+	    is_timestamped(&s->file->signature);
 	if (s->action == EXISTING_SIGN)
 		buf_free(&s->file->signature);
 	return rc;
+}
+
+/* What is signed, and may not be what was wanted. */
+static void
+warn(const struct signing *s)
+{
+	if (s->had_timestamp)
+		log_notice("request %" PRIu64 ": warning: the signature that "
+		           "was replaced had a timestamp, and the new one has "
+		           "none",
+		    s->keyd->number);
+	if (s->file->warning != NULL)
+		log_notice("request %" PRIu64 ": warning: %s", s->keyd->number,
+		    s->file->warning);
 }
 
 /* --- the signature ------------------------------------------------------- */
@@ -460,6 +494,8 @@ sign_steps(struct signing *s, struct ht_error *e)
 		rc = keep(s, e);
 	else if (rc == 0)
 		rc = sign(s, e);
+	if (rc == 0 && s->action != EXISTING_KEEP)
+		warn(s);
 	if (rc == 0)
 		rc = deliver(s, e);
 	return rc;

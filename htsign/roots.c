@@ -76,8 +76,8 @@ read_folder(const char *path, DIR *folder, size_t max, struct buf *out,
 	int rc = 0;
 
 	while (rc == 0 && (entry = readdir(folder)) != NULL) {
-		if (snprintf(file, sizeof(file), "%s/%s", path,
-		        entry->d_name) < (int)sizeof(file) &&
+		if (snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) <
+		        (int)sizeof(file) &&
 		    stat(file, &st) == 0 && S_ISREG(st.st_mode))
 			rc = read_one(file, max, out, e);
 	}

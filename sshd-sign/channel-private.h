@@ -46,7 +46,7 @@ struct channel {
 	size_t waiting;         /* bytes for stdin in libssh's buffer */
 	size_t largest;         /* size of that buffer, which never shrinks */
 	bool asked_terminal;
-	bool lost;              /* data came before a command */
+	bool lost; /* data came before a command */
 	struct stream out;
 	struct stream err;
 	uint64_t taken; /* loop_now() when the client last took output */

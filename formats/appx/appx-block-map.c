@@ -121,8 +121,9 @@ read_name(const struct xml *xml, const struct xml_tag *tag, const char *which,
 	if (rc < 0)
 		return rc;
 	if (!found)
-		return ht_error_set(e, HT_ERR_DATA, "APPX: a %.*s in %s has no %s",
-		    ZIP_NAME(tag->name), xml->part, which);
+		return ht_error_set(e, HT_ERR_DATA,
+		    "APPX: a %.*s in %s has no %s", ZIP_NAME(tag->name),
+		    xml->part, which);
 	*name = zip_find(zip, buf_cursor(text));
 	if (*name != NULL && (*name)->marked)
 		return ht_error_set(e, HT_ERR_DATA,
@@ -180,7 +181,8 @@ check_file(struct block_map *map, const struct xml_tag *tag, struct ht_error *e)
 	if (header != entry->data - entry->offset)
 		return differs(map, "its header has another size", e);
 	if (map->parts->is_bundle && entry->offset != manifest->offset)
-		return differs(map, "only the manifest of a bundle is in it", e);
+		return differs(map, "only the manifest of a bundle is in it",
+		    e);
 	if (size > map->budget)
 		return ht_error_at(e, HT_ERR_REFUSED, entry->offset,
 		    "APPX: the files unpack to far more than the package has");

@@ -186,9 +186,9 @@ follow_method(struct format_file *file, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	p = buf_room(&head, HEAD_MAX);
-	rc = p == NULL ? ht_error_memory(e)
-	               : zip_reader_read(reader, ZIP_TO_END, p, HEAD_MAX, &got,
-	                     e);
+	rc = p == NULL
+	    ? ht_error_memory(e)
+	    : zip_reader_read(reader, ZIP_TO_END, p, HEAD_MAX, &got, e);
 	if (rc == 0)
 		rc = appx_hash_method(p, got, &method, e);
 	if (rc < 0)
@@ -220,8 +220,8 @@ digest_part(struct format_file *file, EVP_MD_CTX *md, enum appx_part which,
 		return 0;
 	if (part->size > PART_MAX)
 		return ht_error_at(e, HT_ERR_REFUSED, part->offset,
-		    "APPX: %.*s has more than %llu bytes",
-		    ZIP_NAME(part->name), (unsigned long long)PART_MAX);
+		    "APPX: %.*s has more than %llu bytes", ZIP_NAME(part->name),
+		    (unsigned long long)PART_MAX);
 	rc = start(md, file, e);
 	if (rc == 0)
 		rc = zip_extract(&appx->parts.zip, part, PART_MAX, take, md, e);

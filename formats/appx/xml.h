@@ -27,7 +27,7 @@ typedef int xml_fill_fn(void *cookie, struct cursor *rest, bool *more,
 #define XML_MARKUP_MAX ((size_t)64 << 10)
 
 struct xml {
-	const char *part; /* the part's name, for messages */
+	const char *part;  /* the part's name, for messages */
 	xml_fill_fn *fill; /* NULL if rest has all that is left */
 	void *cookie;      /* fill's */
 	uint64_t before;   /* bytes of the document before start */

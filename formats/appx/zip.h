@@ -89,7 +89,7 @@ struct zip {
 	struct buf records[2]; /* of ahead, and of the one before */
 	uint64_t seen;
 	uint64_t expected; /* offset of the next local record */
-	struct buf names; /* struct zip_name of each entry seen; in the order
+	struct buf names;  /* struct zip_name of each entry seen; in the order
 	                     of their hashes after the walk */
 };
 

@@ -198,6 +198,19 @@ struct script {
 	struct script_text text; /* without its bytes and its signature */
 };
 
+/* Bytes beyond ASCII without a mark are other text on another machine. */
+static bool
+has_other_text(const struct script_text *t)
+{
+	size_t i;
+
+	for (i = 0; t->mark == 0 && i < t->bytes.len; i++) {
+		if (t->bytes.data[i] >= 0x80)
+			return true;
+	}
+	return false;
+}
+
 static int
 script_digest(struct format_file *file, const struct script_kind *kind,
     struct ht_error *e)
@@ -222,6 +235,11 @@ script_digest(struct format_file *file, const struct script_kind *kind,
 		rc = spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 		goto out;
 	}
+	if (has_other_text(&s->text))
+		file->warning = "the script has text beyond ASCII and no byte "
+		                "order mark: what it means, and whether its "
+		                "signature is good, depends on the reader's "
+		                "code page; save it as UTF-8 with a mark";
 	file->size = s->text.bytes.len;
 	file->was_signed = s->text.p7.len > 0 || file->remains.of_signature;
 	file->signature = s->text.p7;

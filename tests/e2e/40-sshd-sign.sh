@@ -62,7 +62,7 @@ check "ports of the server: refused" not \
     connect -W 127.0.0.1:2304 sign </dev/null
 check "listening for the client: refused" not \
     connect -o ExitOnForwardFailure=yes -R 2305:127.0.0.1:2304 sign help
-check "subsystems: refused" not connect -s sign sftp </dev/null
+check "subsystems: refused" not connect -s sign netconf </dev/null
 connect -tt sign help >"$work/out" 2>"$work/err" </dev/null
 check "terminals: refused" grep -q "PTY allocation request failed" "$work/err"
 check "other ciphers: refused" not \

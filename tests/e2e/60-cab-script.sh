@@ -128,6 +128,13 @@ good()
 	! digests "$2" || same_content "$2" "$work/p7"
 }
 
+# What another code page makes of a script is said, and it is signed.
+request test-signing --name=ansi.ps1 <"$work/script/ansi.ps1"
+check "a script in a code page" test "$status" -eq 0
+check "is signed with a warning" grep -q "warning: .* byte order mark" "$work/err"
+request test-signing --name=plain.wsf <"$work/script/plain.wsf"
+signed "ASCII without one"
+
 # Signed again it is what the original is, signed with the same words: the old
 # signature is gone without a trace.
 again()

@@ -212,6 +212,23 @@ refuse "a damaged MSIX" a.msix "APPNOTE|not a signable file" wreck 0
 refuse "a damaged catalog" a.cat "not a signable file|RFC 2315" wreck 8
 refuse "a text file" a.exe "not a signable file" cp "$work/numbers.txt"
 
+# as_text HOW TARGET: what PowerShell makes of it.
+as_text()
+{
+	python3 - "$@" <<-'PYTHON'
+	import sys
+	how, name = sys.argv[1:]
+	with open(name, "rb") as file:
+	    text = file.read().decode("cp437")
+	with open(name, "wb") as file:
+	    file.write(text.encode(how, "replace"))
+	PYTHON
+}
+refuse "UTF-16" a.exe "made it text.*cmd /c .*htsign-windows\(7\)" as_text utf-16
+refuse "UTF-16" a.msi "made it text.*cmd /c .*htsign-windows\(7\)" as_text utf-16
+refuse "UTF-8" a.msi "made it text.*cmd /c .*htsign-windows\(7\)" as_text utf-8
+refuse "ASCII" a.msi "made it text.*cmd /c .*htsign-windows\(7\)" as_text ascii
+
 # --- programs ----------------------------------------------------------------------------
 
 # In a signed program: change_table HOW FILE.

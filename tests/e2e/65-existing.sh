@@ -195,6 +195,27 @@ check "log shows what was kept" \
     sh -c 'grep -q " kept "' <<<"$(admin log)"
 check "and can look for it" test "$(admin 'log --status=kept' | wc -l)" -eq 8
 
+# --- what is lost ------------------------------------------------------------------------
+
+# A file that somebody signed with a timestamp, which we cannot replace.
+stamped_signature()
+{
+	openssl req -x509 -newkey rsa:3072 -nodes -days 30 -subj "/CN=Times" \
+	    -keyout "$work/tsa.key" -out "$work/tsa.pem" \
+	    -addext extendedKeyUsage=critical,timeStamping \
+	    -addext keyUsage=critical,digitalSignature &&
+	    osslsigncode sign -h sha256 -certs "$work/other.pem" \
+	        -key "$work/other.key" -TSA-certs "$work/tsa.pem" \
+	        -TSA-key "$work/tsa.key" -in "$work/plain/a.exe" \
+	        -out "$work/stamped.exe"
+}
+check "a signature with a timestamp" stamped_signature
+request on-replace <"$work/stamped.exe"
+check "is replaced" verify_osslsigncode "$work/out"
+check "with a warning" grep -q "warning: .* had a timestamp" "$work/err"
+request on-nest <"$work/stamped.exe"
+signed "nothing is lost by nesting"
+
 # --- what cannot be done ---------------------------------------------------------------
 
 "$builddir/tests/support/make-cat" >"$work/plain/a.cat"

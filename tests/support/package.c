@@ -19,7 +19,7 @@ struct builder {
 	struct buf block_map;
 	struct buf packages; /* what a bundle's manifest has of them */
 	struct buf packed;   /* size_t of each block of the last entry */
-	struct buf swapped; /* a record that goes behind the next one */
+	struct buf swapped;  /* a record that goes behind the next one */
 	unsigned int entries;
 };
 

@@ -22,12 +22,12 @@ enum package_fault {
 	PACKAGE_LOCAL_NAME, /* a local header that differs from the directory */
 	PACKAGE_LOCAL_SIZE,
 	PACKAGE_LOCAL_CRC,
-	PACKAGE_DESCRIPTOR, /* a descriptor that differs from the directory */
-	PACKAGE_CRC,        /* content that does not match its CRC */
-	PACKAGE_COUNT,      /* a wrong count in the end record */
-	PACKAGE_SWAPPED,    /* the directory in another order */
-	PACKAGE_TWO_NAMES,  /* two entries with the same name */
-	PACKAGE_TWO_CASES,  /* two names that differ only in their case */
+	PACKAGE_DESCRIPTOR,  /* a descriptor that differs from the directory */
+	PACKAGE_CRC,         /* content that does not match its CRC */
+	PACKAGE_COUNT,       /* a wrong count in the end record */
+	PACKAGE_SWAPPED,     /* the directory in another order */
+	PACKAGE_TWO_NAMES,   /* two entries with the same name */
+	PACKAGE_TWO_CASES,   /* two names that differ only in their case */
 	PACKAGE_TWO_ESCAPES, /* or only in their percent-encoding */
 	PACKAGE_PART_CASE,   /* the manifest in lower case */
 	PACKAGE_NO_TYPES,

@@ -663,8 +663,8 @@ test_publishers_to_paste(void **state)
 		{ "A \"B\" C", "CN=Test Signer, O=\"A \"\"B\"\" C\", C=FI",
 		    NULL },
 		{ "#1+2=3;", "CN=Test Signer, O=\"#1+2=3;\", C=FI", NULL },
-		{ "\xc3\x84 & <B>", "CN=Test Signer, O=\"\xc3\x84 & <B>\", C=FI",
-		    NULL },
+		{ "\xc3\x84 & <B>",
+		    "CN=Test Signer, O=\"\xc3\x84 & <B>\", C=FI", NULL },
 	};
 	struct chain *chain;
 	struct ht_error e;
@@ -678,8 +678,8 @@ test_publishers_to_paste(void **state)
 		assert_memory_equal(e.text, start, sizeof(start) - 1);
 		assert_string_equal(e.text + sizeof(start) - 1,
 		    cases[i].publisher);
-		assert_int_equal(
-		    publisher_check(chain, cases[i].publisher, &e), 0);
+		assert_int_equal(publisher_check(chain, cases[i].publisher, &e),
+		    0);
 		if (cases[i].subject != NULL)
 			assert_string_equal(chain_subject(chain),
 			    cases[i].subject);

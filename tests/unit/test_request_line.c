@@ -282,7 +282,8 @@ refused_lines(void **state)
 		{ "/usr/lib/openssh/sftp-server",
 		    "there is no SFTP here: the file goes through stdin, and "
 		    "what is signed comes from stdout.  Type: ssh sign@HOST "
-		    "[PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > SIGNED" },
+		    "[PROFILE [DESCRIPTION ...]] [OPTION ...] < FILE > "
+		    "SIGNED" },
 		{ "wait 17", "not built yet" },
 		{ "result 17", "not built yet" },
 		{ "verify", "not built yet" },

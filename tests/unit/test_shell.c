@@ -79,7 +79,7 @@ signature_alone(void **state)
 
 	(void)state;
 	shell_sample(&pe);
-	shell_run(&run, &k, "--pkcs7 default", &pe);
+	shell_run(&run, &k, "default --pkcs7", &pe);
 	assert_string_equal((char *)run.err.data, "");
 	assert_int_equal(run.status, 0);
 	assert_string_equal(k.begin.profile, "");
@@ -181,7 +181,7 @@ signature_of_a_package_alone(void **state)
 	(void)state;
 	k.formats = "msi,pe";
 	cfb_image_build(3, entries, 2, &msi);
-	shell_run(&run, &k, "--pkcs7 default", &msi);
+	shell_run(&run, &k, "default --pkcs7", &msi);
 	assert_string_equal((char *)run.err.data, "");
 	assert_int_equal(run.status, 0);
 	assert_string_equal(k.content.format, "msi");
@@ -324,7 +324,7 @@ a_file_that_goes_back_as_it_came(void **state)
 
 	k = peer_good(&shell_signer);
 	k.existing = "keep";
-	shell_run(&run, &k, "--pkcs7 production", &theirs);
+	shell_run(&run, &k, "production --pkcs7", &theirs);
 	assert_int_equal(run.status, 0);
 	assert_int_equal(pkcs7_parse(run.out.data, run.out.len, &p7, &e), 0);
 	pkcs7_free(p7);

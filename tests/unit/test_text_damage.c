@@ -15,7 +15,8 @@
 #include "tests/support/signable.h"
 
 #define TYPE                                                                   \
-	".  On Windows type: cmd /c \"ssh sign@HOST PROFILE < a.exe > b.exe\" " \
+	".  On Windows type: cmd /c \"ssh sign@HOST PROFILE < a.exe > "        \
+	"b.exe\" "                                                             \
 	"(htsign-windows(7))"
 #define PROGRAM "not a file to sign, but a program (PE) "
 
@@ -153,7 +154,7 @@ to_base64(const struct buf *in, struct buf *out)
 	base64_encode(in->data, in->len, BASE64_STANDARD, out);
 }
 
-/* --- and what is said ------------------------------------------------------ */
+/* --- and what is said ---------------------------------------------------- */
 
 static void
 says(const struct buf *file, damage_fn *damage, const char *text)

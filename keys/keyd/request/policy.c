@@ -174,8 +174,8 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 
 /*
  * Choose the first certificate that can sign.  A token that is away may be back
- * when the file has arrived.  A locked token needs an administrator.  What helps
- * in time is said rather than what does not.
+ * when the file has arrived.  A locked token needs an administrator.  A reason
+ * that may pass is said rather than one that does not.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,

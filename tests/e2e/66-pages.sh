@@ -135,7 +135,7 @@ nested()
 
 request p256 Outer <"$file"
 mv "$work/out" "$work/outer.exe"
-request p256 --page-hashes Outer <"$file"
+request p256 Outer --page-hashes <"$file"
 mv "$work/out" "$work/outer-pages.exe"
 check "nested in one without" nested "$work/outer.exe" 1 --page-hashes
 check "nested in one with" nested "$work/outer-pages.exe" 2 --page-hashes

@@ -146,6 +146,9 @@ cfb_read_table_sector(struct cfb *cfb, uint32_t sector, struct cfb_list *table,
 	rc = input_read(cfb->in, at, (size_t)1 << cfb->shift, &p, &got, e);
 	if (rc < 0)
 		return rc;
+	if (got < (size_t)1 << cfb->shift)
+		return ht_error_at(e, HT_ERR_DATA, at + got,
+		    "the file ends inside the FAT");
 	for (c = cursor_over(p, got); rc == 0 && cursor_u32le(&c, &v) == 0;) {
 		if (table->n < count)
 			rc = cfb_list_push(table, v, e);

@@ -122,6 +122,9 @@ read_difat_sector(struct cfb *cfb, uint32_t *sector, struct ht_error *e)
 	rc = input_read(cfb->in, at, size, &p, &got, e);
 	if (rc < 0)
 		return rc;
+	if (got < size)
+		return ht_error_at(e, HT_ERR_DATA, at + got,
+		    "the file ends inside the DIFAT");
 	c = cursor_over(p, got);
 	while (c.left > 4) {
 		(void)cursor_u32le(&c, &v);

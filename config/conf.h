@@ -235,6 +235,13 @@ void conf_free(struct conf *c); /* NULL is fine */
 int conf_resolve(struct conf *c, struct ht_error *e);
 
 /*
+ * Put "FILE:LINE: " before the text of *e, which tells what is wrong with text,
+ * a text of c.  LINE is that of its setting, or 1 for a default.  Returns
+ * e->code.
+ */
+int conf_at(const struct conf *c, const char *text, struct ht_error *e);
+
+/*
  * Look up by name.  NULL if there is none.
  */
 const struct conf_token *conf_token(const struct conf *c, const char *name);

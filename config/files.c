@@ -23,8 +23,9 @@ check(const struct conf *c, const char *path, enum conf_user user, bool secret,
     struct ht_error *e)
 {
 	struct modes m = conf_modes(c, user, secret);
+	int rc = path == NULL ? 0 : modes_check(path, &m, e);
 
-	return path == NULL ? 0 : modes_check(path, &m, e);
+	return rc < 0 ? conf_at(c, path, e) : 0;
 }
 
 /* A module trusts the files that its variables name. */
@@ -45,39 +46,27 @@ check_environment(const struct conf *c, const struct conf_token *token,
 }
 
 int
-conf_check_tokens(const struct conf *c, struct ht_error *e)
+conf_check_token(const struct conf *c, const struct conf_token *token,
+    struct ht_error *e)
 {
-	const struct conf_token *token;
-	size_t i;
-	int rc = 0;
+	int rc = check(c, token->module, CONF_USER_TOKEN, false, e);
 
-	for (i = 0; i < c->ntokens && rc == 0; i++) {
-		token = &c->tokens[i];
-		rc = check(c, token->module, CONF_USER_TOKEN, false, e);
-		if (rc == 0)
-			rc = check_environment(c, token, e);
-		if (rc == 0)
-			rc = check(c, token->file, CONF_USER_KEYD, true, e);
-		if (rc == 0 && token->pin == CONF_PIN_FILE)
-			rc =
-			    check(c, token->pin_where, CONF_USER_KEYD, true, e);
-	}
+	if (rc == 0)
+		rc = check_environment(c, token, e);
+	if (rc == 0)
+		rc = check(c, token->file, CONF_USER_KEYD, true, e);
+	if (rc == 0 && token->pin == CONF_PIN_FILE)
+		rc = check(c, token->pin_where, CONF_USER_KEYD, true, e);
 	return rc;
 }
 
 int
-conf_check_files(const struct conf *c, struct ht_error *e)
+conf_check_host_keys(const struct conf *c, struct ht_error *e)
 {
 	size_t i;
-	int rc;
+	int rc = 0;
 
-	rc = check(c, c->ssh.user_ca, CONF_USER_KEYD, true, e);
-	if (rc == 0)
-		rc = check(c, c->ssh.admin_ca, CONF_USER_KEYD, false, e);
 	for (i = 0; i < c->ssh.nhost_keys && rc == 0; i++)
 		rc = check(c, c->ssh.host_keys[i], CONF_USERS, true, e);
-	for (i = 0; i < c->ncertificates && rc == 0; i++)
-		rc = check(c, c->certificates[i].chain, CONF_USER_KEYD, false,
-		    e);
-	return rc == 0 ? conf_check_tokens(c, e) : rc;
+	return rc;
 }

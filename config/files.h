@@ -16,15 +16,16 @@
 struct modes conf_modes(const struct conf *c, enum conf_user user, bool secret);
 
 /*
- * Check the files of tokens: modules, what their variables name, key files and
- * PINs.  Errors of modes_check.
+ * Check the files of a token: its module, what the variables of that name, its
+ * key file and its PIN.  Errors of modes_check, with the setting's file and
+ * line.  Here and below only root can, since some lie where only root can look.
  */
-int conf_check_tokens(const struct conf *c, struct ht_error *e);
+int conf_check_token(const struct conf *c, const struct conf_token *token,
+    struct ht_error *e);
 
 /*
- * Check all files.  Only root can, since some lie where only root can look.
- * Errors of modes_check.
+ * Check the host keys.  Errors as above.
  */
-int conf_check_files(const struct conf *c, struct ht_error *e);
+int conf_check_host_keys(const struct conf *c, struct ht_error *e);
 
 #endif

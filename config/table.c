@@ -16,6 +16,9 @@ _Static_assert(sizeof(enum conf_digest) == sizeof(unsigned int),
 
 struct conf_memory {
 	struct conf_memory *next;
+	size_t size; /* of data, in bytes */
+	unsigned int
+	    line; /* of the setting that the text in data is of, or 0 */
 	max_align_t data[];
 };
 
@@ -30,6 +33,7 @@ conf_alloc(struct conf_reader *r, size_t n, size_t size)
 		(void)ht_error_memory(r->e);
 		return NULL;
 	}
+	m->size = n * size;
 	m->next = r->conf->memory;
 	r->conf->memory = m;
 	return m->data;
@@ -63,6 +67,22 @@ conf_mistake(struct conf_reader *r, const config_setting_t *s, const char *fmt,
 	va_end(ap);
 	return ht_error_set(r->e, HT_ERR_USAGE, "%s:%u: %s", r->conf->path,
 	    line > 0 ? line : 1, text);
+}
+
+int
+conf_at(const struct conf *c, const char *text, struct ht_error *e)
+{
+	uintptr_t at = (uintptr_t)text, start;
+	const struct conf_memory *m;
+	struct ht_error why = *e;
+
+	for (m = c->memory; m != NULL; m = m->next) {
+		start = (uintptr_t)m->data;
+		if (m->line > 0 && at >= start && at - start < m->size)
+			break;
+	}
+	return ht_error_set(e, why.code, "%s:%u: %s", c->path,
+	    m != NULL ? m->line : 1, why.text);
 }
 
 /* The key of s, or of the list that s is in, for messages. */
@@ -107,8 +127,10 @@ conf_string(struct conf_reader *r, const config_setting_t *s)
 		return NULL;
 	}
 	copy = conf_alloc(r, n + 1, 1);
-	if (copy != NULL)
+	if (copy != NULL) {
 		memcpy(copy, text, n);
+		r->conf->memory->line = config_setting_source_line(s);
+	}
 	return copy;
 }
 

@@ -149,20 +149,60 @@ acceptable(void *cookie, short revents)
 	}
 }
 
+/* Returns -1 and errno on error. */
 static int
-bind_socket(int fd, const struct conf_listen *where, struct ht_error *e)
+bind_socket(int fd, const struct conf_listen *where)
 {
 	const int on = 1;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (where->address.ss_family == AF_INET6 &&
 	        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0))
-		return ht_error_errno(e, "%s", where->text);
-	if (bind(fd, (const struct sockaddr *)&where->address, where->length) <
-	        0 ||
-	    listen(fd, BACKLOG) < 0)
-		return ht_error_errno(e, "cannot listen on %s", where->text);
-	return 0;
+		return -1;
+	return bind(fd, (const struct sockaddr *)&where->address,
+	    where->length);
+}
+
+static int
+new_socket(const struct conf_listen *where)
+{
+	return socket(where->address.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static int
+cannot_listen(const struct conf *conf, const struct conf_listen *where,
+    struct ht_error *e)
+{
+	(void)ht_error_errno(e, "cannot listen on %s", where->text);
+	return conf_at(conf, where->text, e);
+}
+
+/* That something listens there is no mistake: this may be about to. */
+static int
+check_address(const struct conf *conf, const struct conf_listen *where,
+    struct ht_error *e)
+{
+	int fd = new_socket(where), rc = 0;
+
+	if (fd < 0 || (bind_socket(fd, where) < 0 && errno != EADDRINUSE))
+		rc = cannot_listen(conf, where, e);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+int
+listener_check(const struct conf *conf, struct ht_error *e)
+{
+	ssh_bind bind = transport_new(conf, e);
+	size_t i;
+	int rc = bind == NULL ? e->code : 0;
+
+	ssh_bind_free(bind);
+	for (i = 0; i < conf->ssh.nlisten && rc == 0; i++)
+		rc = check_address(conf, &conf->ssh.listen[i], e);
+	return rc;
 }
 
 static int
@@ -179,11 +219,11 @@ open_sockets(struct listener *l, struct ht_error *e)
 		l->sockets[i].fd = -1;
 	for (i = 0; i < ssh->nlisten && rc == 0; i++) {
 		l->sockets[i].listener = l;
-		l->sockets[i].fd = socket(ssh->listen[i].address.ss_family,
-		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (l->sockets[i].fd < 0)
-			return ht_error_errno(e, "socket");
-		rc = bind_socket(l->sockets[i].fd, &ssh->listen[i], e);
+		l->sockets[i].fd = new_socket(&ssh->listen[i]);
+		if (l->sockets[i].fd < 0 ||
+		    bind_socket(l->sockets[i].fd, &ssh->listen[i]) < 0 ||
+		    listen(l->sockets[i].fd, BACKLOG) < 0)
+			rc = cannot_listen(l->server.conf, &ssh->listen[i], e);
 	}
 	return rc;
 }

@@ -17,4 +17,11 @@
  */
 int listener_run(const struct conf *conf, struct ht_error *e);
 
+/*
+ * Check what listener_run would do with the configuration: its host keys, and
+ * its addresses, where something may listen already.  Errors as above, with the
+ * setting's file and line.
+ */
+int listener_check(const struct conf *conf, struct ht_error *e);
+
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "config/files.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "sshd-sign/listener.h"
@@ -62,8 +61,8 @@ main(int argc, char **argv)
 	conf = conf_load(o.file, &e);
 	rc = conf == NULL ? e.code : conf_resolve(conf, &e);
 	if (rc == 0)
-		rc = o.check ? conf_check_files(conf, &e)
-		             : listener_run(conf, &e);
+		rc =
+		    o.check ? listener_check(conf, &e) : listener_run(conf, &e);
 	if (rc < 0)
 		log_error("%s", e.text);
 	conf_free(conf);

@@ -114,6 +114,8 @@ transport_new(const struct conf *conf, struct ht_error *e)
 		rc = modes_check(ssh->host_keys[i], &safe, e);
 		if (rc == 0)
 			rc = import_key(bind, ssh->host_keys[i], e);
+		if (rc < 0)
+			rc = conf_at(conf, ssh->host_keys[i], e);
 	}
 	if (rc == 0)
 		return bind;

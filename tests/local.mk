@@ -135,6 +135,7 @@ e2e_tests = \
 	tests/e2e/20-sshd-config.sh \
 	tests/e2e/21-install.sh \
 	tests/e2e/22-modes.sh \
+	tests/e2e/23-unusable.sh \
 	tests/e2e/40-sshd-sign.sh \
 	tests/e2e/41-sshd-uids.sh \
 	tests/e2e/42-sshd-limits.sh \

@@ -15,7 +15,6 @@
 
 #include <openssl/rand.h>
 
-#include "config/files.h"
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/keyd.h"
@@ -266,8 +265,6 @@ prepare(struct process *p, const char *path, struct ht_error *e)
 	if (conf == NULL)
 		return e->code;
 	rc = conf_resolve(conf, e);
-	if (rc == 0)
-		rc = conf_check_tokens(conf, e);
 	if (rc == 0) {
 		k->tokens = tokens_new(k->loop, conf, e);
 		rc = k->tokens == NULL ? e->code : 0;

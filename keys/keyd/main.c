@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/files.h"
+#include "config/conf.h"
+#include "keys/keyd/check.h"
 #include "keys/keyd/keyd.h"
 #include "keys/keyd/parent/parent.h"
 #include "lib/log.h"
@@ -29,21 +30,6 @@ struct options {
 	bool check;
 	bool keyd; /* not the parent */
 };
-
-static int
-check(const char *path)
-{
-	struct ht_error e;
-	struct conf *conf = conf_load(path, &e);
-	int rc = conf != NULL ? conf_resolve(conf, &e) : e.code;
-
-	if (rc == 0)
-		rc = conf_check_files(conf, &e);
-	if (rc < 0)
-		fprintf(stderr, "htsign-keyd: %s\n", e.text);
-	conf_free(conf);
-	return -rc;
-}
 
 /* Return -1 to go on, or the exit status. */
 static int
@@ -99,13 +85,13 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (o.check)
-		return check(o.parent.conf);
 	log_open("htsign-keyd", o.parent.to_syslog, o.parent.verbose);
 	if (proc_harden(&e) < 0) {
 		log_error("%s", e.text);
 		return -e.code;
 	}
+	if (o.check)
+		return check_run(o.parent.conf);
 	if (o.keyd)
 		return keyd_main(o.parent.conf, PARENT_FD);
 	/* The parent starts keyd again later, perhaps from another folder. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/files.h"
@@ -59,44 +60,82 @@ in_file(const char *path, struct ht_error *e)
 
 static int
 load_certificate(const struct setup *s, struct setup_certificate *c,
-    struct tokens *tokens, struct ht_error *e)
+    struct ht_error *e)
 {
 	struct buf pem = BUF_INIT, spki = BUF_INIT;
 	int rc;
 
-	c->token = tokens_find(tokens, c->conf->token->name);
 	rc = read_file(s, c->conf->chain, false, CHAIN_PEM_MAX, &pem, e);
 	if (rc == 0 && chain_load(pem.data, pem.len, &c->chain, e) < 0)
 		rc = in_file(c->conf->chain, e);
+	if (rc == 0 && token_unusable(c->token))
+		rc = ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "token %s cannot be used", token_name(c->token));
 	if (rc == 0)
 		rc = chain_spki(c->chain, &spki, e);
 	if (rc == 0)
 		rc = token_key(c->token, c->conf->key, spki.data, spki.len,
 		    &c->key, e);
-	if (rc == 0 && chain_weak(c->chain) != NULL)
-		log_notice("certificate %s: %s", c->conf->name,
-		    chain_weak(c->chain));
 	buf_free(&pem);
 	buf_free(&spki);
 	return rc;
 }
 
+const char *
+setup_fault(const struct setup_certificate *c, int64_t now, int *code)
+{
+	int64_t from, until;
+
+	*code = HT_ERR_UNAVAILABLE;
+	if (c->fault != NULL)
+		return c->fault;
+	chain_validity(c->chain, &from, &until);
+	if (now < from)
+		return "is not yet valid";
+	*code = HT_ERR_REFUSED;
+	return now > until ? "has expired" : NULL;
+}
+
+int
+setup_usable(const struct setup *s, const struct setup_certificate *c,
+    int64_t now, struct ht_error *e)
+{
+	int code;
+	const char *fault = setup_fault(c, now, &code);
+
+	if (fault == NULL)
+		return 0;
+	(void)ht_error_set(e, code, "certificate %s: %s", c->conf->name, fault);
+	return conf_at(s->conf, c->conf->chain, e);
+}
+
 static int
 load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
 {
+	struct setup_certificate *c;
+	struct ht_error why;
 	size_t i;
-	int rc = 0;
 
 	s->certificates =
 	    calloc(s->conf->ncertificates + 1, sizeof(*s->certificates));
 	if (s->certificates == NULL)
 		return ht_error_memory(e);
-	for (i = 0; i < s->conf->ncertificates && rc == 0; i++) {
-		s->certificates[i].conf = &s->conf->certificates[i];
-		s->ncertificates++;
-		rc = load_certificate(s, &s->certificates[i], tokens, e);
+	for (i = 0; i < s->conf->ncertificates; i++) {
+		c = &s->certificates[s->ncertificates++];
+		c->conf = &s->conf->certificates[i];
+		c->token = tokens_find(tokens, c->conf->token->name);
+		if (load_certificate(s, c, &why) < 0) {
+			c->fault = strdup(why.text);
+			if (c->fault == NULL)
+				return ht_error_memory(e);
+		} else if (chain_weak(c->chain) != NULL) {
+			log_notice("certificate %s: %s", c->conf->name,
+			    chain_weak(c->chain));
+		}
+		if (setup_usable(s, c, (int64_t)time(NULL), &why) < 0)
+			log_error("%s", why.text);
 	}
-	return rc;
+	return 0;
 }
 
 static int
@@ -112,7 +151,7 @@ load_user_ca(struct setup *s, struct ht_error *e)
 			rc = in_file(path, e);
 	}
 	buf_free(&file);
-	return rc;
+	return rc < 0 ? conf_at(s->conf, path, e) : 0;
 }
 
 static int
@@ -136,7 +175,7 @@ load_admin_ca(struct setup *s, struct ht_error *e)
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "%s: the administrators' CA must not be the clients'",
 		    path);
-	return rc;
+	return rc < 0 ? conf_at(s->conf, path, e) : 0;
 }
 
 static int
@@ -153,10 +192,12 @@ load_admins(struct setup *s, struct ht_error *e)
 		s->admins[i].conf = conf;
 		s->admins[i].key = sshkey_parse_line(
 		    cursor_over(conf->key, strlen(conf->key)), e);
-		if (s->admins[i].key == NULL)
-			return ht_error_set(e, HT_ERR_USAGE,
-			    "%s: the key of administrator %s is no public key",
-			    s->conf->path, conf->name);
+		if (s->admins[i].key == NULL) {
+			(void)ht_error_set(e, HT_ERR_USAGE,
+			    "the key of administrator %s is no public key",
+			    conf->name);
+			return conf_at(s->conf, conf->key, e);
+		}
 		s->nadmins++;
 	}
 	return 0;
@@ -188,8 +229,10 @@ setup_free(struct setup *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->ncertificates; i++)
+	for (i = 0; i < s->ncertificates; i++) {
 		chain_free(s->certificates[i].chain);
+		free(s->certificates[i].fault);
+	}
 	free(s->certificates);
 	for (i = 0; i < s->nadmins; i++)
 		sshkey_free(s->admins[i].key);
@@ -200,7 +243,10 @@ setup_free(struct setup *s)
 	free(s);
 }
 
-/* Add the folder of file, unless it is there. */
+/*
+ * Add the folder of file, unless it is there already.  A folder that does not
+ * exist can only cost the certificate whose chain should be in it.
+ */
 static int
 add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
 {
@@ -218,6 +264,10 @@ add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
 			free(folder);
 			return 0;
 		}
+	if (access(folder, F_OK) < 0) {
+		free(folder);
+		return 0;
+	}
 	paths[*used].path = folder;
 	paths[(*used)++].access = SANDBOX_READ;
 	return 0;

@@ -1,7 +1,7 @@
 /*
  * What is made from one configuration: its certificates, CA keys and
  * administrators' keys, loaded and checked.  A reload replaces all of it at
- * once.
+ * once.  A certificate that cannot be used is kept, with the reason.
  */
 
 #ifndef KEYS_KEYD_SETUP_H
@@ -19,9 +19,10 @@
 
 struct setup_certificate {
 	const struct conf_certificate *conf;
-	struct chain *chain;
+	char *fault;         /* why it cannot be used, or NULL */
+	struct chain *chain; /* may be NULL if there is a fault */
 	struct token *token;
-	uint32_t key; /* its number at the token */
+	uint32_t key; /* its number at the token, if there is no fault */
 };
 
 /* An administrator's plain key. */
@@ -41,15 +42,32 @@ struct setup {
 };
 
 /*
- * Load what conf names, and add the certificates' keys to their tokens.  Takes
- * conf, also on error.  The caller frees the result with setup_free.  Returns
- * NULL on error: HT_ERR_USAGE, with the file's name, if a file cannot be opened,
- * others can get at it or its content is wrong; HT_ERR_INTERNAL if a file cannot
- * be read or there is no memory.
+ * Load what conf names, and add the certificates' keys to their tokens.  Logs
+ * why a certificate cannot be used now.  Takes conf, also on error.  The caller
+ * frees the result with setup_free.  Returns NULL on error: HT_ERR_USAGE, with
+ * the setting's line and the file's name, if a file with a key for SSH cannot be
+ * opened, others can get at it or its content is wrong; HT_ERR_INTERNAL if such
+ * a file cannot be read or there is no memory.
  */
 struct setup *setup_new(struct conf *conf, struct tokens *tokens,
     struct ht_error *e);
 void setup_free(struct setup *s); /* NULL is fine */
+
+/*
+ * Why c cannot be used at the time now, in seconds since 1970, whatever the
+ * profile; NULL if it can.  Valid as long as c.  *code is HT_ERR_UNAVAILABLE, or
+ * HT_ERR_REFUSED if that does not change: the certificate has expired.
+ */
+const char *setup_fault(const struct setup_certificate *c, int64_t now,
+    int *code);
+
+/*
+ * Whether c, a certificate of s, has no fault at the time now.  If it has,
+ * returns the code of setup_fault, and *e has the setting's file and line, the
+ * certificate and the fault.
+ */
+int setup_usable(const struct setup *s, const struct setup_certificate *c,
+    int64_t now, struct ht_error *e);
 
 /*
  * Fill in paths with the folders of the files that a reload reads, at most n of

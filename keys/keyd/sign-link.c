@@ -19,6 +19,7 @@
 #define PROFILES_SIZE ((size_t)48 << 10)
 
 struct welcomed {
+	struct keyd *keyd;
 	struct buf list;
 	size_t n;
 };
@@ -49,13 +50,21 @@ static void
 list_profile(void *cookie, const struct conf_profile *profile)
 {
 	struct welcomed *w = cookie;
-	size_t n = strlen(profile->name) + strlen(profile->text) + 8;
+	struct buf text = BUF_INIT;
+	struct ht_error e;
 
-	if (w->n == PROTOCOL_PROFILES_MAX || n > PROFILES_SIZE - w->list.len)
-		return;
-	w->n++;
-	buf_text(&w->list, profile->name);
-	buf_text(&w->list, profile->text);
+	buf_format(&text, "%s", profile->text);
+	if (policy_can_sign(w->keyd, profile, &e) < 0)
+		buf_format(&text, "%s(cannot sign now: %s)",
+		    text.len > 0 ? " " : "", e.text);
+	if (w->n < PROTOCOL_PROFILES_MAX &&
+	    strlen(profile->name) + text.len + 8 <=
+	        PROFILES_SIZE - w->list.len) {
+		w->n++;
+		buf_text(&w->list, profile->name);
+		buf_string(&w->list, text.data, text.len);
+	}
+	buf_free(&text);
 }
 
 /* Tell the shell that the client may not go on. */
@@ -91,7 +100,7 @@ hello(struct sign_link *s, const struct msg *m,
     const struct protocol_hello *hello)
 {
 	struct keyd *k = s->c.keyd;
-	struct welcomed listed = { BUF_INIT, 0 };
+	struct welcomed listed = { k, BUF_INIT, 0 };
 	struct protocol_welcome w;
 
 	if (greet_shell(&s->c, m->tag, hello, s->bound, &s->who, &w) < 0)

@@ -62,23 +62,29 @@ struct sockets {
  * root binds, and gives away, the sockets by their paths.  So nobody else may
  * put anything in the folder.
  */
-static int
-make_folder(const struct conf *conf, struct ht_error *e)
+int
+sockets_check_folder(const struct conf *conf, struct ht_error *e)
 {
 	struct stat st;
 
+	if (lstat(conf->run, &st) < 0)
+		return errno == ENOENT ? 0 : ht_error_errno(e, "%s", conf->run);
+	if (conf->single_user ||
+	    (S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+	        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0))
+		return 0;
+	(void)ht_error_set(e, HT_ERR_USAGE,
+	    "%s: must be a folder of root's that only root can write to",
+	    conf->run);
+	return conf_at(conf, conf->run, e);
+}
+
+static int
+make_folder(const struct conf *conf, struct ht_error *e)
+{
 	if (mkdir(conf->run, 0755) < 0 && errno != EEXIST)
 		return ht_error_errno(e, "%s", conf->run);
-	if (lstat(conf->run, &st) < 0)
-		return ht_error_errno(e, "%s", conf->run);
-	if (!conf->single_user &&
-	    (!S_ISDIR(st.st_mode) || st.st_uid != 0 ||
-	        (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s: must be a folder of root's that only root can "
-		    "write to",
-		    conf->run);
-	return 0;
+	return sockets_check_folder(conf, e);
 }
 
 static int

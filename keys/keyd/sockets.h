@@ -26,6 +26,12 @@ struct sockets *sockets_new(const struct conf *conf, struct ht_error *e);
 void sockets_free(struct sockets *s); /* NULL is fine */
 
 /*
+ * Whether the folder of the sockets, if it is there, is root's alone; under
+ * single_user it need not be.  HT_ERR_USAGE, with file and line, if it is not.
+ */
+int sockets_check_folder(const struct conf *conf, struct ht_error *e);
+
+/*
  * sockets_serve accepts connections from now on.  Returns 0, or HT_ERR_INTERNAL
  * if there is no memory.  sockets_stop closes the sockets.
  */

@@ -209,6 +209,9 @@ configure(struct stand *stand, enum conf_pin pin)
 	stand->conf.tokens = c;
 	stand->conf.ntokens = 1;
 	stand->conf.state = here;
+	stand->conf.single_user = true;
+	stand->conf.users[CONF_USER_KEYD].uid = geteuid();
+	stand->conf.users[CONF_USER_TOKEN].uid = geteuid();
 }
 
 static int

@@ -149,15 +149,13 @@ static const char *
 unusable(const struct conf_profile *profile,
     const struct setup_certificate *certificate, int *code)
 {
-	int64_t from, until, now = journal_now() / 1000000;
+	const char *why;
 
-	chain_validity(certificate->chain, &from, &until);
-	*code = HT_ERR_UNAVAILABLE;
-	if (now < from)
-		return "is not yet valid";
-	*code = HT_ERR_REFUSED;
-	if (now > until)
-		return "has expired";
+	why = setup_fault(certificate, journal_now() / 1000000, code);
+	if (certificate->fault != NULL)
+		return "cannot be used: an administrator can see why";
+	if (why != NULL)
+		return why;
 	return profile->allow_weak ? NULL : chain_weak(certificate->chain);
 }
 
@@ -208,6 +206,19 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 		}
 	}
 	return rc;
+}
+
+int
+policy_can_sign(struct keyd *k, const struct conf_profile *profile,
+    struct ht_error *e)
+{
+	const struct setup_certificate *c;
+	struct protocol_refuse r;
+	int rc = choose_certificate(k, profile, &c, &r);
+
+	if (rc < 0)
+		return ht_error_set(e, rc, "%s", r.text);
+	return token_check_now(c->token, c->key, e);
 }
 
 int

@@ -50,6 +50,14 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
     policy_profile_fn *fn, void *cookie);
 
 /*
+ * Whether a certificate of the profile can sign now, as far as is known without
+ * asking its token.  If none can, says why, and returns HT_ERR_UNAVAILABLE, or
+ * HT_ERR_REFUSED as policy_verdict does.
+ */
+int policy_can_sign(struct keyd *k, const struct conf_profile *profile,
+    struct ht_error *e);
+
+/*
  * Return the name of the profile that "" stands for: the client's default, or
  * the only one granted.  "" if there is neither, or if the store cannot be
  * read.  Valid until the loop is entered again.

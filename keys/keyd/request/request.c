@@ -127,7 +127,7 @@ check_begin(struct request *r, const struct conf_profile *profile,
 	return 0;
 }
 
-/* Append the fingerprints of all certificates that this endpoint has. */
+/* Append the fingerprints of all certificates that could be read. */
 static void
 put_own(const struct setup *setup, struct buf *own)
 {
@@ -137,6 +137,8 @@ put_own(const struct setup *setup, struct buf *own)
 	_Static_assert(CONF_LIST_MAX * PROTOCOL_FINGERPRINT <= PROTOCOL_OWN_MAX,
 	    "GO has room for every certificate");
 	for (i = 0; i < setup->ncertificates; i++) {
+		if (setup->certificates[i].chain == NULL)
+			continue;
 		chain_fingerprint(setup->certificates[i].chain, fingerprint);
 		buf_bytes(own, fingerprint, sizeof(fingerprint));
 	}

@@ -56,6 +56,16 @@ token_check(const struct token *t, uint32_t key, struct ht_error *e)
 	return 0;
 }
 
+int
+token_check_now(const struct token *t, uint32_t key, struct ht_error *e)
+{
+	int rc = token_check(t, key, e);
+
+	if (rc == 0 && t->phase <= TOKEN_WAITING && t->reason[0] != '\0')
+		return token_say_away(t, e);
+	return rc == HT_ERR_INTERNAL ? 0 : rc;
+}
+
 static struct token_job *
 take_next(struct token *t)
 {

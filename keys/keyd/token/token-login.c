@@ -241,6 +241,9 @@ may_unlock(const struct token *t, struct ht_error *e)
 	if (t->key_file >= 0)
 		return ht_error_set(e, HT_ERR_USAGE, "token %s needs no PIN",
 		    t->name);
+	if (t->unusable)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "token %s cannot be used: %s", t->name, t->reason);
 	if (t->unlocking.active)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "token %s is being unlocked already", t->name);

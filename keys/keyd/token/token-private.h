@@ -103,7 +103,8 @@ struct token {
 	bool pin_counted;
 	unsigned int pin_retries;
 	char *guard_path;
-	int guard; /* our lock of that file, or -1 */
+	int guard;     /* our lock of that file, or -1 */
+	bool unusable; /* never started */
 
 	enum token_phase phase;
 	char reason[PROTOCOL_TEXT];

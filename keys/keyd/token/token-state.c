@@ -204,7 +204,7 @@ token_start(struct token *t, struct store *s)
 	struct ht_error e;
 
 	t->store = s;
-	if (token_wake_now(t, &e) < 0)
+	if (!t->unusable && token_wake_now(t, &e) < 0)
 		refuse(t, e.text);
 }
 

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/files.h"
 #include "keys/keyd/token/token-private.h"
+#include "lib/log.h"
 #include "lib/modes.h"
 
 #define KEYS_MAX 64
@@ -90,30 +92,55 @@ read_pin(struct token *t, struct ht_error *e)
 	return secret_read(t->configured, path, e);
 }
 
-/* Do all that needs more rights than keyd has later. */
 static int
-open_files(struct token *t, const struct conf_token *conf, struct ht_error *e)
+open_key_file(struct token *t, const struct conf_token *conf,
+    struct ht_error *e)
 {
-	if (conf->file != NULL) {
-		t->key_file = modes_open_as_owner(conf->file);
-		if (t->key_file < 0)
-			return ht_error_set(e, HT_ERR_USAGE, "token %s: %s: %s",
-			    t->name, conf->file, strerror(errno));
-		return 0;
-	}
+	t->key_file = modes_open_as_owner(conf->file);
+	return t->key_file < 0 ? ht_error_errno(e, "%s", conf->file) : 0;
+}
+
+static int
+make_secrets(struct token *t, struct ht_error *e)
+{
 	t->configured = secret_new(e);
-	if (t->configured == NULL)
-		return e->code;
-	t->given = secret_new(e);
-	if (t->given == NULL)
-		return e->code;
-	return read_pin(t, e);
+	if (t->configured != NULL)
+		t->given = secret_new(e);
+	return t->given == NULL ? e->code : read_pin(t, e);
+}
+
+/*
+ * Do all that needs more rights than keyd has later.  What goes wrong here costs
+ * this token alone.
+ */
+static void
+open_files(struct token *t, const struct conf *conf,
+    const struct conf_token *token)
+{
+	struct ht_error e;
+	int rc = conf_check_token(conf, token, &e);
+
+	if (rc == 0) {
+		rc = token->file != NULL ? open_key_file(t, token, &e)
+		                         : make_secrets(t, &e);
+		if (rc < 0)
+			(void)conf_at(conf,
+			    token->file != NULL ? token->file
+			                        : token->pin_where,
+			    &e);
+	}
+	if (rc == 0)
+		return;
+	t->unusable = true;
+	token_set_reason(t, e.text);
+	log_error("%s", t->reason);
 }
 
 struct token *
-token_new(struct loop *loop, const struct conf_token *conf, const char *state,
-    uint32_t index, const struct token_parent *parent, struct ht_error *e)
+token_new(struct loop *loop, const struct conf *conf, uint32_t index,
+    const struct token_parent *parent, struct ht_error *e)
 {
+	const struct conf_token *token = &conf->tokens[index];
 	struct token *t = calloc(1, sizeof(*t));
 
 	if (t == NULL) {
@@ -128,16 +155,18 @@ token_new(struct loop *loop, const struct conf_token *conf, const char *state,
 	queue_init(&t->queue);
 	TAILQ_INIT(&t->again);
 	TAILQ_INIT(&t->window);
-	if (asprintf(&t->guard_path, "%s/pin-%s.lock", state, conf->name) < 0) {
+	if (asprintf(&t->guard_path, "%s/pin-%s.lock", conf->state,
+	        token->name) < 0) {
 		t->guard_path = NULL;
 		(void)ht_error_memory(e);
 		token_free(t);
 		return NULL;
 	}
-	if (copy_conf(t, conf, e) < 0 || open_files(t, conf, e) < 0) {
+	if (copy_conf(t, token, e) < 0) {
 		token_free(t);
 		return NULL;
 	}
+	open_files(t, conf, token);
 	return t;
 }
 
@@ -278,6 +307,12 @@ const char *
 token_serial(const struct token *t)
 {
 	return t->serial;
+}
+
+bool
+token_unusable(const struct token *t)
+{
+	return t->unusable;
 }
 
 bool

@@ -98,19 +98,17 @@ struct token_work {
 };
 
 /*
- * Make a token from its configuration, which is copied.  state is the folder of
- * the file that the PIN guard locks.  index is the number of
- * its worker at the parent.  Opens the key file, or reads the PIN into locked
- * memory; keyd must still have the right to do that.  Starts nothing.  The
- * caller frees the result with token_free.
+ * Make the token at index of conf, which is copied.  index is the number of its
+ * worker at the parent, too.  Checks the token's files, and opens the key file,
+ * or reads the PIN into locked memory; keyd must still have the right to do
+ * that.  If that fails, logs why, and the token is unusable.  Starts nothing.
+ * The caller frees the result with token_free.
  *
- * Returns NULL on error: HT_ERR_USAGE if a file cannot be opened, holds no PIN,
- * or a text is too long; HT_ERR_INTERNAL if a file cannot be read, or there is
- * no memory or no memory that can be locked.
+ * Returns NULL on error: HT_ERR_USAGE if a text is too long; HT_ERR_INTERNAL if
+ * there is no memory.
  */
-struct token *token_new(struct loop *loop, const struct conf_token *conf,
-    const char *state, uint32_t index, const struct token_parent *parent,
-    struct ht_error *e);
+struct token *token_new(struct loop *loop, const struct conf *conf,
+    uint32_t index, const struct token_parent *parent, struct ht_error *e);
 
 /*
  * Jobs that are left are freed without done().  The PIN is wiped.  NULL is
@@ -134,7 +132,8 @@ int token_key(struct token *t, const char *uri, const uint8_t *spki, size_t n,
 
 /*
  * Start the worker, open the token and log in.  From now on events are written
- * to s.  Errors are logged, and returned to those who submit jobs.
+ * to s.  Errors are logged, and returned to those who submit jobs.  A token that
+ * is unusable is not started.
  */
 void token_start(struct token *t, struct store *s);
 
@@ -168,6 +167,12 @@ void token_undo(struct token *t);
 int token_check(const struct token *t, uint32_t key, struct ht_error *e);
 
 /*
+ * The same for people: HT_ERR_UNAVAILABLE also if the token is away now, and may
+ * be back for the next job.
+ */
+int token_check_now(const struct token *t, uint32_t key, struct ht_error *e);
+
+/*
  * Queue a job.  work and ops are copied.  *job is valid until done() is called,
  * or token_cancel returns true.  No callback is called before the next round of
  * the loop.  Errors: those of token_check; those of token_parent.spawn;
@@ -196,8 +201,8 @@ typedef void token_unlock_fn(void *cookie, const struct ht_error *e);
  * is tried again.  The PIN is tried once, whatever the PIN guard knows of it.
  * If this returns 0, fn is called once, later.  Otherwise fn is not called.
  *
- * Errors: HT_ERR_USAGE if the token needs no PIN, is not locked, is starting or
- * is already being unlocked; also if pin cannot be a PIN, or n is 0 and no PIN
+ * Errors: HT_ERR_USAGE if the token needs no PIN, is unusable, is not locked, is
+ * starting or is already being unlocked; also if pin cannot be a PIN, or n is 0 and no PIN
  * is configured.  Errors of the store and of token_parent.spawn.
  */
 int token_unlock(struct token *t, const struct store_actor *actor,
@@ -220,6 +225,12 @@ const char *token_reason(const struct token *t);
 
 /* The serial number of the token; "" while it is unknown.  Borrowed. */
 const char *token_serial(const struct token *t);
+
+/*
+ * True if the token's files could not be used when it was made: token_reason
+ * says why, with the configuration's file and line.  It has no jobs.
+ */
+bool token_unusable(const struct token *t);
 
 /* True if a login attempt is recorded and not yet answered. */
 bool token_logging_in(const struct token *t);

@@ -136,8 +136,7 @@ tokens_new(struct loop *loop, const struct conf *conf, struct ht_error *e)
 	if (ts->token == NULL)
 		goto memory;
 	for (i = 0; i < conf->ntokens; i++) {
-		ts->token[i] = token_new(loop, &conf->tokens[i], conf->state,
-		    (uint32_t)i, &parent, e);
+		ts->token[i] = token_new(loop, conf, (uint32_t)i, &parent, e);
 		if (ts->token[i] == NULL) {
 			tokens_free(ts);
 			return NULL;

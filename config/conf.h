@@ -93,6 +93,7 @@ struct conf_ssh {
 	unsigned int keepalive; /* seconds between probes of a silent client,
 	                           0 (never) to 3600; default 30 */
 	bool allow_sk;          /* sk- user keys at sshd-sign; default false */
+	bool compatible;        /* AES-CTR, too, at sshd-sign; default false */
 };
 
 enum conf_pin {

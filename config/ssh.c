@@ -262,6 +262,7 @@ static const struct conf_field ssh_fields[] = {
 	{ "keepalive", conf_read_number, SSH(keepalive), .min = 0,
 	    .max = 3600 },
 	{ "allow_sk", conf_read_bool, SSH(allow_sk) },
+	{ "compatible", conf_read_bool, SSH(compatible) },
 	{ .key = NULL },
 };
 

@@ -30,6 +30,9 @@
 #define BEAT 5000
 #define BUSY 20
 
+/* The time between two lines about clients whose algorithms do not fit, in ms. */
+#define UNFIT_EVERY 60000
+
 /*
  * A key exchange costs the endpoint more than a stranger.  So many of a network
  * are as eager as everybody; more at a time get what all others leave.
@@ -237,6 +240,24 @@ on_authenticated(struct connection *c)
 	return 0;
 }
 
+/*
+ * A client whose algorithms do not fit comes again and again, so this is said
+ * once a minute, of the last one.
+ */
+static void
+log_unfit(struct server *s, const struct connection *c, struct cursor text)
+{
+	uint64_t now = loop_now();
+
+	s->unfit++;
+	if (s->unfit_said != 0 && now - s->unfit_said < UNFIT_EVERY)
+		return;
+	log_notice("%s: %.*s (%u since the last such line)", c->peer.address,
+	    (int)text.left, (const char *)text.p, s->unfit);
+	s->unfit_said = now;
+	s->unfit = 0;
+}
+
 /* Log why the network process ends.  FAILED is its last message. */
 static int
 on_failed(struct connection *c, struct cursor payload)
@@ -244,7 +265,12 @@ on_failed(struct connection *c, struct cursor payload)
 	void (*const put)(const char *, ...) =
 	    payload.p[0] == -HT_ERR_INTERNAL ? log_error : log_notice;
 
-	put("%s: %.*s", c->peer.address, (int)payload.left - 1, payload.p + 1);
+	if (payload.p[0] == -HT_ERR_REFUSED)
+		log_unfit(c->server, c,
+		    cursor_over(payload.p + 1, payload.left - 1));
+	else
+		put("%s: %.*s", c->peer.address, (int)payload.left - 1,
+		    payload.p + 1);
 	close_connection(c);
 	return 0;
 }

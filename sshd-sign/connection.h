@@ -45,7 +45,9 @@ struct server {
 	unsigned int dropped;     /* for want of room, and not yet logged */
 	unsigned int refused;     /* sessions, over a share, not yet logged */
 	uint64_t refused_said;    /* loop_now() when they were logged, or 0 */
-	struct startups startups; /* those without a place */
+	unsigned int unfit;       /* clients without our algorithms, the same */
+	uint64_t unfit_said;
+	struct startups startups;            /* those without a place */
 	struct share places[SERVER_KINDS];   /* of connections, by name */
 	struct share shells[SERVER_KINDS];   /* of sessions, by name */
 	struct share starting[SERVER_KINDS]; /* of these, without a shell yet */

@@ -512,6 +512,32 @@ check_processor(struct network *n)
 /* --- the loop ---------------------------------------------------------- */
 
 /*
+ * libssh has given up.  If no algorithm fits, its text has the list's name and
+ * both lists: "no match for method NAME: server [...], client [...]".
+ */
+static void
+end_by_libssh(struct network *n)
+{
+	static const char unfit[] = "no match for method ";
+	const char *text = ssh_get_error(n->host.session);
+	const char *list = strstr(text, unfit), *hint = "";
+	const char *offer = strstr(text, "client [");
+
+	if (list == NULL || offer == NULL) {
+		channel_host_end(&n->host, HT_ERR_UNAVAILABLE,
+		    "the connection ended: %s", text);
+		return;
+	}
+	list += strlen(unfit);
+	if (!n->conf->compatible && strstr(offer, TRANSPORT_COMPATIBLE) != NULL)
+		hint =
+		    "; ssh.compatible = true would add " TRANSPORT_COMPATIBLE;
+	channel_host_end(&n->host, HT_ERR_REFUSED,
+	    "no algorithm fits (%.*s)%s; %s", (int)strcspn(list, ":"), list,
+	    hint, offer);
+}
+
+/*
  * Let libssh read and write while it has work.  It must not wait here, since it
  * does not watch the other descriptors.  It cannot write without reading.
  */
@@ -525,8 +551,7 @@ pump(struct network *n)
 	for (i = 0; i < ROUNDS && rc == SSH_OK && may_read(n); i++)
 		rc = ssh_event_dopoll(n->event, 0);
 	if (rc == SSH_ERROR || !channel_host_connected(&n->host))
-		channel_host_end(&n->host, HT_ERR_UNAVAILABLE,
-		    "the connection ended: %s", ssh_get_error(n->host.session));
+		end_by_libssh(n);
 }
 
 /* Acknowledge TCP at once: each step of a login waits for the last one. */

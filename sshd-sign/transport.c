@@ -21,6 +21,10 @@
 #define CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 #define MACS "hmac-sha2-256-etm@openssh.com"
 
+/* With ssh.compatible: for clients that have no AES-GCM. */
+#define MORE_CIPHERS "," TRANSPORT_COMPATIBLE
+#define MORE_MACS ",hmac-sha2-512-etm@openssh.com"
+
 #define HOST_KEYS                                                              \
 	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"                 \
 	"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
@@ -50,12 +54,14 @@ struct option {
 static int
 set_options(ssh_bind bind, const struct conf_ssh *conf, struct ht_error *e)
 {
+	const char *ciphers = conf->compatible ? CIPHERS MORE_CIPHERS : CIPHERS;
+	const char *macs = conf->compatible ? MACS MORE_MACS : MACS;
 	const struct option options[] = {
 		{ SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGE },
-		{ SSH_BIND_OPTIONS_CIPHERS_C_S, CIPHERS },
-		{ SSH_BIND_OPTIONS_CIPHERS_S_C, CIPHERS },
-		{ SSH_BIND_OPTIONS_HMAC_C_S, MACS },
-		{ SSH_BIND_OPTIONS_HMAC_S_C, MACS },
+		{ SSH_BIND_OPTIONS_CIPHERS_C_S, ciphers },
+		{ SSH_BIND_OPTIONS_CIPHERS_S_C, ciphers },
+		{ SSH_BIND_OPTIONS_HMAC_C_S, macs },
+		{ SSH_BIND_OPTIONS_HMAC_S_C, macs },
 		{ SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, HOST_KEYS },
 		{ SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES,
 		    conf->allow_sk ? USER_KEYS USER_SK_KEYS : USER_KEYS },

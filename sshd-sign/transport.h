@@ -18,6 +18,9 @@
  */
 ssh_bind transport_new(const struct conf *conf, struct ht_error *e);
 
+/* The cipher that ssh.compatible adds. */
+#define TRANSPORT_COMPATIBLE "aes256-ctr"
+
 /*
  * A session over the connected socket fd, which the session owns.  It does not
  * block, and offers the method publickey alone.  NULL on error.

@@ -136,6 +136,7 @@ e2e_tests = \
 	tests/e2e/21-install.sh \
 	tests/e2e/22-modes.sh \
 	tests/e2e/23-unusable.sh \
+	tests/e2e/24-compatible.sh \
 	tests/e2e/40-sshd-sign.sh \
 	tests/e2e/41-sshd-uids.sh \
 	tests/e2e/42-sshd-limits.sh \
@@ -182,6 +183,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
+	tests/support/paramiko_client.py \
 	tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py \

@@ -38,7 +38,8 @@ static const char full[] =
     "users: { keyd = 1001; sign = \"nobody\"; };\n"
     "ssh: { listen = [ \"127.0.0.1:2222\", \"[::1]:22\" ];\n"
     "  host_keys = ( \"/h1\", \"/h2\" ); user_ca = \"/uca\";\n"
-    "  admin_ca = \"/aca.pub\"; admin = true; allow_sk = true;\n"
+    "  admin_ca = \"/aca.pub\"; admin = true; allow_sk = true;"
+    "  compatible = true;\n"
     "  admins = ( { name = \"ann\"; role = \"auditor\";\n"
     "    key = \"" KEY " ann@x\"; } );\n"
     "  max_startups = \"5:50:7\"; login_grace = 3; max_auth_tries = 2;\n"
@@ -128,6 +129,7 @@ test_full_root_and_ssh(void **state)
 	assert_string_equal(ssh->admins[0].key, KEY " ann@x");
 	assert_true(ssh->admin);
 	assert_true(ssh->allow_sk);
+	assert_true(ssh->compatible);
 	assert_int_equal(ssh->startups, 5);
 	assert_int_equal(ssh->startups_rate, 50);
 	assert_int_equal(ssh->startups_full, 7);
@@ -253,6 +255,7 @@ test_defaults(void **state)
 	assert_int_equal(c->ssh.keepalive, 30);
 	assert_false(c->ssh.admin);
 	assert_false(c->ssh.allow_sk);
+	assert_false(c->ssh.compatible);
 	assert_null(c->ssh.admin_ca);
 	assert_false(conf_token(c, "hw")->test);
 	assert_int_equal(conf_token(c, "hw")->pin, CONF_PIN_ASK);

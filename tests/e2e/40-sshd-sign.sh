@@ -47,7 +47,7 @@ lists()
 	sed 's/ mlkem768x25519-sha256//' | sort -u
 }
 # Of the host keys, the one that this endpoint has.
-awk -F ' *[|] *' '/^[|] list / { on = 1; next } !/^[|]/ { on = 0 }
+awk -F ' *[|] *' '/^[|] list [|]/ { on = 1; next } !/^[|]/ { on = 0 }
     on && !/---/ { gsub(/`/, "")
 	if ($2 == "host key") $3 = "ssh-ed25519"
 	print $2 ":" ($3 == "" ? "" : " ") $3 }' "$srcdir"/DESIGN.md |

@@ -44,7 +44,7 @@ declare -A faults=(
 	[malformed]="$dir/malformed.key: must be a PEM private key"
 	[expired]="certificate expired: has expired"
 	[no-token]="$dir/no-token.key: No such file or directory"
-	[no-chain]="$dir/no-chain.pem: No such file or directory"
+	[no-chain]="$dir/none/no-chain.pem: No such file or directory"
 	[open-chain]="others can change this: chmod go-w $dir/open-chain.pem"
 )
 cp "$conf" "$work/sound.conf"
@@ -56,6 +56,8 @@ for name in "${!faults[@]}"; do
 	    -e "/^profiles = (/a { name = \"$name\"; text = \"Some text\";\
 	    certificates = [ \"$name\" ]; }," "$conf"
 done
+# A folder that is not there cannot be in keyd's sandbox either.
+sed -i "s,/no-chain.pem,/none/no-chain.pem," "$conf"
 sed -i "/^profiles = (/a { name = \"spare\";\
     certificates = [ \"no-usage\", \"test\" ]; }," "$conf"
 

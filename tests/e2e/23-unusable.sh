@@ -80,6 +80,8 @@ grep -n no-chain.pem "$conf" | sed 's/:.*//' >"$work/line"
 check "which is the right line" grep -q \
     "htsign.conf:$(cat "$work/line"): certificate no-chain:" "$work/err"
 check "no fault, no word: 0" "$keyd" -t -c "$work/sound.conf"
+check "sshd-sign -t: that it listens already is no fault" \
+    "$sshd" -t -c "$work/sound.conf"
 
 # wrong SED STATUS WORDS [PROGRAM]: of a configuration changed like that.
 wrong()

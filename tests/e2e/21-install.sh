@@ -60,8 +60,9 @@ offers()
 
 offers "attach digest extract info strip verify --help --version" "$htsign" ""
 offers "strip" "$htsign" s
-offers "--ca= --tsa-ca=" "$htsign" verify a.exe --
-offers "--in-place" "$htsign" attach --i
+offers "--allow-uncovered --ca= --json --name= --recursive --tsa-ca=" \
+    "$htsign" verify a.exe --
+offers "--index= --in-place" "$htsign" attach --i
 offers "" "$htsign" verify a
 endpoint 2350
 # By its other name, and where the endpoint is.

@@ -369,9 +369,20 @@ get_signature(struct signing *s, struct ht_error *e)
 static int
 plan_output(struct signing *s, struct ht_error *e)
 {
-	if (s->request->begin.reply == PROTOCOL_REPLY_FULL)
-		return format_plan(s->file, s->pkcs7.data, s->pkcs7.len,
-		    &s->out, e);
+	struct ht_error why;
+	int rc;
+
+	if (s->request->begin.reply == PROTOCOL_REPLY_FULL) {
+		rc = format_plan(s->file, s->pkcs7.data, s->pkcs7.len, &s->out,
+		    &why);
+		/* The file was good, so keyd has sent no signature. */
+		if (rc == HT_ERR_DATA)
+			return ht_error_set(e, HT_ERR_INTERNAL,
+			    "the result does not verify: %s", why.text);
+		if (rc < 0)
+			*e = why;
+		return rc;
+	}
 	s->out = output_new(s->in, e);
 	if (s->out == NULL)
 		return HT_ERR_INTERNAL;

@@ -258,7 +258,7 @@ check_all(struct zip *zip, struct ht_error *e)
 struct zip_name *
 zip_find(const struct zip *zip, struct cursor name)
 {
-	struct zip_name wanted;
+	struct zip_name wanted = { 0 };
 
 	if (hash_name(name, false, &wanted.hash) < 0)
 		return NULL;

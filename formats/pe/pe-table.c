@@ -79,7 +79,7 @@ bool
 pe_table_is_one(const uint8_t *p, size_t n)
 {
 	struct cursor c = cursor_over(p, n);
-	struct entry entry;
+	struct entry entry = { 0 };
 
 	return cursor_u32le(&c, &entry.length) == 0 &&
 	    entry.length > PE_WIN_CERT_HEADER &&

@@ -62,6 +62,7 @@ remains_behind(struct format_remains *remains, uint64_t behind, uint64_t at,
 		    "appended",
 		    (unsigned long long)REMAINS_BEHIND_MAX);
 	return remains_of_signature(remains, behind, e, at,
-	    "%llu bytes behind the signature, which it does not cover",
-	    (unsigned long long)behind);
+	    "%llu bytes behind the signature, which it does not cover%s",
+	    (unsigned long long)behind,
+	    behind == 2 ? " (a line end, if PowerShell wrote the file)" : "");
 }

@@ -178,6 +178,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
 	tests/bench/table.sh tests/data/chain-sha1.pem tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
+	tests/signed-files.sh \
 	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
 	tests/support/greedy_client.py \

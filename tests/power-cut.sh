@@ -16,7 +16,8 @@
 [ "${1-}" = --alone ] || exec unshare -m "$0" --alone "$@"
 shift
 
-. "$(dirname "$0")/support/lib.sh"
+srcdir=$(cd "$(dirname "$0")/.." && pwd)
+. "$srcdir/tests/support/lib.sh"
 needs ssh softhsm2-util losetup xfs_io mkfs.xfs mkfs.ext4 nbdkit nbdfuse
 [ "$(id -u)" -eq 0 ] || skip "it needs root to mount disks"
 endpoint 2475

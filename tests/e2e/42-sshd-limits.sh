@@ -208,6 +208,7 @@ done
 check "then there is room again" within 5 connect sign profiles
 control=(-o ControlPath="$work/control")
 connect "${control[@]}" -o ControlMaster=yes -fN sign 2>/dev/null
+sleep 1 # until the ends of those before are noticed
 for i in 1 2 3 4; do
 	exec {stranger}<>"/dev/tcp/127.0.0.1/$port"
 done

@@ -184,6 +184,8 @@ done
 check "appended" change appended
 remains "$work/in/appended.exe" "$work/bare.exe" '68 bytes behind' 68
 check "osslsigncode agrees" verify_osslsigncode "$work/signed.exe"
+{ cat "$work/ours/a.exe"; printf '\r\n'; } >"$work/in/piped.exe"
+remains "$work/in/piped.exe" "$work/bare.exe" 'if PowerShell wrote' 2
 check "tagged" change tagged
 remains "$work/in/tagged.exe" "$work/bare.exe" 'CVE-2013-3900' '6[4-9]\|7[01]'
 check "zeros" change zeros

@@ -9,6 +9,7 @@
 struct share_holder {
 	LIST_ENTRY(share_holder) entry;
 	size_t held;
+	size_t turns; /* since share_new_round() */
 	char name[];
 };
 
@@ -40,6 +41,7 @@ add(struct share *s, const char *name)
 	if (h == NULL)
 		return NULL;
 	h->held = 0;
+	h->turns = 0;
 	memcpy(h->name, name, n);
 	LIST_INSERT_HEAD(&s->holders, h, entry);
 	return h;
@@ -87,16 +89,24 @@ share_give(struct share *s, const char *name, size_t n)
 	free(h);
 }
 
+bool
+share_turn(struct share *s, const char *name, size_t most)
+{
+	struct share_holder *h = find(s, name);
+
+	if (h->turns >= most)
+		return false;
+	h->turns++;
+	return true;
+}
+
 void
-share_clear(struct share *s)
+share_new_round(struct share *s)
 {
 	struct share_holder *h;
 
-	while ((h = LIST_FIRST(&s->holders)) != NULL) {
-		LIST_REMOVE(h, entry);
-		free(h);
-	}
-	s->held = 0;
+	LIST_FOREACH(h, &s->holders, entry)
+		h->turns = 0;
 }
 
 size_t

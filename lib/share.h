@@ -37,9 +37,11 @@ bool share_take_one(struct share *s, const char *name, size_t most);
 void share_give(struct share *s, const char *name, size_t n);
 
 /*
- * Take everything back from all names.
+ * share_turn counts a turn of name, which must hold some, and returns false if
+ * it has had most of them in this round.  share_new_round begins the next one.
  */
-void share_clear(struct share *s);
+bool share_turn(struct share *s, const char *name, size_t most);
+void share_new_round(struct share *s);
 
 /*
  * How many name holds.

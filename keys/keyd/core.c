@@ -74,15 +74,6 @@ allow_idle(struct keyd_connection *c)
 		allow(c, idle[c->link.kind]);
 }
 
-/* Whether the client may say something more in this round. */
-static bool
-has_turn(struct keyd_connection *c)
-{
-	struct share *turns = &c->keyd->turns;
-
-	return c->client == NULL || share_take_one(turns, c->client, KEYD_TURN);
-}
-
 /*
  * Read one message a round, so that a busy peer does not delay others.  If there
  * is more in the socket, poll reports it again.
@@ -97,7 +88,8 @@ ready(void *cookie, short revents)
 	int rc;
 
 	if ((revents & POLLIN) != 0 && !c->closing) {
-		if (!has_turn(c))
+		if (c->client != NULL &&
+		    !share_turn(&c->keyd->links, c->client, KEYD_TURN))
 			return;
 		rc = protocol_next(&c->link, &m, &body, &e);
 		if (rc == 1) {
@@ -200,7 +192,7 @@ keyd_flush(struct keyd *k)
 	struct ht_error e;
 	bool more;
 
-	share_clear(&k->turns);
+	share_new_round(&k->links);
 	for (c = k->connections; c != NULL; c = next) {
 		next = c->next;
 		if (!msg_pending(c->link.channel) && !c->closing)

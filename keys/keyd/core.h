@@ -98,7 +98,6 @@ struct keyd {
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];
 	struct share links;       /* of KEYD_SIGNING, by client */
-	struct share turns;       /* in this round, by client */
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;

@@ -423,7 +423,6 @@ keyd_main(const char *conf_path, int parent_fd)
 	p.keyd.loop = loop_new();
 	commit_init(&p.keyd.commits);
 	share_init(&p.keyd.links, KEYD_SIGNING);
-	share_init(&p.keyd.turns, 0);
 	if (p.keyd.loop == NULL)
 		return -HT_ERR_INTERNAL;
 	rc = start(&p, conf_path, parent_fd, &e);

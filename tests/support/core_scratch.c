@@ -92,7 +92,6 @@ core_set_up(void **state)
 	core.files = 1024;
 	commit_init(&core.commits);
 	share_init(&core.links, KEYD_SIGNING);
-	share_init(&core.turns, 0);
 	return core.failures == NULL || core.quota == NULL;
 }
 

@@ -54,10 +54,6 @@ a_share_of_little(void **state)
 	assert_int_equal(take_all(&s, "a"), 1);
 	assert_int_equal(take_all(&s, "b"), 0);
 	share_give(&s, "a", 1);
-	share_clear(&s);
-	assert_int_equal(s.held, 0);
-	assert_int_equal(take_all(&s, "b"), 1);
-	share_clear(&s);
 	share_init(&s, 0);
 	assert_int_equal(take_all(&s, "a"), 0);
 	assert_true(share_take_one(&s, "a", 2));
@@ -65,7 +61,13 @@ a_share_of_little(void **state)
 	assert_false(share_take_one(&s, "a", 2));
 	assert_true(share_take_one(&s, "b", 1));
 	assert_int_equal(s.held, 3);
-	share_clear(&s);
+	assert_true(share_turn(&s, "a", 1));
+	assert_false(share_turn(&s, "a", 1));
+	assert_true(share_turn(&s, "b", 1));
+	share_new_round(&s);
+	assert_true(share_turn(&s, "a", 1));
+	share_give(&s, "a", 2);
+	share_give(&s, "b", 1);
 }
 
 static void

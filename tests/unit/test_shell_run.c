@@ -64,8 +64,11 @@ answer(void)
 {
 	struct keyd_link_answer no = { .type = PROTOCOL_REFUSE, .fd = -1 };
 	struct question q = asked[0];
+	size_t i;
 
-	memmove(asked, asked + 1, --nasked * sizeof(asked[0]));
+	nasked--;
+	for (i = 0; i < nasked; i++)
+		asked[i] = asked[i + 1];
 	q.fn(q.cookie, &no);
 }
 

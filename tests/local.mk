@@ -181,7 +181,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/signed-files.sh \
 	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
-	tests/support/greedy_client.py \
+	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
 	tests/support/paramiko_client.py \

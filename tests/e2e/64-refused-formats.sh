@@ -119,32 +119,7 @@ end_like_a_jar()
 # The last sector of the longest stream, free, with its data still there.
 free_a_sector()
 {
-	python3 - "$1" <<-'PYTHON'
-	import struct, sys
-	with open(sys.argv[1], "r+b") as package:
-	    data = bytearray(package.read())
-	    def number(at):
-	        return struct.unpack_from("<I", data, at)[0]
-	    def fat(n):
-	        return 512 * (number(0x4c + 4 * (n // 128)) + 1) + 4 * (n % 128)
-	    entries = []
-	    sector = number(0x30)
-	    while sector < 0xfffffffa:
-	        entries += [512 * (sector + 1) + 128 * i for i in range(4)]
-	        sector = number(fat(sector))
-	    entry = max((at for at in entries if data[at + 0x42] == 2),
-	        key=lambda at: number(at + 0x78))
-	    size = (number(entry + 0x78) - 1) // 512 * 512
-	    sector = number(entry + 0x74)
-	    for _ in range(size // 512 - 1):
-	        sector = number(fat(sector))
-	    freed = number(fat(sector))
-	    struct.pack_into("<I", data, fat(sector), 0xfffffffe)
-	    struct.pack_into("<I", data, fat(freed), 0xffffffff)
-	    struct.pack_into("<I", data, entry + 0x78, size)
-	    package.seek(0)
-	    package.write(data)
-	PYTHON
+	python3 "$srcdir/tests/support/free_sector.py" "$1"
 }
 
 # The name of the first part that is not the manifest, in both its headers.

@@ -175,7 +175,7 @@ none_of()
 
 # --- what there is --------------------------------------------------------------
 
-check "keyd can be traced" trace "$(keyd_process)"
+calls="$calls recvmsg" check "keyd can be traced" trace "$(keyd_process)"
 ask counted
 sleep 0.5
 untrace
@@ -187,6 +187,14 @@ synced_first()
 	    END { exit bad || sent == 0 }' "$work/in_request.trace"
 }
 check "what was written is synced before anything is sent" synced_first
+# Writing behind an answer, without another message, is the answer's own commit.
+committed_first()
+{
+	awk '/recvmsg\(/ { sent = "" } /send(msg|to)\(/ { sent = $0 }
+	    /pwrite64\(/ { writes++; if (sent != "") { print sent; print; bad = 1 } }
+	    END { exit bad || writes == 0 }' "$work/in_request.trace"
+}
+check "and an answer leaves when it is committed" committed_first
 
 starts()
 {

@@ -178,17 +178,16 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
 	tests/bench/table.sh tests/data/chain-sha1.pem tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
-	tests/signed-files.sh \
-	tests/smoke.sh tests/systemd.sh tests/support/command.sh \
+	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
+	tests/support/block_map.py tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
-	tests/support/paramiko_client.py \
-	tests/support/programs.sh \
+	tests/support/paramiko_client.py tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
-	tests/support/reference.py \
-	tests/support/sources.sh tests/support/tsa_server.py \
+	tests/support/reference.py tests/support/sources.sh \
+	tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/worst_client.py
 

@@ -104,6 +104,40 @@ child_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * Leave the terminal of whoever started us, if there is one.  There is no other
+ * reason for a session.  The kernel may share processor time between sessions
+ * first (CONFIG_SCHED_AUTOGROUP), and niceness counts only within one.
+ */
+static void
+child_session(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)close(fd);
+	(void)setsid();
+}
+
+/* Only root, or who has the capability, gets it; all else works without. */
+static void
+child_priority(bool first)
+{
+	int fd;
+
+	if (!first) {
+		(void)proc_nicer(0, 0);
+		return;
+	}
+	(void)setpriority(PRIO_PROCESS, 0, PROC_FIRST);
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dprintf(fd, "%d", PROC_FIRST);
+	(void)close(fd);
+}
+
 static void __attribute__((noreturn))
 child_run(const struct proc_spec *spec, pid_t parent)
 {
@@ -112,7 +146,8 @@ child_run(const struct proc_spec *spec, pid_t parent)
 
 	child_descriptors(spec);
 	child_signals();
-	(void)setsid();
+	child_session();
+	child_priority(spec->first);
 	if (proc_drop(spec->uid, spec->gid, &e) < 0) {
 		dprintf(STDERR_FILENO, "%s: %s\n", spec->argv[0], e.text);
 		_exit(EXIT_NO_EXEC);
@@ -239,12 +274,12 @@ int
 proc_nicer(pid_t pid, int by)
 {
 	const struct sched_param none = { 0 };
+	int own = getpriority(PRIO_PROCESS, 0);
 
 	if (sched_setscheduler(pid, by < PROC_NICEST ? SCHED_OTHER : SCHED_IDLE,
 	        &none) < 0)
 		return -1;
-	return setpriority(PRIO_PROCESS, (id_t)pid,
-	    getpriority(PRIO_PROCESS, 0) + by);
+	return setpriority(PRIO_PROCESS, (id_t)pid, (own > 0 ? own : 0) + by);
 }
 
 int

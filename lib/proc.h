@@ -25,14 +25,16 @@ struct proc_spec {
 	                            becomes /dev/null; without one, 0 and
 	                            1 are /dev/null and 2 is our stderr */
 	size_t nfds;
-	uid_t uid; /* or PROC_SAME; a change drops supplementary groups */
-	gid_t gid; /* the same */
+	uid_t uid;  /* or PROC_SAME; a change drops supplementary groups */
+	gid_t gid;  /* the same */
+	bool first; /* at PROC_FIRST, with its session, if root starts it */
 };
 
 /*
  * Fork and exec.  The child lays out its descriptors and closes all others.  It
- * resets all signal dispositions and the mask.  Then it starts a session,
- * changes uid and gid, and sets no_new_privs.  The death of the parent kills
+ * resets all signal dispositions and the mask.  If there is a terminal, it starts
+ * a session.  It is as nice as is usual, or first.  Then it changes uid and gid,
+ * and sets no_new_privs.  The death of the parent kills
  * the child (PR_SET_PDEATHSIG).  A child that cannot exec exits with status
  * 127, after one line on its stderr.
  *
@@ -53,9 +55,13 @@ int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
  */
 int proc_harden(struct ht_error *e);
 
+/* The niceness of what works for all clients: it goes before what is one's. */
+#define PROC_FIRST (-10)
+
 /*
- * Let a process (0 for the caller) be nicer than the caller is, by so much.  At
- * PROC_NICEST it gets only the time that nobody else wants (SCHED_IDLE).
+ * Let a process (0 for the caller) be nicer than is usual, by so much; usual is 0,
+ * or the caller's niceness, if that is more.  At PROC_NICEST it gets only the time
+ * that nobody else wants (SCHED_IDLE).
  *
  * Returns -1 with errno.  Without CAP_SYS_NICE a process of the caller's can
  * become nicer only.

@@ -77,7 +77,7 @@ int shell_run_on_end(struct connection *c, uint32_t number);
 int shell_run_on_kill(struct connection *c, uint32_t number);
 
 /*
- * By how much the newest process of name is to be nicer (nice(2)) than we are.
+ * By how much the newest process of name is to be nicer (proc_nicer).
  * It holds one of s for each process.  The more there are, the less processor
  * time a new one gets, so the many of one client leave time for the few of
  * another.

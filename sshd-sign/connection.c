@@ -407,6 +407,7 @@ become_network(struct connection *c, int fd, int relay, pid_t parent)
 	const struct server *server = c->server;
 	const int keep[2] = { fd, relay };
 
+	(void)proc_nicer(0, 0);
 	if (jail_enter(&server->jail, keep, parent) == 0)
 		network_run(server->bind, &server->conf->ssh, &c->peer);
 	_exit(0);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -89,6 +90,8 @@ start(struct process *p, int theirs, struct ht_error *e)
 
 	if (rc < 0)
 		return rc;
+	/* We wait for its answers; its shells are as nice as we say. */
+	(void)setpriority(PRIO_PROCESS, (id_t)p->pid, PROC_FIRST);
 	p->watch = loop_watch_add(f->loop, p->pidfd, POLLIN, ended, p);
 	if (p->watch != NULL)
 		return 0;

@@ -376,6 +376,7 @@ prepare(struct listener *l, struct ht_error *e)
 	int landlock, rc;
 
 	raise_file_limit();
+	(void)setpriority(PRIO_PROCESS, 0, PROC_FIRST);
 	rc = proc_program("htsign-shell", l->shell, sizeof(l->shell), e);
 	if (rc < 0)
 		return rc;

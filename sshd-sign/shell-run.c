@@ -10,7 +10,7 @@
 #include "sshd-sign/connection-private.h"
 
 /* A process is nicer by this for each other one of its client's. */
-#define NICE_STEP 2
+#define NICE_STEP 5
 
 /*
  * So many sessions of a client are on their way to a shell at a time.  Starting
@@ -149,6 +149,9 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 	int fds[RELAY_FDS], i;
 	struct ht_error e;
 
+	/* What the session costs the connection's process is no more urgent. */
+	if (run->connection->pid != 0)
+		(void)proc_nicer(run->connection->pid, spec.nicer);
 	run->process = shell_process_start(server->loop, &spec, fds,
 	    shell_exited, run, &e);
 	buf_free(&run->blob);

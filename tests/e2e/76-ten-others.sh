@@ -36,7 +36,8 @@ cleanup_more()
 	kill ${worst:+"$worst"} "${others[@]}" 2>/dev/null
 }
 
-# other NUMBER: signs about once a second until $work/stop is there.  A line of
+# other NUMBER: signs about once a second until $work/stop is there, at times of its
+# own: one delay must not make all ten come at once from then on.  A line of
 # $work/cNUMBER.log is when it began, its status, and how long it took, in us.
 other()
 {
@@ -50,7 +51,7 @@ other()
 		to=${EPOCHREALTIME/./}
 		[ -s "$work/c$1.out" ] || status=$status-empty
 		echo "$from $status $((to - from))" >>"$work/c$1.log"
-		sleep 0.9
+		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
 	done
 }
 

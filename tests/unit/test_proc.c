@@ -143,21 +143,87 @@ only_the_given_environment(void **state)
 	assert_string_equal(text, "HTSIGN_NAME=a b\n");
 }
 
+/* Become the leader of a session, with or without a terminal. */
 static void
-a_session_of_its_own(void **state)
+new_session(bool terminal)
+{
+	int fd;
+
+	if (setsid() < 0)
+		_exit(2);
+	if (!terminal)
+		return;
+	fd = posix_openpt(O_RDWR | O_NOCTTY);
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
+	    open(ptsname(fd), O_RDWR) < 0)
+		_exit(3);
+}
+
+/* Whether a child of ours, in a session so made, gets a session of its own. */
+static int
+leaves(bool terminal)
 {
 	const char *argv[4];
 	struct proc_spec spec = shell("read -r pid comm st ppid pgrp sid rest "
 	                              "</proc/self/stat; echo $$ $pgrp $sid",
 	    argv);
 	char text[128];
-	int pid, group, session;
+	int pid, group, session, status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		new_session(terminal);
+		if (say(&spec, text, sizeof(text)) != 0 ||
+		    sscanf(text, "%d %d %d", &pid, &group, &session) != 3)
+			_exit(4);
+		if (pid == group && pid == session)
+			_exit(1);
+		_exit(session == getpid() ? 0 : 5);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+no_terminal_of_others(void **state)
+{
+	(void)state;
+	assert_int_equal(leaves(true), 1);
+	assert_int_equal(leaves(false), 0);
+}
+
+/* Another's niceness is not passed on, but that of what goes first. */
+static void
+first_or_as_usual(void **state)
+{
+	const char *argv[4];
+	struct proc_spec spec =
+	    shell("read -r pid comm st ppid pgrp sid tty tpgid flags a b c d e "
+	          "f g h prio nice rest </proc/self/stat; echo $nice",
+	        argv);
+	char text[128];
+	int status;
+	pid_t child;
 
 	(void)state;
-	assert_int_equal(say(&spec, text, sizeof(text)), 0);
-	assert_int_equal(sscanf(text, "%d %d %d", &pid, &group, &session), 3);
-	assert_int_equal(pid, group);
-	assert_int_equal(pid, session);
+	if (geteuid() != 0)
+		skip();
+	child = fork();
+	if (child == 0) {
+		new_session(false);
+		if (setpriority(PRIO_PROCESS, 0, -5) < 0 ||
+		    say(&spec, text, sizeof(text)) != 0 ||
+		    strcmp(text, "0\n") != 0)
+			_exit(1);
+		spec.first = true;
+		if (say(&spec, text, sizeof(text)) != 0 ||
+		    strcmp(text, "-10\n") != 0)
+			_exit(2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void
@@ -559,7 +625,9 @@ pairs_are_safe_to_keep(void **state)
 static void
 the_nicest_get_what_is_left(void **state)
 {
-	int own = getpriority(PRIO_PROCESS, 0), status = 0;
+	int own =
+	    getpriority(PRIO_PROCESS, 0) > 0 ? getpriority(PRIO_PROCESS, 0) : 0;
+	int status = 0;
 	pid_t pid;
 
 	(void)state;
@@ -592,7 +660,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_starts_clean),
 		cmocka_unit_test(only_the_given_environment),
-		cmocka_unit_test(a_session_of_its_own),
+		cmocka_unit_test(no_terminal_of_others),
+		cmocka_unit_test(first_or_as_usual),
 		cmocka_unit_test(no_other_descriptors),
 		cmocka_unit_test(descriptors_may_change_places),
 		cmocka_unit_test(without_descriptors_only_stderr_stays),

@@ -75,7 +75,7 @@ start(struct child *c, const struct child_spec *spec, const int pair[2],
 {
 	int fds[4] = { -1, -1, STDERR_FILENO, pair[1] };
 	struct proc_spec proc = { spec->argv, NULL, fds, 4, spec->uid,
-		spec->gid };
+		spec->gid, true };
 	int rc = proc_start(&proc, &c->pid, &c->pidfd, e);
 
 	if (rc < 0)

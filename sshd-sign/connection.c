@@ -25,10 +25,14 @@
 
 /*
  * The time between two heartbeats, and the processor time after which a network
- * process without shells is asked whether it still answers, both in ms.
+ * process without shells is asked whether it still answers, both in ms.  One
+ * that has not answered spins if it has used so much processor time since, in
+ * ms.  At so many further beats it is taken to be stuck.
  */
 #define BEAT 5000
 #define BUSY 20
+#define SPINS 2000
+#define STUCK 12
 
 /* The time between two lines about clients whose algorithms do not fit, in ms. */
 #define UNFIT_EVERY 60000
@@ -133,22 +137,25 @@ time_used(const struct connection *c)
 }
 
 /*
- * A process that does nothing for nobody is not asked, so it is not woken.
+ * A process that does nothing for nobody is not asked, so it is not woken.  One
+ * that the kernel does not let run has used no time, and is waited for.
  */
 static void
 ask_whether_alive(struct connection *c)
 {
 	uint64_t used = time_used(c);
 
-	if (c->pinged) {
+	if (c->unanswered == 0) {
+		if (LIST_EMPTY(&c->runs) && used - c->used < BUSY)
+			return;
+		c->used = used;
+		c->unanswered = 1;
+		(void)say(c, RELAY_PING, 0, nothing, NULL);
+	} else if (used - c->used >= SPINS || ++c->unanswered > STUCK) {
 		log_error("%s: network process does not answer: killed after "
 		          "%llu ms of processor time",
 		    c->peer.address, (unsigned long long)used);
 		close_connection(c);
-	} else if (!LIST_EMPTY(&c->runs) || used - c->used >= BUSY) {
-		c->used = used;
-		c->pinged = true;
-		(void)say(c, RELAY_PING, 0, nothing, NULL);
 	}
 }
 
@@ -278,9 +285,9 @@ on_failed(struct connection *c, struct cursor payload)
 static int
 on_pong(struct connection *c)
 {
-	if (!c->pinged)
+	if (c->unanswered == 0)
 		return HT_ERR_DATA;
-	c->pinged = false;
+	c->unanswered = 0;
 	return 0;
 }
 

@@ -34,9 +34,6 @@
 #define SPINS 2000
 #define STUCK 12
 
-/* The time between two lines about clients whose algorithms do not fit, in ms. */
-#define UNFIT_EVERY 60000
-
 /*
  * A key exchange costs the endpoint more than a stranger.  So many of a network
  * are as eager as everybody; more at a time get what all others leave.
@@ -248,36 +245,22 @@ on_authenticated(struct connection *c)
 }
 
 /*
- * A client whose algorithms do not fit comes again and again, so this is said
- * once a minute, of the last one.
+ * Log why the network process ends.  FAILED is its last message.  A client whose
+ * algorithms do not fit comes again and again.
  */
-static void
-log_unfit(struct server *s, const struct connection *c, struct cursor text)
-{
-	uint64_t now = loop_now();
-
-	s->unfit++;
-	if (s->unfit_said != 0 && now - s->unfit_said < UNFIT_EVERY)
-		return;
-	log_notice("%s: %.*s (%u since the last such line)", c->peer.address,
-	    (int)text.left, (const char *)text.p, s->unfit);
-	s->unfit_said = now;
-	s->unfit = 0;
-}
-
-/* Log why the network process ends.  FAILED is its last message. */
 static int
 on_failed(struct connection *c, struct cursor payload)
 {
-	void (*const put)(const char *, ...) =
-	    payload.p[0] == -HT_ERR_INTERNAL ? log_error : log_notice;
+	int code = -payload.p[0], n = (int)payload.left - 1;
+	const char *text = (const char *)payload.p + 1;
 
-	if (payload.p[0] == -HT_ERR_REFUSED)
-		log_unfit(c->server, c,
-		    cursor_over(payload.p + 1, payload.left - 1));
+	if (code == HT_ERR_REFUSED)
+		log_often(&c->server->unfit, log_notice, "%s: %.*s",
+		    c->peer.address, n, text);
+	else if (code == HT_ERR_INTERNAL)
+		log_error("%s: %.*s", c->peer.address, n, text);
 	else
-		put("%s: %.*s", c->peer.address, (int)payload.left - 1,
-		    payload.p + 1);
+		log_notice("%s: %.*s", c->peer.address, n, text);
 	close_connection(c);
 	return 0;
 }
@@ -537,7 +520,8 @@ connection_make_room(struct server *s, const struct sockaddr_storage *newcomer)
 		lot = 0;
 	if (!startups_crowded(&s->startups, lot % 100))
 		return true;
-	s->dropped++;
+	log_often(&s->dropped, log_notice,
+	    "too many connections that do not log in: one is dropped");
 	one = startups_choose(&s->startups, newcomer);
 	if (one == NULL)
 		return false;

@@ -279,12 +279,22 @@ a_refusal_whose_record_is_undone_is_recorded_later(void **state)
 	stand_run(stand, 0, "locked");
 	assert_int_equal(stand_calls("login"), 1);
 	stand_close(stand);
-	/* It does not come after the next attempt, but with it. */
+	/* It comes with the next attempt, not after it. */
 	(void)stand_fresh(state);
 	stand = undo_outcome("999999\n");
 	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
 	stand_undo(stand);
+	stand_assert_events(stand, "pin-refused", 0);
+	write_again(stand, false);
 	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
+	stand_run(stand, 0, "ready");
+	stand_assert_events(stand, "pin-refused", 1);
+	stand_close(stand);
+	(void)stand_fresh(state);
+	stand = undo_outcome("999999\n");
+	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
+	stand_settle(stand);
+	stand_assert_events(stand, "pin-refused", 1);
 	stand_run(stand, 0, "ready");
 	stand_assert_events(stand, "pin-refused", 1);
 	stand_assert_events(stand, "token-unlocked", 1);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "lib/utf8.h"
 
 /* The size of one line with its NUL.  Escaping at most quadruples it. */
@@ -184,4 +185,25 @@ log_debug(const char *fmt, ...)
 	va_start(ap, fmt);
 	write_line(LOG_DEBUG, fmt, ap);
 	va_end(ap);
+}
+
+void
+log_often(struct log_often *o, void (*put)(const char *fmt, ...),
+    const char *fmt, ...)
+{
+	char text[LINE_MAX_TEXT];
+	uint64_t now = loop_now();
+	va_list ap;
+
+	o->count++;
+	if (o->said != 0 && now - o->said < LOG_OFTEN)
+		return;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	put("%.*s (%u since the last such line)", LINE_MAX_TEXT - 64, text,
+	    o->count);
+	o->said = now;
+	o->count = 0;
 }

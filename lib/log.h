@@ -10,8 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_DEBUG };
+#include <stdint.h>
 
 /*
  * Start the log of program.  The name is borrowed for good.  Lines go to
@@ -28,6 +27,23 @@ void log_open(const char *program, bool to_syslog, bool verbose);
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * What may happen often and is said once a minute.  Starts as zeroes.
+ */
+struct log_often {
+	unsigned int count; /* not yet logged */
+	uint64_t said;      /* loop_now() of the last line, or 0 */
+};
+#define LOG_OFTEN 60000 /* ms */
+
+/*
+ * Count it.  If the last line is a minute old, log the line of this one with
+ * put, which is log_error or log_notice.  The line ends with how many there were
+ * since the last one.  A long line is cut before that.
+ */
+void log_often(struct log_often *o, void (*put)(const char *fmt, ...),
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * Write n bytes at p to out, so that they cannot forge a line, a terminal

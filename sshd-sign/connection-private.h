@@ -47,7 +47,7 @@ struct connection {
 	int relay; /* -1 once closed: the connection is ending */
 	struct loop_watch *relay_watch;
 	struct loop_timer *grace; /* when it has to end; or NULL */
-	bool pinged;              /* the last PING has no PONG yet */
+	unsigned int unanswered;  /* beats since a PING that has no PONG yet */
 	uint64_t used; /* processor time of pid, in ms, at the last PING */
 	struct keyd_link_ask *login;
 	unsigned int logins;

@@ -25,13 +25,14 @@
 
 /*
  * The time between two heartbeats, and the processor time after which a network
- * process without shells is asked whether it still answers, both in ms.
+ * process without shells is asked whether it still answers, both in ms.  One
+ * that has not answered spins if it has used so much processor time since, in
+ * ms.  At so many further beats it is taken to be stuck.
  */
 #define BEAT 5000
 #define BUSY 20
-
-/* The time between two lines about clients whose algorithms do not fit, in ms. */
-#define UNFIT_EVERY 60000
+#define SPINS 2000
+#define STUCK 12
 
 /*
  * A key exchange costs the endpoint more than a stranger.  So many of a network
@@ -133,22 +134,25 @@ time_used(const struct connection *c)
 }
 
 /*
- * A process that does nothing for nobody is not asked, so it is not woken.
+ * A process that does nothing for nobody is not asked, so it is not woken.  One
+ * that the kernel does not let run has used no time, and is waited for.
  */
 static void
 ask_whether_alive(struct connection *c)
 {
 	uint64_t used = time_used(c);
 
-	if (c->pinged) {
+	if (c->unanswered == 0) {
+		if (LIST_EMPTY(&c->runs) && used - c->used < BUSY)
+			return;
+		c->used = used;
+		c->unanswered = 1;
+		(void)say(c, RELAY_PING, 0, nothing, NULL);
+	} else if (used - c->used >= SPINS || ++c->unanswered > STUCK) {
 		log_error("%s: network process does not answer: killed after "
 		          "%llu ms of processor time",
 		    c->peer.address, (unsigned long long)used);
 		close_connection(c);
-	} else if (!LIST_EMPTY(&c->runs) || used - c->used >= BUSY) {
-		c->used = used;
-		c->pinged = true;
-		(void)say(c, RELAY_PING, 0, nothing, NULL);
 	}
 }
 
@@ -241,36 +245,22 @@ on_authenticated(struct connection *c)
 }
 
 /*
- * A client whose algorithms do not fit comes again and again, so this is said
- * once a minute, of the last one.
+ * Log why the network process ends.  FAILED is its last message.  A client whose
+ * algorithms do not fit comes again and again.
  */
-static void
-log_unfit(struct server *s, const struct connection *c, struct cursor text)
-{
-	uint64_t now = loop_now();
-
-	s->unfit++;
-	if (s->unfit_said != 0 && now - s->unfit_said < UNFIT_EVERY)
-		return;
-	log_notice("%s: %.*s (%u since the last such line)", c->peer.address,
-	    (int)text.left, (const char *)text.p, s->unfit);
-	s->unfit_said = now;
-	s->unfit = 0;
-}
-
-/* Log why the network process ends.  FAILED is its last message. */
 static int
 on_failed(struct connection *c, struct cursor payload)
 {
-	void (*const put)(const char *, ...) =
-	    payload.p[0] == -HT_ERR_INTERNAL ? log_error : log_notice;
+	int code = -payload.p[0], n = (int)payload.left - 1;
+	const char *text = (const char *)payload.p + 1;
 
-	if (payload.p[0] == -HT_ERR_REFUSED)
-		log_unfit(c->server, c,
-		    cursor_over(payload.p + 1, payload.left - 1));
+	if (code == HT_ERR_REFUSED)
+		log_often(&c->server->unfit, log_notice, "%s: %.*s",
+		    c->peer.address, n, text);
+	else if (code == HT_ERR_INTERNAL)
+		log_error("%s: %.*s", c->peer.address, n, text);
 	else
-		put("%s: %.*s", c->peer.address, (int)payload.left - 1,
-		    payload.p + 1);
+		log_notice("%s: %.*s", c->peer.address, n, text);
 	close_connection(c);
 	return 0;
 }
@@ -278,9 +268,9 @@ on_failed(struct connection *c, struct cursor payload)
 static int
 on_pong(struct connection *c)
 {
-	if (!c->pinged)
+	if (c->unanswered == 0)
 		return HT_ERR_DATA;
-	c->pinged = false;
+	c->unanswered = 0;
 	return 0;
 }
 
@@ -531,7 +521,8 @@ connection_make_room(struct server *s, const struct sockaddr_storage *newcomer)
 		lot = 0;
 	if (!startups_crowded(&s->startups, lot % 100))
 		return true;
-	s->dropped++;
+	log_often(&s->dropped, log_notice,
+	    "too many connections that do not log in: one is dropped");
 	one = startups_choose(&s->startups, newcomer);
 	if (one == NULL)
 		return false;

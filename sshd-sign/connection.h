@@ -11,6 +11,7 @@
 #include <libssh/server.h>
 
 #include "config/conf.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/share.h"
 #include "sshd-sign/forkserver-link.h"
@@ -40,16 +41,14 @@ struct server {
 	ssh_bind bind;
 	struct jail jail;
 	struct forkserver_link *forkserver;
-	const char *shell;        /* path of htsign-shell */
-	unsigned int connections; /* all */
-	unsigned int dropped;     /* for want of room, and not yet logged */
-	unsigned int refused;     /* sessions, over a share, not yet logged */
-	uint64_t refused_said;    /* loop_now() when they were logged, or 0 */
-	unsigned int unfit;       /* clients without our algorithms, the same */
-	uint64_t unfit_said;
-	struct startups startups;            /* those without a place */
-	struct share places[SERVER_KINDS];   /* of connections, by name */
-	struct share shells[SERVER_KINDS];   /* of sessions, by name */
+	const char *shell;                 /* path of htsign-shell */
+	unsigned int connections;          /* all */
+	struct log_often dropped;          /* for want of room */
+	struct log_often refused;          /* sessions, over a share */
+	struct log_often unfit;            /* clients without our algorithms */
+	struct startups startups;          /* those without a place */
+	struct share places[SERVER_KINDS]; /* of connections, by name */
+	struct share shells[SERVER_KINDS]; /* of sessions, by name */
 	struct share starting[SERVER_KINDS]; /* of these, without a shell yet */
 	TAILQ_HEAD(waiting_list, shell_run) waiting; /* for their turn */
 	struct loop_timer *beat; /* runs while there are connections */

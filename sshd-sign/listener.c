@@ -33,7 +33,6 @@
 #define ACCEPT_BREAK 100
 #define RESTART_BREAK 20
 #define DRAIN_TIME 60000
-#define DROPS_EVERY 60000
 
 struct listener {
 	struct server server;
@@ -42,8 +41,8 @@ struct listener {
 	int signals;
 	struct loop_watch *signals_watch;
 	struct loop_timer *resume; /* runs while nothing is accepted */
-	uint64_t drops_said;
-	uint64_t breaks_said;
+	struct log_often away;
+	struct log_often breaks;
 	bool draining;
 	bool over;
 };
@@ -88,28 +87,8 @@ take_a_break(struct listener *l, unsigned int ms)
 static void
 no_more(struct listener *l, const char *why)
 {
-	uint64_t now = loop_now();
-
-	if (l->breaks_said == 0 || now - l->breaks_said >= DROPS_EVERY) {
-		log_error("accept: %s", why);
-		l->breaks_said = now;
-	}
+	log_often(&l->breaks, log_error, "accept: %s", why);
 	take_a_break(l, ACCEPT_BREAK);
-}
-
-static void
-say_drops(struct listener *l)
-{
-	uint64_t now = loop_now();
-
-	if (l->server.dropped == 0 ||
-	    (l->drops_said != 0 && now - l->drops_said < DROPS_EVERY))
-		return;
-	log_notice("too many connections that do not log in, or htsign-keyd "
-	           "is away: dropped %u since the last such line",
-	    l->server.dropped);
-	l->drops_said = now;
-	l->server.dropped = 0;
 }
 
 static void
@@ -138,14 +117,14 @@ acceptable(void *cookie, short revents)
 			return;
 		}
 		if (!keyd_link_present(l->server.keyd)) {
-			l->server.dropped++;
+			log_often(&l->away, log_notice,
+			    "htsign-keyd is away: a connection is dropped");
 			(void)close(fd);
 		} else if (!connection_make_room(&l->server, &from)) {
 			(void)close(fd);
 		} else if (connection_open(&l->server, fd, &e) < 0) {
 			log_error("%s", e.text);
 		}
-		say_drops(l);
 	}
 }
 

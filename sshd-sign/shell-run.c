@@ -21,9 +21,6 @@
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
 
-/* Milliseconds between two log lines about those who have their share. */
-#define REFUSALS_EVERY 60000
-
 /*
  * A channel with a shell.  First it waits for its turn; then ask is set, while
  * keyd is asked; then process, the shell.  It is freed when its REFUSED or EXITED
@@ -249,23 +246,6 @@ find_run(struct connection *c, uint32_t number)
 	return NULL;
 }
 
-/* One line for all of a minute. */
-static void
-log_refusals(const struct connection *c, const char *text)
-{
-	struct server *s = c->server;
-	uint64_t now = loop_now();
-
-	s->refused++;
-	if (s->refused_said != 0 && now - s->refused_said < REFUSALS_EVERY)
-		return;
-	log_notice("%s: session refused: %s; %u were refused since the last "
-	           "such line",
-	    c->peer.address, text, s->refused);
-	s->refused_said = now;
-	s->refused = 0;
-}
-
 /*
  * Refuse a session of somebody who has his share of connections or of sessions.
  * A connection without a place ends after that.
@@ -289,7 +269,8 @@ refuse_more(struct shell_run *run)
 		    "some, or use one for many sessions",
 		    c->who.name,
 		    share_of(&c->server->places[c->who.admin], c->who.name));
-	log_refusals(c, no.text);
+	log_often(&c->server->refused, log_notice, "%s: session refused: %s",
+	    c->peer.address, no.text);
 	refuse(run, &no);
 	if (!c->placed)
 		(void)c->ops->say(c, RELAY_DRAIN, 0, cursor_over(NULL, 0),

@@ -4,7 +4,8 @@
 # Nothing is released that is not on record, nobody takes half a file for a
 # whole one, and soon after the fault a request is signed, with no human.
 #
-# The suite has some by lot; with HTSIGN_FAULTS=all, by hand, it is every one.
+# The suite has the last write before each sync, which is the end of a commit,
+# and some others by lot; with HTSIGN_FAULTS=all, by hand, it is every one.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util strace
@@ -15,7 +16,7 @@ mkdir "$work/released"
 calls='fdatasync fsync pwrite64 ftruncate fallocate sendmsg sendto'
 read -r parent <"$dir/htsign-keyd.pid"
 met=0 missed=0
-RANDOM=${HTSIGN_FAULTS_SEED:-1}
+seed=${HTSIGN_FAULTS_SEED:-$RANDOM}
 patience=$((5000 * ${HTSIGN_PATIENCE:-1}))
 
 now()
@@ -131,27 +132,41 @@ in_start()
 	recover "$name"
 }
 
-# some MANY OF: which of so many to try: all, or MANY by lot.
-some()
+# draw WORDS: one of them, into $drawn.
+draw()
 {
-	if [ "${HTSIGN_FAULTS-}" = all ]; then
-		seq "$2"
-	else
-		seq "$2" | shuf -n "$1" \
-		    --random-source=<(yes "$RANDOM" 2>/dev/null)
-	fi
+	local words
+	read -ra words <<<"${1//$'\n'/ }"
+	drawn=${words[RANDOM % ${#words[@]}]}
 }
 
-# each_fault WHERE MANY CALL ...: at so many of each of these calls.
+# last_writes WHERE: which writes come just before a sync.
+last_writes()
+{
+	awk '/pwrite64\(/ { n++; open = 1 }
+	    /fdatasync\(/ { if (open) print n; open = 0 }' "$work/$1.trace"
+}
+
+# each_fault WHERE CALL ...: at these calls.
 each_fault()
 {
-	local where=$1 many=$2 call n fault of
-	shift 2
+	local where=$1 call n fault of numbers faults
+	shift
 	for call; do
-		of=$(grep -c "\\<$call(" "$work/$where.trace")
+		of=$(grep -c "\<$call(" "$work/$where.trace")
 		ok "$where has $of times $call"
-		for n in $(some "$many" "$of"); do
-			for fault in EIO ENOSPC SIGKILL; do
+		numbers=$(seq "$of") faults='EIO ENOSPC SIGKILL'
+		if [ "${HTSIGN_FAULTS-}" = all ] || [ "$of" -eq 0 ]; then
+			:
+		elif [ "$call" = pwrite64 ]; then
+			numbers=$(last_writes "$where")
+		else
+			draw "$numbers"
+			numbers=$drawn
+			[ "$call" = fdatasync ] || { draw "$faults"; faults=$drawn; }
+		fi
+		for n in $numbers; do
+			for fault in $faults; do
 				"$where" "$call" "$fault" "$n"
 			done
 		done
@@ -213,11 +228,14 @@ grep "^$(keyd_process) " "$work/trace" >"$work/in_start.trace"
 
 # --- the faults -----------------------------------------------------------------
 
+RANDOM=$seed
+ok "HTSIGN_FAULTS_SEED=$seed"
+
 # The parent calls sendmsg, too, and nobody would start it again.
 # shellcheck disable=SC2086 # a list
-each_fault in_start 1 ${calls/sendmsg/}
+each_fault in_start ${calls/sendmsg/}
 # shellcheck disable=SC2086 # a list
-each_fault in_request 2 $calls
+each_fault in_request $calls
 
 ok "$(recovered in_start)"
 ok "$(recovered in_request)"

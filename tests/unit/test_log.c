@@ -125,29 +125,44 @@ short_room_ends_at_a_whole_escape(void **state)
 	assert_int_equal(out[0], '!');
 }
 
-/* Run log_* with stderr in a pipe, and give back what came. */
+/* From here to end_capture stderr is a pipe. */
+static int captured[2], kept;
+
+static void
+begin_capture(bool verbose)
+{
+	kept = dup(STDERR_FILENO);
+	assert_int_equal(pipe(captured), 0);
+	assert_true(dup2(captured[1], STDERR_FILENO) >= 0);
+	log_open("test", false, verbose);
+}
+
+static size_t
+end_capture(char *text, size_t size)
+{
+	ssize_t n;
+
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(captured[1]);
+	n = read(captured[0], text, size - 1);
+	(void)close(captured[0]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	return (size_t)n;
+}
+
+/* Run log_*, and give back what came. */
 static size_t
 capture(char *text, size_t size, bool verbose, const char *message)
 {
-	int pipes[2], kept = dup(STDERR_FILENO);
-	ssize_t n;
-
-	assert_int_equal(pipe(pipes), 0);
-	assert_true(dup2(pipes[1], STDERR_FILENO) >= 0);
-	log_open("test", false, verbose);
+	begin_capture(verbose);
 	errno = ENOTTY;
 	log_error("%s", message);
 	log_debug("debugging %d", 1);
 	log_notice("end");
 	assert_int_equal(errno, ENOTTY);
-	assert_true(dup2(kept, STDERR_FILENO) >= 0);
-	(void)close(kept);
-	(void)close(pipes[1]);
-	n = read(pipes[0], text, size - 1);
-	(void)close(pipes[0]);
-	assert_true(n > 0);
-	text[n] = '\0';
-	return (size_t)n;
+	return end_capture(text, size);
 }
 
 static void
@@ -177,6 +192,35 @@ a_long_line_is_cut(void **state)
 	assert_string_equal(text + n - 15, "\\x01\ntest: end\n");
 }
 
+static void
+what_happens_often_is_said_once_a_minute(void **state)
+{
+	struct log_often o = { 0 }, other = { 0 };
+	char text[16384], message[5000];
+	int i;
+
+	(void)state;
+	memset(message, 'x', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	begin_capture(false);
+	for (i = 0; i < 3; i++)
+		log_often(&o, log_notice, "number %d", i);
+	log_often(&other, log_error, "%s", message);
+	/* As if it had been said just less, then just more, than that ago. */
+	o.said -= LOG_OFTEN - 10000;
+	log_often(&o, log_notice, "number %d", i++);
+	o.said -= 10000;
+	log_often(&o, log_notice, "number %d", i++);
+	log_often(&o, log_notice, "number %d", i++);
+	(void)end_capture(text, sizeof(text));
+	assert_string_equal(strchr(text, '\n') + 7 + 960,
+	    " (1 since the last such line)\n"
+	    "test: number 4 (4 since the last such line)\n");
+	*(strchr(text, '\n') + 1) = '\0';
+	assert_string_equal(text,
+	    "test: number 0 (1 since the last such line)\n");
+}
+
 int
 main(void)
 {
@@ -188,6 +232,7 @@ main(void)
 		cmocka_unit_test(short_room_ends_at_a_whole_escape),
 		cmocka_unit_test(one_event_is_one_line),
 		cmocka_unit_test(a_long_line_is_cut),
+		cmocka_unit_test(what_happens_often_is_said_once_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,99 @@ an_attempt_that_is_undone_is_not_made(void **state)
 	stand_close(stand);
 }
 
+/* Run to the outcome of a first login, which is written and then undone. */
+static struct stand *
+undo_outcome(const char *pin)
+{
+	struct stand *stand;
+	struct ht_error e;
+
+	scratch_write("pin", pin, strlen(pin));
+	stand = stand_new(CONF_PIN_FILE);
+	stand_settle(stand);
+	while (!token_logging_in(stand->token))
+		assert_int_equal(loop_once(stand->loop, &e), 0);
+	stand_settle(stand);
+	while (!store_dirty(stand->store))
+		assert_int_equal(loop_once(stand->loop, &e), 0);
+	stand_undo(stand);
+	stand_assert_events(stand, "token-unlocked", 0);
+	stand_assert_events(stand, "pin-refused", 0);
+	return stand;
+}
+
+/* Run until what was undone is written again, and commit it if there is room. */
+static void
+write_again(struct stand *stand, bool room)
+{
+	struct ht_error e;
+
+	while (!store_dirty(stand->store))
+		assert_int_equal(loop_once(stand->loop, &e), 0);
+	if (room)
+		stand_settle(stand);
+	else
+		stand_undo(stand);
+}
+
+static void
+a_login_whose_record_is_undone_is_recorded_later(void **state)
+{
+	struct stand *stand = undo_outcome(STAND_PIN "\n");
+
+	(void)state;
+	stand_run(stand, 0, "ready");
+	write_again(stand, false);
+	write_again(stand, true);
+	stand_assert_events(stand, "token-unlocked", 1);
+	stand_close(stand);
+	/* Nothing is unknown: a keyd that starts logs in. */
+	stand = stand_new(CONF_PIN_FILE);
+	stand_run(stand, 0, "ready");
+	stand_assert_events(stand, "token-unlocked", 2);
+	stand_close(stand);
+}
+
+static void
+a_refusal_whose_record_is_undone_is_recorded_later(void **state)
+{
+	struct stand *stand = undo_outcome("999999\n");
+
+	stand_run(stand, 0, "locked");
+	write_again(stand, true);
+	stand_assert_events(stand, "pin-refused", 1);
+	stand_close(stand);
+	stand = stand_guarded(false, 9);
+	stand_run(stand, 0, "locked");
+	assert_int_equal(stand_calls("login"), 1);
+	stand_close(stand);
+	/* It comes with the next attempt, not after it. */
+	(void)stand_fresh(state);
+	stand = undo_outcome("999999\n");
+	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
+	stand_undo(stand);
+	stand_assert_events(stand, "pin-refused", 0);
+	write_again(stand, false);
+	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
+	stand_run(stand, 0, "ready");
+	stand_assert_events(stand, "pin-refused", 1);
+	stand_close(stand);
+	(void)stand_fresh(state);
+	stand = undo_outcome("999999\n");
+	assert_int_equal(stand_unlock(stand, STAND_PIN), 0);
+	stand_settle(stand);
+	stand_assert_events(stand, "pin-refused", 1);
+	stand_run(stand, 0, "ready");
+	stand_assert_events(stand, "pin-refused", 1);
+	stand_assert_events(stand, "token-unlocked", 1);
+	stand_close(stand);
+	/* What the administrator's login cleared stays so. */
+	stand = stand_guarded(false, 0);
+	stand_run(stand, 0, "locked");
+	assert_int_equal(stand_calls("login"), 3);
+	stand_close(stand);
+}
+
 static void
 an_administrator_who_left_is_not_called(void **state)
 {
@@ -479,6 +572,8 @@ main(int argc, char **argv)
 		STAND_TEST(a_token_lost_at_login_is_not_tried_again),
 		STAND_TEST(keyd_killed_at_login_is_guarded),
 		STAND_TEST(an_attempt_that_is_undone_is_not_made),
+		STAND_TEST(a_login_whose_record_is_undone_is_recorded_later),
+		STAND_TEST(a_refusal_whose_record_is_undone_is_recorded_later),
 		STAND_TEST(an_administrator_who_left_is_not_called),
 		STAND_TEST(a_token_that_counts_tells_that_it_did_not_refuse),
 		STAND_TEST(a_token_that_counts_tells_that_it_refused),

@@ -14,6 +14,9 @@
  * alone decides whether a PIN with a record is tried again.
  */
 
+/* The time until an outcome that was undone is written again, in ms. */
+#define OUTCOME_AGAIN 1000
+
 /* The administrator's PIN if there is one, otherwise the configured PIN. */
 static const struct secret *
 pin_of(const struct token *t)
@@ -95,6 +98,57 @@ is_allowed(struct token *t, struct pin_attempt *a, const char **why)
 }
 
 /*
+ * Write the outcome.  Where this fails for want of room the commit fails, too,
+ * and is undone.
+ */
+static void
+write_outcome(struct token *t)
+{
+	struct token_outcome *o = &t->outcome;
+	bool accepted = o->what == OUTCOME_ACCEPTED;
+	struct ht_error e;
+	int rc;
+
+	rc = accepted ? pin_attempt_clear(t->store, o->guarded, NULL, &e)
+	              : pin_attempt_refused(t->store, o->guarded, &e);
+	if (rc < 0)
+		log_error("token %s: %s", t->name, e.text);
+	token_note(t,
+	    accepted ? JOURNAL_TOKEN_UNLOCKED : JOURNAL_TOKEN_PIN_REFUSED,
+	    o->text);
+}
+
+static void
+write_again(void *cookie)
+{
+	struct token *t = cookie;
+	struct ht_error e;
+
+	t->outcome.later = NULL;
+	if (store_reserve(t->store, 0, &e) == 0)
+		write_outcome(t);
+	else
+		token_outcome_undone(t);
+}
+
+void
+token_outcome_undone(struct token *t)
+{
+	struct token_outcome *o = &t->outcome;
+
+	if (o->what != OUTCOME_DURABLE && o->later == NULL)
+		o->later =
+		    loop_timer_add(t->loop, OUTCOME_AGAIN, write_again, t);
+}
+
+void
+token_outcome_committed(struct token *t)
+{
+	if (t->outcome.later == NULL)
+		t->outcome.what = OUTCOME_DURABLE;
+}
+
+/*
  * 1: the PIN may be tried, and the attempt is recorded.  0: it may not, and
  * *why says why.
  */
@@ -105,6 +159,11 @@ record_attempt(struct token *t, const char **why, struct ht_error *e)
 	struct pin_attempt a;
 	int rc;
 
+	if (t->outcome.later != NULL) {
+		loop_timer_remove(t->outcome.later);
+		t->outcome.later = NULL;
+		write_outcome(t);
+	}
 	rc = pin_salt(t->store, guarded(t), salt, e);
 	if (rc == 0)
 		rc = secret_hash(pin_of(t), salt, sizeof(salt), hash,
@@ -163,15 +222,21 @@ token_login_committed(struct token *t)
 	}
 }
 
+static void
+record_outcome(struct token *t, bool accepted, const char *text)
+{
+	struct token_outcome *o = &t->outcome;
+
+	o->what = accepted ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
+	(void)snprintf(o->guarded, sizeof(o->guarded), "%s", guarded(t));
+	(void)snprintf(o->text, sizeof(o->text), "%s", text);
+	write_outcome(t);
+}
+
 void
 token_logged_in(struct token *t)
 {
-	struct ht_error e;
-
-	/* An attempt that cannot be cleared stays: that is the safe side. */
-	if (pin_attempt_clear(t->store, guarded(t), NULL, &e) < 0)
-		log_error("token %s: %s", t->name, e.text);
-	token_note(t, JOURNAL_TOKEN_UNLOCKED, "");
+	record_outcome(t, true, "");
 	token_unlock_end(t, NULL);
 }
 
@@ -180,9 +245,7 @@ token_pin_refused(struct token *t, const char *text)
 {
 	struct ht_error e;
 
-	if (pin_attempt_refused(t->store, guarded(t), &e) < 0)
-		log_error("token %s: %s", t->name, e.text);
-	token_note(t, JOURNAL_TOKEN_PIN_REFUSED, text);
+	record_outcome(t, false, text);
 	secret_forget(t->given);
 	(void)ht_error_set(&e, HT_ERR_DENIED,
 	    "token %s does not accept the PIN: %s", t->name, text);

@@ -84,6 +84,17 @@ struct token_unlocking {
 	struct store_actor actor; /* points to the fields above */
 };
 
+/*
+ * How the last attempt with a PIN ended, until that is durable.  If a commit was
+ * undone, later is the timer that writes it again.
+ */
+struct token_outcome {
+	enum { OUTCOME_DURABLE, OUTCOME_ACCEPTED, OUTCOME_REFUSED } what;
+	char guarded[PROTOCOL_NAME]; /* the token's name in the records */
+	char text[PROTOCOL_TEXT];
+	struct loop_timer *later;
+};
+
 struct token_machine;
 
 struct token {
@@ -121,6 +132,7 @@ struct token {
 	struct secret *configured; /* the PIN of the file or credential */
 	struct secret *given;      /* the PIN that an administrator gave */
 	struct token_unlocking unlocking;
+	struct token_outcome outcome;
 
 	struct token_key *keys;
 	size_t nkeys;
@@ -223,11 +235,17 @@ void token_unguard(struct token *t);
  *
  * token_logged_in, token_pin_refused: the token's answer.  The first clears all
  * attempts; the second records that it was refused, and locks.
+ *
+ * token_outcome_committed, token_outcome_undone: a commit worked, or was undone.
+ * An outcome that was undone is written again when there is room, and before
+ * another attempt is.
  */
 void token_login(struct token *t);
 void token_login_committed(struct token *t);
 void token_logged_in(struct token *t);
 void token_pin_refused(struct token *t, const char *text);
+void token_outcome_committed(struct token *t);
+void token_outcome_undone(struct token *t);
 
 /*
  * End an unlock if one is in progress.  e is NULL if it succeeded.

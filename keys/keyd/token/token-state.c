@@ -216,6 +216,7 @@ token_mark_committed(struct token *t)
 	TAILQ_FOREACH(job, &t->window, entry)
 		if (job->phase == JOB_WRITTEN)
 			job->phase = JOB_COMMITTED;
+	token_outcome_committed(t);
 	if (t->phase == TOKEN_PIN_WRITTEN)
 		t->phase = TOKEN_PIN_COMMITTED;
 }
@@ -223,6 +224,7 @@ token_mark_committed(struct token *t)
 void
 token_undo(struct token *t)
 {
+	token_outcome_undone(t);
 	if (t->phase == TOKEN_PIN_WRITTEN)
 		refuse(t, "no room to record the attempt to log in");
 	else

@@ -198,6 +198,7 @@ token_free(struct token *t)
 		return;
 	token_stop(t);
 	loop_timer_remove(t->kick);
+	loop_timer_remove(t->outcome.later);
 	free_jobs(t);
 	for (i = 0; i < t->nkeys; i++)
 		free(t->keys[i].spki);

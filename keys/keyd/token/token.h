@@ -154,7 +154,8 @@ void token_committed(struct token *t);
 /*
  * A commit was undone.  Jobs whose decision was in it end with
  * HT_ERR_UNAVAILABLE.  A PIN whose attempt was in it is not tried: the token is
- * away, until the next job.
+ * away, until the next job.  How an attempt ended is written again when there is
+ * room.
  */
 void token_undo(struct token *t);
 

@@ -171,8 +171,9 @@ percent_value(struct cursor c)
 
 /*
  * Hash a name so that those are the same which are the same file to Windows.
- * It ignores case, and knows parts by their names without percent-encoding
- * (ECMA-376-2, 6.2.2).
+ * It knows parts by their names without percent-encoding, and ignores the case
+ * of ASCII letters (ECMA-376-2, 6.2.2.3).  Other letters are percent-encoded,
+ * and their case makes two parts.
  */
 static int
 hash_name(struct cursor name, bool encoded, uint64_t *hash)

@@ -6,7 +6,8 @@
  * - records with gaps between them, overlapping, or in another order than in
  *   the central directory;
  * - local headers that differ from the directory;
- * - two entries of one name, compared without case and percent-encoding;
+ * - two entries of one name, compared without percent-encoding and without the
+ *   case of ASCII letters, as Windows compares parts;
  * - anything before the first record or after the end record, also a comment;
  * - parts of several disks;
  * - encryption;

@@ -113,7 +113,7 @@ pe_header_signature(struct input *in, uint64_t at, struct ht_error *e)
 
 /*
  * Read the section table (PE, Section Table), and find where the last byte of a
- * section is.
+ * section is, and the section of a WiX bundle.
  */
 static int
 read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
@@ -132,8 +132,12 @@ read_sections(struct cursor headers, uint64_t at, size_t start, uint16_t count,
 			return header_cut(headers, at, "section table", e);
 		end = (uint64_t)offset + size;
 		/* The offset of no data does not matter. */
-		if (offset != 0 && size != 0 && end > out->sections_end)
+		if (offset == 0 || size == 0)
+			continue;
+		if (end > out->sections_end)
 			out->sections_end = end;
+		if (memcmp(headers.p + start, ".wixburn", 8) == 0)
+			out->burn = offset;
 	}
 	return 0;
 }

@@ -20,6 +20,7 @@ struct pe_header {
 	uint64_t security;     /* the certificate table's directory entry */
 	uint64_t headers_end;  /* of the section table */
 	uint64_t sections_end; /* of the headers and every section's data */
+	uint64_t burn;         /* of a section .wixburn; 0 if there is none */
 	uint64_t table;        /* the certificate table's entry, unchecked: */
 	uint64_t table_size;   /* both are 0 if there is none */
 	bool efi;              /* Subsystem is one of UEFI's */

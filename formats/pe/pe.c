@@ -22,6 +22,7 @@
 #include "formats/format.h"
 #include "formats/forward.h"
 #include "formats/padding.h"
+#include "formats/pe/pe-burn.h"
 #include "formats/pe/pe-header.h"
 #include "formats/pe/pe-pages.h"
 #include "formats/pe/pe-table.h"
@@ -33,6 +34,7 @@
 /* What the digest leaves for the plan. */
 struct pe {
 	struct pe_header header;
+	uint64_t container_end; /* pe_burn_read; UINT64_MAX if no bundle */
 	uint64_t content_end;   /* where the padding or the old table begins */
 	bool sums;              /* a plan may follow, and needs sum */
 	uint64_t sum;           /* of 16-bit words, not folded; the fields
@@ -155,6 +157,25 @@ digest_headers(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 	*offset += 4;
 	rc = digest_range(in, md, pe, offset, header->security, e);
 	*offset += PE_DIRECTORY_ENTRY;
+	return rc;
+}
+
+/*
+ * Digest up to the section of a WiX bundle, and read that.  Nobody can read one
+ * within the headers.
+ */
+static int
+digest_to_burn(struct input *in, EVP_MD_CTX *md, struct pe *pe,
+    uint64_t *offset, struct ht_error *e)
+{
+	int rc;
+
+	pe->container_end = UINT64_MAX;
+	if (pe->header.burn < *offset)
+		return 0;
+	rc = digest_range(in, md, pe, offset, pe->header.burn, e);
+	if (rc == 0)
+		rc = pe_burn_read(in, *offset, &pe->container_end, e);
 	return rc;
 }
 
@@ -301,9 +322,17 @@ digest_file(struct format_file *file, EVP_MD_CTX *md, struct pe *pe,
 	int rc;
 
 	if ((rc = digest_headers(file, md, pe, &offset, e)) < 0 ||
+	    (rc = digest_to_burn(file->in, md, pe, &offset, e)) < 0 ||
 	    (rc = digest_body(file, md, pe, &offset, e)) < 0)
 		return rc;
 	file->beside = pe->header.efi;
+	if (pe->content_end >= pe->container_end)
+		file->warning = "the program is a WiX bundle whose engine was "
+		                "not signed before it: the installer will not "
+		                "find the packages in it; take out the engine, "
+		                "sign it, put it back (wix burn detach and "
+		                "reattach; insignia of WiX 3), and then sign "
+		                "the bundle";
 	if (EVP_DigestUpdate(md, zeros, padding_of(offset)) != 1 ||
 	    EVP_DigestFinal_ex(md, file->digest.value, NULL) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");

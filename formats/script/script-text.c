@@ -210,6 +210,18 @@ find_end(struct script_text *t, const struct script_kind *kind, size_t from,
 	return 0;
 }
 
+/*
+ * HT_ERR_DATA if another block begins from there on.
+ */
+static int
+only_one(const struct script_text *t, const struct script_kind *kind,
+    size_t from, struct ht_error *e)
+{
+	return find_marker(t, kind, &from)
+	    ? block_error(from, "there is a second one", e)
+	    : 0;
+}
+
 static int
 find_block(struct script_text *t, const struct script_kind *kind,
     struct ht_error *e)
@@ -236,9 +248,9 @@ find_block(struct script_text *t, const struct script_kind *kind,
 	if (rc < 0)
 		return rc;
 	t->rest = behind;
-	other = behind;
-	if (find_marker(t, kind, &other))
-		return block_error(other, "there is a second one", e);
+	rc = only_one(t, kind, behind, e);
+	if (rc < 0)
+		return rc;
 	rc = find_end(t, kind, behind, &other, e);
 	if (rc == 0 && other != behind)
 		rc = block_error(behind,
@@ -330,6 +342,9 @@ find_remains(struct script_text *t, const struct script_kind *kind,
 	t->end = before_line_end(t, at);
 	if (!take_block(t, kind, &at))
 		return damage->code;
+	/* It would be found in the signed file. */
+	if (only_one(t, kind, at, e) < 0)
+		return HT_ERR_DATA;
 	behind = at;
 	(void)take_line_end(t, &behind, true);
 	t->rest = at;

@@ -216,6 +216,29 @@ check "with a warning" grep -q "warning: .* had a timestamp" "$work/err"
 request on-nest <"$work/stamped.exe"
 signed "nothing is lost by nesting"
 
+# A bundle of WiX with a section as Burn reads it, and two containers behind.
+bundle()
+{
+	"$builddir/tests/support/make-pe" --payload=136 >"$work/bundle.exe" &&
+	    python3 - "$work/bundle.exe" <<-'PYTHON'
+	import struct, sys
+	with open(sys.argv[1], "r+b") as file:
+	    pe = file.read()
+	    file.seek(pe.index(b".text"))
+	    file.write(b".wixburn")
+	    file.seek(512)
+	    file.write(struct.pack("<14I", 0xf14300, 2, 0, 0, 0, 0,
+	        len(pe) - 136, 0, 0, 0, 1, 2, 100, 36))
+	PYTHON
+}
+check "a bundle" bundle
+request test-signing <"$work/bundle.exe"
+check "is signed" verify_osslsigncode "$work/out"
+check "with a warning" grep -q "warning: .* WiX bundle .* engine" "$work/err"
+truncate -s -36 "$work/bundle.exe"
+request test-signing <"$work/bundle.exe"
+signed "its engine alone"
+
 # --- what cannot be done ---------------------------------------------------------------
 
 "$builddir/tests/support/make-cat" >"$work/plain/a.cat"

@@ -395,15 +395,19 @@ static void
 put_twice(struct builder *b)
 {
 	enum package_fault fault = b->package->fault;
-	const char *again = "twice.txt";
+	const char *name = "twice.txt";
+	const char *again = name;
 
 	if (fault == PACKAGE_TWO_CASES)
 		again = "Twice.TXT";
 	else if (fault == PACKAGE_TWO_ESCAPES)
 		again = "t%77ice.txt";
-	else if (fault != PACKAGE_TWO_NAMES)
+	else if (fault == PACKAGE_TWO_LETTERS) {
+		name = "%C3%A4.txt";
+		again = "%C3%84.txt";
+	} else if (fault != PACKAGE_TWO_NAMES)
 		return;
-	put_text(b, "twice.txt", "one");
+	put_text(b, name, "one");
 	put_text(b, again, "two");
 }
 

@@ -29,6 +29,8 @@ enum package_fault {
 	PACKAGE_TWO_NAMES,   /* two entries with the same name */
 	PACKAGE_TWO_CASES,   /* two names that differ only in their case */
 	PACKAGE_TWO_ESCAPES, /* or only in their percent-encoding */
+	PACKAGE_TWO_LETTERS, /* no fault: names of other letters than ASCII's,
+	                        which differ in their case */
 	PACKAGE_PART_CASE,   /* the manifest in lower case */
 	PACKAGE_NO_TYPES,
 	PACKAGE_NO_BLOCK_MAP,

@@ -529,6 +529,131 @@ test_no_plan(void **state)
 	buf_free(&pe);
 }
 
+/* --- bundles ------------------------------------------------------------- */
+
+/* What is in .wixburn of a bundle with two containers behind its stub. */
+enum { MAGIC, LAYOUT, STUB = 6, SIGNATURE = 8, COUNT = 11, UX, CONTAINER };
+#define UX_SIZE 100
+#define CONTAINER_SIZE 36
+
+/*
+ * Make the section of the image one of a bundle, and its payload the two
+ * containers.  Returns the section's header.
+ */
+static uint8_t *
+make_bundle(struct buf *pe)
+{
+	struct pe_image image = { .payload = UX_SIZE + CONTAINER_SIZE };
+	uint8_t *section;
+	uint8_t *fields;
+
+	build(&image, pe);
+	section = pe->data + header_of(pe->data) + 24 + 240;
+	memcpy(section, ".wixburn", 8);
+	fields = pe->data + u32(section + 20);
+	put_u32(fields + 4 * (size_t)MAGIC, 0x00f14300);
+	put_u32(fields + 4 * (size_t)LAYOUT, 2);
+	put_u32(fields + 4 * (size_t)STUB, (uint32_t)(pe->len - image.payload));
+	put_u32(fields + 4 * (size_t)COUNT, 2);
+	put_u32(fields + 4 * (size_t)UX, UX_SIZE);
+	put_u32(fields + 4 * (size_t)CONTAINER, CONTAINER_SIZE);
+	return section;
+}
+
+/* Whether there is a warning; nothing in a bundle is an error. */
+static bool
+warns(const uint8_t *p, size_t n)
+{
+	struct buf pe = { .data = (uint8_t *)(uintptr_t)p, .len = n };
+	struct format_file *file;
+	struct upload upload;
+	bool is;
+
+	upload_start(&upload, &pe, UPLOAD_PIECE);
+	file = digest_of(upload.in);
+	is = file->warning != NULL;
+	assert_true(!is || strstr(file->warning, "WiX bundle") != NULL);
+	format_file_free(file);
+	upload_finish(&upload);
+	return is;
+}
+
+static void
+test_bundle_with_unsigned_engine(void **state)
+{
+	static const struct {
+		size_t field;
+		uint32_t value;
+		bool warned;
+	} cases[] = {
+		{ LAYOUT, 3, true },
+		{ LAYOUT, 1, false }, /* of other fields */
+		{ MAGIC, 0x00f14301, false },
+		{ SIGNATURE, 1024, false }, /* the engine was signed */
+		{ COUNT, 1, false },        /* the packages are elsewhere */
+		{ COUNT, UINT32_MAX, true },
+		{ STUB, UINT32_MAX, false },
+		{ CONTAINER, UINT32_MAX, false },
+		{ CONTAINER, CONTAINER_SIZE + 1, false },
+	};
+	struct buf pe = BUF_INIT;
+	struct buf out = BUF_INIT;
+	struct format_file *file;
+	struct input *in;
+	struct ht_error e;
+	uint8_t *field;
+	uint32_t value;
+	uint32_t at;
+	size_t i;
+
+	(void)state;
+	at = u32(make_bundle(&pe) + 20);
+	field = pe.data + at;
+	assert_true(warns(pe.data, pe.len));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		value = u32(field + 4 * cases[i].field);
+		put_u32(field + 4 * cases[i].field, cases[i].value);
+		assert_int_equal(warns(pe.data, pe.len), cases[i].warned);
+		put_u32(field + 4 * cases[i].field, value);
+	}
+	/* The engine alone, and how another signature padded it. */
+	assert_false(warns(pe.data, pe.len - CONTAINER_SIZE));
+	assert_false(warns(pe.data, pe.len - CONTAINER_SIZE + 7));
+
+	in = input_memory(pe.data, pe.len, &e);
+	file = digest_of(in);
+	sign(file, &out);
+	format_file_free(file);
+	input_free(in);
+	assert_true(warns(out.data, out.len));
+	buf_free(&pe);
+	buf_free(&out);
+}
+
+/* A section that is cut or lies in the headers is no bundle's. */
+static void
+test_bundle_with_a_bad_section(void **state)
+{
+	struct buf pe = BUF_INIT;
+	uint8_t *section;
+	uint32_t at;
+
+	(void)state;
+	section = make_bundle(&pe);
+	at = u32(section + 20);
+	put_u32(section + 16, 1); /* SizeOfRawData */
+	put_u32(section + 20, 0);
+	assert_false(warns(pe.data, pe.len));
+	put_u32(section + 20, 64);
+	assert_false(warns(pe.data, pe.len));
+	put_u32(section + 20, (uint32_t)pe.len - 1);
+	assert_false(warns(pe.data, pe.len));
+	put_u32(section + 20, at);
+	assert_true(warns(pe.data, pe.len));
+	assert_false(warns(pe.data, at + 55));
+	buf_free(&pe);
+}
+
 static void
 count(void *cookie, const uint8_t *p, size_t n)
 {
@@ -578,6 +703,8 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_nearly_4_gib),
 		cmocka_unit_test(test_no_plan),
+		cmocka_unit_test(test_bundle_with_unsigned_engine),
+		cmocka_unit_test(test_bundle_with_a_bad_section),
 		cmocka_unit_test(test_verify_feeds_taps),
 	};
 

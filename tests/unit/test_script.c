@@ -456,6 +456,28 @@ test_bad_scripts(void **state)
 	}
 }
 
+/* Remains that go leave no block behind, which the signed file would have. */
+static void
+test_remains_before_a_second_block(void **state)
+{
+	static const struct format_options options = { .algorithm = "sha256",
+		.remains = true };
+#define WSF_BLOCK "<signature>\r\n** SIG ** AA==\r\n</signature>\r\n"
+	static const char text[] = "<job>\n" WSF_BLOCK "</job>\r\n" WSF_BLOCK;
+	const size_t second = sizeof(WSF_BLOCK) - 1;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(signable_try(text, sizeof(text) - 1 - second, "a.wsf",
+	                     &options, &e),
+	    0);
+	assert_int_equal(
+	    signable_try(text, sizeof(text) - 1, "a.wsf", &options, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, "signature block: there is a second one");
+	assert_int_equal(e.offset, sizeof(text) - 1 - second);
+}
+
 /* Words in the middle of a line are a script's own business. */
 static void
 test_not_a_block(void **state)
@@ -567,6 +589,7 @@ main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_wide_block),
 		cmocka_unit_test(test_bad_scripts),
+		cmocka_unit_test(test_remains_before_a_second_block),
 		cmocka_unit_test(test_not_a_block),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_kinds_are_apart),

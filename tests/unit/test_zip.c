@@ -175,6 +175,17 @@ test_refusals(void **state)
 	    "ZIP: two entries of the same name: t%77ice.txt");
 }
 
+/* Parts are named in ASCII, and the case of nothing else is ignored. */
+static void
+test_names_of_other_letters(void **state)
+{
+	struct package package = plain;
+
+	(void)state;
+	package.fault = PACKAGE_TWO_LETTERS;
+	good(&package, 8);
+}
+
 static void
 put_u16(uint8_t *p, uint16_t v)
 {
@@ -380,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_long_directory),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_names_of_other_letters),
 		cmocka_unit_test(test_end_records),
 		cmocka_unit_test(test_local_headers),
 		cmocka_unit_test(test_descriptors),

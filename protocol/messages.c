@@ -47,7 +47,7 @@ static const struct field content[] = { U8(content, kind),
 static const struct field part[] = { BYTES(part, bytes) };
 static const struct field wait[] = { TEXT(wait, reason), TEXT(wait, text) };
 static const struct field signed_[] = { TEXT(signed, certificate),
-	U32(signed, length) };
+	U32(signed, length), BYTES(signed, roots) };
 static const struct field output[] = { U64(output, size),
 	BYTES(output, sha256) };
 static const struct field kept[] = { TEXT(kept, format), U64(kept, size),
@@ -89,6 +89,19 @@ static const struct field token_sign[] = { U32(token_sign, key),
 static const struct field token_signature[] = { BYTES(token_signature, bytes) };
 static const struct field token_trouble[] = { U8(token_trouble, trouble),
 	TEXT(token_trouble, text) };
+static const struct field fetch_hello[] = { U32(fetch_hello, version) };
+static const struct field stamp[] = { TEXT(stamp, digest),
+	BYTES(stamp, imprint), U64(stamp, not_before), U64(stamp, not_after),
+	U32(stamp, milliseconds), BYTES(stamp, servers) };
+static const struct field stamped[] = { TEXT(stamped, server),
+	U64(stamped, time), TEXT(stamped, serial), U32(stamped, tries),
+	BYTES(stamped, token) };
+static const struct field stamp_failed[] = { U32(stamp_failed, tries),
+	TEXT(stamp_failed, text) };
+static const struct field look[] = { BYTES(look, certificate),
+	BYTES(look, issuer) };
+static const struct field looked[] = { TEXT(looked, verdict),
+	TEXT(looked, text), U64(looked, revoked) };
 
 struct layout {
 	const char *name;
@@ -139,6 +152,13 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_TOKEN_SIGN] = LAYOUT("SIGN", token_sign),
 	[PROTOCOL_TOKEN_SIGNATURE] = LAYOUT("SIGNATURE", token_signature),
 	[PROTOCOL_TOKEN_TROUBLE] = LAYOUT("TROUBLE", token_trouble),
+	[PROTOCOL_FETCH_HELLO] = LAYOUT("HELLO", fetch_hello),
+	[PROTOCOL_STAMP] = LAYOUT("STAMP", stamp),
+	[PROTOCOL_STAMP_CANCEL] = EMPTY("STAMP-CANCEL"),
+	[PROTOCOL_STAMPED] = LAYOUT("STAMPED", stamped),
+	[PROTOCOL_STAMP_FAILED] = LAYOUT("STAMP-FAILED", stamp_failed),
+	[PROTOCOL_LOOK] = LAYOUT("LOOK", look),
+	[PROTOCOL_LOOKED] = LAYOUT("LOOKED", looked),
 };
 
 /* --- what may be said when ------------------------------------------------ */
@@ -163,6 +183,7 @@ struct rule {
 #define SSHD PROTOCOL_LINK_SSHD
 #define PARENT PROTOCOL_LINK_PARENT
 #define TOKEN PROTOCOL_LINK_TOKEN
+#define FETCH PROTOCOL_LINK_FETCH
 
 static const struct rule rules[] = {
 	/* The signing connection: shell asks, keyd answers. */
@@ -225,6 +246,16 @@ static const struct rule rules[] = {
 	{ TOKEN, true, PROTOCOL_TOKEN_SIGN, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, false, PROTOCOL_TOKEN_SIGNATURE, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, false, PROTOCOL_TOKEN_TROUBLE, IN(IDLE), SAME, 0, 0 },
+
+	/* htsign-fetch: after its HELLO keyd asks. */
+	{ FETCH, true, PROTOCOL_FETCH_HELLO, IN(NEW), PROTOCOL_IDLE, 0, 0 },
+	{ FETCH, false, PROTOCOL_STAMP, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, false, PROTOCOL_STAMP_CANCEL, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, true, PROTOCOL_STAMPED, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, true, PROTOCOL_STAMP_FAILED, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, false, PROTOCOL_LOOK, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, true, PROTOCOL_LOOKED, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, false, PROTOCOL_REFUSE, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 };
 /* clang-format on */
 
@@ -361,7 +392,8 @@ protocol_open(struct protocol_link *link, int fd, enum protocol_kind kind,
     bool asker, struct ht_error *e)
 {
 	bool greets = kind == PROTOCOL_LINK_SIGN ||
-	    kind == PROTOCOL_LINK_ADMIN || kind == PROTOCOL_LINK_PARENT;
+	    kind == PROTOCOL_LINK_ADMIN || kind == PROTOCOL_LINK_PARENT ||
+	    kind == PROTOCOL_LINK_FETCH;
 
 	memset(link, 0, sizeof(*link));
 	link->kind = kind;

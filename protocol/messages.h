@@ -42,6 +42,14 @@
 #define PROTOCOL_FINGERPRINT ((size_t)32)
 #define PROTOCOL_OWN_MAX ((size_t)1000 * 32)
 
+/* A timestamp token, and the PEM of the roots by which it is checked. */
+#define PROTOCOL_STAMP_MAX ((size_t)60 << 10)
+#define PROTOCOL_ROOTS_MAX ((size_t)32 << 10)
+
+/* How many STAMPs may be under way, and for how long each, in milliseconds. */
+#define PROTOCOL_STAMPS 16
+#define PROTOCOL_STAMP_TIME ((uint32_t)60000)
+
 enum protocol_type {
 	/* shell and keyd: signing */
 	PROTOCOL_HELLO = 1,
@@ -88,6 +96,14 @@ enum protocol_type {
 	PROTOCOL_TOKEN_SIGN,
 	PROTOCOL_TOKEN_SIGNATURE,
 	PROTOCOL_TOKEN_TROUBLE,
+	/* htsign-fetch and keyd */
+	PROTOCOL_FETCH_HELLO,
+	PROTOCOL_STAMP,
+	PROTOCOL_STAMP_CANCEL,
+	PROTOCOL_STAMPED,
+	PROTOCOL_STAMP_FAILED,
+	PROTOCOL_LOOK,
+	PROTOCOL_LOOKED,
 	PROTOCOL_TYPES /* one more than the last */
 };
 
@@ -96,6 +112,7 @@ enum protocol_type {
 #define PROTOCOL_SOCKET_ADMIN "admin.sock"
 #define PROTOCOL_SOCKET_PRINCIPALS "principals.sock"
 #define PROTOCOL_SOCKET_SSHD "sshd.sock"
+#define PROTOCOL_SOCKET_FETCH "fetch.sock"
 
 /* How a connection reached the shell. */
 #define PROTOCOL_DOOR_SSHD_SIGN "sshd-sign"
@@ -181,13 +198,15 @@ struct protocol_part {
 };
 
 struct protocol_wait {
-	char reason[PROTOCOL_WORD]; /* queue, pin */
+	char reason[PROTOCOL_WORD]; /* queue, pin, timestamp */
 	char text[PROTOCOL_TEXT];
 };
 
 struct protocol_signed { /* length bytes follow in PARTs */
 	char certificate[PROTOCOL_NAME];
 	uint32_t length;
+	struct cursor roots; /* PEM: those of the server that has stamped it, at
+				most PROTOCOL_ROOTS_MAX bytes; or empty */
 };
 
 struct protocol_output {
@@ -341,6 +360,48 @@ struct protocol_token_trouble {
 	char text[PROTOCOL_TEXT];
 };
 
+struct protocol_fetch_hello {
+	uint32_t version;
+};
+
+struct protocol_stamp {             /* the tag names it to the end */
+	char digest[PROTOCOL_WORD]; /* sha256, sha384, sha512 */
+	struct cursor imprint;      /* the digest of what is to be stamped */
+	uint64_t not_before;        /* the signer's certificate is valid, */
+	uint64_t not_after;         /* in seconds since 1970 */
+	uint32_t milliseconds;      /* for all servers together, at most
+				       PROTOCOL_STAMP_TIME */
+	struct cursor servers;      /* names that may be asked: strings */
+};
+
+struct protocol_stamped {
+	char server[PROTOCOL_NAME];
+	uint64_t time;              /* genTime, in seconds since 1970 */
+	char serial[PROTOCOL_NAME]; /* of the token, in hex */
+	uint32_t tries;             /* servers that were asked */
+	struct cursor token;        /* DER, at most PROTOCOL_STAMP_MAX bytes */
+};
+
+struct protocol_stamp_failed {
+	uint32_t tries;
+	char text[PROTOCOL_TEXT]; /* what each server has done */
+};
+
+struct protocol_look {
+	struct cursor certificate; /* DER */
+	struct cursor issuer;      /* DER */
+};
+
+struct protocol_looked {
+	char verdict[PROTOCOL_WORD]; /* PROTOCOL_LOOKED_* */
+	char text[PROTOCOL_TEXT];    /* who said it, or why it is unknown */
+	uint64_t revoked;            /* since 1970 in seconds; or 0 */
+};
+
+#define PROTOCOL_LOOKED_GOOD "good"
+#define PROTOCOL_LOOKED_REVOKED "revoked"
+#define PROTOCOL_LOOKED_UNKNOWN "unknown"
+
 union protocol_body {
 	struct protocol_hello hello;
 	struct protocol_welcome welcome;
@@ -376,6 +437,12 @@ union protocol_body {
 	struct protocol_token_sign token_sign;
 	struct protocol_token_signature token_signature;
 	struct protocol_token_trouble token_trouble;
+	struct protocol_fetch_hello fetch_hello;
+	struct protocol_stamp stamp;
+	struct protocol_stamped stamped;
+	struct protocol_stamp_failed stamp_failed;
+	struct protocol_look look;
+	struct protocol_looked looked;
 };
 
 /* Who is at the two ends.  One asks; the other answers, and that is keyd
@@ -387,6 +454,7 @@ enum protocol_kind {
 	PROTOCOL_LINK_SSHD,
 	PROTOCOL_LINK_PARENT, /* keyd asks its parent */
 	PROTOCOL_LINK_TOKEN,  /* keyd asks a worker */
+	PROTOCOL_LINK_FETCH,  /* htsign-fetch says HELLO, keyd asks then */
 	PROTOCOL_LINK_KINDS   /* how many there are */
 };
 

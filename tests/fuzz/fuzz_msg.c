@@ -11,7 +11,7 @@
 
 #include "protocol/messages.h"
 
-#define KINDS 6U
+#define KINDS 7U
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

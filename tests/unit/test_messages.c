@@ -141,6 +141,68 @@ other_links(void **state)
 	ANSWER(&p, START, 1);
 	ANSWER(&p, REFUSE, 0);
 	close_pair(&p);
+
+	open_pair(&p, PROTOCOL_LINK_FETCH);
+	ASK(&p, FETCH_HELLO, 0);
+	ANSWER(&p, STAMP, 0);
+	ANSWER(&p, LOOK, 0);
+	ANSWER(&p, STAMP, 0);
+	ASK(&p, STAMPED, 0);
+	ANSWER(&p, STAMP_CANCEL, 0);
+	ASK(&p, STAMP_FAILED, 0);
+	ASK(&p, LOOKED, 0);
+	ANSWER(&p, REFUSE, 0);
+	assert_int_equal(p.asker.state, PROTOCOL_OVER);
+	close_pair(&p);
+}
+
+/* keyd asks nothing of a peer that has not said HELLO, and is asked nothing. */
+static void
+fetch_says_hello_first(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, PROTOCOL_LINK_FETCH);
+	assert_int_equal(send_zeros(&p.answerer, PROTOCOL_STAMP, 0),
+	    HT_ERR_INTERNAL);
+	assert_int_equal(send_zeros(&p.asker, PROTOCOL_STAMPED, 0),
+	    HT_ERR_INTERNAL);
+	ASK(&p, FETCH_HELLO, 0);
+	assert_int_equal(send_zeros(&p.asker, PROTOCOL_FETCH_HELLO, 0),
+	    HT_ERR_INTERNAL);
+	assert_int_equal(send_zeros(&p.asker, PROTOCOL_STAMP, 0),
+	    HT_ERR_INTERNAL);
+	close_pair(&p);
+}
+
+/* The largest token is one frame, whatever stands beside it. */
+static void
+the_largest_token_fits_a_frame(void **state)
+{
+	struct protocol_stamped stamped;
+	struct buf token = BUF_INIT;
+	union protocol_body body;
+	struct ht_error e;
+	struct msg m;
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, PROTOCOL_LINK_FETCH);
+	ASK(&p, FETCH_HELLO, 0);
+	memset(&stamped, 0, sizeof(stamped));
+	memset(stamped.server, 's', sizeof(stamped.server) - 1);
+	memset(stamped.serial, 'f', sizeof(stamped.serial) - 1);
+	buf_zeros(&token, PROTOCOL_STAMP_MAX);
+	stamped.token = buf_cursor(&token);
+	assert_int_equal(protocol_queue(&p.asker, PROTOCOL_STAMPED, TAG,
+	                     &stamped, NULL, 0, &e),
+	    0);
+	assert_int_equal(msg_flush(p.asker.channel, &e), 0);
+	assert_int_equal(protocol_wait(&p.answerer, &m, &body, 1000, &e), 1);
+	assert_int_equal(body.stamped.token.left, PROTOCOL_STAMP_MAX);
+	buf_free(&token);
+	close_pair(&p);
 }
 
 /* How far a signing link can be led, step by step. */
@@ -602,6 +664,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_of_a_request),
 		cmocka_unit_test(other_links),
+		cmocka_unit_test(fetch_says_hello_first),
+		cmocka_unit_test(the_largest_token_fits_a_frame),
 		cmocka_unit_test(kept_leads_to_release),
 		cmocka_unit_test(nothing_out_of_turn),
 		cmocka_unit_test(descriptors_are_counted),

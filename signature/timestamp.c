@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,27 @@ open_token(const void *der, size_t n, struct token *token, struct ht_error *e)
 	return find_signer(token, e);
 }
 
+/*
+ * The digits of a serial number, without its sign.
+ */
+static int
+read_serial(const struct token *token, struct timestamp *out,
+    struct ht_error *e)
+{
+	const ASN1_INTEGER *serial = TS_TST_INFO_get_serial(token->content);
+	const uint8_t *p = ASN1_STRING_get0_data(serial);
+	int n = ASN1_STRING_length(serial);
+	int i;
+
+	if (n > (TIMESTAMP_SERIAL - 1) / 2)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: a serial number of more than 160 bits (RFC 3161 "
+		    "2.4.2)");
+	for (i = 0; i < n; i++)
+		(void)snprintf(out->serial + 2 * i, 3, "%02x", p[i]);
+	return 0;
+}
+
 static int
 read_token(const struct token *token, struct timestamp *out, struct ht_error *e)
 {
@@ -139,7 +161,7 @@ read_token(const struct token *token, struct timestamp *out, struct ht_error *e)
 	out->authority = x509_subject(token->signer);
 	if (out->authority == NULL)
 		return ht_error_memory(e);
-	return 0;
+	return read_serial(token, out, e);
 }
 
 int
@@ -167,29 +189,75 @@ check_algorithms(const struct token *token, struct ht_error *e)
 	return 0;
 }
 
+/*
+ * The algorithm of the imprint: its name, or NULL.
+ */
+static const char *
+imprint_algorithm(const struct token *token, struct ht_error *e)
+{
+	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(token->content);
+	const char *algorithm =
+	    spc_algorithm_of(TS_MSG_IMPRINT_get_algo(imprint));
+
+	if (algorithm == NULL)
+		(void)ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: the imprint is not of SHA-256, SHA-384 or "
+		    "SHA-512");
+	return algorithm;
+}
+
 static int
-check_imprint(const struct token *token, const void *stamped, size_t length,
+check_imprint(const struct token *token, const void *digest, size_t n,
     struct ht_error *e)
 {
 	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(token->content);
 	const ASN1_OCTET_STRING *said = TS_MSG_IMPRINT_get_msg(imprint);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	const char *algorithm;
-	unsigned int n;
 
-	algorithm = spc_algorithm_of(TS_MSG_IMPRINT_get_algo(imprint));
-	if (algorithm == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "timestamp: the imprint is not of SHA-256, SHA-384 or "
-		    "SHA-512");
-	if (EVP_Digest(stamped, length, digest, &n, spc_md(algorithm), NULL) !=
-	    1)
-		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
 	if ((size_t)ASN1_STRING_length(said) != n ||
 	    memcmp(ASN1_STRING_get0_data(said), digest, n) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "timestamp: it is for another signature (RFC 3161 2.4.2)");
 	return 0;
+}
+
+static int
+check_stamped(const struct token *token, const void *stamped, size_t length,
+    struct ht_error *e)
+{
+	const char *algorithm = imprint_algorithm(token, e);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int n;
+
+	if (algorithm == NULL)
+		return HT_ERR_DATA;
+	if (EVP_Digest(stamped, length, digest, &n, spc_md(algorithm), NULL) !=
+	    1)
+		return spc_crypto_error(e, HT_ERR_INTERNAL, "cannot digest");
+	return check_imprint(token, digest, n, e);
+}
+
+static int
+check_query(const struct token *token, const struct timestamp_query *query,
+    struct ht_error *e)
+{
+	const ASN1_INTEGER *nonce = TS_TST_INFO_get_nonce(token->content);
+	const char *algorithm = imprint_algorithm(token, e);
+	uint64_t said;
+
+	if (algorithm == NULL)
+		return HT_ERR_DATA;
+	if (strcmp(algorithm, query->digest) != 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: the imprint is of %s instead of %s (RFC 3161 "
+		    "2.4.2)",
+		    algorithm, query->digest);
+	if (nonce == NULL || ASN1_INTEGER_get_uint64(&said, nonce) != 1 ||
+	    said != query->nonce) {
+		ERR_clear_error();
+		return ht_error_set(e, HT_ERR_DATA,
+		    "timestamp: its nonce is another (RFC 3161 2.4.2)");
+	}
+	return check_imprint(token, query->imprint.p, query->imprint.left, e);
 }
 
 /*
@@ -295,7 +363,27 @@ timestamp_verify(const void *der, size_t n, const void *stamped, size_t length,
 	if ((rc = open_token(der, n, &token, e)) == 0 &&
 	    (rc = read_token(&token, out, e)) == 0 &&
 	    (rc = check_algorithms(&token, e)) == 0 &&
-	    (rc = check_imprint(&token, stamped, length, e)) == 0)
+	    (rc = check_stamped(&token, stamped, length, e)) == 0)
+		rc = verify_token(&token, pem, size, out->time, e);
+	close_token(&token);
+	if (rc < 0)
+		timestamp_clear(out);
+	return rc;
+}
+
+int
+timestamp_verify_reply(const void *der, size_t n,
+    const struct timestamp_query *query, const void *pem, size_t size,
+    struct timestamp *out, struct ht_error *e)
+{
+	struct token token;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if ((rc = open_token(der, n, &token, e)) == 0 &&
+	    (rc = read_token(&token, out, e)) == 0 &&
+	    (rc = check_algorithms(&token, e)) == 0 &&
+	    (rc = check_query(&token, query, e)) == 0)
 		rc = verify_token(&token, pem, size, out->time, e);
 	close_token(&token);
 	if (rc < 0)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/error.h"
 
 /*
@@ -21,11 +22,15 @@
 #define TIMESTAMP_MAX ((size_t)1 << 20)
 #define TIMESTAMP_VALUES_MAX 16384
 
+/* A serial number in hexadecimal digits: 160 bits (RFC 3161 2.4.2), and a NUL. */
+#define TIMESTAMP_SERIAL 41
+
 struct timestamp {
 	int64_t time;    /* genTime in seconds since 1970, rounded down */
 	char *authority; /* the subject of the responder's certificate (RFC
 	                    2253, UTF-8); outside bytes: escape them where
 	                    they are shown */
+	char serial[TIMESTAMP_SERIAL];
 };
 
 /*
@@ -35,7 +40,8 @@ struct timestamp {
  * Returns 0 and *out, which the caller frees with timestamp_clear.  On error
  * *out is all zeros.  HT_ERR_DATA if it is not a token with one signer, or that
  * signer's certificate is not embedded.  HT_ERR_DATA also for bytes left over,
- * or over a limit above.  HT_ERR_INTERNAL without memory.
+ * or over a limit above.  HT_ERR_INTERNAL without memory.  A serial number of
+ * more than 160 bits is HT_ERR_DATA.
  */
 int timestamp_read(const void *token, size_t n, struct timestamp *out,
     struct ht_error *e);
@@ -63,6 +69,24 @@ int timestamp_read(const void *token, size_t n, struct timestamp *out,
 int timestamp_verify(const void *token, size_t n, const void *stamped,
     size_t length, const void *pem, size_t size, struct timestamp *out,
     struct ht_error *e);
+
+/*
+ * What an authority was asked: the imprint is a digest by the algorithm of that
+ * name.
+ */
+struct timestamp_query {
+	const char *digest; /* sha256, sha384, sha512 */
+	struct cursor imprint;
+	uint64_t nonce;
+};
+
+/*
+ * The same for whoever has asked and does not have the octets: the imprint and
+ * the nonce must be those of the query.
+ */
+int timestamp_verify_reply(const void *token, size_t n,
+    const struct timestamp_query *query, const void *pem, size_t size,
+    struct timestamp *out, struct ht_error *e);
 
 /*
  * Free what *timestamp holds, and set it to all zeros.

@@ -1,12 +1,11 @@
 #include "config.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config/include.h"
 #include "config/table.h"
-#include "lib/modes.h"
 
 /* --- the file as a whole --------------------------------------------- */
 
@@ -41,6 +40,7 @@ static const struct conf_field users_fields[] = {
 	{ "sign", read_account, USER(CONF_USER_SIGN) },
 	{ "admin", read_account, USER(CONF_USER_ADMIN) },
 	{ "auth", read_account, USER(CONF_USER_AUTH) },
+	{ "fetch", read_account, USER(CONF_USER_FETCH) },
 	{ .key = NULL },
 };
 
@@ -59,6 +59,7 @@ root_defaults(void *out)
 		[CONF_USER_SIGN] = "htsign-sign",
 		[CONF_USER_ADMIN] = "htsign-admin",
 		[CONF_USER_AUTH] = "htsign-auth",
+		[CONF_USER_FETCH] = "htsign-fetch",
 	};
 	struct conf *c = out;
 	size_t i;
@@ -137,9 +138,11 @@ static const struct conf_field root_fields[] = {
 	    .section = &conf_token_section },
 	{ "certificates", conf_read_list, ROOT(certificates),
 	    ROOT_COUNT(ncertificates), .section = &conf_certificate_section },
+	{ "proxy", conf_read_http, ROOT(proxy) },
+	{ "timestamp_servers", conf_read_list, ROOT(servers),
+	    ROOT_COUNT(nservers), .section = &conf_server_section },
 	{ "profiles", conf_read_list, ROOT(profiles), ROOT_COUNT(nprofiles),
 	    .section = &conf_profile_section },
-	{ .key = "timestamp_servers", .read = conf_read_later },
 	{ .key = "scanners", .read = conf_read_later },
 	{ .key = NULL },
 };
@@ -165,29 +168,30 @@ line_mistake(const char *line, size_t n)
 	if (memchr(line, '\0', n) != NULL)
 		return "a NUL byte";
 	if (n - blank >= 8 && memcmp(line + blank, "@include", 8) == 0)
-		return "@include is not supported";
+		return "@include is for the file itself only";
 	if (memmem(line, n, "\\x00", 4) != NULL ||
 	    memmem(line, n, "\\X00", 4) != NULL)
 		return "a text cannot hold a NUL";
 	return NULL;
 }
 
-/* text has n bytes and is NUL-terminated. */
+/* text is NUL-terminated. */
 static int
-check_text(const char *path, const char *text, size_t n, struct ht_error *e)
+check_text(struct conf_reader *r, const struct buf *text)
 {
-	const char *p = text, *end, *what;
+	const char *p = (const char *)text->data, *end = p + text->len - 1;
+	const char *next, *what;
 	unsigned int line;
 
-	for (line = 1; p < text + n; line++) {
-		end = memchr(p, '\n', (size_t)(text + n - p));
-		if (end == NULL)
-			end = text + n;
-		what = line_mistake(p, (size_t)(end - p));
-		if (what != NULL)
-			return ht_error_set(e, HT_ERR_USAGE, "%s:%u: %s", path,
-			    line, what);
-		p = end + 1;
+	for (line = 1; p < end; line++, p = next + 1) {
+		next = memchr(p, '\n', (size_t)(end - p));
+		if (next == NULL)
+			next = end;
+		what = line_mistake(p, (size_t)(next - p));
+		if (what != NULL) {
+			(void)ht_error_set(r->e, HT_ERR_USAGE, "%s", what);
+			return conf_line(r->conf, line, r->e);
+		}
 	}
 	return 0;
 }
@@ -199,92 +203,68 @@ read_text(struct conf_reader *r, const char *text)
 	int ret;
 
 	config_init(&file);
-	if (config_read_string(&file, text) == CONFIG_TRUE)
+	if (config_read_string(&file, text) == CONFIG_TRUE) {
 		ret = conf_section_read(r, config_root_setting(&file),
 		    &root_section, r->conf);
-	else
-		ret =
-		    ht_error_set(r->e, HT_ERR_USAGE, "%s:%d: %s", r->conf->path,
-		        config_error_line(&file), config_error_text(&file));
+	} else {
+		(void)ht_error_set(r->e, HT_ERR_USAGE, "%s",
+		    config_error_text(&file));
+		ret = conf_line(r->conf,
+		    (unsigned int)config_error_line(&file), r->e);
+	}
 	config_destroy(&file);
 	return ret;
 }
 
-/* A NUL-terminated copy of n bytes.  Owned by r->conf. */
-static char *
-copy_text(struct conf_reader *r, const char *text, size_t n)
+/* Read the n bytes at from, or else the file at path. */
+static struct conf *
+read_conf(const char *path, const char *from, size_t n, struct ht_error *e)
 {
-	char *copy = conf_alloc(r, n + 1, 1);
+	struct ht_error local = { 0, HT_NO_OFFSET, "" };
+	struct conf_reader r = { .e = e != NULL ? e : &local };
+	struct buf text = BUF_INIT;
+	char *copy;
+	int rc;
 
-	if (copy != NULL && n > 0)
-		memcpy(copy, text, n);
-	return copy;
+	r.conf = calloc(1, sizeof(*r.conf));
+	if (r.conf == NULL) {
+		(void)ht_error_memory(e);
+		return NULL;
+	}
+	copy = conf_alloc(&r, strlen(path) + 1, 1);
+	rc = copy == NULL ? HT_ERR_INTERNAL : 0;
+	if (rc == 0) {
+		memcpy(copy, path, strlen(path));
+		r.conf->path = copy;
+		rc = from == NULL ? conf_include_read(&r, copy, &text)
+		                  : conf_include_none(&r, copy, from, n, &text);
+	}
+	buf_u8(&text, '\0');
+	if (rc == 0 && buf_failed(&text) < 0)
+		rc = ht_error_memory(r.e);
+	if (rc == 0)
+		rc = check_text(&r, &text);
+	if (rc == 0)
+		rc = read_text(&r, (const char *)text.data);
+	buf_free(&text);
+	if (rc == 0)
+		return r.conf;
+	conf_free(r.conf);
+	return NULL;
 }
 
 struct conf *
 conf_parse(const char *path, const char *text, size_t n, struct ht_error *e)
 {
-	struct ht_error local = { 0, HT_NO_OFFSET, "" };
-	struct conf_reader r = { .e = e != NULL ? e : &local };
-	char *copy = NULL;
-
-	if (n > CONF_MAX) {
-		(void)ht_error_set(e, HT_ERR_USAGE, "%s:1: more than %zu bytes",
-		    path, CONF_MAX);
-		return NULL;
-	}
-	if ((r.conf = calloc(1, sizeof(*r.conf))) == NULL) {
-		(void)ht_error_memory(e);
-		return NULL;
-	}
-	r.conf->path = copy_text(&r, path, strlen(path));
-	copy = copy_text(&r, text, n);
-	if (r.conf->path == NULL || copy == NULL ||
-	    check_text(path, copy, n, r.e) < 0 || read_text(&r, copy) < 0) {
-		conf_free(r.conf);
-		return NULL;
-	}
-	return r.conf;
-}
-
-/* Read a file to its end, or CONF_MAX + 1 bytes if it is too long. */
-static ssize_t
-read_file(int fd, char *text)
-{
-	size_t n = 0;
-	ssize_t got;
-
-	do {
-		got = read(fd, text + n, CONF_MAX + 1 - n);
-		if (got > 0)
-			n += (size_t)got;
-	} while ((got > 0 && n <= CONF_MAX) || (got < 0 && errno == EINTR));
-	return got < 0 ? -1 : (ssize_t)n;
+	return read_conf(path, text, n, e);
 }
 
 struct conf *
 conf_load(const char *path, struct ht_error *e)
 {
-	struct modes file = { .owner = geteuid(), .alone = true };
-	struct conf *c = NULL;
-	char *text = NULL;
-	ssize_t n = -1;
-	int fd;
+	struct conf *c = read_conf(path, NULL, 0, e);
 
-	fd = modes_open(path, &file, e);
-	if (fd < 0)
-		return NULL;
-	text = malloc(CONF_MAX + 1);
-	if (text != NULL)
-		n = read_file(fd, text);
-	if (n < 0)
-		(void)ht_error_errno(e, "%s", path);
-	else
-		c = conf_parse(path, text, (size_t)n, e);
-	free(text);
-	(void)close(fd);
-	file.alone = c != NULL && c->single_user;
-	if (c != NULL && modes_check(path, &file, e) < 0) {
+	if (c != NULL && conf_include_check(c, c->single_user, e) < 0) {
 		conf_free(c);
 		return NULL;
 	}
@@ -306,17 +286,19 @@ resolve_account(struct conf *c, struct conf_account *account,
 	}
 	pw = account->name != NULL ? getpwnam(account->name)
 	                           : getpwuid(account->uid);
-	if (pw == NULL && account->name != NULL)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s:%u: there is no account \"%s\"", c->path, account->line,
-		    account->name);
+	if (pw == NULL && account->name != NULL) {
+		(void)ht_error_set(e, HT_ERR_USAGE,
+		    "there is no account \"%s\"", account->name);
+		return conf_line(c, account->line, e);
+	}
 	if (pw != NULL)
 		account->uid = pw->pw_uid;
 	account->gid = pw != NULL ? pw->pw_gid : (gid_t)account->uid;
-	if (account->uid == 0 || account->gid == 0)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s:%u: an account in users must not have the uid 0",
-		    c->path, account->line);
+	if (account->uid == 0 || account->gid == 0) {
+		(void)ht_error_set(e, HT_ERR_USAGE,
+		    "an account in users must not have the uid 0");
+		return conf_line(c, account->line, e);
+	}
 	return 0;
 }
 
@@ -331,11 +313,12 @@ conf_resolve(struct conf *c, struct ht_error *e)
 		if (ret < 0)
 			return ret;
 		for (j = 0; j < i && !c->single_user; j++)
-			if (c->users[j].uid == c->users[i].uid)
-				return ht_error_set(e, HT_ERR_USAGE,
-				    "%s:%u: two users have the uid %u", c->path,
-				    c->users[i].line,
+			if (c->users[j].uid == c->users[i].uid) {
+				(void)ht_error_set(e, HT_ERR_USAGE,
+				    "two users have the uid %u",
 				    (unsigned int)c->users[i].uid);
+				return conf_line(c, c->users[i].line, e);
+			}
 	}
 	return 0;
 }

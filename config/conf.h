@@ -1,8 +1,8 @@
 /*
  * The configuration, htsign.conf(5): what exists on this machine.
  *
- * conf_load opens no other file and asks no name service, so a sandboxed
- * process can reload.  An error is one line, "FILE:LINE: what is wrong".
+ * conf_load opens the file and what it includes, and asks no name service, so a
+ * sandboxed process can reload.  An error is one line, "FILE:LINE: what is wrong".
  * The caller gets a complete struct conf or none.  Callers only read it.  Its
  * pointers are valid until conf_free.
  */
@@ -21,7 +21,7 @@
 
 #define CONF_DEFAULT_PATH HT_SYSCONFDIR "/htsign.conf"
 
-/* The largest configuration file, in bytes. */
+/* The largest configuration, with all that it includes, in bytes. */
 #define CONF_MAX ((size_t)1 << 20)
 
 /* The most elements of a list in it. */
@@ -43,6 +43,7 @@ enum conf_user {
 	CONF_USER_SIGN,  /* htsign-sign: shells that sign */
 	CONF_USER_ADMIN, /* htsign-admin: shells of administrators */
 	CONF_USER_AUTH,  /* htsign-auth: htsign-principals */
+	CONF_USER_FETCH, /* htsign-fetch: HTTP for keyd */
 	CONF_USERS
 };
 
@@ -139,6 +140,26 @@ struct conf_certificate {
 
 enum conf_digest { CONF_SHA256 = 256, CONF_SHA384 = 384, CONF_SHA512 = 512 };
 
+/* A timestamp authority (RFC 3161). */
+struct conf_server {
+	const char *name;
+	const char *url;       /* http:// or https:// */
+	const char *operator;  /* who runs it, for people */
+	unsigned int interval; /* the least seconds between two requests, 0 to
+	                          3600; default 0 */
+	const char *roots;     /* PEM file of the certificates that its tokens
+	                          are checked by; path */
+};
+
+/* The largest file of roots, in bytes. */
+#define CONF_ROOTS_MAX ((size_t)32 << 10)
+
+enum conf_timestamp {
+	CONF_TIMESTAMP_NONE,
+	CONF_TIMESTAMP_ATTEMPT, /* without one if all servers fail */
+	CONF_TIMESTAMP_REQUIRED
+};
+
 /* What happens to a file that is signed already. */
 enum conf_existing {
 	CONF_EXISTING_OWN,     /* if we signed it, replace the signature;
@@ -188,10 +209,24 @@ struct conf_profile {
 	                           wherever it is used */
 	unsigned int max_queue; /* requests of one client that wait or are
 	                           being signed; 1 to 10000; default 256 */
+	enum conf_timestamp timestamp; /* default CONF_TIMESTAMP_NONE */
+	const struct conf_server *const *servers; /* that may give it; default
+	                                             all.  At least 1, if a
+	                                             timestamp is wanted */
+	size_t nservers;
+};
+
+/* Some lines of the text that a configuration is. */
+struct conf_source {
+	const char *path;   /* the file that they are from */
+	unsigned int first; /* the first one's number in the whole text */
+	unsigned int line;  /* and in its file; both count from 1 */
 };
 
 struct conf {
 	const char *path;  /* a copy of conf_load's */
+	struct conf_source *sources; /* in order */
+	size_t nsources;
 	const char *state; /* folder; default /var/lib/htsign */
 	const char *spool; /* folder of the spools; default STATE/spool */
 	const char *run;   /* folder of the sockets; default /run/htsign */
@@ -202,23 +237,31 @@ struct conf {
 	size_t ntokens;
 	const struct conf_certificate *certificates;
 	size_t ncertificates;
+	const char *proxy; /* of htsign-fetch: http:// or https://; or NULL */
+	const struct conf_server *servers; /* of timestamps */
+	size_t nservers;
 	const struct conf_profile *profiles;
 	size_t nprofiles;
 	struct conf_memory *memory; /* private */
 };
 
 /*
- * Read and check the file at path.  Errors name path as given.  Also checks
+ * Read and check the file at path, and those that it includes by lines
+ *
+ *	@include "/PATH"
+ *
+ * which have none of these.  Errors name path as given.  Also checks
  * the rules of single_user: loopback listeners and test tokens only.  The
  * caller frees the result with conf_free.  On error returns NULL and *e:
- * HT_ERR_USAGE for a mistake in the file ("FILE:LINE: …"), if it cannot be
+ * HT_ERR_USAGE for a mistake in a file ("FILE:LINE: …"), if one cannot be
  * opened, or if others than root and the caller's uid can change it (modes.h);
  * HT_ERR_INTERNAL if it cannot be read or there is no memory.
  */
 struct conf *conf_load(const char *path, struct ht_error *e);
 
 /*
- * The same for n bytes of text in memory.  path is for error messages only.
+ * The same for n bytes of text in memory, which includes nothing.  path is for
+ * error messages only.
  */
 struct conf *conf_parse(const char *path, const char *text, size_t n,
     struct ht_error *e);
@@ -248,6 +291,7 @@ int conf_at(const struct conf *c, const char *text, struct ht_error *e);
 const struct conf_token *conf_token(const struct conf *c, const char *name);
 const struct conf_certificate *conf_certificate(const struct conf *c,
     const char *name);
+const struct conf_server *conf_server(const struct conf *c, const char *name);
 const struct conf_profile *conf_profile(const struct conf *c, const char *name);
 
 /*

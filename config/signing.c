@@ -59,6 +59,13 @@ static const struct conf_word existing[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word timestamps[] = {
+	{ "none", CONF_TIMESTAMP_NONE },
+	{ "attempt", CONF_TIMESTAMP_ATTEMPT },
+	{ "required", CONF_TIMESTAMP_REQUIRED },
+	{ NULL, 0 },
+};
+
 static const struct conf_word statements[] = {
 	{ "individual", CONF_STATEMENT_INDIVIDUAL },
 	{ "commercial", CONF_STATEMENT_COMMERCIAL },
@@ -283,35 +290,74 @@ const struct conf_section conf_certificate_section = {
 
 /* --- profiles -------------------------------------------------------- */
 
+static const void *
+find_certificate(const struct conf *c, const char *name)
+{
+	return conf_certificate(c, name);
+}
+
+static const void *
+find_server(const struct conf *c, const char *name)
+{
+	return conf_server(c, name);
+}
+
+/* A list of names, of what find knows.  Returns NULL with r->e on error. */
+static const void **
+read_names(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, const char *what,
+    const void *(*find)(const struct conf *c, const char *name), size_t *count)
+{
+	const config_setting_t *element;
+	int i, j, n = conf_length(r, s);
+	const void **list;
+	const char *name;
+
+	if (n == 0)
+		(void)conf_mistake(r, s, "%s must name one or more", f->key);
+	if (n <= 0 || (list = conf_alloc(r, (size_t)n, sizeof(*list))) == NULL)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		element = config_setting_get_elem(s, (unsigned int)i);
+		if ((name = conf_string(r, element)) == NULL)
+			return NULL;
+		if ((list[i] = find(r->conf, name)) == NULL) {
+			(void)conf_mistake(r, element, "there is no %s \"%s\"",
+			    what, name);
+			return NULL;
+		}
+		for (j = 0; j < i; j++)
+			if (list[j] == list[i]) {
+				(void)conf_mistake(r, element,
+				    "%s has \"%s\" twice", f->key, name);
+				return NULL;
+			}
+	}
+	*count = (size_t)n;
+	return list;
+}
+
 static int
 read_certificates(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out)
 {
 	struct conf_profile *profile = out;
-	const struct conf_certificate **list;
-	const config_setting_t *element;
-	int i, j, n = conf_length(r, s);
-	const char *name;
 
-	if (n < 0 || (list = conf_alloc(r, (size_t)n, sizeof(*list))) == NULL)
-		return r->e->code;
-	for (i = 0; i < n; i++) {
-		element = config_setting_get_elem(s, (unsigned int)i);
-		if ((name = conf_string(r, element)) == NULL)
-			return r->e->code;
-		if ((list[i] = conf_certificate(r->conf, name)) == NULL)
-			return conf_mistake(r, element,
-			    "there is no certificate \"%s\"", name);
-		for (j = 0; j < i; j++)
-			if (list[j] == list[i])
-				return conf_mistake(r, element,
-				    "%s has \"%s\" twice", f->key, name);
-	}
-	if (n == 0)
-		return conf_mistake(r, s, "%s must name one or more", f->key);
-	profile->certificates = list;
-	profile->ncertificates = (size_t)n;
-	return 0;
+	profile->certificates =
+	    (const struct conf_certificate *const *)read_names(r, s, f,
+	        "certificate", find_certificate, &profile->ncertificates);
+	return profile->certificates == NULL ? r->e->code : 0;
+}
+
+static int
+read_servers(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_profile *profile = out;
+
+	profile->servers = (const struct conf_server *const *)read_names(r, s,
+	    f, "timestamp server", find_server, &profile->nservers);
+	return profile->servers == NULL ? r->e->code : 0;
 }
 
 static int
@@ -357,6 +403,31 @@ profile_defaults(void *out)
 	profile->max_queue = 256;
 }
 
+/* A profile that names no servers has all. */
+static int
+profile_check(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_profile *profile = out;
+	const struct conf *c = r->conf;
+	const struct conf_server **all;
+
+	(void)f;
+	if (profile->timestamp == CONF_TIMESTAMP_NONE || profile->nservers > 0)
+		return 0;
+	if (c->nservers == 0)
+		return conf_mistake(r, s,
+		    "profile \"%s\" has timestamps: the file needs "
+		    "timestamp_servers", profile->name);
+	all = conf_alloc(r, c->nservers, sizeof(*all));
+	if (all == NULL)
+		return HT_ERR_INTERNAL;
+	for (; profile->nservers < c->nservers; profile->nservers++)
+		all[profile->nservers] = &c->servers[profile->nservers];
+	profile->servers = all;
+	return 0;
+}
+
 #define PROFILE(member) .offset = offsetof(struct conf_profile, member)
 
 static const struct conf_field profile_fields[] = {
@@ -377,7 +448,9 @@ static const struct conf_field profile_fields[] = {
 	{ "allow_weak", conf_read_bool, PROFILE(allow_weak) },
 	{ "max_queue", conf_read_number, PROFILE(max_queue), .min = 1,
 	    .max = 10000 },
-	{ .key = "timestamp", .read = conf_read_later },
+	{ "timestamp", conf_read_word, PROFILE(timestamp),
+	    .words = timestamps },
+	{ .key = "timestamp_servers", .read = read_servers },
 	{ .key = "timestamp_policy", .read = conf_read_later },
 	{ .key = "clamav", .read = conf_read_later },
 	{ .key = "virustotal", .read = conf_read_later },
@@ -392,6 +465,7 @@ const struct conf_section conf_profile_section = {
 	.fields = profile_fields,
 	.size = sizeof(struct conf_profile),
 	.defaults = profile_defaults,
+	.check = profile_check,
 };
 
 const char *

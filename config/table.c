@@ -57,7 +57,6 @@ int
 conf_mistake(struct conf_reader *r, const config_setting_t *s, const char *fmt,
     ...)
 {
-	unsigned int line = config_setting_source_line(s);
 	char text[sizeof(r->e->text)];
 	va_list ap;
 
@@ -65,8 +64,22 @@ conf_mistake(struct conf_reader *r, const config_setting_t *s, const char *fmt,
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';
 	va_end(ap);
-	return ht_error_set(r->e, HT_ERR_USAGE, "%s:%u: %s", r->conf->path,
-	    line > 0 ? line : 1, text);
+	(void)ht_error_set(r->e, HT_ERR_USAGE, "%s", text);
+	return conf_line(r->conf, config_setting_source_line(s), r->e);
+}
+
+int
+conf_line(const struct conf *c, unsigned int line, struct ht_error *e)
+{
+	const struct conf_source *s = c->sources + c->nsources - 1;
+	struct ht_error why = *e;
+
+	if (line == 0)
+		line = 1;
+	while (s > c->sources && s->first > line)
+		s--;
+	return ht_error_set(e, why.code, "%s:%u: %s", s->path,
+	    line - s->first + s->line, why.text);
 }
 
 int
@@ -74,15 +87,13 @@ conf_at(const struct conf *c, const char *text, struct ht_error *e)
 {
 	uintptr_t at = (uintptr_t)text, start;
 	const struct conf_memory *m;
-	struct ht_error why = *e;
 
 	for (m = c->memory; m != NULL; m = m->next) {
 		start = (uintptr_t)m->data;
 		if (m->line > 0 && at >= start && at - start < m->size)
 			break;
 	}
-	return ht_error_set(e, why.code, "%s:%u: %s", c->path,
-	    m != NULL ? m->line : 1, why.text);
+	return conf_line(c, m != NULL ? m->line : 1, e);
 }
 
 /* The key of s, or of the list that s is in, for messages. */

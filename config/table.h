@@ -65,6 +65,12 @@ int conf_mistake(struct conf_reader *r, const config_setting_t *s,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
+ * Put "FILE:LINE: " before the text of *e.  line is one of the whole text of c,
+ * FILE and LINE are where it was read from.  Returns e->code.
+ */
+int conf_line(const struct conf *c, unsigned int line, struct ht_error *e);
+
+/*
  * The text of a string setting: 1 to 1024 bytes of printable UTF-8.  Owned by
  * r->conf.  NULL with r->e on error.
  */
@@ -86,6 +92,7 @@ conf_read_fn conf_read_number; /* unsigned int, min to max */
 conf_read_fn conf_read_size;   /* uint64_t: bytes, or text like "2G" */
 conf_read_fn conf_read_text;   /* const char *: printable UTF-8, not empty */
 conf_read_fn conf_read_path;   /* const char *: absolute */
+conf_read_fn conf_read_http;   /* const char *: an http(s):// URL */
 conf_read_fn conf_read_name;   /* const char *: names_valid */
 conf_read_fn conf_read_word;   /* an enum: one of words */
 conf_read_fn conf_read_flags;  /* unsigned int: the sum of a list of words */
@@ -106,6 +113,7 @@ int conf_length(struct conf_reader *r, const config_setting_t *s);
 extern const struct conf_section conf_ssh_section;
 extern const struct conf_section conf_token_section;
 extern const struct conf_section conf_certificate_section;
+extern const struct conf_section conf_server_section;
 extern const struct conf_section conf_profile_section;
 
 #endif

@@ -138,6 +138,56 @@ load_certificates(struct setup *s, struct tokens *tokens, struct ht_error *e)
 	return 0;
 }
 
+/* A file of roots that is missing costs its server only. */
+static int
+load_servers(struct setup *s, struct ht_error *e)
+{
+	struct setup_server *server;
+	struct ht_error why;
+	size_t i;
+
+	s->servers = calloc(s->conf->nservers + 1, sizeof(*s->servers));
+	if (s->servers == NULL)
+		return ht_error_memory(e);
+	for (i = 0; i < s->conf->nservers; i++) {
+		server = &s->servers[s->nservers++];
+		server->conf = &s->conf->servers[i];
+		if (read_file(s, server->conf->roots, false, CONF_ROOTS_MAX,
+		        &server->roots, &why) == 0)
+			continue;
+		server->fault = strdup(why.text);
+		if (server->fault == NULL)
+			return ht_error_memory(e);
+		(void)conf_at(s->conf, server->conf->roots, &why);
+		log_notice("timestamp server %s is left out: %s",
+		    server->conf->name, why.text);
+	}
+	return 0;
+}
+
+const struct setup_server *
+setup_server(const struct setup *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->nservers; i++)
+		if (s->servers[i].fault == NULL &&
+		    strcmp(s->servers[i].conf->name, name) == 0)
+			return &s->servers[i];
+	return NULL;
+}
+
+bool
+setup_has_server(const struct setup *s, const struct conf_profile *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nservers; i++)
+		if (setup_server(s, p->servers[i]->name) != NULL)
+			return true;
+	return false;
+}
+
 static int
 load_user_ca(struct setup *s, struct ht_error *e)
 {
@@ -214,8 +264,9 @@ setup_new(struct conf *conf, struct tokens *tokens, struct ht_error *e)
 		return NULL;
 	}
 	s->conf = conf;
-	if (load_certificates(s, tokens, e) < 0 || load_user_ca(s, e) < 0 ||
-	    load_admin_ca(s, e) < 0 || load_admins(s, e) < 0) {
+	if (load_certificates(s, tokens, e) < 0 || load_servers(s, e) < 0 ||
+	    load_user_ca(s, e) < 0 || load_admin_ca(s, e) < 0 ||
+	    load_admins(s, e) < 0) {
 		setup_free(s);
 		return NULL;
 	}
@@ -234,6 +285,11 @@ setup_free(struct setup *s)
 		free(s->certificates[i].fault);
 	}
 	free(s->certificates);
+	for (i = 0; i < s->nservers; i++) {
+		buf_free(&s->servers[i].roots);
+		free(s->servers[i].fault);
+	}
+	free(s->servers);
 	for (i = 0; i < s->nadmins; i++)
 		sshkey_free(s->admins[i].key);
 	free(s->admins);
@@ -273,6 +329,19 @@ add_folder(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
 	return 0;
 }
 
+/* Add the folder of file, and that of the file that a link there leads to. */
+static int
+add_file(const char *file, struct sandbox_path *paths, size_t *used, size_t n)
+{
+	char *real = realpath(file, NULL);
+	int rc = add_folder(file, paths, used, n);
+
+	if (rc == 0 && real != NULL)
+		rc = add_folder(real, paths, used, n);
+	free(real);
+	return rc;
+}
+
 int
 setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n)
 {
@@ -280,14 +349,15 @@ setup_paths(const struct setup *s, struct sandbox_path *paths, size_t n)
 	size_t i, used = 0;
 	int rc;
 
-	rc = add_folder(conf->path, paths, &used, n);
-	if (rc == 0)
-		rc = add_folder(conf->ssh.user_ca, paths, &used, n);
+	rc = add_file(conf->ssh.user_ca, paths, &used, n);
+	for (i = 0; i < conf->nsources && rc == 0; i++)
+		rc = add_file(conf->sources[i].path, paths, &used, n);
+	for (i = 0; i < conf->nservers && rc == 0; i++)
+		rc = add_file(conf->servers[i].roots, paths, &used, n);
 	if (rc == 0 && conf->ssh.admin_ca != NULL)
-		rc = add_folder(conf->ssh.admin_ca, paths, &used, n);
+		rc = add_file(conf->ssh.admin_ca, paths, &used, n);
 	for (i = 0; i < s->ncertificates && rc == 0; i++)
-		rc =
-		    add_folder(s->certificates[i].conf->chain, paths, &used, n);
+		rc = add_file(s->certificates[i].conf->chain, paths, &used, n);
 	if (rc < 0) {
 		setup_paths_free(paths, used);
 		return rc;

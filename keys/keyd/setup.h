@@ -7,12 +7,14 @@
 #ifndef KEYS_KEYD_SETUP_H
 #define KEYS_KEYD_SETUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/conf.h"
 #include "keys/keyd/token/tokens.h"
 #include "keys/sshcert/sshkey.h"
+#include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/sandbox.h"
 #include "signature/chain.h"
@@ -25,6 +27,13 @@ struct setup_certificate {
 	uint32_t key; /* its number at the token, if there is no fault */
 };
 
+/* A server of timestamps.  One that cannot be used is left out. */
+struct setup_server {
+	const struct conf_server *conf;
+	char *fault;      /* why it cannot be used, or NULL */
+	struct buf roots; /* PEM, at most CONF_ROOTS_MAX bytes */
+};
+
 /* An administrator's plain key. */
 struct setup_admin {
 	const struct conf_admin *conf;
@@ -35,6 +44,8 @@ struct setup {
 	struct conf *conf;
 	struct setup_certificate *certificates;
 	size_t ncertificates;
+	struct setup_server *servers;
+	size_t nservers;
 	struct sshkey_private *user_ca;
 	struct sshkey *admin_ca; /* or NULL */
 	struct setup_admin *admins;
@@ -43,7 +54,7 @@ struct setup {
 
 /*
  * Load what conf names, and add the certificates' keys to their tokens.  Logs
- * why a certificate cannot be used now.  Takes conf, also on error.  The caller
+ * why a certificate or a server cannot be used now.  Takes conf, also on error.  The caller
  * frees the result with setup_free.  Returns NULL on error: HT_ERR_USAGE, with
  * the setting's line and the file's name, if a file with a key for SSH cannot be
  * opened, others can get at it or its content is wrong; HT_ERR_INTERNAL if such
@@ -68,6 +79,17 @@ const char *setup_fault(const struct setup_certificate *c, int64_t now,
  */
 int setup_usable(const struct setup *s, const struct setup_certificate *c,
     int64_t now, struct ht_error *e);
+
+/*
+ * The server of that name, or NULL if there is none that can be used.
+ */
+const struct setup_server *setup_server(const struct setup *s,
+    const char *name);
+
+/*
+ * Whether a server can be used of those that p names.
+ */
+bool setup_has_server(const struct setup *s, const struct conf_profile *p);
 
 /*
  * Fill in paths with the folders of the files that a reload reads, at most n of

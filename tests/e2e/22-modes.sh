@@ -68,8 +68,11 @@ for mode in 666 640; do
 	costs "$dir/pin" "$mode"
 	costs "$dir/key.pem" "$mode"
 done
+echo "proxy = \"http://192.0.2.1\";" >"$dir/proxy.conf"
+echo "@include \"$dir/proxy.conf\"" >>"$conf"
 for mode in 666 664; do
 	refuses "$conf" "$mode" "$keyd" "$sshd"
+	refuses "$dir/proxy.conf" "$mode" "$keyd" "$sshd"
 	refuses "$dir/admin_ca.pub" "$mode" "$keyd"
 	costs "$dir/ca.pem" "$mode"
 	costs "$dir/softhsm2.conf" "$mode"
@@ -94,7 +97,7 @@ chown 64101 "$work/etc/sub"/{user_ca,pin,key.pem}
 sed -e '/^single_user/d' -e "s,$dir/\\([a-z]*_\\|pin\\|key\\|ca\\|soft\\),\
 $work/etc/sub/\\1,g" "$conf" >"$work/etc/htsign.conf"
 echo 'users: { keyd = 64101; token = 64102; net = 64103; sign = 64104;
-    admin = 64105; auth = 64106; };' >>"$work/etc/htsign.conf"
+    admin = 64105; auth = 64106; fetch = 64107; };' >>"$work/etc/htsign.conf"
 conf=$work/etc/htsign.conf
 refuses "$work/etc/sub" 775 "$keyd" "$sshd"
 refuses "$work/etc" 757 "$keyd" "$sshd"

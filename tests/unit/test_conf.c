@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -285,8 +286,6 @@ test_root_mistakes(void **state)
 	refuse("\nssh = 1;\n", "f:2: ssh must be a group { … }");
 	refuse(SSH "\ncolour = 1;\n", "f:3: unknown key colour");
 	refuse(SSH "scanners = ();", "f:2: scanners is not built yet");
-	refuse(SSH "timestamp_servers = ();",
-	    "f:2: timestamp_servers is not built yet");
 	refuse(SSH "state = \"/a\";\nstate = \"/b\";\n",
 	    "f:3: duplicate setting name");
 	refuse(SSH "state = \"var\";", "f:2: state must be an absolute path");
@@ -313,7 +312,7 @@ test_what_libconfig_would_do(void **state)
 
 	(void)state;
 	refuse(SSH "  @include \"/etc/passwd\"\n",
-	    "f:2: @include is not supported");
+	    "f:2: @include is for the file itself only");
 	refuse(SSH "state = \"/a\\x00b\";", "f:2: a text cannot hold a NUL");
 	refuse(SSH "state = \"/a\\X00b\";", "f:2: a text cannot hold a NUL");
 	assert_null(conf_parse("f", nul, sizeof(nul) - 1, &e));
@@ -456,14 +455,78 @@ test_certificate_mistakes(void **state)
 	    "f:5: certificates needs chain");
 }
 
+#define SERVER(more)                                                           \
+	SSH "timestamp_servers = (\n"                                          \
+	    "{ name = \"a\"; url = \"http://a/\"; operator = \"A\";\n"         \
+	    "  roots = \"/a\"; " more " }, { name = \"b\"; operator = \"B\";\n" \
+	    "  url = \"https://b/x\"; roots = \"/b\"; interval = 15; } );\n"
+#define STAMPED(more)                                                          \
+	SERVER("")                                                             \
+	"tokens = ( { name = \"t\"; file = \"/k\"; } );\n"                      \
+	"certificates = ( { name = \"c\"; token = \"t\"; chain = \"/c\"; } );\n" \
+	"profiles = ( { name = \"p\"; certificates = [ \"c\" ];\n" more " } );"
+
+static void
+test_timestamps(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	c = parse(STAMPED("timestamp = \"attempt\";"));
+	assert_int_equal(c->nservers, 2);
+	assert_string_equal(c->servers[0].url, "http://a/");
+	assert_string_equal(c->servers[0].operator, "A");
+	assert_int_equal(c->servers[0].interval, 0);
+	assert_string_equal(c->servers[1].roots, "/b");
+	assert_int_equal(c->servers[1].interval, 15);
+	assert_int_equal(c->profiles[0].timestamp, CONF_TIMESTAMP_ATTEMPT);
+	assert_int_equal(c->profiles[0].nservers, 2);
+	assert_ptr_equal(c->profiles[0].servers[1], &c->servers[1]);
+	assert_null(c->proxy);
+	conf_free(c);
+	c = parse(STAMPED("timestamp = \"required\";"
+	    "timestamp_servers = [ \"b\" ];") "proxy = \"http://p:3128\";");
+	assert_int_equal(c->profiles[0].timestamp, CONF_TIMESTAMP_REQUIRED);
+	assert_int_equal(c->profiles[0].nservers, 1);
+	assert_ptr_equal(c->profiles[0].servers[0], conf_server(c, "b"));
+	assert_null(conf_server(c, "c"));
+	assert_string_equal(c->proxy, "http://p:3128");
+	conf_free(c);
+	c = parse(STAMPED(""));
+	assert_int_equal(c->profiles[0].timestamp, CONF_TIMESTAMP_NONE);
+	assert_int_equal(c->profiles[0].nservers, 0);
+	conf_free(c);
+	refuse(STAMPED("timestamp = \"maybe\";"),
+	    "f:9: timestamp can be \"none\", \"attempt\", \"required\"");
+	refuse(STAMPED("timestamp_servers = [ \"c\" ];"),
+	    "f:9: there is no timestamp server \"c\"");
+	refuse(STAMPED("timestamp_servers = [ \"a\", \"a\" ];"),
+	    "f:9: timestamp_servers has \"a\" twice");
+	refuse(STAMPED("timestamp_servers = [ ];"),
+	    "f:9: timestamp_servers must name one or more");
+	refuse(SERVER("interval = 3601;"),
+	    "f:4: interval must be a number from 0 to 3600");
+	refuse(SSH "timestamp_servers = ( { name = \"a\"; operator = \"A\"; "
+	    "roots = \"/r\"; url = \"ftp://a/\"; } );",
+	    "f:2: url must be an http:// or https:// URL");
+	refuse(SSH "timestamp_servers = ( { name = \"a\"; operator = \"A\"; "
+	    "roots = \"/r\"; } );",
+	    "f:2: timestamp_servers needs url");
+	refuse(SSH "proxy = \"http://a b\";",
+	    "f:2: proxy must be an http:// or https:// URL");
+	refuse(PROFILE("timestamp = \"required\";"),
+	    "f:7: profile \"p\" has timestamps: the file needs "
+	    "timestamp_servers");
+}
+
 static void
 test_profile_mistakes(void **state)
 {
 	static const char *const sizes[] = { "0", "-5", "2.5", "\"\"", "\"2T\"",
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
-	static const char *const later[] = { "timestamp", "timestamp_policy",
-		"clamav", "virustotal", "approval", "keep", "page_hashes",
+	static const char *const later[] = { "timestamp_policy", "clamav",
+		 "virustotal", "approval", "keep", "page_hashes",
 		"sign_rate" };
 	char text[1024], expected[128];
 	size_t i;
@@ -557,7 +620,7 @@ test_accounts(void **state)
 {
 	struct conf *c = parse(SSH "users: { keyd = \"nobody\"; token = 61001;"
 	                           " net = 61002;\n sign = 61003;"
-	                           " admin = 61004; auth = 61005; };");
+	                           " admin = 61004; auth = 61005; fetch = 61006; };");
 	struct ht_error e;
 
 	(void)state;
@@ -633,6 +696,127 @@ test_flipped(void **state)
 	}
 }
 
+#define INSTALLED "/usr/share/htsign/timestamp-servers.conf"
+
+/* Include the list of the tree instead of the one that is installed. */
+static void
+include_ours(struct buf *sample)
+{
+	const char *srcdir = getenv("srcdir"), *at;
+	struct buf out = BUF_INIT;
+	char real[PATH_MAX], path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/config/timestamp-servers.conf",
+	    srcdir != NULL ? srcdir : "..");
+	assert_non_null(realpath(path, real));
+	at = memmem(sample->data, sample->len, INSTALLED, strlen(INSTALLED));
+	assert_non_null(at);
+	buf_bytes(&out, sample->data, (size_t)(at - (char *)sample->data));
+	buf_format(&out, "%s", real);
+	at += strlen(INSTALLED);
+	buf_bytes(&out, at,
+	    (size_t)((char *)sample->data + sample->len - at));
+	buf_free(sample);
+	*sample = out;
+}
+
+static void
+write_text(const char *file, const char *text)
+{
+	scratch_write(file, text, strlen(text));
+}
+
+static void
+load_fails(const char *file, const char *text, const char *expected)
+{
+	struct ht_error e = { .text = "" };
+
+	write_text(file, text);
+	assert_null(conf_load("main", &e));
+	assert_string_equal(e.text, expected);
+	assert_int_equal(e.code, HT_ERR_USAGE);
+}
+
+/* A mistake is said of the file and the line that it is in. */
+static void
+test_include(void **state)
+{
+	char here[PATH_MAX], text[3 * PATH_MAX], expected[2 * PATH_MAX];
+	struct ht_error e = { .text = "" };
+	struct conf *c;
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	(void)snprintf(text, sizeof(text),
+	    SSH "single_user = true;\n"
+	    "\t@include  \"%s/part\" \n"
+	    "run = \"/r\";\n"
+	    "@include \"%s/none\"\n"
+	    "proxy = 5;\n", here, here);
+	write_text("none", "");
+	write_text("part", "# one\nspool = 1;");
+	(void)snprintf(expected, sizeof(expected),
+	    "%s/part:2: spool must be text in quotes", here);
+	load_fails("main", text, expected);
+	write_text("part", "# one\nspool = \"/s\";");
+	load_fails("main", text, "main:6: proxy must be text in quotes");
+	(void)snprintf(expected, sizeof(expected),
+	    "%s/part:1: unknown key x", here);
+	load_fails("part", "x = 1;\n", expected);
+	(void)snprintf(expected, sizeof(expected),
+	    "%s/part:2: @include is for the file itself only", here);
+	load_fails("part", "\n@include \"/etc/passwd\"\n", expected);
+	(void)snprintf(expected, sizeof(expected), "%s/part:1: syntax error",
+	    here);
+	load_fails("part", "}\n", expected);
+	*strstr(text, "proxy") = '#';
+	write_text("main", text);
+	write_text("part", "spool = \"/s\";");
+	c = conf_load("main", &e);
+	assert_string_equal(e.text, "");
+	assert_non_null(c);
+	assert_string_equal(c->spool, "/s");
+	assert_string_equal(c->run, "/r");
+	assert_int_equal(c->nsources, 5);
+	assert_int_equal(c->sources[4].line, 6);
+	(void)ht_error_set(&e, HT_ERR_USAGE, "no");
+	assert_int_equal(conf_at(c, c->run, &e), HT_ERR_USAGE);
+	assert_string_equal(e.text, "main:4: no");
+	conf_free(c);
+	assert_int_equal(chmod("part", 0666), 0);
+	(void)snprintf(expected, sizeof(expected),
+	    "main:3: others can change this: chmod go-w %s/part", here);
+	load_fails("none", "\n", expected);
+	assert_int_equal(unlink("part"), 0);
+	(void)snprintf(expected, sizeof(expected),
+	    "main:3: %s/part: No such file or directory", here);
+	load_fails("none", "\n", expected);
+	load_fails("main", "\n@include \"part\"\n",
+	    "main:2: @include takes an absolute path in quotes");
+	load_fails("main", "@include \"/part\n",
+	    "main:1: @include takes an absolute path in quotes");
+	load_fails("main", "@include \"/part\" x\n",
+	    "main:1: @include takes an absolute path in quotes");
+}
+
+/* Without single_user the way to an included file counts as well. */
+static void
+test_way_to_included(void **state)
+{
+	char here[PATH_MAX], text[2 * PATH_MAX], expected[2 * PATH_MAX];
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(mkdir("open", 0755), 0);
+	assert_int_equal(chmod("open", 0777), 0);
+	write_text("open/part", "\n");
+	(void)snprintf(text, sizeof(text), SSH "@include \"%s/open/part\"\n",
+	    here);
+	(void)snprintf(expected, sizeof(expected),
+	    "others can change this: chmod go-w %s/open", here);
+	load_fails("main", text, expected);
+}
+
 static void
 test_files(void **state)
 {
@@ -646,12 +830,19 @@ test_files(void **state)
 	(void)snprintf(path, sizeof(path), "%s/config/htsign.conf.sample",
 	    srcdir != NULL ? srcdir : "..");
 	scratch_read(path, &sample);
+	include_ours(&sample);
 	scratch_write("sample", sample.data, sample.len);
 	buf_free(&sample);
 	c = conf_load("sample", &e);
 	assert_string_equal(e.text, "");
 	assert_non_null(c);
 	assert_int_equal(c->nprofiles, 1);
+	assert_int_equal(c->profiles[0].timestamp, CONF_TIMESTAMP_REQUIRED);
+	assert_int_equal(c->profiles[0].nservers, 7);
+	assert_ptr_equal(c->profiles[0].servers[1], conf_server(c, "sectigo"));
+	assert_int_equal(c->profiles[0].servers[1]->interval, 15);
+	assert_int_equal(c->nsources, 3);
+	assert_ptr_equal(c->sources[0].path, c->path);
 	conf_free(c);
 	assert_int_equal(chmod("sample", 0666), 0);
 	assert_null(conf_load("sample", &e));
@@ -686,6 +877,7 @@ main(void)
 		cmocka_unit_test(test_admin_mistakes),
 		cmocka_unit_test(test_token_mistakes),
 		cmocka_unit_test(test_certificate_mistakes),
+		cmocka_unit_test(test_timestamps),
 		cmocka_unit_test(test_profile_mistakes),
 		cmocka_unit_test(test_profile_references),
 		cmocka_unit_test(test_single_user),
@@ -693,9 +885,10 @@ main(void)
 		cmocka_unit_test(test_long_list),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),
-		cmocka_unit_test_setup_teardown(test_files, scratch_enter,
-		    scratch_leave),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_way_to_included),
+		cmocka_unit_test(test_files),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

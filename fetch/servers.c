@@ -5,53 +5,23 @@
 
 #include "fetch/servers.h"
 
-void
-servers_unlist(struct servers *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		s->one[i].listed = false;
-}
-
-static struct server *
-place_for(struct servers *s, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		if (strcmp(s->one[i].name, name) == 0)
-			return &s->one[i];
-	return s->n < SERVERS_MAX ? &s->one[s->n] : NULL;
-}
-
 int
-servers_list(struct servers *s, const char *name, const char *url,
+servers_add(struct servers *s, const char *name, const char *url,
     uint64_t interval, struct buf *roots, struct ht_error *e)
 {
-	struct server *one = place_for(s, name);
-	char *copy;
+	struct server *one;
 
-	if (one == NULL)
+	if (s->n == SERVERS_MAX)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "more than %d timestamp servers need a restart",
-		    SERVERS_MAX);
-	copy = strdup(url);
-	if (one->name == NULL)
-		one->name = strdup(name);
-	if (copy == NULL || one->name == NULL) {
-		free(copy);
-		return ht_error_memory(e);
-	}
-	if (one == &s->one[s->n])
-		s->n++;
-	free(one->url);
-	one->url = copy;
+		    "more than %d timestamp servers", SERVERS_MAX);
+	one = &s->one[s->n++];
+	one->name = strdup(name);
+	one->url = strdup(url);
 	one->interval = interval;
-	buf_free(&one->roots);
 	one->roots = *roots;
 	memset(roots, 0, sizeof(*roots));
-	one->listed = true;
+	if (one->name == NULL || one->url == NULL)
+		return ht_error_memory(e);
 	return 0;
 }
 
@@ -60,7 +30,7 @@ servers_clear(struct servers *s)
 {
 	size_t i;
 
-	for (i = 0; i < SERVERS_MAX; i++) {
+	for (i = 0; i < s->n; i++) {
 		free(s->one[i].name);
 		free(s->one[i].url);
 		buf_free(&s->one[i].roots);
@@ -74,7 +44,7 @@ servers_bit(const struct servers *s, struct cursor name)
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->one[i].listed && cursor_is(name, s->one[i].name))
+		if (cursor_is(name, s->one[i].name))
 			return (uint64_t)1 << i;
 	return 0;
 }
@@ -91,7 +61,7 @@ servers_choose(const struct servers *s, uint64_t among, uint64_t now,
 	*until = UINT64_MAX;
 	for (i = 0; i < s->n; i++) {
 		one = &s->one[i];
-		if ((among >> i & 1) == 0 || !one->listed)
+		if ((among >> i & 1) == 0)
 			continue;
 		if (one->failed > 0) {
 			waits = waits || one->probed;
@@ -117,8 +87,8 @@ servers_probe(struct servers *s, uint64_t now, size_t *index)
 
 	for (i = 0; i < s->n; i++) {
 		one = &s->one[i];
-		if (!one->listed || one->probed || one->failed == 0 ||
-		    one->out > now || one->rest > now)
+		if (one->probed || one->failed == 0 || one->out > now ||
+		    one->rest > now)
 			continue;
 		one->probed = true;
 		*index = i;

@@ -19,7 +19,7 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/* The most names in the life of a process: one bit each in a struct set. */
+/* The most servers: one bit each in a uint64_t. */
 #define SERVERS_MAX 64
 
 #define SERVERS_OUT 15000
@@ -36,7 +36,6 @@ struct server {
 	uint64_t interval; /* the least milliseconds between two requests */
 	struct buf roots;  /* PEM */
 	/* private */
-	bool listed;         /* the configuration has it */
 	bool probed;         /* a probe is under way */
 	unsigned int failed; /* how often, since it answered last */
 	uint64_t out;        /* until then */
@@ -49,19 +48,15 @@ struct servers {
 };
 
 /*
- * Take in the configuration, or take it in again: servers_list for each server
- * after servers_unlist.  A server keeps its place and what is known of it as
- * long as its name stays.  Copies all; takes roots, and leaves an empty buf.
- * HT_ERR_USAGE for too many names.  HT_ERR_INTERNAL without memory.
- *
- * servers_clear frees what *s holds, which starts as zeros.
+ * Add a server.  Copies all; takes roots, and leaves an empty buf.  HT_ERR_USAGE
+ * for too many.  HT_ERR_INTERNAL without memory.  servers_clear frees what *s
+ * holds, which starts as zeros.
  */
-void servers_unlist(struct servers *s);
-int servers_list(struct servers *s, const char *name, const char *url,
+int servers_add(struct servers *s, const char *name, const char *url,
     uint64_t interval, struct buf *roots, struct ht_error *e);
 void servers_clear(struct servers *s);
 
-/* The bit of a listed server; 0 if there is none of this name. */
+/* The bit of the server of that name; 0 if there is none. */
 uint64_t servers_bit(const struct servers *s, struct cursor name);
 
 enum servers_choice {

@@ -64,7 +64,8 @@ describe(enum sandbox_role role, int abi, struct ruleset *r)
 		return sizeof(r->fs);
 	r->net = NET_BIND_TCP;
 	/* A vendor's module connects to a network HSM over TCP. */
-	if (role != SANDBOX_TOKEN && role != SANDBOX_TOKEN_USB)
+	if (role != SANDBOX_TOKEN && role != SANDBOX_TOKEN_USB &&
+	    role != SANDBOX_FETCH)
 		r->net |= NET_CONNECT_TCP;
 	if (abi < 6)
 		return sizeof(r->fs) + sizeof(r->net);

@@ -22,9 +22,10 @@
 #define USB (1U << SANDBOX_TOKEN_USB)
 #define TOKEN (1U << SANDBOX_TOKEN | USB)
 #define PARENT (1U << SANDBOX_PARENT)
+#define FETCH (1U << SANDBOX_FETCH)
 
-#define LISTED (SHELL | NETWORK | KEYD) /* have an allow-list */
-#define DENIED (TOKEN | PARENT)         /* have a deny-list */
+#define LISTED (SHELL | NETWORK | KEYD | FETCH) /* have an allow-list */
+#define DENIED (TOKEN | PARENT)                 /* have a deny-list */
 
 /* Argument n is v; or, of its bits in mask, exactly those of v are set. */
 #define IS(n, v)                                                               \
@@ -107,30 +108,37 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(exit), LISTED },
 	{ SCMP_SYS(exit_group), LISTED },
 	/* Connections. */
-	{ SCMP_SYS(getsockopt), NETWORK | KEYD },
-	{ SCMP_SYS(getpeername), NETWORK | KEYD },
-	{ SCMP_SYS(getsockname), NETWORK | KEYD },
+	{ SCMP_SYS(getsockopt), NETWORK | KEYD | FETCH },
+	{ SCMP_SYS(getpeername), NETWORK | KEYD | FETCH },
+	{ SCMP_SYS(getsockname), NETWORK | KEYD | FETCH },
 	{ SCMP_SYS(accept), KEYD },
 	{ SCMP_SYS(accept4), KEYD },
 	{ SCMP_SYS(sendmsg), KEYD },
-	{ SCMP_SYS(socketpair), KEYD },
-	{ SCMP_SYS(pipe2), KEYD },
+	{ SCMP_SYS(socketpair), KEYD | FETCH },
+	{ SCMP_SYS(pipe2), KEYD | FETCH },
 	{ SCMP_SYS(memfd_create), KEYD },
+	/* libcurl asks for names in threads, which are not processes. */
+	{ SCMP_SYS(connect), FETCH },
+	{ SCMP_SYS(sendmmsg), FETCH },
+	{ SCMP_SYS(eventfd2), FETCH },
+	{ SCMP_SYS(rseq), FETCH },
+	{ SCMP_SYS(set_robust_list), FETCH },
+	{ SCMP_SYS(sched_getaffinity), FETCH },
 	/* Files by name; Landlock limits which. */
-	{ SCMP_SYS(open), KEYD },
-	{ SCMP_SYS(openat), KEYD },
-	{ SCMP_SYS(access), KEYD },
-	{ SCMP_SYS(faccessat), KEYD },
-	{ SCMP_SYS(faccessat2), KEYD },
-	{ SCMP_SYS(stat), KEYD },
-	{ SCMP_SYS(lstat), KEYD },
-	{ SCMP_SYS(newfstatat), KEYD },
-	{ SCMP_SYS(statx), KEYD },
+	{ SCMP_SYS(open), KEYD | FETCH },
+	{ SCMP_SYS(openat), KEYD | FETCH },
+	{ SCMP_SYS(access), KEYD | FETCH },
+	{ SCMP_SYS(faccessat), KEYD | FETCH },
+	{ SCMP_SYS(faccessat2), KEYD | FETCH },
+	{ SCMP_SYS(stat), KEYD | FETCH },
+	{ SCMP_SYS(lstat), KEYD | FETCH },
+	{ SCMP_SYS(newfstatat), KEYD | FETCH },
+	{ SCMP_SYS(statx), KEYD | FETCH },
 	{ SCMP_SYS(statfs), KEYD },
 	{ SCMP_SYS(fstatfs), KEYD },
-	{ SCMP_SYS(readlink), KEYD },
-	{ SCMP_SYS(readlinkat), KEYD },
-	{ SCMP_SYS(getcwd), KEYD },
+	{ SCMP_SYS(readlink), KEYD | FETCH },
+	{ SCMP_SYS(readlinkat), KEYD | FETCH },
+	{ SCMP_SYS(getcwd), KEYD | FETCH },
 	{ SCMP_SYS(getdents64), KEYD },
 	{ SCMP_SYS(mkdir), KEYD },
 	{ SCMP_SYS(mkdirat), KEYD },
@@ -155,6 +163,11 @@ static const struct checked_call allowed_when[] = {
 	/* No executable memory. */
 	{ SCMP_SYS(mmap), LISTED, BITS(2, PROT_EXEC, 0) },
 	{ SCMP_SYS(mprotect), LISTED, BITS(2, PROT_EXEC, 0) },
+	/* Threads, as pthread_create(3) makes them. */
+	{ SCMP_SYS(clone), FETCH, BITS(0, CLONE_THREAD, CLONE_THREAD) },
+	{ SCMP_SYS(socket), FETCH, IS(0, AF_UNIX) },
+	{ SCMP_SYS(socket), FETCH, IS(0, AF_INET) },
+	{ SCMP_SYS(socket), FETCH, IS(0, AF_INET6) },
 	/* Only its own limits. */
 	{ SCMP_SYS(prlimit64), LISTED, IS(0, 0) },
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GETFL) },
@@ -202,6 +215,10 @@ static const struct call probed[] = {
  */
 static const struct checked_call probed_when[] = {
 	{ SCMP_SYS(newfstatat), SHELL | NETWORK, IS(3, AT_EMPTY_PATH) },
+	/* getaddrinfo(3) asks which addresses the machine has. */
+	{ SCMP_SYS(socket), FETCH, IS(0, AF_NETLINK) },
+	/* nsswitch.conf(5) may name modules, which would be loaded. */
+	{ SCMP_SYS(mmap), FETCH, BITS(2, PROT_EXEC, PROT_EXEC) },
 };
 
 /* The deny-lists. */
@@ -350,21 +367,44 @@ allow_send(scmp_filter_ctx ctx)
 	    how);
 }
 
-/* Allow two options for fast packets; no filter programs, no other protocol. */
+/*
+ * Allow two options for fast packets, and those of the resolver: to hear of
+ * errors.  No filter programs, no other protocol.
+ */
 static int
-allow_tcp_options(scmp_filter_ctx ctx)
+allow_socket_options(scmp_filter_ctx ctx, unsigned int role)
 {
-	static const int options[] = { TCP_NODELAY, TCP_QUICKACK };
-	struct scmp_arg_cmp which[2] = { IS(1, IPPROTO_TCP), IS(2, 0) };
+	static const struct {
+		int level;
+		int name;
+		unsigned int roles;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, NETWORK | FETCH },
+		{ IPPROTO_TCP, TCP_QUICKACK, NETWORK | FETCH },
+		{ IPPROTO_IP, IP_RECVERR, FETCH },
+		{ IPPROTO_IPV6, IPV6_RECVERR, FETCH },
+	};
+	struct scmp_arg_cmp which[2] = { IS(1, 0), IS(2, 0) };
 	int rc = 0;
 	size_t i;
 
 	for (i = 0; i < COUNT(options) && rc == 0; i++) {
-		which[1].datum_a = (scmp_datum_t)options[i];
+		if ((options[i].roles & role) == 0)
+			continue;
+		which[0].datum_a = (scmp_datum_t)options[i].level;
+		which[1].datum_a = (scmp_datum_t)options[i].name;
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
 		    SCMP_SYS(setsockopt), 2, which);
 	}
 	return rc;
+}
+
+/* The flags of clone3(2) are in memory.  glibc falls back to clone(2). */
+static int
+without_clone3(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS),
+	    SCMP_SYS(clone3), 0, NULL);
 }
 
 static int
@@ -430,8 +470,10 @@ add_allow_list(scmp_filter_ctx ctx, unsigned int role)
 		rc = allow_itself(ctx);
 	if (rc == 0)
 		rc = allow_send(ctx);
-	if (rc == 0 && (role & NETWORK))
-		rc = allow_tcp_options(ctx);
+	if (rc == 0)
+		rc = allow_socket_options(ctx, role);
+	if (rc == 0 && (role & FETCH))
+		rc = without_clone3(ctx);
 	return rc;
 }
 
@@ -449,10 +491,8 @@ add_deny_list(scmp_filter_ctx ctx, unsigned int role)
 		rc = deny_others(ctx);
 		if (rc == 0)
 			rc = deny_families(ctx, role);
-		/* Its flags are in memory.  glibc falls back to clone(2). */
 		if (rc == 0)
-			rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS),
-			    SCMP_SYS(clone3), 0, NULL);
+			rc = without_clone3(ctx);
 	}
 	return rc;
 }

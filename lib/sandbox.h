@@ -12,12 +12,14 @@
 #include "lib/error.h"
 
 enum sandbox_role {
-	SANDBOX_SHELL,    /* allow-list: the descriptors it has, memory, time */
-	SANDBOX_NETWORK,  /* the same, and recv, send and poll on its socket */
-	SANDBOX_KEYD,     /* allow-list: its state folder, accept; no exec */
-	SANDBOX_TOKEN,    /* deny-list: vendor code runs here */
-	SANDBOX_PARENT,   /* deny-list: starts processes, parses nothing */
-	SANDBOX_TOKEN_USB /* as TOKEN; netlink sockets, for libusb */
+	SANDBOX_SHELL,   /* allow-list: the descriptors it has, memory, time */
+	SANDBOX_NETWORK, /* the same, and recv, send and poll on its socket */
+	SANDBOX_KEYD,    /* allow-list: its state folder, accept; no exec */
+	SANDBOX_TOKEN,   /* deny-list: vendor code runs here */
+	SANDBOX_PARENT,  /* deny-list: starts processes, parses nothing */
+	SANDBOX_TOKEN_USB, /* as TOKEN; netlink sockets, for libusb */
+	SANDBOX_FETCH      /* allow-list: unix and IP sockets, files to read,
+			     threads; no exec */
 };
 
 enum sandbox_access {
@@ -36,7 +38,7 @@ struct sandbox_path {
  *
  * Landlock leaves access to exactly the paths.  SHELL and NETWORK pass none.
  * Neither access allows executing a file.  Landlock also closes TCP, except
- * that TOKEN may connect.  PARENT gets no Landlock, because its children would
+ * that TOKEN and FETCH may connect.  PARENT gets no Landlock, because its children would
  * inherit it.  A TOKEN has sockets of unix, IPv4 and IPv6 only.
  *
  * With an allow-list, any other call kills the process.  With a deny-list, a

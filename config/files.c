@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,42 @@ conf_modes(const struct conf *c, enum conf_user user, bool secret)
 	else
 		m.owner = c->single_user ? geteuid() : 0;
 	return m;
+}
+
+int
+conf_read(const struct conf *c, enum conf_user user, const char *path,
+    bool secret, size_t max, struct buf *out, struct ht_error *e)
+{
+	struct modes m = conf_modes(c, user, secret);
+	uint8_t *at;
+	ssize_t n = 0;
+	size_t start;
+	int fd = modes_open(path, &m, e);
+
+	if (fd < 0)
+		return fd;
+	while (out->len <= max) {
+		start = out->len;
+		at = buf_room(out, 4096);
+		if (at == NULL) {
+			errno = ENOMEM;
+			n = -1;
+			break;
+		}
+		n = read(fd, at, 4096);
+		out->len = start + (n > 0 ? (size_t)n : 0);
+		if (n <= 0)
+			break;
+	}
+	if (n < 0)
+		(void)ht_error_errno(e, "%s", path);
+	(void)close(fd);
+	if (n < 0)
+		return HT_ERR_INTERNAL;
+	if (out->len > max)
+		return ht_error_set(e, HT_ERR_USAGE, "%s: more than %zu bytes",
+		    path, max);
+	return 0;
 }
 
 /* path may be NULL. */

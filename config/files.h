@@ -8,12 +8,21 @@
 #define CONFIG_FILES_H
 
 #include "config/conf.h"
+#include "lib/buf.h"
 #include "lib/modes.h"
 
 /*
  * How a file must be that user reads, after conf_resolve.  CONF_USERS is root.
  */
 struct modes conf_modes(const struct conf *c, enum conf_user user, bool secret);
+
+/*
+ * Append a file that user reads to out.  Errors of modes_check; HT_ERR_USAGE if
+ * it has more than max bytes; HT_ERR_INTERNAL if it cannot be read or there is no
+ * memory.
+ */
+int conf_read(const struct conf *c, enum conf_user user, const char *path,
+    bool secret, size_t max, struct buf *out, struct ht_error *e);
 
 /*
  * Check the files of a token: its module, what the variables of that name, its

@@ -66,8 +66,7 @@ end(struct look *t, const char *verdict, const char *text, int64_t revoked)
 	buf_u8(&copy, 0);
 	forget(t);
 	answer(all, tag, verdict,
-	    buf_failed(&copy) == 0 ? (const char *)copy.data : "",
-	    revoked);
+	    buf_failed(&copy) == 0 ? (const char *)copy.data : "", revoked);
 	buf_free(&copy);
 }
 

@@ -117,8 +117,8 @@ revocation_crl_url(const struct revocation *r)
 		for (k = 0; url == NULL &&
 		     k < sk_GENERAL_NAME_num(name->name.fullname);
 		     k++)
-			url = http_url(sk_GENERAL_NAME_value(
-			    name->name.fullname, k));
+			url = http_url(
+			    sk_GENERAL_NAME_value(name->name.fullname, k));
 	}
 	CRL_DIST_POINTS_free(points);
 	ERR_clear_error();

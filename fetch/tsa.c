@@ -20,9 +20,9 @@ put_imprint(TS_REQ *request, const struct timestamp_query *query)
 	bool is = false;
 
 	if (imprint != NULL && algorithm != NULL)
-		is = X509_ALGOR_set0(algorithm,
-		         OBJ_nid2obj(EVP_MD_get_type(md)), V_ASN1_NULL,
-		         NULL) == 1 &&
+		is =
+		    X509_ALGOR_set0(algorithm, OBJ_nid2obj(EVP_MD_get_type(md)),
+		        V_ASN1_NULL, NULL) == 1 &&
 		    TS_MSG_IMPRINT_set_algo(imprint, algorithm) == 1 &&
 		    TS_MSG_IMPRINT_set_msg(imprint,
 		        (unsigned char *)(uintptr_t)query->imprint.p,

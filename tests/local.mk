@@ -197,9 +197,10 @@ EXTRA_DIST += $(e2e_tests) \
 # It may use all that there is; the linker takes what it needs.
 
 LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
-	libsshcert.a libtoken.a libformats.a libspc.a libstore.a libconf.a \
+	libsshcert.a libtoken.a libfetch.a libformats.a libspc.a libstore.a libconf.a \
 	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) $(P11_LIBS) \
-	$(SQLITE_LIBS) $(SSH_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(SECCOMP_LIBS)
+	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
+	$(SECCOMP_LIBS)
 
 libtesting_a_SOURCES = \
 	tests/fuzz/format.c tests/fuzz/format.h \

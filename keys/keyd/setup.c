@@ -10,43 +10,6 @@
 #include "keys/keyd/setup.h"
 #include "lib/log.h"
 
-/* Append the file at path to out.  The file has at most max bytes. */
-static int
-read_file(const struct setup *s, const char *path, bool secret, size_t max,
-    struct buf *out, struct ht_error *e)
-{
-	struct modes m = conf_modes(s->conf, CONF_USER_KEYD, secret);
-	uint8_t *at;
-	ssize_t n = 0;
-	size_t start;
-	int fd = modes_open(path, &m, e);
-
-	if (fd < 0)
-		return fd;
-	while (out->len <= max) {
-		start = out->len;
-		at = buf_room(out, 4096);
-		if (at == NULL) {
-			errno = ENOMEM;
-			n = -1;
-			break;
-		}
-		n = read(fd, at, 4096);
-		out->len = start + (n > 0 ? (size_t)n : 0);
-		if (n <= 0)
-			break;
-	}
-	if (n < 0)
-		(void)ht_error_errno(e, "%s", path);
-	(void)close(fd);
-	if (n < 0)
-		return HT_ERR_INTERNAL;
-	if (out->len > max)
-		return ht_error_set(e, HT_ERR_USAGE, "%s: more than %zu bytes",
-		    path, max);
-	return 0;
-}
-
 /* Put the name of the file before the error in its contents. */
 static int
 in_file(const char *path, struct ht_error *e)
@@ -65,7 +28,8 @@ load_certificate(const struct setup *s, struct setup_certificate *c,
 	struct buf pem = BUF_INIT, spki = BUF_INIT;
 	int rc;
 
-	rc = read_file(s, c->conf->chain, false, CHAIN_PEM_MAX, &pem, e);
+	rc = conf_read(s->conf, CONF_USER_KEYD, c->conf->chain, false,
+	    CHAIN_PEM_MAX, &pem, e);
 	if (rc == 0 && chain_load(pem.data, pem.len, &c->chain, e) < 0)
 		rc = in_file(c->conf->chain, e);
 	if (rc == 0 && token_unusable(c->token))
@@ -152,8 +116,8 @@ load_servers(struct setup *s, struct ht_error *e)
 	for (i = 0; i < s->conf->nservers; i++) {
 		server = &s->servers[s->nservers++];
 		server->conf = &s->conf->servers[i];
-		if (read_file(s, server->conf->roots, false, CONF_ROOTS_MAX,
-		        &server->roots, &why) == 0)
+		if (conf_read(s->conf, CONF_USER_KEYD, server->conf->roots,
+		        false, CONF_ROOTS_MAX, &server->roots, &why) == 0)
 			continue;
 		server->fault = strdup(why.text);
 		if (server->fault == NULL)
@@ -193,7 +157,8 @@ load_user_ca(struct setup *s, struct ht_error *e)
 {
 	const char *path = s->conf->ssh.user_ca;
 	struct buf file = BUF_INIT;
-	int rc = read_file(s, path, true, SSHKEY_FILE_MAX, &file, e);
+	int rc = conf_read(s->conf, CONF_USER_KEYD, path, true, SSHKEY_FILE_MAX,
+	    &file, e);
 
 	if (rc == 0) {
 		s->user_ca = sshkey_private_load(buf_cursor(&file), e);
@@ -213,7 +178,8 @@ load_admin_ca(struct setup *s, struct ht_error *e)
 
 	if (path == NULL)
 		return 0;
-	rc = read_file(s, path, false, SSHKEY_LINE_MAX, &file, e);
+	rc = conf_read(s->conf, CONF_USER_KEYD, path, false, SSHKEY_LINE_MAX,
+	    &file, e);
 	if (rc == 0) {
 		s->admin_ca = sshkey_parse_line(buf_cursor(&file), e);
 		if (s->admin_ca == NULL)

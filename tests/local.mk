@@ -81,6 +81,7 @@ unit_tests = \
 	tests/unit/test_request_line \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \
+	tests/unit/test_servers \
 	tests/unit/test_share \
 	tests/unit/test_shell \
 	tests/unit/test_shell_admin \
@@ -100,6 +101,7 @@ unit_tests = \
 	tests/unit/test_timestamp \
 	tests/unit/test_token \
 	tests/unit/test_token_pin \
+	tests/unit/test_tsa \
 	tests/unit/test_uri \
 	tests/unit/test_zip
 

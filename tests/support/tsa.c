@@ -193,6 +193,17 @@ add_authority(TS_TST_INFO *info, const char *common_name)
 	GENERAL_NAME_free(name);
 }
 
+static void
+add_nonce(TS_TST_INFO *info, uint64_t nonce)
+{
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+
+	must(number != NULL && ASN1_INTEGER_set_uint64(number, nonce) == 1 &&
+	        TS_TST_INFO_set_nonce(info, number) == 1,
+	    "add a nonce");
+	ASN1_INTEGER_free(number);
+}
+
 /* TSTInfo (RFC 3161 2.4.2) */
 static BIO *
 make_info(const struct tsa_token *what, const void *stamped, size_t n)
@@ -210,11 +221,15 @@ make_info(const struct tsa_token *what, const void *stamped, size_t n)
 	add_extensions(info, what->extensions);
 	if (what->says != NULL)
 		add_authority(info, what->says);
+	if (what->nonce != 0)
+		add_nonce(info, what->nonce);
 	must(TS_TST_INFO_set_version(info,
 	         what->version != 0 ? what->version : 1) == 1 &&
 	        TS_TST_INFO_set_policy_id(info, policy) == 1 &&
 	        TS_TST_INFO_set_msg_imprint(info, imprint) == 1 &&
-	        ASN1_INTEGER_set(serial, 42) == 1 &&
+	        (what->long_serial
+	                ? ASN1_STRING_set(serial, "a serial of 21 octets", 21)
+	                : ASN1_INTEGER_set(serial, 42)) == 1 &&
 	        TS_TST_INFO_set_serial(info, serial) == 1 &&
 	        TS_TST_INFO_set_time(info, when) == 1 &&
 	        i2d_TS_TST_INFO_bio(out, info) == 1,

@@ -52,6 +52,8 @@ struct tsa_token {
 	const char *says;      /* a common name that the content has as its
 	                          authority's; NULL means none */
 	long version;          /* of the content; 0 means 1 */
+	uint64_t nonce;        /* 0 means none */
+	bool long_serial;      /* of more than 160 bits */
 	bool without_certificates;
 	unsigned int extensions; /* number of extensions without meaning */
 	const char *attribute_certificates; /* the tag of each, a digit: 1 as

@@ -39,6 +39,7 @@ unit_tests = \
 	tests/unit/test_existing \
 	tests/unit/test_existing_nest \
 	tests/unit/test_fds \
+	tests/unit/test_fetch \
 	tests/unit/test_flips \
 	tests/unit/test_forkserver_link \
 	tests/unit/test_holders \

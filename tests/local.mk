@@ -80,6 +80,7 @@ unit_tests = \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \
+	tests/unit/test_revocation \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \
 	tests/unit/test_servers \
@@ -122,6 +123,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_session \
 	tests/fuzz/fuzz_spc \
 	tests/fuzz/fuzz_sshcert \
+	tests/fuzz/fuzz_tsa \
 	tests/fuzz/fuzz_uri
 
 # The order is that of starting: what waits for minutes comes first.

@@ -64,7 +64,8 @@ write_pem(const char *name, X509 *certificate, EVP_PKEY *key)
 static void
 make_authority(void)
 {
-	static const char conf[] = "[tsa]\ndefault_tsa = this\n[this]\n"
+	static const char conf[] =
+	    "[tsa]\ndefault_tsa = this\n[this]\n"
 	    "serial = serial\nsigner_cert = tsa.pem\nsigner_key = tsa.key\n"
 	    "certs = issuer.pem\nsigner_digest = sha256\n"
 	    "default_policy = 1.2.3.4.1\ndigests = sha256, sha384, sha512\n"
@@ -111,11 +112,11 @@ start_server(void)
 	int fd[2];
 
 	assert_non_null(srcdir);
-	(void)snprintf(script, sizeof(script),
-	    "%s/tests/support/tsa_server.py", srcdir);
+	(void)snprintf(script, sizeof(script), "%s/tests/support/tsa_server.py",
+	    srcdir);
 	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
-	server = start((const char *const[]){ "python3", script, "0",
-	                   "tsa.conf", NULL },
+	server = start(
+	    (const char *const[]){ "python3", script, "0", "tsa.conf", NULL },
 	    fd[1], "server.log");
 	(void)close(fd[1]);
 	assert_true(read(fd[0], text, sizeof(text) - 1) > 0);
@@ -172,12 +173,14 @@ write_conf(const char *proxy)
 
 	buf_format(&conf,
 	    "state = \"%s/state\";\nrun = \"%s\";\nsingle_user = true;\n"
-	    "ssh: { listen = [ \"127.0.0.1:2222\" ]; host_keys = [ \"%s/h\" ];\n"
+	    "ssh: { listen = [ \"127.0.0.1:2222\" ]; host_keys = [ \"%s/h\" "
+	    "];\n"
 	    "  user_ca = \"%s/u\"; admin_ca = \"%s/a.pub\"; };\n"
 	    "tokens = ( { name = \"file\"; file = \"%s/key.pem\"; } );\n"
 	    "certificates = ( { name = \"test\"; token = \"file\";\n"
 	    "  chain = \"%s/chain.pem\"; } );\n"
-	    "profiles = ( { name = \"test\"; certificates = [ \"test\" ]; } );\n"
+	    "profiles = ( { name = \"test\"; certificates = [ \"test\" ]; } "
+	    ");\n"
 	    "%s\ntimestamp_servers = (\n",
 	    folder, folder, folder, folder, folder, folder, folder, proxy);
 	for (i = 0; i < SERVERS; i++)
@@ -186,8 +189,7 @@ write_conf(const char *proxy)
 		    "  url = \"http://127.0.0.1:%d/%s\";\n"
 		    "  roots = \"%s/%s.pem\"; },\n",
 		    servers[i].name, servers[i].interval, port,
-		    servers[i].path != NULL ? servers[i].path
-		                            : servers[i].name,
+		    servers[i].path != NULL ? servers[i].path : servers[i].name,
 		    folder, servers[i].roots);
 	buf_format(&conf,
 	    "{ name = \"named\"; operator = \"test\";\n"
@@ -360,8 +362,7 @@ every_fault(void **state)
 		asked[m.tag] = false;
 		if (m.type != PROTOCOL_STAMP_FAILED)
 			fail_msg("%s has stamped", servers[m.tag].name);
-		if (strstr(body.stamp_failed.text, servers[m.tag].says) ==
-		    NULL)
+		if (strstr(body.stamp_failed.text, servers[m.tag].says) == NULL)
 			fail_msg("%s: \"%s\" does not say \"%s\"",
 			    servers[m.tag].name, body.stamp_failed.text,
 			    servers[m.tag].says);
@@ -478,8 +479,7 @@ names_are_looked_up(void **state)
 static void
 nonsense_is_refused(void **state)
 {
-	struct protocol_stamp stamp = { .digest = "md5",
-		.milliseconds = 1000 };
+	struct protocol_stamp stamp = { .digest = "md5", .milliseconds = 1000 };
 	struct buf list = BUF_INIT;
 	union protocol_body body;
 
@@ -500,7 +500,8 @@ nonsense_is_refused(void **state)
 static void
 validity_of_the_signer(void **state)
 {
-	struct protocol_stamp stamp = { .digest = "sha256", .not_after = 1000,
+	struct protocol_stamp stamp = { .digest = "sha256",
+		.not_after = 1000,
 		.milliseconds = 5000 };
 	uint8_t imprint[32] = { 1 };
 	struct buf list = BUF_INIT;
@@ -539,8 +540,8 @@ what_keyd_must_not_say(void **state)
 	struct buf nothing = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(msg_queue(keyd.channel, PROTOCOL_STAMPED, 1, &nothing,
-	                     NULL, 0, &e),
+	assert_int_equal(
+	    msg_queue(keyd.channel, PROTOCOL_STAMPED, 1, &nothing, NULL, 0, &e),
 	    0);
 	assert_int_equal(msg_drain(keyd.channel, 1000, &e), 0);
 	protocol_close(&keyd);
@@ -555,8 +556,8 @@ by_way_of_a_proxy(void **state)
 
 	(void)state;
 	end_fetch();
-	(void)snprintf(proxy, sizeof(proxy),
-	    "proxy = \"http://127.0.0.1:%d\";", port);
+	(void)snprintf(proxy, sizeof(proxy), "proxy = \"http://127.0.0.1:%d\";",
+	    port);
 	write_conf(proxy);
 	start_fetch();
 	/* Only the proxy could know such a host. */

@@ -12,14 +12,14 @@
 #include "lib/error.h"
 
 enum sandbox_role {
-	SANDBOX_SHELL,   /* allow-list: the descriptors it has, memory, time */
-	SANDBOX_NETWORK, /* the same, and recv, send and poll on its socket */
-	SANDBOX_KEYD,    /* allow-list: its state folder, accept; no exec */
-	SANDBOX_TOKEN,   /* deny-list: vendor code runs here */
-	SANDBOX_PARENT,  /* deny-list: starts processes, parses nothing */
-	SANDBOX_TOKEN_USB, /* as TOKEN; netlink sockets, for libusb */
-	SANDBOX_FETCH      /* allow-list: unix and IP sockets, files to read,
-			     threads; no exec */
+	SANDBOX_SHELL,    /* allow-list: the descriptors it has, memory, time */
+	SANDBOX_NETWORK,  /* the same, and recv, send and poll on its socket */
+	SANDBOX_KEYD,     /* allow-list: its state folder, accept; no exec */
+	SANDBOX_TOKEN,    /* deny-list: vendor code runs here */
+	SANDBOX_PARENT,   /* deny-list: starts processes, parses nothing */
+	SANDBOX_FETCH,    /* allow-list: unix and IP sockets, its files to
+			     read, threads; no exec */
+	SANDBOX_TOKEN_USB /* as TOKEN; netlink sockets, for libusb */
 };
 
 enum sandbox_access {

@@ -295,29 +295,30 @@ do_nested(const struct attack_target *t)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? WORKS : EIO;
 }
 
-#define ALL_ROLES 0x1f
+#define ALL_ROLES 0x3f
 #define BARE (1 << SANDBOX_SHELL | 1 << SANDBOX_NETWORK)
 #define FILES (1 << SANDBOX_KEYD | 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT)
+#define THREADS (1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT | 1 << SANDBOX_FETCH)
 
 const struct need needs[] = {
 	{ "memory", do_memory, ALL_ROLES, WORKS },
 	{ "pipe", do_pipe, ALL_ROLES, WORKS },
 	{ "stat", do_stat, BARE, EPERM },
-	{ "stat", do_stat, FILES, WORKS },
+	{ "stat", do_stat, FILES | 1 << SANDBOX_FETCH, WORKS },
 	{ "receive", do_receive, ALL_ROLES, WORKS },
 	{ "time", do_time, ALL_ROLES, WORKS },
 	{ "flags", do_flags, ALL_ROLES, WORKS },
 	{ "limits", do_limits, 1 << SANDBOX_SHELL, ENOMEM },
 	{ "abort", do_abort, ALL_ROLES, KILLED + SIGABRT },
 	{ "sockopt", do_sockopt, ALL_ROLES & ~(1 << SANDBOX_SHELL), WORKS },
-	{ "TCP options", do_tcp_options, 1 << SANDBOX_NETWORK, WORKS },
+	{ "TCP options", do_tcp_options,
+	    1 << SANDBOX_NETWORK | 1 << SANDBOX_FETCH, WORKS },
 	{ "accept", do_accept, 1 << SANDBOX_KEYD, WORKS },
 	{ "files", do_files, FILES, WORKS },
-	{ "read only", do_read_only, FILES & ~(1 << SANDBOX_PARENT), WORKS },
-	{ "thread", do_thread, 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT,
-	    WORKS },
-	{ "client", do_client, 1 << SANDBOX_TOKEN | 1 << SANDBOX_PARENT,
-	    WORKS },
+	{ "read only", do_read_only,
+	    (FILES & ~(1 << SANDBOX_PARENT)) | 1 << SANDBOX_FETCH, WORKS },
+	{ "thread", do_thread, THREADS, WORKS },
+	{ "client", do_client, THREADS, WORKS },
 	{ "start", do_start, 1 << SANDBOX_PARENT, WORKS },
 	{ "nested", do_nested, 1 << SANDBOX_PARENT, WORKS },
 	{ NULL, NULL, 0, 0 },

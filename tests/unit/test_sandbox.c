@@ -37,9 +37,9 @@
 #define SKIP_UNPROTECTED() ((void)0)
 #endif
 
-#define ROLES 5
+#define ROLES 6
 static const char *const role_names[ROLES] = { "SHELL", "NETWORK", "KEYD",
-	"TOKEN", "PARENT" };
+	"TOKEN", "PARENT", "FETCH" };
 
 struct fixture fixture;
 static char dir[] = "/tmp/htsign-sandbox-XXXXXX";
@@ -90,43 +90,43 @@ fixture_enter(int role)
 
 static const struct {
 	const char *name;
-	int expected[ROLES]; /* SHELL, NETWORK, KEYD, TOKEN, PARENT */
+	int expected[ROLES]; /* SHELL, NETWORK, KEYD, TOKEN, PARENT, FETCH */
 	bool control;        /* must work outside any sandbox */
 } attempts[] = {
-	{ "open", { K, K, A, A, W }, true },
-	{ "create", { K, K, A, A, W }, true },
-	{ "stat", { K, K, W, W, W }, true },
-	{ "unlink", { K, K, A, A, W }, false },
-	{ "socket", { K, K, P, W, W }, true },
-	{ "connect", { K, K, P, EISCONN, EISCONN }, false },
-	{ "bind", { K, K, P, P, W }, true },
-	{ "sendto", { K, K, K, EISCONN, EISCONN }, false },
-	{ "exec", { K, K, K, P, W }, true },
-	{ "fork", { K, K, K, P, W }, true },
-	{ "clone", { K, K, K, P, W }, true },
-	{ "clone3", { K, K, K, ENOSYS, W }, true },
-	{ "ptrace", { K, K, K, P, P }, false },
-	{ "kill", { K, K, K, P, W }, true },
-	{ "tgkill", { K, K, K, P, W }, true },
-	{ "pidfd-signal", { K, K, K, P, W }, true },
-	{ "prlimit", { K, K, K, P, W }, true },
-	{ "pidfd_getfd", { K, K, K, P, P }, false },
-	{ "process_vm_readv", { K, K, K, P, P }, false },
-	{ "process_vm_writev", { K, K, K, P, P }, false },
-	{ "descriptor", { K, K, W, W, W }, true },
-	{ "filter", { K, K, K, W, W }, true },
-	{ "splice", { K, K, K, EINVAL, EINVAL }, false },
-	{ "out-of-band", { K, K, K, W, W }, true },
-	{ "io_uring", { K, K, K, P, P }, false },
-	{ "mmap-exec", { K, K, K, W, W }, true },
-	{ "mprotect-exec", { K, K, K, W, W }, true },
-	{ "TIOCSTI", { K, K, K, P, P }, false },
-	{ "wide-TIOCSTI", { K, K, K, P, P }, false },
-	{ "unshare", { K, K, K, P, P }, false },
-	{ "keyctl", { K, K, K, P, P }, false },
-	{ "bpf", { K, K, K, P, P }, false },
-	{ "x32", { K, K, K, X32, X32 }, false },
-	{ "32-bit", { K, K, K, BY_PROGRAM, K }, false },
+	{ "open", { K, K, A, A, W, A }, true },
+	{ "create", { K, K, A, A, W, A }, true },
+	{ "stat", { K, K, W, W, W, W }, true },
+	{ "unlink", { K, K, A, A, W, K }, false },
+	{ "socket", { K, K, P, W, W, W }, true },
+	{ "connect", { K, K, P, EISCONN, EISCONN, EISCONN }, false },
+	{ "bind", { K, K, P, P, W, K }, true },
+	{ "sendto", { K, K, K, EISCONN, EISCONN, K }, false },
+	{ "exec", { K, K, K, P, W, K }, true },
+	{ "fork", { K, K, K, P, W, K }, true },
+	{ "clone", { K, K, K, P, W, K }, true },
+	{ "clone3", { K, K, K, ENOSYS, W, ENOSYS }, true },
+	{ "ptrace", { K, K, K, P, P, K }, false },
+	{ "kill", { K, K, K, P, W, K }, true },
+	{ "tgkill", { K, K, K, P, W, K }, true },
+	{ "pidfd-signal", { K, K, K, P, W, K }, true },
+	{ "prlimit", { K, K, K, P, W, K }, true },
+	{ "pidfd_getfd", { K, K, K, P, P, K }, false },
+	{ "process_vm_readv", { K, K, K, P, P, K }, false },
+	{ "process_vm_writev", { K, K, K, P, P, K }, false },
+	{ "descriptor", { K, K, W, W, W, K }, true },
+	{ "filter", { K, K, K, W, W, K }, true },
+	{ "splice", { K, K, K, EINVAL, EINVAL, K }, false },
+	{ "out-of-band", { K, K, K, W, W, K }, true },
+	{ "io_uring", { K, K, K, P, P, K }, false },
+	{ "mmap-exec", { K, K, K, W, W, P }, true },
+	{ "mprotect-exec", { K, K, K, W, W, K }, true },
+	{ "TIOCSTI", { K, K, K, P, P, K }, false },
+	{ "wide-TIOCSTI", { K, K, K, P, P, K }, false },
+	{ "unshare", { K, K, K, P, P, K }, false },
+	{ "keyctl", { K, K, K, P, P, K }, false },
+	{ "bpf", { K, K, K, P, P, K }, false },
+	{ "x32", { K, K, K, X32, X32, K }, false },
+	{ "32-bit", { K, K, K, BY_PROGRAM, K, K }, false },
 };
 
 /* --- the harness -------------------------------------------------------- */

@@ -44,6 +44,7 @@ keys/keyd/request: lib store/authority store/journal signature keys/keyd
 keys/keyd/token: lib protocol config store store/journal
 htsign-shell: lib protocol signature formats
 sshd-sign: lib protocol config
+fetch: lib protocol config signature
 htsign: lib signature formats
 '
 
@@ -62,6 +63,7 @@ libtoken.a: libbase.a libprotocol.a / p11 crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
+libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl crypto
 '
 
 # program: the libraries it may be linked with, then / and those that it must
@@ -72,6 +74,7 @@ keys/token/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
 keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
 htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 p11 config curl jansson
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 p11 curl jansson
+fetch/htsign-fetch: curl crypto config seccomp / sqlite3 ssh p11 jansson
 htsign/htsign: crypto seccomp z / ssh sqlite3 p11 config curl jansson
 '
 
@@ -97,7 +100,7 @@ cat >"$work/owner.awk" <<'END'
 /^json_/ { print "jansson", $0 }
 /^seccomp_/ { print "seccomp", $0 }
 /^(inflate|deflate|crc32)/ { print "z", $0 }
-/^(ASN1|BIO|BN|CMS|CRYPTO|DSA|ECDSA|EC|ERR|EVP|HMAC|OBJ|OPENSSL|OSSL|PEM|PKCS7|PKCS8|RAND|RSA|SHA[0-9]*|TS|X509|d2i|i2d|o2i|i2o)_/ {
+/^(ASN1|BIO|BN|CMS|CRYPTO|DSA|ECDSA|EC|ERR|EVP|HMAC|OBJ|OCSP|OPENSSL|OSSL|PEM|PKCS7|PKCS8|RAND|RSA|SHA[0-9]*|TS|X509|d2i|i2d|o2i|i2o)_/ {
 	print "crypto", $0
 }
 END

@@ -282,7 +282,7 @@ check "keyd is ready before sshd-sign starts" keyd_was_first
 check "restart" there systemctl restart htsign-keyd sshd-sign
 both_doors "restarted"
 check "no failed unit" no_failed_unit
-for unit in htsign-keyd:15 sshd-sign:28; do
+for unit in htsign-keyd:15 sshd-sign:28 htsign-fetch:15; do
 	check "the exposure of ${unit%:*} is at most ${unit#*:} tenths" there \
 	    systemd-analyze security --offline=true --no-pager \
 	    --threshold="${unit#*:}" "/usr/lib/systemd/system/${unit%:*}.service"
@@ -337,7 +337,8 @@ check "htsign-setup goes on without it" setup
 both_doors "mended"
 
 check "--remove" setup --remove
-check "leaves no unit" not there systemctl is-active htsign-keyd sshd-sign
+check "leaves no unit" not there systemctl is-active htsign-keyd sshd-sign \
+    htsign-fetch
 check "no account" not there grep -E '^(htsign-|sign:|admin:)' /etc/passwd
 check "no file but the journal and tokens" \
     test -z "$(files | grep htsign | grep -v '^/var/lib')"

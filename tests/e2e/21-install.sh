@@ -25,13 +25,13 @@ check "no file of the administrator's" test ! -e "$root/etc"
 check "no folder is left to be filled in" not grep -rE '@[a-z]+@' \
     "$root/usr/lib" "$root/usr/share/htsign"
 units=$(find "$root" -name '*.service')
-check "two units" test "$(wc -l <<<"$units")" -eq 2
+check "three units" test "$(wc -l <<<"$units")" -eq 3
 # shellcheck disable=SC2086 # names without spaces
 sed -n 's/^Exec[A-Za-z]*=\(\/usr\/[^ ]*\).*/\1/p' $units | sort -u >"$work/programs"
 while read -r program; do
 	check "a unit's $program" test -x "$root$program"
 done <"$work/programs"
-check "of both units" test "$(wc -l <"$work/programs")" -eq 2
+check "of all three" test "$(wc -l <"$work/programs")" -eq 3
 
 # --- completion ----------------------------------------------------------------
 
@@ -155,6 +155,7 @@ if command -v systemd-analyze >/dev/null; then
 		done <<-END
 			htsign-keyd 1.5
 			sshd-sign 2.8
+			htsign-fetch 1.5
 		END
 	else
 		echo "skip the exposure: systemd-analyze knows none of a file"

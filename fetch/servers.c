@@ -58,7 +58,6 @@ servers_choose(const struct servers *s, uint64_t among, uint64_t now,
 	bool waits = false;
 	size_t n = 0, i;
 
-	*until = UINT64_MAX;
 	for (i = 0; i < s->n; i++) {
 		one = &s->one[i];
 		if ((among >> i & 1) == 0)
@@ -66,7 +65,7 @@ servers_choose(const struct servers *s, uint64_t among, uint64_t now,
 		if (one->failed > 0) {
 			waits = waits || one->probed;
 		} else if (one->rest > now) {
-			waits = true;
+			waits = waits || one->rest < *until;
 			if (one->rest < *until)
 				*until = one->rest;
 		} else {

@@ -62,12 +62,13 @@ uint64_t servers_bit(const struct servers *s, struct cursor name);
 enum servers_choice {
 	SERVERS_ASK,  /* *index */
 	SERVERS_WAIT, /* until *until at the latest, or until a probe ends */
-	SERVERS_NONE  /* none of them is to be expected */
+	SERVERS_NONE  /* none of them is to be expected by then */
 };
 
 /*
  * Choose one of those whose bits are set, by a random number, so that a request
- * that strikes out whom it has asked meets them in random order.
+ * that strikes out whom it has asked meets them in random order.  *until is the
+ * time until which the caller can wait; the answer is not later.
  */
 enum servers_choice servers_choose(const struct servers *s, uint64_t among,
     uint64_t now, uint64_t random, size_t *index, uint64_t *until);

@@ -245,7 +245,7 @@ waited(void *cookie)
 static void
 next(struct stamp *t)
 {
-	uint64_t random, until, now = loop_now();
+	uint64_t random, until = t->deadline, now = loop_now();
 	struct ht_error e;
 
 	loop_timer_remove(t->timer);
@@ -267,15 +267,13 @@ next(struct stamp *t)
 			give_up(t, e.text);
 		return;
 	case SERVERS_WAIT:
-		if (until > t->deadline)
-			until = t->deadline;
 		t->timer = loop_timer_add(t->all->loop, until - now, waited, t);
 		if (t->timer == NULL)
 			give_up(t, "out of memory");
 		return;
 	case SERVERS_NONE:
 		if (t->left != 0)
-			give_up(t, "the others have failed lately");
+			give_up(t, "the others have failed lately, or rest");
 		else
 			give_up(t, t->tries > 0 ? "" : "no server to ask");
 		return;

@@ -143,7 +143,8 @@ read_serial(const struct token *token, struct timestamp *out,
 
 	if (n > (TIMESTAMP_SERIAL - 1) / 2)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "timestamp: a serial number of more than 160 bits (RFC 3161 "
+		    "timestamp: a serial number of more than 160 bits (RFC "
+		    "3161 "
 		    "2.4.2)");
 	for (i = 0; i < n; i++)
 		(void)snprintf(out->serial + 2 * i, 3, "%02x", p[i]);

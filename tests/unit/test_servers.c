@@ -54,6 +54,7 @@ clear(void **state)
 static enum servers_choice
 choose(uint64_t among, uint64_t now, uint64_t random)
 {
+	until = UINT64_MAX;
 	return servers_choose(&s, among, now, random, &index_, &until);
 }
 
@@ -168,6 +169,14 @@ intervals_are_kept(void **state)
 	servers_asked(&s, 0, 1000);
 	assert_int_equal(choose(5, 1000, 1), SERVERS_ASK);
 	assert_int_equal(index_, 0);
+	/* Who cannot wait for so long is told so. */
+	until = 16000;
+	assert_int_equal(servers_choose(&s, 4, 15999, 0, &index_, &until),
+	    SERVERS_NONE);
+	until = 16001;
+	assert_int_equal(servers_choose(&s, 4, 15999, 0, &index_, &until),
+	    SERVERS_WAIT);
+	assert_int_equal(until, 16000);
 	/* Neither does a probe come early. */
 	servers_said(&s, 2, SERVERS_FAILED, 0, 1000);
 	servers_asked(&s, 2, 15000);

@@ -338,6 +338,25 @@ a_token_that_verifies(void **state)
 	    0);
 }
 
+/* What the kernel holds it to. */
+static void
+it_is_in_its_sandbox(void **state)
+{
+	struct buf status = BUF_INIT;
+	char path[64];
+
+	(void)state;
+#ifdef HT_NO_SANDBOX
+	skip();
+#endif
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)fetch);
+	scratch_read(path, &status);
+	buf_u8(&status, 0);
+	assert_non_null(strstr((char *)status.data, "Seccomp:\t2\n"));
+	assert_non_null(strstr((char *)status.data, "NoNewPrivs:\t1\n"));
+	buf_free(&status);
+}
+
 /* Each alone, sixteen at a time: the slowest takes ten seconds. */
 static void
 every_fault(void **state)
@@ -614,6 +633,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_that_verifies),
+		cmocka_unit_test(it_is_in_its_sandbox),
 		cmocka_unit_test(every_fault),
 		cmocka_unit_test(one_good_among_five),
 		cmocka_unit_test(a_busy_one_is_waited_for),

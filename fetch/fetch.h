@@ -13,8 +13,8 @@
  * replaced, which the sandbox keeps it from reading: whoever started it starts
  * it again.
  *
- * Returns 0.  HT_ERR_USAGE for a mistake in the configuration, or another uid
- * than root and its own.  HT_ERR_INTERNAL if it cannot run here.
+ * Returns 0.  HT_ERR_USAGE for a mistake in the configuration.  HT_ERR_INTERNAL
+ * if it cannot run here, or as another user than root and its own.
  */
 int fetch_run(const char *path, struct ht_error *e);
 

@@ -195,6 +195,10 @@ the_busy_rest(void **state)
 	servers_said(&s, 0, SERVERS_BUSY, 0, 6000);
 	assert_int_equal(choose(1, 6000, 0), SERVERS_WAIT);
 	assert_int_equal(until, 6000 + SERVERS_REST);
+	/* What it has said before stands. */
+	servers_said(&s, 0, SERVERS_BUSY, 2000, 6000);
+	assert_int_equal(choose(1, 6000, 0), SERVERS_WAIT);
+	assert_int_equal(until, 6000 + SERVERS_REST);
 	/* It cannot keep itself away for good, nor be asked all the time. */
 	servers_said(&s, 1, SERVERS_BUSY, UINT64_MAX, 0);
 	(void)choose(2, 0, 0);

@@ -6,11 +6,20 @@
 #include "signature/pkcs7-nest.h"
 #include "signature/pkcs7.h"
 
-/* pkcs7-signedData and szOID_NESTED_SIGNATURE, as contents octets. */
+/*
+ * pkcs7-signedData, szOID_NESTED_SIGNATURE and szOID_RFC3161_counterSign, as
+ * contents octets.
+ */
 static const uint8_t signed_data_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 	0x01, 0x07, 0x02 };
 static const uint8_t nested_oid[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37,
 	0x02, 0x04, 0x01 };
+static const uint8_t timestamp_oid[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82,
+	0x37, 0x03, 0x03, 0x01 };
+
+#define OID 10
+_Static_assert(sizeof(nested_oid) == OID && sizeof(timestamp_oid) == OID,
+    "both attributes have a type of so many octets");
 
 /* What encloses the unsigned attributes, from the outside (RFC 2315 7, 9). */
 enum level {
@@ -27,8 +36,8 @@ struct opened {
 	struct cursor attributes; /* [1] with its header; empty and at the
 	                             end of the signer if it has none */
 	struct cursor elements;   /* its contents: a SET OF Attribute */
-	struct cursor nested;     /* the Attribute of nested signatures, or
-	                             empty */
+	const uint8_t *oid;       /* of the Attribute that is looked for */
+	struct cursor found;      /* it, or empty */
 	struct cursor values;     /* its values: a SET OF ContentInfo */
 	size_t count;             /* how many values */
 };
@@ -141,11 +150,11 @@ count_values(struct opened *o, struct ht_error *e)
 }
 
 /*
- * Find the attribute of nested signatures, the first of several.  All
- * attributes are checked here, so that put_elements later meets no damaged one.
+ * Find the attribute, the first of several.  All are checked here, so that
+ * put_elements later meets no damaged one.
  */
 static int
-find_nested(struct opened *o, struct ht_error *e)
+find_attribute(struct opened *o, struct ht_error *e)
 {
 	struct cursor c = o->elements;
 	struct cursor inside;
@@ -162,9 +171,8 @@ find_nested(struct opened *o, struct ht_error *e)
 		    (rc = der_expect(&inside, DER_SET, &values, e)) < 0 ||
 		    (rc = left_over(&inside, e)) < 0)
 			return rc;
-		if (o->nested.left == 0 &&
-		    is_object(&type, nested_oid, sizeof(nested_oid))) {
-			o->nested = attribute.whole;
+		if (o->found.left == 0 && is_object(&type, o->oid, OID)) {
+			o->found = attribute.whole;
 			o->values = values.value;
 		}
 	}
@@ -172,18 +180,20 @@ find_nested(struct opened *o, struct ht_error *e)
 }
 
 static int
-open_pkcs7(const void *der, size_t n, struct opened *o, struct ht_error *e)
+open_pkcs7(const void *der, size_t n, const uint8_t *oid, struct opened *o,
+    struct ht_error *e)
 {
 	int rc;
 
 	memset(o, 0, sizeof(*o));
+	o->oid = oid;
 	if (n > PKCS7_PAGED_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "PKCS#7: over %zu bytes",
 		    PKCS7_PAGED_MAX);
 	if ((rc = open_signed_data(cursor_over(der, n), o, e)) < 0 ||
 	    (rc = open_signer(o, e)) < 0)
 		return rc;
-	return find_nested(o, e);
+	return find_attribute(o, e);
 }
 
 /*
@@ -217,21 +227,21 @@ put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
 }
 
 /*
- * Append the attribute of nested signatures, with inner as one more value.
+ * Append the attribute, with added as one more value.
  */
 static int
-put_attribute(const struct opened *o, struct cursor inner, struct buf *out,
+put_attribute(const struct opened *o, struct cursor added, struct buf *out,
     struct ht_error *e)
 {
-	size_t values = o->values.left + inner.left;
-	size_t n = der_size(sizeof(nested_oid)) + der_size(values);
+	size_t values = o->values.left + added.left;
+	size_t n = der_size(OID) + der_size(values);
 
 	buf_reserve(out, der_size(n));
 	der_put_header(out, DER_SEQUENCE, n);
-	der_put_header(out, DER_OBJECT, sizeof(nested_oid));
-	buf_bytes(out, nested_oid, sizeof(nested_oid));
+	der_put_header(out, DER_OBJECT, OID);
+	buf_bytes(out, o->oid, OID);
 	der_put_header(out, DER_SET, values);
-	return put_elements(o->values, inner, NULL, out, e);
+	return put_elements(o->values, added, NULL, out, e);
 }
 
 /*
@@ -253,7 +263,7 @@ static int
 rebuild(const struct opened *o, struct cursor attribute, struct buf *out,
     struct ht_error *e)
 {
-	size_t n = o->elements.left - o->nested.left + attribute.left;
+	size_t n = o->elements.left - o->found.left + attribute.left;
 	size_t size = der_size(n);
 	size_t contents[LEVELS];
 	const struct cursor *value;
@@ -277,7 +287,7 @@ rebuild(const struct opened *o, struct cursor attribute, struct buf *out,
 		    (size_t)(inside(o, level).p - value->p));
 	}
 	der_put_header(out, DER_CONTEXT(1), n);
-	rc = put_elements(o->elements, attribute, o->nested.p, out, e);
+	rc = put_elements(o->elements, attribute, o->found.p, out, e);
 	for (level = LEVELS - 1; level >= 0; level--) {
 		value = &o->level[level].value;
 		part = inside(o, level);
@@ -293,10 +303,30 @@ check_inner(const void *inner, size_t m, struct ht_error *e)
 	struct opened o;
 	int rc;
 
-	rc = open_pkcs7(inner, m, &o, e);
-	if (rc == 0 && o.nested.left > 0)
+	rc = open_pkcs7(inner, m, nested_oid, &o, e);
+	if (rc == 0 && o.found.left > 0)
 		rc = ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: a signature that nests others cannot be nested");
+	return rc;
+}
+
+/* Add one more value to the attribute that o has found, or to a new one. */
+static int
+add_value(const struct opened *o, struct cursor value, struct buf *out,
+    struct ht_error *e)
+{
+	struct buf attribute = BUF_INIT;
+	size_t before = out->len;
+	int rc;
+
+	rc = put_attribute(o, value, &attribute, e);
+	if (rc == 0 && buf_failed(&attribute) == 0)
+		rc = rebuild(o, buf_cursor(&attribute), out, e);
+	if (rc == 0 && (buf_failed(&attribute) < 0 || buf_failed(out) < 0))
+		rc = ht_error_memory(e);
+	if (rc < 0)
+		out->len = before;
+	buf_free(&attribute);
 	return rc;
 }
 
@@ -305,24 +335,30 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
     struct buf *out, struct ht_error *e)
 {
 	struct opened o;
-	struct buf attribute = BUF_INIT;
-	size_t before = out->len;
 	int rc;
 
 	if ((rc = check_inner(inner, m, e)) < 0 ||
-	    (rc = open_pkcs7(outer, n, &o, e)) < 0)
+	    (rc = open_pkcs7(outer, n, nested_oid, &o, e)) < 0)
 		return rc;
 	if (o.count >= PKCS7_NESTED_MAX)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: %d signatures are nested already",
 		    PKCS7_NESTED_MAX);
-	rc = put_attribute(&o, cursor_over(inner, m), &attribute, e);
-	if (rc == 0 && buf_failed(&attribute) == 0)
-		rc = rebuild(&o, buf_cursor(&attribute), out, e);
-	if (rc == 0 && (buf_failed(&attribute) < 0 || buf_failed(out) < 0))
-		rc = ht_error_memory(e);
-	if (rc < 0)
-		out->len = before;
-	buf_free(&attribute);
-	return rc;
+	return add_value(&o, cursor_over(inner, m), out, e);
+}
+
+int
+pkcs7_stamp(const void *der, size_t n, const void *token, size_t m,
+    struct buf *out, struct ht_error *e)
+{
+	struct cursor c = cursor_over(token, m);
+	struct opened o;
+	struct der one;
+	int rc;
+
+	if ((rc = der_expect(&c, DER_SEQUENCE, &one, e)) < 0 ||
+	    (rc = left_over(&c, e)) < 0 ||
+	    (rc = open_pkcs7(der, n, timestamp_oid, &o, e)) < 0)
+		return rc;
+	return add_value(&o, one.whole, out, e);
 }

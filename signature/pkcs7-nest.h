@@ -1,5 +1,5 @@
 /*
- * One signature inside another.
+ * One signature inside another, or a timestamp in one.
  *
  * A file that is signed twice carries one PKCS#7.  The other signatures are
  * values of an unsigned attribute in it, 1.3.6.1.4.1.311.2.4.1
@@ -32,6 +32,15 @@
  * HT_ERR_INTERNAL without memory.
  */
 int pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
+    struct buf *out, struct ht_error *e);
+
+/*
+ * Append the signature in the n bytes of DER at der to out, with a timestamp
+ * token in its first SignerInfo: one more value of the unsigned attribute
+ * 1.3.6.1.4.1.311.3.3.1.  Of the m bytes of the token only this is looked at,
+ * that they are one SEQUENCE.  All else is as above.
+ */
+int pkcs7_stamp(const void *der, size_t n, const void *token, size_t m,
     struct buf *out, struct ht_error *e);
 
 #endif

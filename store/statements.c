@@ -52,6 +52,11 @@
 	"'pkcs7_size', pkcs7_size, " \
 	"'pkcs7_sha256', pkcs7_sha256, " \
 	"'pkcs7_stored', " STORED ", " \
+	"'stamp_server', stamp_server, " \
+	"'stamp_time', " DATE("stamp_time * 1000000") ", " \
+	"'stamp_serial', stamp_serial, " \
+	"'stamp_tries', stamp_tries, " \
+	"'stamp_error', stamp_error, " \
 	"'output_size', output_size, " \
 	"'output_sha256', output_sha256, " \
 	"'delivered_bytes', delivered_bytes, " \
@@ -62,12 +67,14 @@
 	"'asked', " DATE_MICRO("asked") ", " \
 	"'decided', " DATE_MICRO("decided") ", " \
 	"'signed', " DATE_MICRO("signed") ", " \
+	"'stamped', " DATE_MICRO("stamped") ", " \
 	"'finished', " DATE_MICRO("finished") ", " \
 	"'ended', " DATE_MICRO("ended"))
 
 #define SIGNING_ROW \
 	"SELECT request, " DATE("asked") ", client, profile, status, name, " \
-	"description, certificate, error, " SIGNING_JSON " " \
+	"description, certificate, " \
+	"coalesce(error, 'no timestamp: ' || stamp_error), " SIGNING_JSON " " \
 	"FROM signing "
 
 #define EVENT_JSON COMPACT( \
@@ -181,6 +188,17 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'stored', " BOOL("nullif(?5, 1)"))
 	    ") RETURNING seq, request",
 	[SQL_PKCS7_ADD] = "INSERT INTO pkcs7 (request, der) VALUES (?1, ?2)",
+	[SQL_STAMPED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'stamped', '', json_object("
+		"'server', ?3, "
+		"'time', " DATE("?4 * 1000000") ", "
+		"'serial', ?5, "
+		"'tries', ?6)) RETURNING seq, request",
+	[SQL_UNSTAMPED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'unstamped', '', "
+	    "json_object('tries', ?3, 'text', ?4)) RETURNING seq, request",
+	[SQL_TIMESTAMP_ADD] =
+	    "INSERT INTO timestamp (request, der) VALUES (?1, ?2)",
 	[SQL_FINISHED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'finished', '', "
 	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
@@ -254,6 +272,15 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "status = 'signed', signed = e.at, error = NULL, "
 	    "pkcs7_size = e.detail ->> 'size', "
 	    "pkcs7_sha256 = e.detail ->> 'sha256'"),
+	[SQL_PROJECT_STAMPED] = PROJECT(
+	    "status = 'stamped', stamped = e.at, "
+	    "stamp_server = e.detail ->> 'server', "
+	    "stamp_time = unixepoch(e.detail ->> 'time'), "
+	    "stamp_serial = e.detail ->> 'serial', "
+	    "stamp_tries = e.detail ->> 'tries'"),
+	[SQL_PROJECT_UNSTAMPED] = PROJECT(
+	    "stamp_tries = e.detail ->> 'tries', "
+	    "stamp_error = e.detail ->> 'text'"),
 	[SQL_PROJECT_FINISHED] = PROJECT(
 	    "status = 'finished', finished = e.at, "
 	    "output_size = e.detail ->> 'size', "
@@ -299,7 +326,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?1) "
 	    "ORDER BY seq",
 	[SQL_PKCS7] =
-	    "SELECT der FROM pkcs7 JOIN signing USING (request) "
+	    "SELECT pkcs7.der, timestamp.der FROM pkcs7 JOIN signing USING (request) "
+	    "LEFT JOIN timestamp USING (request) "
 	    "WHERE request = ?1 AND status IN ('delivered', 'undelivered')",
 
 	[SQL_CLIENT_ADD] =

@@ -24,6 +24,20 @@ static const char *const steps[] = {
 	"ALTER TABLE pin_attempt ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE pin_attempt ADD COLUMN unknown INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 3;",
+	/* The timestamp tokens of signatures. */
+	"CREATE TABLE timestamp ("
+	"request INTEGER PRIMARY KEY, der BLOB NOT NULL) STRICT;"
+	"CREATE TRIGGER timestamp_update BEFORE UPDATE ON timestamp BEGIN "
+	"SELECT RAISE(ABORT, 'a kept timestamp never changes'); END;"
+	"CREATE TRIGGER timestamp_delete BEFORE DELETE ON timestamp BEGIN "
+	"SELECT RAISE(ABORT, 'a kept timestamp never changes'); END;"
+	"ALTER TABLE signing ADD COLUMN stamped INTEGER;"
+	"ALTER TABLE signing ADD COLUMN stamp_server TEXT;"
+	"ALTER TABLE signing ADD COLUMN stamp_time INTEGER;" /* in seconds */
+	"ALTER TABLE signing ADD COLUMN stamp_serial TEXT;"
+	"ALTER TABLE signing ADD COLUMN stamp_tries INTEGER;"
+	"ALTER TABLE signing ADD COLUMN stamp_error TEXT;"
+	"PRAGMA user_version = 4;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

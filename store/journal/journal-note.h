@@ -10,8 +10,8 @@
 #include "store/store-private.h"
 
 /*
- * An event of any kind except asked, decided, signed, finished and kept.  The
- * detail leaves out a field that is NULL or 0, but an offset only if it is
+ * An event of any kind except asked, decided, signed, stamped, unstamped,
+ * finished and kept.  The detail leaves out a field that is NULL or 0, but an offset only if it is
  * HT_NO_OFFSET.
  */
 struct journal_note {

@@ -14,6 +14,7 @@
 #define SIGNED (1U << 3)
 #define FINISHED (1U << 4)
 #define KEPT (1U << 5)
+#define STAMPED (1U << 6)
 
 static const struct {
 	const char *status;
@@ -25,6 +26,7 @@ static const struct {
 	{ "signed", SIGNED },
 	{ "finished", FINISHED },
 	{ "kept", KEPT },
+	{ "stamped", STAMPED },
 };
 
 /* The events of a request. */
@@ -37,16 +39,19 @@ static const struct {
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | MAYBE_SIGNED },
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
 	{ "signed", SQL_PROJECT_SIGNED, DECIDED },
-	{ "finished", SQL_PROJECT_FINISHED, SIGNED },
+	{ "stamped", SQL_PROJECT_STAMPED, SIGNED },
+	{ "unstamped", SQL_PROJECT_UNSTAMPED, SIGNED },
+	{ "finished", SQL_PROJECT_FINISHED, SIGNED | STAMPED },
 	{ "kept", SQL_PROJECT_KEPT, ASKED },
 	{ "delivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
 	{ "undelivered", SQL_PROJECT_ENDED, FINISHED | KEPT },
 	{ "refused", SQL_PROJECT_ENDED,
-	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | STAMPED },
 	{ "failed", SQL_PROJECT_ENDED,
-	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | FINISHED | KEPT },
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | STAMPED | FINISHED |
+	        KEPT },
 	{ "aborted", SQL_PROJECT_ENDED,
-	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED },
+	    ASKED | DECIDED | MAYBE_SIGNED | SIGNED | STAMPED },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -213,14 +218,15 @@ journal_decided(struct store *s, uint64_t number,
 	return insert_event(s, st, "decided", NULL, NULL, e);
 }
 
+/* Keep the n bytes at p beside the events of a request. */
 static int
-keep_pkcs7(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
-    struct ht_error *e)
+keep(struct store *s, enum store_sql sql, uint64_t number, const uint8_t *p,
+    size_t n, struct ht_error *e)
 {
-	sqlite3_stmt *st = store_statement(s, SQL_PKCS7_ADD);
+	sqlite3_stmt *st = store_statement(s, sql);
 
 	store_bind_number(s, st, 1, number);
-	store_bind_blob(s, st, 2, pkcs7, n);
+	store_bind_blob(s, st, 2, p, n);
 	return store_write(s, st, e);
 }
 
@@ -249,7 +255,45 @@ journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7, size_t n,
 		return ret;
 	if (n > JOURNAL_PKCS7_MAX)
 		return 0;
-	return keep_pkcs7(s, number, pkcs7, n, e);
+	return keep(s, SQL_PKCS7_ADD, number, pkcs7, n, e);
+}
+
+int
+journal_stamped(struct store *s, uint64_t number,
+    const struct journal_timestamp *t, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "stamped", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_STAMPED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, t->server);
+	store_bind_time(s, st, 4, t->time);
+	store_bind_text(s, st, 5, t->serial);
+	store_bind_number(s, st, 6, t->tries);
+	if ((ret = insert_event(s, st, "stamped", NULL, NULL, e)) < 0)
+		return ret;
+	return keep(s, SQL_TIMESTAMP_ADD, number, t->token, t->token_len, e);
+}
+
+int
+journal_unstamped(struct store *s, uint64_t number, unsigned int tries,
+    const char *text, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "unstamped", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_UNSTAMPED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_number(s, st, 3, tries);
+	store_bind_text(s, st, 4, text);
+	return insert_event(s, st, "unstamped", NULL, NULL, e);
 }
 
 int

@@ -8,12 +8,16 @@
  *
  * The life of a request:
  *
- *	asked ─► decided ─► signed ─► finished ─► delivered
- *	  │       │  │ ▲      │           └─────► undelivered
- *	  │       │  ▼ │      │
+ *	                       ┌──► stamped ──┐
+ *	                       │              ▼
+ *	asked ─► decided ─► signed ────────► finished ─► delivered
+ *	  │       │  │ ▲       │                  └────► undelivered
+ *	  │       │  ▼ │       │
  *	  │       │ maybe-signed
- *	  └───────┴────┴──────┴─► refused, failed, aborted
+ *	  └───────┴────┴───────┴─► refused, failed, aborted
  *
+ * A request ends after stamped as it does after signed.  A signature for which
+ * no timestamp was to be had may go on: unstamped says so, and changes no state.
  * For a file that goes back as it came, kept follows asked and takes the place
  * of finished.
  *
@@ -92,6 +96,26 @@ int journal_decided(struct store *s, uint64_t number,
  */
 int journal_signed(struct store *s, uint64_t number, const uint8_t *pkcs7,
     size_t n, struct ht_error *e);
+
+/* A timestamp of a signature. */
+struct journal_timestamp {
+	const char *server;   /* who gave it, by its name in htsign.conf */
+	int64_t time;         /* genTime, in seconds since 1970 */
+	const char *serial;   /* in hexadecimal digits */
+	unsigned int tries;   /* servers that were asked */
+	const uint8_t *token; /* DER */
+	size_t token_len;     /* bytes */
+};
+
+/*
+ * "stamped": the signature has a timestamp.  The journal keeps the token.
+ * "unstamped": no server gave one, and the signature does without; text says
+ * why.
+ */
+int journal_stamped(struct store *s, uint64_t number,
+    const struct journal_timestamp *t, struct ht_error *e);
+int journal_unstamped(struct store *s, uint64_t number, unsigned int tries,
+    const char *text, struct ht_error *e);
 
 /*
  * "maybe-signed": the outcome of a hand-over is unknown, because the worker
@@ -216,8 +240,8 @@ int journal_token(struct store *s, const struct store_actor *actor,
 
 /*
  * End the requests that are open, by events with this text.  finished and kept
- * become undelivered.  decided becomes maybe-signed.  asked and signed become
- * aborted; the SignedData of signed is kept and never released.  *closed is how
+ * become undelivered.  decided becomes maybe-signed.  asked, signed and
+ * stamped become aborted; the SignedData of signed is kept and never released.  *closed is how
  * many requests were open; closed may be NULL.  journal_recover is for the
  * start, after a crash: its text is "endpoint restarted", and it commits.
  */
@@ -258,7 +282,8 @@ struct journal_row {
 	const char *name;
 	const char *description;
 	const char *certificate;
-	const char *error; /* one line for people */
+	const char *error; /* one line for people: why it ended, or why it has
+	                      no timestamp */
 	const char *json;  /* the whole row as one JSON object on one line */
 };
 
@@ -311,10 +336,11 @@ int journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
 
 /*
  * Append to out the SignedData that is kept for a request that ended as
- * delivered or undelivered; see buf_failed.  HT_ERR_USAGE if there is no such
+ * delivered or undelivered, and to token its timestamp, if it has one; see
+ * buf_failed.  The token is not in the SignedData.  HT_ERR_USAGE if there is no such
  * request, if it has no signature, or if that was too long to be kept.
  */
 int journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
-    struct ht_error *e);
+    struct buf *token, struct ht_error *e);
 
 #endif

@@ -123,12 +123,20 @@ journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
 	return each_event(s, st, fn, cookie, e);
 }
 
+/* Append column i, which may be NULL. */
+static void
+put_blob(sqlite3_stmt *st, int i, struct buf *out)
+{
+	const void *p = sqlite3_column_blob(st, i);
+
+	buf_bytes(out, p, (size_t)sqlite3_column_bytes(st, i));
+}
+
 int
 journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
-    struct ht_error *e)
+    struct buf *token, struct ht_error *e)
 {
 	sqlite3_stmt *st = store_statement(s, SQL_PKCS7);
-	const void *der;
 	int ret;
 
 	store_bind_number(s, st, 1, number);
@@ -138,8 +146,8 @@ journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "no signature of request %ju was released and kept",
 		    (uintmax_t)number);
-	der = sqlite3_column_blob(st, 0);
-	buf_bytes(out, der, (size_t)sqlite3_column_bytes(st, 0));
+	put_blob(st, 0, out);
+	put_blob(st, 1, token);
 	(void)sqlite3_reset(st);
 	return 0;
 }

@@ -56,10 +56,17 @@ enum stage {
 	FINISHED,
 	DELIVERED,
 	KEPT,
-	KEPT_DELIVERED
+	KEPT_DELIVERED,
+	STAMPED
 };
+#define LAST STAMPED
+#define EVENTS 12
 
 static const struct journal_kept kept = { "pe", 100, digest, 40, digest };
+
+static const uint8_t token[] = { 0x30, 1, 7 };
+static const struct journal_timestamp stamp = { "digicert", 1764547200, "0a1b",
+	2, token, sizeof(token) };
 
 static void
 keep(uint64_t number, bool delivered)
@@ -75,7 +82,7 @@ bring_to(enum stage stage)
 	uint64_t number;
 
 	assert_int_equal(journal_asked(store, &ask, &number, NULL), 0);
-	if (stage >= KEPT) {
+	if (stage == KEPT || stage == KEPT_DELIVERED) {
 		keep(number, stage == KEPT_DELIVERED);
 		return number;
 	}
@@ -90,6 +97,11 @@ bring_to(enum stage stage)
 		assert_int_equal(journal_signed(store, number, signed_data,
 		                     sizeof(signed_data), NULL),
 		    0);
+	if (stage == STAMPED) {
+		assert_int_equal(journal_stamped(store, number, &stamp, NULL),
+		    0);
+		return number;
+	}
 	if (stage >= FINISHED)
 		assert_int_equal(
 		    journal_finished(store, number, 200, digest, NULL), 0);
@@ -281,8 +293,12 @@ try_event(uint64_t number, size_t event, struct ht_error *e)
 		return journal_failed(store, number, &why, e);
 	case 8:
 		return journal_aborted(store, number, "t", e);
-	default:
+	case 9:
 		return journal_kept(store, number, &kept, e);
+	case 10:
+		return journal_stamped(store, number, &stamp, e);
+	default:
+		return journal_unstamped(store, number, 1, "t", e);
 	}
 }
 
@@ -291,14 +307,15 @@ test_order(void **state)
 {
 	/* Rows are stages; columns are the events of try_event. */
 	static const char *const allowed[] = {
-		[ASKED] = "1.....1111",
-		[DECIDED] = ".11...111.",
-		[MAYBE_SIGNED] = "1.....111.",
-		[SIGNED] = "...1..111.",
-		[FINISHED] = "....11.1..",
-		[DELIVERED] = "..........",
-		[KEPT] = "....11.1..",
-		[KEPT_DELIVERED] = "..........",
+		[ASKED] = "1.....1111..",
+		[DECIDED] = ".11...111...",
+		[MAYBE_SIGNED] = "1.....111...",
+		[SIGNED] = "...1..111.11",
+		[FINISHED] = "....11.1....",
+		[DELIVERED] = "............",
+		[KEPT] = "....11.1....",
+		[KEPT_DELIVERED] = "............",
+		[STAMPED] = "...1..111...",
 	};
 	struct ht_error e;
 	uint64_t number;
@@ -306,8 +323,8 @@ test_order(void **state)
 	int expected;
 
 	(void)state;
-	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
-		for (event = 0; event < 10; event++) {
+	for (stage = ASKED; stage <= LAST; stage++) {
+		for (event = 0; event < EVENTS; event++) {
 			number = bring_to((enum stage)stage);
 			expected =
 			    allowed[stage][event] == '1' ? 0 : HT_ERR_INTERNAL;
@@ -345,36 +362,104 @@ test_bad_arguments(void **state)
 static void
 test_pkcs7(void **state)
 {
-	struct buf der = BUF_INIT;
+	struct buf der = BUF_INIT, stamped = BUF_INIT;
 	struct ht_error e;
 	uint64_t number;
 	size_t stage;
 
 	(void)state;
 	/* What never left is not given out. */
-	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
+	for (stage = ASKED; stage <= LAST; stage++) {
 		if (stage == DELIVERED)
 			continue;
 		number = bring_to((enum stage)stage);
-		assert_int_equal(journal_pkcs7(store, number, &der, &e),
+		assert_int_equal(
+		    journal_pkcs7(store, number, &der, &stamped, &e),
 		    HT_ERR_USAGE);
 	}
 	number = bring_to(FINISHED);
 	assert_int_equal(journal_failed(store, number, &why, NULL), 0);
-	assert_int_equal(journal_pkcs7(store, number, &der, &e), HT_ERR_USAGE);
-	assert_int_equal(journal_pkcs7(store, number + 1, &der, &e),
+	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, &e),
+	    HT_ERR_USAGE);
+	assert_int_equal(journal_pkcs7(store, number + 1, &der, &stamped, &e),
 	    HT_ERR_USAGE);
 	assert_int_equal(der.len, 0);
 	number = bring_to(FINISHED);
 	assert_int_equal(journal_undelivered(store, number, "gone", NULL), 0);
-	assert_int_equal(journal_pkcs7(store, number, &der, &e), 0);
+	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, &e), 0);
 	assert_int_equal(der.len, sizeof(signed_data));
 	number = bring_to(DELIVERED);
 	buf_reset(&der);
-	assert_int_equal(journal_pkcs7(store, number, &der, &e), 0);
+	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, &e), 0);
 	assert_int_equal(der.len, sizeof(signed_data));
 	assert_memory_equal(der.data, signed_data, der.len);
+	assert_int_equal(stamped.len, 0);
 	buf_free(&der);
+}
+
+/* The token is kept beside the signature, and is given out with it. */
+static void
+test_timestamp(void **state)
+{
+	struct buf der = BUF_INIT, stamped = BUF_INIT, b = BUF_INIT;
+	uint64_t number = bring_to(STAMPED);
+
+	(void)state;
+	expect_status(number, "stamped");
+	assert_int_equal(journal_finished(store, number, 1, digest, NULL), 0);
+	assert_int_equal(journal_delivered(store, number, 1, NULL), 0);
+	expect_kinds(number,
+	    "asked decided signed stamped finished delivered ");
+	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, NULL), 0);
+	assert_int_equal(der.len, sizeof(signed_data));
+	assert_int_equal(stamped.len, sizeof(token));
+	assert_memory_equal(stamped.data, token, sizeof(token));
+	assert_int_equal(
+	    journal_show(store, number, append_row, append_event, &b, NULL), 0);
+	assert_true(holds(&b,
+	    "\"stamp_server\":\"digicert\","
+	    "\"stamp_time\":\"2025-12-01T00:00:00Z\","
+	    "\"stamp_serial\":\"0a1b\",\"stamp_tries\":2,"));
+	assert_true(holds(&b, "\"stamped\":\"20"));
+	assert_true(holds(&b,
+	    "\"detail\":{\"server\":\"digicert\","
+	    "\"time\":\"2025-12-01T00:00:00Z\",\"serial\":\"0a1b\","
+	    "\"tries\":2}"));
+	buf_free(&der);
+	buf_free(&stamped);
+	buf_free(&b);
+}
+
+static int
+keep_error(void *cookie, const struct journal_row *row)
+{
+	(void)snprintf(cookie, 64, "%s", row->error);
+	return 0;
+}
+
+static void
+test_no_timestamp(void **state)
+{
+	uint64_t number = bring_to(SIGNED);
+	struct buf b = BUF_INIT;
+	char error[64];
+
+	(void)state;
+	assert_int_equal(
+	    journal_unstamped(store, number, 3, "all are away", NULL), 0);
+	expect_status(number, "signed");
+	assert_int_equal(journal_finished(store, number, 1, digest, NULL), 0);
+	assert_int_equal(journal_delivered(store, number, 1, NULL), 0);
+	expect_status(number, "delivered");
+	assert_int_equal(
+	    journal_show(store, number, keep_error, NULL, error, NULL), 0);
+	assert_string_equal(error, "no timestamp: all are away");
+	assert_int_equal(
+	    journal_show(store, number, append_row, NULL, &b, NULL), 0);
+	assert_true(
+	    holds(&b, "\"stamp_tries\":3,\"stamp_error\":\"all are away\","));
+	assert_false(holds(&b, "\"error\""));
+	buf_free(&b);
 }
 
 /* Sign with n bytes; what the journal then has of that. */
@@ -383,7 +468,7 @@ sign_at_length(size_t n, struct buf *shown)
 {
 	uint64_t number = bring_to(DECIDED);
 	uint8_t *long_data = calloc(1, n);
-	struct buf der = BUF_INIT;
+	struct buf der = BUF_INIT, stamped = BUF_INIT;
 	struct ht_error e;
 	int rc;
 
@@ -391,7 +476,7 @@ sign_at_length(size_t n, struct buf *shown)
 	assert_int_equal(journal_signed(store, number, long_data, n, &e), 0);
 	assert_int_equal(journal_finished(store, number, 1, digest, &e), 0);
 	assert_int_equal(journal_delivered(store, number, 1, &e), 0);
-	rc = journal_pkcs7(store, number, &der, &e);
+	rc = journal_pkcs7(store, number, &der, &stamped, &e);
 	assert_int_equal(rc, n > JOURNAL_PKCS7_MAX ? HT_ERR_USAGE : 0);
 	assert_int_equal(der.len, n > JOURNAL_PKCS7_MAX ? 0 : n);
 	buf_reset(shown);
@@ -474,24 +559,29 @@ test_recover(void **state)
 	uint64_t asked = bring_to(ASKED), decided = bring_to(DECIDED);
 	uint64_t maybe = bring_to(MAYBE_SIGNED), done = bring_to(SIGNED);
 	uint64_t finished = bring_to(FINISHED), delivered = bring_to(DELIVERED);
+	uint64_t stamp_too = bring_to(STAMPED);
 	uint64_t held = bring_to(KEPT), back = bring_to(KEPT_DELIVERED);
-	struct buf der = BUF_INIT;
+	struct buf der = BUF_INIT, stamped = BUF_INIT;
 	uint64_t closed;
 
 	assert_int_equal(store_commit(store, NULL), 0);
 	store_close(store);
 	assert_int_equal(store_set_up(state), 0);
 	assert_int_equal(journal_recover(store, &closed, NULL), 0);
-	assert_int_equal(closed, 6);
+	assert_int_equal(closed, 7);
 	assert_false(store_dirty(store));
 	expect_status(asked, "aborted");
 	expect_status(decided, "maybe-signed");
 	expect_kinds(decided, "asked decided maybe-signed aborted ");
 	expect_status(maybe, "maybe-signed");
 	expect_status(done, "aborted");
-	assert_int_equal(journal_pkcs7(store, done, &der, NULL), HT_ERR_USAGE);
+	assert_int_equal(journal_pkcs7(store, done, &der, &stamped, NULL),
+	    HT_ERR_USAGE);
+	expect_status(stamp_too, "aborted");
+	expect_kinds(stamp_too, "asked decided signed stamped aborted ");
 	expect_status(finished, "undelivered");
-	assert_int_equal(journal_pkcs7(store, finished, &der, NULL), 0);
+	assert_int_equal(journal_pkcs7(store, finished, &der, &stamped, NULL),
+	    0);
 	buf_free(&der);
 	expect_status(delivered, "delivered");
 	expect_status(held, "undelivered");
@@ -512,8 +602,8 @@ test_rebuild(void **state)
 	uint64_t number, events;
 
 	(void)state;
-	for (stage = ASKED; stage <= KEPT_DELIVERED; stage++) {
-		for (event = 0; event < 10; event++) {
+	for (stage = ASKED; stage <= LAST; stage++) {
+		for (event = 0; event < EVENTS; event++) {
 			number = bring_to((enum stage)stage);
 			(void)try_event(number, event, NULL);
 		}
@@ -683,6 +773,8 @@ main(void)
 		CASE(test_order),
 		CASE(test_bad_arguments),
 		CASE(test_pkcs7),
+		CASE(test_timestamp),
+		CASE(test_no_timestamp),
 		CASE(test_long_pkcs7),
 		CASE(test_second_hand_over),
 		CASE(test_maybe_signed_for_ever),

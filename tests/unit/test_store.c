@@ -103,7 +103,7 @@ test_new_file(void **state)
 	assert_int_equal(journal_last_time(s), 0);
 	store_close(s);
 	store_close(NULL);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 3);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 4);
 	assert_int_equal(
 	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -180,7 +180,7 @@ test_newer_schema(void **state)
 	store_close(open_store());
 	assert_int_equal(run_sql("PRAGMA user_version = 7", NULL, 0), 0);
 	refuse_open(HT_ERR_USAGE,
-	    "the store has version 7 of its tables; this htsign knows up to 3");
+	    "the store has version 7 of its tables; this htsign knows up to 4");
 }
 
 static void
@@ -232,12 +232,14 @@ test_append_only(void **state)
 {
 	const struct journal_decision decision = { .format = "pe" };
 	const uint8_t der[4] = { 1 };
+	const struct journal_timestamp stamp = { "tsa", 1, "0a", 1, der, 4 };
 	struct store *s = open_store();
 	uint64_t number = ask_once(s);
 
 	(void)state;
 	assert_int_equal(journal_decided(s, number, &decision, NULL), 0);
 	assert_int_equal(journal_signed(s, number, der, sizeof(der), NULL), 0);
+	assert_int_equal(journal_stamped(s, number, &stamp, NULL), 0);
 	assert_int_equal(store_commit(s, NULL), 0);
 	store_close(s);
 #define APPEND_ONLY "the journal is append-only"
@@ -249,7 +251,10 @@ test_append_only(void **state)
 	    APPEND_ONLY);
 	refuse_sql("UPDATE pkcs7 SET der = x'00'", NEVER_CHANGES);
 	refuse_sql("DELETE FROM pkcs7", NEVER_CHANGES);
-	assert_int_equal(ask_sql("SELECT count(*) FROM event"), 3);
+	refuse_sql("UPDATE timestamp SET der = x'00'",
+	    "a kept timestamp never changes");
+	refuse_sql("DELETE FROM timestamp", "a kept timestamp never changes");
+	assert_int_equal(ask_sql("SELECT count(*) FROM event"), 4);
 }
 
 /* --- crashes --------------------------------------------------------- */

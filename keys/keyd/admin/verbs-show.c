@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keys/keyd/admin/verbs-private.h"
+#include "signature/pkcs7-nest.h"
 #include "store/journal/journal.h"
 
 /* --- the journal ------------------------------------------------------- */
@@ -79,6 +80,24 @@ show(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
+/* The signature as it was given out: with its timestamp. */
+static int
+put_pkcs7(struct verbs_command *c, uint64_t request, struct ht_error *e)
+{
+	struct buf pkcs7 = BUF_INIT, token = BUF_INIT;
+	int rc;
+
+	rc = journal_pkcs7(c->keyd->store, request, &pkcs7, &token, e);
+	if (rc == 0 && token.len > 0)
+		rc = pkcs7_stamp(pkcs7.data, pkcs7.len, token.data, token.len,
+		    &c->out, e);
+	else if (rc == 0)
+		buf_bytes(&c->out, pkcs7.data, pkcs7.len);
+	buf_free(&pkcs7);
+	buf_free(&token);
+	return rc;
+}
+
 static int
 fetch(struct verbs_command *c, struct ht_error *e)
 {
@@ -89,7 +108,7 @@ fetch(struct verbs_command *c, struct ht_error *e)
 		rc = ht_error_set(e, HT_ERR_USAGE,
 		    "%s is not kept of a request: only pkcs7 is", c->words[2]);
 	if (rc == 0)
-		rc = journal_pkcs7(c->keyd->store, request, &c->out, e);
+		rc = put_pkcs7(c, request, e);
 	return rc;
 }
 

@@ -209,8 +209,8 @@ read_text(struct conf_reader *r, const char *text)
 	} else {
 		(void)ht_error_set(r->e, HT_ERR_USAGE, "%s",
 		    config_error_text(&file));
-		ret = conf_line(r->conf,
-		    (unsigned int)config_error_line(&file), r->e);
+		ret = conf_line(r->conf, (unsigned int)config_error_line(&file),
+		    r->e);
 	}
 	config_destroy(&file);
 	return ret;

@@ -209,6 +209,8 @@ struct conf_profile {
 	                           wherever it is used */
 	unsigned int max_queue; /* requests of one client that wait or are
 	                           being signed; 1 to 10000; default 256 */
+	unsigned int deadline;  /* seconds from the end of an upload to the
+	                          release, 1 to 86400; default 300 */
 	enum conf_timestamp timestamp; /* default CONF_TIMESTAMP_NONE */
 	const struct conf_server *const *servers; /* that may give it; default
 	                                             all.  At least 1, if a
@@ -224,7 +226,7 @@ struct conf_source {
 };
 
 struct conf {
-	const char *path;  /* a copy of conf_load's */
+	const char *path;            /* a copy of conf_load's */
 	struct conf_source *sources; /* in order */
 	size_t nsources;
 	const char *state; /* folder; default /var/lib/htsign */

@@ -29,8 +29,7 @@ start_source(struct conf_reader *r, const char *path, unsigned int whole,
 	}
 	if (r->conf->nsources == SOURCES)
 		return ht_error_set(r->e, HT_ERR_USAGE,
-		    "%s:%u: more than %d times @include", path, line,
-		    INCLUDES);
+		    "%s:%u: more than %d times @include", path, line, INCLUDES);
 	s[r->conf->nsources++] = (struct conf_source){ path, whole, line };
 	return 0;
 }

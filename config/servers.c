@@ -15,8 +15,10 @@ conf_read_http(struct conf_reader *r, const config_setting_t *s,
 	if ((strncmp(url, "http://", 7) != 0 &&
 	        strncmp(url, "https://", 8) != 0) ||
 	    strchr(url, ' ') != NULL)
-		return conf_mistake(r, s, "%s must be an http:// or https:// "
-		    "URL", f->key);
+		return conf_mistake(r, s,
+		    "%s must be an http:// or https:// "
+		    "URL",
+		    f->key);
 	memcpy((char *)out + f->offset, &url, sizeof(url));
 	return 0;
 }

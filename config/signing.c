@@ -401,6 +401,7 @@ profile_defaults(void *out)
 	profile->existing = CONF_EXISTING_OWN;
 	profile->statement = CONF_STATEMENT_INDIVIDUAL;
 	profile->max_queue = 256;
+	profile->deadline = 300;
 }
 
 /* A profile that names no servers has all. */
@@ -418,7 +419,8 @@ profile_check(struct conf_reader *r, const config_setting_t *s,
 	if (c->nservers == 0)
 		return conf_mistake(r, s,
 		    "profile \"%s\" has timestamps: the file needs "
-		    "timestamp_servers", profile->name);
+		    "timestamp_servers",
+		    profile->name);
 	all = conf_alloc(r, c->nservers, sizeof(*all));
 	if (all == NULL)
 		return HT_ERR_INTERNAL;
@@ -448,6 +450,8 @@ static const struct conf_field profile_fields[] = {
 	{ "allow_weak", conf_read_bool, PROFILE(allow_weak) },
 	{ "max_queue", conf_read_number, PROFILE(max_queue), .min = 1,
 	    .max = 10000 },
+	{ "deadline", conf_read_number, PROFILE(deadline), .min = 1,
+	    .max = 86400 },
 	{ "timestamp", conf_read_word, PROFILE(timestamp),
 	    .words = timestamps },
 	{ .key = "timestamp_servers", .read = read_servers },

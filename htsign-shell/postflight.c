@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "formats/several.h"
 #include "htsign-shell/postflight.h"
@@ -103,6 +104,37 @@ postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
 	    0)
 		return unverified(&why, e);
 	return tap_once(pkcs7->data, pkcs7->len, sha256, e);
+}
+
+static bool
+is_of_now(int64_t then)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	return then >= now - POSTFLIGHT_CLOCK && then <= now + POSTFLIGHT_CLOCK;
+}
+
+int
+postflight_stamp(const struct buf *pkcs7, struct cursor roots,
+    struct ht_error *e)
+{
+	struct timestamp timestamp = { 0 };
+	struct pkcs7 *p7 = NULL;
+	struct ht_error why;
+	int rc;
+
+	rc = pkcs7_parse(pkcs7->data, pkcs7->len, &p7, &why);
+	if (rc == 0)
+		rc = pkcs7_verify_timestamps(p7, roots.p, roots.left,
+		    &timestamp, &why);
+	if (rc == 0 && timestamp.authority == NULL)
+		rc = ht_error_set(&why, HT_ERR_INTERNAL, "it has no timestamp");
+	else if (rc == 0 && !is_of_now(timestamp.time))
+		rc = ht_error_set(&why, HT_ERR_INTERNAL,
+		    "timestamp: it is not of now");
+	timestamp_clear(&timestamp);
+	pkcs7_free(p7);
+	return rc < 0 ? unverified(&why, e) : 0;
 }
 
 struct cursor

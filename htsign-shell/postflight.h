@@ -28,6 +28,15 @@ int postflight_pkcs7(const struct buf *pkcs7, struct cursor content,
     uint8_t sha256[TAP_SHA256], struct ht_error *e);
 
 /*
+ * Verify the timestamp of a new signature: it must have one, by one of the
+ * roots in the PEM, for which the signer's chain counts, and of now, within
+ * POSTFLIGHT_CLOCK seconds.  HT_ERR_INTERNAL if not.
+ */
+#define POSTFLIGHT_CLOCK 300
+int postflight_stamp(const struct buf *pkcs7, struct cursor roots,
+    struct ht_error *e);
+
+/*
  * Find bytes in whole.  Returns a cursor into whole, so that the caller can
  * free its own copy.  Returns bytes if whole does not contain them.
  */

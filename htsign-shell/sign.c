@@ -52,8 +52,9 @@ struct signing {
 	struct format_file *file;
 	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input */
 	enum existing_action action;
-	bool had_timestamp; /* of the signature that is replaced */
-	struct buf pkcs7;   /* the signature that goes into the file */
+	bool had_timestamp;          /* of the signature that is replaced */
+	struct protocol_signed said; /* of the new signature */
+	struct buf pkcs7;            /* the signature that goes into the file */
 	struct cursor over; /* its content; points into pkcs7 or file */
 	struct output *out;
 	const char *why; /* for the journal; NULL if keyd knows, or is gone */
@@ -309,7 +310,10 @@ decide(struct signing *s, struct ht_error *e)
 static void
 warn(const struct signing *s)
 {
-	if (s->had_timestamp)
+	if (s->said.note[0] != '\0')
+		log_notice("request %" PRIu64 ": warning: %s", s->keyd->number,
+		    s->said.note);
+	if (s->had_timestamp && s->said.roots.left == 0)
 		log_notice("request %" PRIu64 ": warning: the signature that "
 		           "was replaced had a timestamp, and the new one has "
 		           "none",
@@ -339,7 +343,6 @@ get_signature(struct signing *s, struct ht_error *e)
 {
 	const struct buf *publisher = &s->file->publisher;
 	struct protocol_content content;
-	char certificate[PROTOCOL_NAME];
 	int rc;
 
 	s->over = buf_cursor(&s->file->content);
@@ -354,7 +357,7 @@ get_signature(struct signing *s, struct ht_error *e)
 	content.existing = s->file->was_signed;
 	s->why = NULL;
 	rc = keyd_client_content(s->keyd, &content, s->over, show_waiting, s,
-	    &s->pkcs7, certificate, e);
+	    &s->pkcs7, &s->said, e);
 	if (rc < 0)
 		return rc;
 	/* With page hashes the content is too long for a second copy. */
@@ -404,10 +407,13 @@ release_output(struct signing *s, struct ht_error *e)
 {
 	uint8_t sha256[REQUEST_LINE_SHA256];
 	struct protocol_output output;
-	int rc;
+	int rc = 0;
 
 	s->why = WHY_OUTPUT;
-	rc = nest(s, e);
+	if (s->said.roots.left > 0)
+		rc = postflight_stamp(&s->pkcs7, s->said.roots, e);
+	if (rc == 0)
+		rc = nest(s, e);
 	if (rc == 0)
 		rc = plan_output(s, e);
 	if (rc < 0)

@@ -76,6 +76,7 @@ keyd_client_close(struct keyd_client *k)
 	if (k->link.channel != NULL)
 		protocol_close(&k->link);
 	buf_free(&k->own);
+	buf_free(&k->roots);
 }
 
 int
@@ -198,20 +199,16 @@ keyd_client_ticket(struct keyd_client *k, const struct protocol_ask *ask,
 	return rc;
 }
 
-/* Copy the fingerprints of GO: the next frame overwrites this one. */
+/* Copy bytes to memory, since the next frame overwrites this one. */
 static int
-keep_own(struct keyd_client *k, struct protocol_go *go, struct ht_error *e)
+keep(struct buf *memory, struct cursor *bytes, size_t most)
 {
-	if (go->own.left > PROTOCOL_OWN_MAX ||
-	    go->own.left % PROTOCOL_FINGERPRINT != 0)
-		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "fingerprints of %zu bytes", go->own.left);
-	buf_reset(&k->own);
-	buf_bytes(&k->own, go->own.p, go->own.left);
-	if (buf_failed(&k->own) < 0)
-		return ht_error_memory(e);
-	go->own = buf_cursor(&k->own);
-	return 0;
+	buf_reset(memory);
+	if (bytes->left > most)
+		return HT_ERR_INTERNAL;
+	buf_bytes(memory, bytes->p, bytes->left);
+	*bytes = buf_cursor(memory);
+	return buf_failed(memory);
 }
 
 int
@@ -230,7 +227,10 @@ keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
 		return rc;
 	*go = body.go;
 	k->number = go->number;
-	rc = keep_own(k, go, e);
+	if (go->own.left % PROTOCOL_FINGERPRINT != 0 ||
+	    keep(&k->own, &go->own, PROTOCOL_OWN_MAX) < 0)
+		rc = ht_error_set(e, HT_ERR_INTERNAL,
+		    "fingerprints of %zu bytes", go->own.left);
 	if (rc == 0)
 		*spool = m.fd[0];
 	else
@@ -312,7 +312,7 @@ send_content(struct keyd_client *k, const struct protocol_content *content,
 int
 keyd_client_content(struct keyd_client *k, struct protocol_content *content,
     struct cursor der, keyd_client_waiting_fn *waiting, void *cookie,
-    struct buf *pkcs7, char *certificate, struct ht_error *e)
+    struct buf *pkcs7, struct protocol_signed *said, struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
@@ -334,8 +334,11 @@ keyd_client_content(struct keyd_client *k, struct protocol_content *content,
 	}
 	if (rc < 0)
 		return rc;
-	memcpy(certificate, body.signed_.certificate, PROTOCOL_NAME);
-	return collect(k, body.signed_.length, pkcs7, e);
+	*said = body.signed_;
+	if (keep(&k->roots, &said->roots, PROTOCOL_ROOTS_MAX) < 0)
+		return ht_error_set(e, HT_ERR_INTERNAL, "roots of %zu bytes",
+		    said->roots.left);
+	return collect(k, said->length, pkcs7, e);
 }
 
 int

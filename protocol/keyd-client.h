@@ -24,8 +24,9 @@
 
 struct keyd_client {
 	struct protocol_link link;
-	struct buf own;  /* memory of own in the last GO */
-	uint64_t number; /* of the open or the last request; or 0 */
+	struct buf own;   /* memory of own in the last GO */
+	struct buf roots; /* memory of roots in the last SIGNED */
+	uint64_t number;  /* of the open or the last request; or 0 */
 	bool refused;
 	struct protocol_refuse refusal;
 };
@@ -77,15 +78,15 @@ int keyd_client_check(struct keyd_client *k, struct ht_error *e);
 /*
  * CONTENT with der in PARTs, then wait for SIGNED.  Sets content->length.
  * Calls waiting, unless NULL, when nothing follows a WAIT within
- * KEYD_CLIENT_PATIENCE.  Appends the PKCS#7 to *pkcs7.  Copies the name of the
- * certificate to certificate, which has PROTOCOL_NAME bytes.  HT_ERR_REFUSED if
- * der is empty or exceeds protocol_content_max.
+ * KEYD_CLIENT_PATIENCE.  Appends the PKCS#7 to *pkcs7.  said->roots is valid
+ * until the next such call or keyd_client_close.  HT_ERR_REFUSED if der is empty
+ * or exceeds protocol_content_max.
  */
 typedef void keyd_client_waiting_fn(void *cookie,
     const struct protocol_wait *wait);
 int keyd_client_content(struct keyd_client *k, struct protocol_content *content,
     struct cursor der, keyd_client_waiting_fn *waiting, void *cookie,
-    struct buf *pkcs7, char *certificate, struct ht_error *e);
+    struct buf *pkcs7, struct protocol_signed *said, struct ht_error *e);
 
 /*
  * OUTPUT and RELEASE.  After success the output may leave the process.

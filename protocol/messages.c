@@ -47,7 +47,7 @@ static const struct field content[] = { U8(content, kind),
 static const struct field part[] = { BYTES(part, bytes) };
 static const struct field wait[] = { TEXT(wait, reason), TEXT(wait, text) };
 static const struct field signed_[] = { TEXT(signed, certificate),
-	U32(signed, length), BYTES(signed, roots) };
+	U32(signed, length), BYTES(signed, roots), TEXT(signed, note) };
 static const struct field output[] = { U64(output, size),
 	BYTES(output, sha256) };
 static const struct field kept[] = { TEXT(kept, format), U64(kept, size),

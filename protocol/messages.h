@@ -207,6 +207,7 @@ struct protocol_signed { /* length bytes follow in PARTs */
 	uint32_t length;
 	struct cursor roots; /* PEM: those of the server that has stamped it, at
 				most PROTOCOL_ROOTS_MAX bytes; or empty */
+	char note[PROTOCOL_TEXT]; /* for people: why it is not stamped; or "" */
 };
 
 struct protocol_output {

@@ -56,6 +56,7 @@ unit_tests = \
 	tests/unit/test_keyd_disk \
 	tests/unit/test_keyd_link \
 	tests/unit/test_keyd_sign \
+	tests/unit/test_keyd_stamp \
 	tests/unit/test_keyd_storm \
 	tests/unit/test_libssh \
 	tests/unit/test_log \
@@ -88,6 +89,7 @@ unit_tests = \
 	tests/unit/test_shell \
 	tests/unit/test_shell_admin \
 	tests/unit/test_shell_run \
+	tests/unit/test_shell_stamp \
 	tests/unit/test_shell_wrong \
 	tests/unit/test_spc \
 	tests/unit/test_sshcert \
@@ -266,6 +268,7 @@ tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
 tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
+tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=store_step
 tests_unit_test_shell_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=keyd_link_ask_cancel

@@ -3,10 +3,10 @@
  * connections to it.
  *
  * keyd has one thread and one loop.  The loop watches the connections of shells
- * (sign-link.c, admin-link.c), of sshd-sign and htsign-principals (door.c), and
- * of the token workers (token.c).  Every change goes through the store.
- * Nothing that depends on a change leaves keyd before the change is committed
- * (commit.h).
+ * (sign-link.c, admin-link.c), of sshd-sign and htsign-principals (door.c), of
+ * htsign-fetch (fetch-link.c), and of the token workers (token.c).  Every change
+ * goes through the store.  Nothing that depends on a change leaves keyd before
+ * the change is committed (commit.h).
  */
 
 #ifndef KEYS_KEYD_CORE_H
@@ -36,8 +36,9 @@
 #define KEYD_ADMINS 64
 #define KEYD_PRINCIPALS 128
 #define KEYD_SSHD 64
+#define KEYD_FETCH 4
 #define KEYD_CONNECTIONS                                                       \
-	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD)
+	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD + KEYD_FETCH)
 
 /*
  * The most messages of one client in a round of the loop, so that a client with
@@ -60,13 +61,14 @@
 #define KEYD_ENDING ((uint64_t)64 << 10)
 
 struct failures;
+struct fetch;
 struct quota;
 struct request;
 struct spools;
 
 /*
  * keyd's end of one connection.  It is the first member of the structs of
- * sign-link.c, admin-link.c and door.c.
+ * sign-link.c, admin-link.c, door.c and fetch-link.c.
  */
 struct keyd_connection {
 	struct keyd *keyd;
@@ -101,6 +103,7 @@ struct keyd {
 	int files;                /* the most descriptors that we may have */
 	struct request *requests; /* the open ones */
 	struct failures *failures;
+	struct fetch *fetch;
 	struct quota *quota;
 	bool behind;      /* the journal has open requests that are not ours */
 	bool clock_unset; /* the journal says so already */

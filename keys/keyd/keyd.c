@@ -17,6 +17,7 @@
 
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
+#include "keys/keyd/fetch-link.h"
 #include "keys/keyd/keyd.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
@@ -348,7 +349,9 @@ open_journal(struct keyd *k, struct ht_error *e)
 		    conf->single_user, e);
 	k->failures = failures_new(k->loop, k->store);
 	k->quota = quota_new();
-	if (rc == 0 && (k->failures == NULL || k->quota == NULL))
+	k->fetch = fetch_new(k->loop);
+	if (rc == 0 &&
+	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL))
 		rc = ht_error_memory(e);
 	return rc;
 }
@@ -393,6 +396,7 @@ finish(struct process *p)
 	if (k->store != NULL) {
 		failures_free(k->failures);
 		quota_free(k->quota);
+		fetch_free(k->fetch);
 		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);
 		keyd_must(k, store_commit(k->store, &e), &e);
 		store_close(k->store);

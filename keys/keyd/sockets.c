@@ -13,6 +13,7 @@
 
 #include "keys/keyd/admin/admin-link.h"
 #include "keys/keyd/door.h"
+#include "keys/keyd/fetch-link.h"
 #include "keys/keyd/sign-link.h"
 #include "keys/keyd/sockets.h"
 #include "lib/log.h"
@@ -43,6 +44,7 @@ static const struct {
 	{ PROTOCOL_SOCKET_ADMIN, CONF_USER_ADMIN, accept_admin },
 	{ PROTOCOL_SOCKET_PRINCIPALS, CONF_USER_AUTH, door_accept_principals },
 	{ PROTOCOL_SOCKET_SSHD, -1, door_accept_sshd },
+	{ PROTOCOL_SOCKET_FETCH, CONF_USER_FETCH, fetch_link_accept },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(*kinds))

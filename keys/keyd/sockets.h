@@ -1,11 +1,12 @@
 /*
- * The four unix sockets that keyd listens on.  They are in the configuration's
+ * The five unix sockets that keyd listens on.  They are in the configuration's
  * run folder.  The socket decides what a peer may say.
  *
  *	agent.sock       clients' shells         htsign-sign
  *	admin.sock       administrators' shells  htsign-admin, root, keyd
  *	principals.sock  htsign-principals       htsign-auth
  *	sshd.sock        sshd-sign's listener    root
+ *	fetch.sock       htsign-fetch            htsign-fetch
  */
 
 #ifndef KEYS_KEYD_SOCKETS_H

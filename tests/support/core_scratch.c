@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "keys/keyd/failures.h"
+#include "keys/keyd/fetch-link.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
@@ -89,10 +90,12 @@ core_set_up(void **state)
 	core.store = store;
 	core.failures = failures_new(core.loop, store);
 	core.quota = quota_new();
+	core.fetch = fetch_new(core.loop);
 	core.files = 1024;
 	commit_init(&core.commits);
 	share_init(&core.links, KEYD_SIGNING);
-	return core.failures == NULL || core.quota == NULL;
+	return core.failures == NULL || core.quota == NULL ||
+	    core.fetch == NULL;
 }
 
 /* A test that has failed may have left a connection open: then it stays. */
@@ -106,6 +109,7 @@ core_tear_down(void **state)
 	spools_free(core.spools);
 	failures_free(core.failures);
 	quota_free(core.quota);
+	fetch_free(core.fetch);
 	setup_free(core.setup);
 	tokens_free(core.tokens);
 	loop_free(core.loop);

@@ -465,15 +465,15 @@ endpoint_sign(struct keyd_client *a, struct cursor der, struct buf *pkcs7,
 {
 	static const uint8_t sha256[32];
 	struct protocol_content content;
-	char certificate[PROTOCOL_NAME];
+	struct protocol_signed said;
 
 	memset(&content, 0, sizeof(content));
 	content.kind = PROTOCOL_KIND_SPC;
 	(void)snprintf(content.format, sizeof(content.format), "pe");
 	content.size = 1024;
 	content.sha256 = cursor_over(sha256, sizeof(sha256));
-	return keyd_client_content(a, &content, der, NULL, NULL, pkcs7,
-	    certificate, e);
+	return keyd_client_content(a, &content, der, NULL, NULL, pkcs7, &said,
+	    e);
 }
 
 void

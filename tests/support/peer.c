@@ -8,9 +8,12 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "signature/spc-asn1.h"
 #include "tests/support/peer.h"
+#include "tests/support/unsigned.h"
 
 #define TAG 1
 
@@ -125,6 +128,26 @@ go(const struct peer *k, struct protocol_link *link, int spool)
 	tell(link, PROTOCOL_GO, &g, &spool);
 }
 
+/* As good or bad as k wants it. */
+static void
+stamp(const struct peer *k, struct buf *p7)
+{
+	const struct tsa_token what = {
+		.time = (int64_t)time(NULL) + k->stamp_late,
+	};
+	struct buf token = BUF_INIT;
+
+	if (k->stamps == NULL)
+		return;
+	if (!k->stamps_another) {
+		tsa_stamp_pkcs7(k->stamps, &what, p7);
+		return;
+	}
+	tsa_stamp(k->stamps, &what, "another", 7, &token);
+	unsigned_add(p7, OID_TIMESTAMP, V_ASN1_SEQUENCE, token.data, token.len);
+	buf_free(&token);
+}
+
 /* SIGNED and its PARTs, as good or bad as k wants them. */
 static bool
 send_signature(const struct peer *k, struct protocol_link *link,
@@ -145,7 +168,12 @@ send_signature(const struct peer *k, struct protocol_link *link,
 		fail_msg("cannot sign: %s", e.text);
 	if (k->step == PEER_AT_CONTENT && k->fault == PEER_SENDS_NO_PKCS7)
 		memset(p7.data, 'x', p7.len);
+	stamp(k, &p7);
 	memset(&s, 0, sizeof(s));
+	if (k->roots != NULL)
+		s.roots = buf_cursor(&k->roots->root);
+	if (k->note != NULL)
+		(void)snprintf(s.note, sizeof(s.note), "%s", k->note);
 	(void)snprintf(s.certificate, sizeof(s.certificate), "test");
 	s.length = (uint32_t)p7.len;
 	tell(link, PROTOCOL_SIGNED, &s, NULL);

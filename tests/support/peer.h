@@ -8,6 +8,7 @@
 
 #include "protocol/messages.h"
 #include "tests/support/signing.h"
+#include "tests/support/tsa.h"
 
 /* The number of all requests. */
 #define PEER_NUMBER 17
@@ -40,6 +41,11 @@ struct peer {
 	uint64_t max_size;
 	const char *profile;       /* of WELCOME */
 	const char *waits;         /* a reason to send in WAIT, or NULL */
+	const struct tsa *roots;   /* whose root is in SIGNED, or NULL */
+	const struct tsa *stamps;  /* who stamps the signature, or NULL */
+	bool stamps_another;       /* the timestamp is of something else */
+	int64_t stamp_late;        /* by so many seconds from now */
+	const char *note;          /* in SIGNED, or NULL */
 	bool refuses_early;        /* send REFUSE during the upload */
 	bool admin;                /* the connection of an administrator */
 	struct protocol_done done; /* the answer to COMMAND, after a PRINT */

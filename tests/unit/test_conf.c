@@ -458,13 +458,16 @@ test_certificate_mistakes(void **state)
 #define SERVER(more)                                                           \
 	SSH "timestamp_servers = (\n"                                          \
 	    "{ name = \"a\"; url = \"http://a/\"; operator = \"A\";\n"         \
-	    "  roots = \"/a\"; " more " }, { name = \"b\"; operator = \"B\";\n" \
+	    "  roots = \"/a\"; " more                                          \
+	    " }, { name = \"b\"; operator = \"B\";\n"                          \
 	    "  url = \"https://b/x\"; roots = \"/b\"; interval = 15; } );\n"
 #define STAMPED(more)                                                          \
 	SERVER("")                                                             \
-	"tokens = ( { name = \"t\"; file = \"/k\"; } );\n"                      \
-	"certificates = ( { name = \"c\"; token = \"t\"; chain = \"/c\"; } );\n" \
-	"profiles = ( { name = \"p\"; certificates = [ \"c\" ];\n" more " } );"
+	"tokens = ( { name = \"t\"; file = \"/k\"; } );\n"                     \
+	"certificates = ( { name = \"c\"; token = \"t\"; chain = \"/c\"; } "   \
+	");\n"                                                                 \
+	"profiles = ( { name = \"p\"; certificates = [ \"c\" ];\n" more        \
+	" } );"
 
 static void
 test_timestamps(void **state)
@@ -484,7 +487,8 @@ test_timestamps(void **state)
 	assert_ptr_equal(c->profiles[0].servers[1], &c->servers[1]);
 	assert_null(c->proxy);
 	conf_free(c);
-	c = parse(STAMPED("timestamp = \"required\";"
+	c = parse(STAMPED(
+	    "timestamp = \"required\";"
 	    "timestamp_servers = [ \"b\" ];") "proxy = \"http://p:3128\";");
 	assert_int_equal(c->profiles[0].timestamp, CONF_TIMESTAMP_REQUIRED);
 	assert_int_equal(c->profiles[0].nservers, 1);
@@ -507,10 +511,10 @@ test_timestamps(void **state)
 	refuse(SERVER("interval = 3601;"),
 	    "f:4: interval must be a number from 0 to 3600");
 	refuse(SSH "timestamp_servers = ( { name = \"a\"; operator = \"A\"; "
-	    "roots = \"/r\"; url = \"ftp://a/\"; } );",
+	           "roots = \"/r\"; url = \"ftp://a/\"; } );",
 	    "f:2: url must be an http:// or https:// URL");
 	refuse(SSH "timestamp_servers = ( { name = \"a\"; operator = \"A\"; "
-	    "roots = \"/r\"; } );",
+	           "roots = \"/r\"; } );",
 	    "f:2: timestamp_servers needs url");
 	refuse(SSH "proxy = \"http://a b\";",
 	    "f:2: proxy must be an http:// or https:// URL");
@@ -526,8 +530,7 @@ test_profile_mistakes(void **state)
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
 	static const char *const later[] = { "timestamp_policy", "clamav",
-		 "virustotal", "approval", "keep", "page_hashes",
-		"sign_rate" };
+		"virustotal", "approval", "keep", "page_hashes", "sign_rate" };
 	char text[1024], expected[128];
 	size_t i;
 
@@ -618,9 +621,10 @@ test_single_user(void **state)
 static void
 test_accounts(void **state)
 {
-	struct conf *c = parse(SSH "users: { keyd = \"nobody\"; token = 61001;"
-	                           " net = 61002;\n sign = 61003;"
-	                           " admin = 61004; auth = 61005; fetch = 61006; };");
+	struct conf *c =
+	    parse(SSH "users: { keyd = \"nobody\"; token = 61001;"
+	              " net = 61002;\n sign = 61003;"
+	              " admin = 61004; auth = 61005; fetch = 61006; };");
 	struct ht_error e;
 
 	(void)state;
@@ -714,8 +718,7 @@ include_ours(struct buf *sample)
 	buf_bytes(&out, sample->data, (size_t)(at - (char *)sample->data));
 	buf_format(&out, "%s", real);
 	at += strlen(INSTALLED);
-	buf_bytes(&out, at,
-	    (size_t)((char *)sample->data + sample->len - at));
+	buf_bytes(&out, at, (size_t)((char *)sample->data + sample->len - at));
 	buf_free(sample);
 	*sample = out;
 }
@@ -749,10 +752,11 @@ test_include(void **state)
 	assert_non_null(getcwd(here, sizeof(here)));
 	(void)snprintf(text, sizeof(text),
 	    SSH "single_user = true;\n"
-	    "\t@include  \"%s/part\" \n"
-	    "run = \"/r\";\n"
-	    "@include \"%s/none\"\n"
-	    "proxy = 5;\n", here, here);
+	        "\t@include  \"%s/part\" \n"
+	        "run = \"/r\";\n"
+	        "@include \"%s/none\"\n"
+	        "proxy = 5;\n",
+	    here, here);
 	write_text("none", "");
 	write_text("part", "# one\nspool = 1;");
 	(void)snprintf(expected, sizeof(expected),
@@ -760,8 +764,8 @@ test_include(void **state)
 	load_fails("main", text, expected);
 	write_text("part", "# one\nspool = \"/s\";");
 	load_fails("main", text, "main:6: proxy must be text in quotes");
-	(void)snprintf(expected, sizeof(expected),
-	    "%s/part:1: unknown key x", here);
+	(void)snprintf(expected, sizeof(expected), "%s/part:1: unknown key x",
+	    here);
 	load_fails("part", "x = 1;\n", expected);
 	(void)snprintf(expected, sizeof(expected),
 	    "%s/part:2: @include is for the file itself only", here);

@@ -73,7 +73,7 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 	static const uint8_t sha256[32];
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct protocol_content content;
-	char certificate[PROTOCOL_NAME];
+	struct protocol_signed said;
 	struct ht_error e;
 	struct keyd_client a;
 	size_t i;
@@ -89,7 +89,7 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 		assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 		assert_int_equal(keyd_client_content(&a, &content,
 		                     buf_cursor(&der), NULL, NULL, &pkcs7,
-		                     certificate, &e),
+		                     &said, &e),
 		    HT_ERR_REFUSED);
 		keyd_client_close(&a);
 		assert_true(endpoint_last_row_holds("\"failed\""));

@@ -349,7 +349,7 @@ the_asking_half_knows_the_limits(void **state)
 	};
 	struct cursor der = buf_cursor(&large);
 	struct protocol_content content;
-	char certificate[PROTOCOL_NAME];
+	struct protocol_signed said;
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;
@@ -364,7 +364,7 @@ the_asking_half_knows_the_limits(void **state)
 		    cases[i].format);
 		der.left = cases[i].most + 1;
 		assert_int_equal(keyd_client_content(&a, &content, der, NULL,
-		                     NULL, &pkcs7, certificate, &e),
+		                     NULL, &pkcs7, &said, &e),
 		    HT_ERR_REFUSED);
 		assert_non_null(strstr(e.text, "more than can be signed"));
 	}

@@ -519,31 +519,36 @@ test_stamp(void **state)
 	buf_bytes(&reference, der.data, der.len);
 	unsigned_add(&reference, OID_TIMESTAMP, V_ASN1_SEQUENCE, token.data,
 	    token.len);
-	assert_int_equal(pkcs7_stamp(der.data, der.len, token.data, token.len,
-	                     &out, &e), 0);
+	assert_int_equal(
+	    pkcs7_stamp(der.data, der.len, token.data, token.len, &out, &e), 0);
 	assert_int_equal(out.len, reference.len);
 	assert_memory_equal(out.data, reference.data, out.len);
 	p7 = parse(&out);
 	assert_int_equal(pkcs7_verify(p7, &e), 0);
 	assert_int_equal(pkcs7_verify_timestamps(p7, tsa.root.data,
-	                     tsa.root.len, &timestamp, &e), 0);
+	                     tsa.root.len, &timestamp, &e),
+	    0);
 	assert_int_equal(timestamp.time, WHEN);
 	timestamp_clear(&timestamp);
 	pkcs7_free(p7);
 	buf_reset(&reference);
 	assert_int_equal(pkcs7_stamp(out.data, out.len, token.data, token.len,
-	                     &reference, &e), 0);
+	                     &reference, &e),
+	    0);
 	p7 = parse(&reference);
 	assert_int_equal(pkcs7_count(p7, PKCS7_TIMESTAMP), 2);
 	pkcs7_free(p7);
 	out.len = 1;
-	assert_int_equal(pkcs7_stamp(der.data, der.len, token.data,
-	                     token.len - 1, &out, &e), HT_ERR_DATA);
+	assert_int_equal(
+	    pkcs7_stamp(der.data, der.len, token.data, token.len - 1, &out, &e),
+	    HT_ERR_DATA);
 	buf_u8(&token, 0);
-	assert_int_equal(pkcs7_stamp(der.data, der.len, token.data, token.len,
-	                     &out, &e), HT_ERR_DATA);
-	assert_int_equal(pkcs7_stamp(der.data, der.len, "\x04\x01x", 3, &out,
-	                     &e), HT_ERR_DATA);
+	assert_int_equal(
+	    pkcs7_stamp(der.data, der.len, token.data, token.len, &out, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(
+	    pkcs7_stamp(der.data, der.len, "\x04\x01x", 3, &out, &e),
+	    HT_ERR_DATA);
 	assert_int_equal(out.len, 1);
 	buf_free(&der);
 	buf_free(&reference);

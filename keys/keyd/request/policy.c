@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "keys/keyd/fetch-link.h"
 #include "keys/keyd/request/policy.h"
 #include "lib/log.h"
 #include "store/authority/clients.h"
@@ -209,6 +210,25 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 }
 
 int
+policy_can_stamp(const struct keyd *k, const struct conf_profile *profile,
+    struct protocol_refuse *r)
+{
+	const char *why = NULL;
+
+	if (profile->timestamp != CONF_TIMESTAMP_REQUIRED)
+		return 0;
+	if (!setup_has_server(k->setup, profile))
+		why = "no server can be used: an administrator can see why";
+	else if (!fetch_is_there(k->fetch))
+		why = "htsign-fetch is away";
+	if (why == NULL)
+		return 0;
+	keyd_refusal(r, HT_ERR_UNAVAILABLE, "timestamp", "no timestamp: %s",
+	    why);
+	return HT_ERR_UNAVAILABLE;
+}
+
+int
 policy_can_sign(struct keyd *k, const struct conf_profile *profile,
     struct ht_error *e)
 {
@@ -216,6 +236,8 @@ policy_can_sign(struct keyd *k, const struct conf_profile *profile,
 	struct protocol_refuse r;
 	int rc = choose_certificate(k, profile, &c, &r);
 
+	if (rc == 0)
+		rc = policy_can_stamp(k, profile, &r);
 	if (rc < 0)
 		return ht_error_set(e, rc, "%s", r.text);
 	return token_check_now(c->token, c->key, e);

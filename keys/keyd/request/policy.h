@@ -5,6 +5,7 @@
  * - when a request begins,
  * - when its content has arrived,
  * - before each decision is recorded, and after it is durable,
+ * - when the signature has its timestamp,
  * - before the result is released.
  *
  * Queues, retries and slow uploads take time, and the answer may change.
@@ -56,6 +57,14 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
  */
 int policy_can_sign(struct keyd *k, const struct conf_profile *profile,
     struct ht_error *e);
+
+/*
+ * Whether a timestamp can be asked for, if the profile requires one.
+ * HT_ERR_UNAVAILABLE, with *r set to the refusal, if not: no server of the
+ * profile can be used, or htsign-fetch is away.
+ */
+int policy_can_stamp(const struct keyd *k, const struct conf_profile *profile,
+    struct protocol_refuse *r);
 
 /*
  * Return the name of the profile that "" stands for: the client's default, or

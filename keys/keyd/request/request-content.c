@@ -113,6 +113,8 @@ check_content(const struct request *r, const struct protocol_content *content,
 void
 request_content(struct request *r, const struct protocol_content *content)
 {
+	const struct conf_profile *profile;
+	uint64_t most = 2 * (uint64_t)content->length;
 	struct protocol_refuse no;
 	struct ht_error e;
 	const char *word;
@@ -125,7 +127,10 @@ request_content(struct request *r, const struct protocol_content *content)
 		request_say_no(r, true, &no);
 		return;
 	}
-	if (request_room(r->keyd, 2 * (uint64_t)content->length, &no) < 0) {
+	profile = conf_profile(r->keyd->setup->conf, r->profile);
+	if (profile->timestamp != CONF_TIMESTAMP_NONE)
+		most += PROTOCOL_STAMP_MAX;
+	if (request_room(r->keyd, most, &no) < 0) {
 		request_say_no(r, false, &no);
 		return;
 	}
@@ -137,6 +142,7 @@ request_content(struct request *r, const struct protocol_content *content)
 	r->length = content->length;
 	buf_reserve(&r->der, r->length);
 	request_start_transfer(r);
+	request_start_deadline(r, profile->deadline);
 }
 
 void

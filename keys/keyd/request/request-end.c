@@ -10,11 +10,17 @@
  */
 #define TRANSFER 30000
 
+/* Milliseconds until a waiting shell is told; then again, so it stays. */
+#define WAIT_FIRST 2000
+#define WAIT_AGAIN 20000
+
 void
 request_let_go(struct request *r)
 {
 	loop_timer_remove(r->transfer);
 	r->transfer = NULL;
+	fetch_cancel(r->stamp);
+	r->stamp = NULL;
 	cms_signer_free(r->signer);
 	r->signer = NULL;
 	buf_free(&r->der);
@@ -27,6 +33,7 @@ request_free(struct request *r)
 {
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
+	loop_timer_remove(r->deadline);
 	spool_leave(r->spool);
 	request_let_go(r);
 	if (r->at != NULL) {
@@ -44,6 +51,8 @@ request_end(struct request *r)
 	commit_forget(&r->release);
 	loop_timer_remove(r->waiting);
 	r->waiting = NULL;
+	loop_timer_remove(r->deadline);
+	r->deadline = NULL;
 	spool_leave(r->spool);
 	r->spool = NULL;
 	request_let_go(r);
@@ -129,6 +138,7 @@ request_abandon(struct request *r)
 	switch (r->phase) {
 	case REQUEST_OPEN:
 	case REQUEST_QUEUED:
+	case REQUEST_STAMPING:
 	case REQUEST_SIGNED:
 		keyd_must(r->keyd,
 		    journal_aborted(s, r->number, "the connection was cut", &e),
@@ -148,16 +158,25 @@ request_abandon(struct request *r)
 	request_free(r);
 }
 
+/* Whether the request can end now, since no token has it. */
+static bool
+is_free(struct request *r)
+{
+	if (r->phase == REQUEST_HANDED ||
+	    (r->phase == REQUEST_QUEUED && !token_cancel(r->job)))
+		return false;
+	r->job = NULL;
+	return true;
+}
+
 bool
 request_over(void *cookie)
 {
 	struct request *r = cookie;
 	struct ht_error e;
 
-	if (r->phase == REQUEST_HANDED ||
-	    (r->phase == REQUEST_QUEUED && !token_cancel(r->job)))
+	if (!is_free(r))
 		return false;
-	r->job = NULL;
 	(void)ht_error_set(&e, HT_ERR_TEMPORARY,
 	    "%s holds more than its share of the room for uploads",
 	    r->who.name);
@@ -165,12 +184,36 @@ request_over(void *cookie)
 	return true;
 }
 
+/* The token's answer to one that it has is recorded first. */
+static void
+too_late(void *cookie)
+{
+	struct request *r = cookie;
+
+	r->deadline = NULL;
+	keyd_refusal(&r->refusal, HT_ERR_UNAVAILABLE, "deadline",
+	    "it has taken longer than profile %s allows: try again",
+	    r->profile);
+	if (is_free(r))
+		request_say_no(r, false, &r->refusal);
+}
+
+void
+request_start_deadline(struct request *r, unsigned int seconds)
+{
+	r->deadline = loop_timer_add(r->keyd->loop, (uint64_t)seconds * 1000,
+	    too_late, r);
+}
+
 void
 request_revoke(struct request *r, struct protocol_refuse *no)
 {
-	if (r->phase == REQUEST_OPEN || r->phase == REQUEST_SIGNED ||
+	if (r->phase == REQUEST_OPEN || r->phase == REQUEST_STAMPING ||
+	    r->phase == REQUEST_SIGNED ||
 	    (r->phase == REQUEST_QUEUED && token_cancel(r->job)))
-		request_say_no(r, r->phase != REQUEST_SIGNED, no);
+		request_say_no(r,
+		    r->phase != REQUEST_STAMPING && r->phase != REQUEST_SIGNED,
+		    no);
 }
 
 static void
@@ -190,4 +233,34 @@ void
 request_start_transfer(struct request *r)
 {
 	r->transfer = loop_timer_add(r->keyd->loop, TRANSFER, too_slow, r);
+}
+
+/* Tell the shell what it waits for, and that we are alive. */
+static void
+still_waiting(void *cookie)
+{
+	struct request *r = cookie;
+	struct protocol_wait wait = { 0 };
+
+	if (r->phase == REQUEST_STAMPING) {
+		(void)snprintf(wait.reason, sizeof(wait.reason), "timestamp");
+		(void)snprintf(wait.text, sizeof(wait.text),
+		    "waiting for a timestamp");
+	} else {
+		(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
+		(void)snprintf(wait.text, sizeof(wait.text),
+		    "waiting for token %s", r->token);
+	}
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
+	/* A shell that said FAIL expects only NOTED. */
+	if (r->connection != NULL && r->fail.status == 0)
+		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
+}
+
+void
+request_start_waiting(struct request *r)
+{
+	r->waiting =
+	    loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting, r);
 }

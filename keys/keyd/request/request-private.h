@@ -1,13 +1,15 @@
 /*
  * What the files of a request share.  request.c has its beginning, and what
  * follows a signature.  request-content.c has the content, which comes in
- * parts.  request-sign.c has the way to the token and back.  request-end.c has
- * all its endings.  room.c has the room in the journal.
+ * parts.  request-sign.c has the way to the token and back, request-stamp.c that
+ * to the timestamp and to the shell.  request-end.c has all its endings, and the
+ * timers.  room.c has the room in the journal.
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
 #define KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
 
+#include "keys/keyd/fetch-link.h"
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
@@ -18,6 +20,7 @@ enum request_phase {
 	REQUEST_OPEN,
 	REQUEST_QUEUED,
 	REQUEST_HANDED,
+	REQUEST_STAMPING,
 	REQUEST_SIGNED,
 	REQUEST_FINISHED,
 	REQUEST_ENDED
@@ -50,13 +53,20 @@ struct request {
 	uint32_t length;
 	struct loop_timer *transfer; /* for content or PKCS#7 */
 	struct cms_signer *signer;
-	struct buf pkcs7;   /* until all of it is sent */
-	struct cursor rest; /* the unsent end of pkcs7 */
+	int64_t from, until;       /* the certificate's validity, in seconds */
+	struct spc_digest imprint; /* of the signature, for the timestamp */
+	struct fetch_job *stamp;   /* is asked for; or NULL */
+	char stamp_server[NAMES_SIZE]; /* who gave it, or "" */
+	char note[PROTOCOL_TEXT];      /* why there is none, or "" */
+	struct buf pkcs7;              /* until all of it is sent */
+	struct cursor rest;            /* the unsent end of pkcs7 */
 	struct token_job *job;
 	struct loop_timer *waiting;
+	struct loop_timer *deadline; /* from CONTENT to RELEASE */
 	struct commit_step release;
 	uint64_t output;                /* bytes, once it is finished */
-	struct protocol_refuse refusal; /* status 0: none */
+	struct protocol_refuse refusal; /* status 0: none; came while the
+	                                   token had the request */
 	struct protocol_fail fail;      /* status 0: none; came while the
 	                                   token had the request */
 	struct spool *spool;            /* or NULL */
@@ -104,6 +114,14 @@ int request_check_format(const struct request *r, const char *format,
  */
 void request_sign(struct request *r);
 
+/* --- request-stamp.c --------------------------------------------------- */
+
+/*
+ * "signed" is recorded; signature is the n octets that the token made.  Have
+ * them stamped, if the profile says so, and hand the PKCS#7 out.
+ */
+void request_stamp(struct request *r, const uint8_t *signature, size_t n);
+
 /* --- request-end.c ----------------------------------------------------- */
 
 /*
@@ -114,7 +132,19 @@ void request_sign(struct request *r);
 void request_start_transfer(struct request *r);
 
 /*
- * Free the content and the signature that r holds, and give back its room.
+ * The shell is told what it waits for, for as long as r->waiting is there.
+ */
+void request_start_waiting(struct request *r);
+
+/*
+ * r ends in so many seconds with HT_ERR_UNAVAILABLE, unless it is finished by
+ * then.  One that a token has ends when the token has answered.
+ */
+void request_start_deadline(struct request *r, unsigned int seconds);
+
+/*
+ * Free the content and the signature that r holds, and give back its room.  Its
+ * timestamp is not waited for any more.
  */
 void request_let_go(struct request *r);
 

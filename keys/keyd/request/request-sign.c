@@ -4,31 +4,9 @@
 
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
-#include "lib/log.h"
 #include "signature/publisher.h"
 
-/* Milliseconds until a waiting shell is told; then again, so it stays. */
-#define WAIT_FIRST 2000
-#define WAIT_AGAIN 20000
-
 /* --- what is to be signed ---------------------------------------------- */
-
-/* Tell the shell that it waits for the token, and that we are alive. */
-static void
-still_waiting(void *cookie)
-{
-	struct request *r = cookie;
-	struct protocol_wait wait = { 0 };
-
-	(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
-	(void)snprintf(wait.text, sizeof(wait.text), "waiting for token %s",
-	    r->token);
-	r->waiting =
-	    loop_timer_add(r->keyd->loop, WAIT_AGAIN, still_waiting, r);
-	/* A shell that said FAIL expects only NOTED. */
-	if (r->connection != NULL && r->fail.status == 0)
-		keyd_say(r->connection, PROTOCOL_WAIT, r->tag, &wait, NULL, 0);
-}
 
 int
 request_check_format(const struct request *r, const char *format,
@@ -116,6 +94,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	    certificate->conf->name);
 	(void)snprintf(r->token, sizeof(r->token), "%s",
 	    token_name(certificate->token));
+	chain_validity(certificate->chain, &r->from, &r->until);
 	r->decision.format = r->format;
 	r->decision.algorithm = file->algorithm;
 	r->decision.digest = file->value;
@@ -136,6 +115,9 @@ verdict_again(struct request *r, struct ht_error *e)
 
 	if (r->unrecorded)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE, "undone");
+	if (r->refusal.status != 0)
+		return ht_error_set(e, -(int)r->refusal.status, "%s",
+		    r->refusal.text);
 	rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
 	    &r->refusal);
 	if (rc == 0 &&
@@ -215,19 +197,6 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 	return 0;
 }
 
-/* Announce the PKCS#7.  request_more sends it. */
-static void
-hand_out(struct request *r)
-{
-	struct protocol_signed say = { 0 };
-
-	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
-	say.length = (uint32_t)r->pkcs7.len;
-	keyd_say(r->connection, PROTOCOL_SIGNED, r->tag, &say, NULL, 0);
-	r->rest = buf_cursor(&r->pkcs7);
-	request_start_transfer(r);
-}
-
 static void
 done(void *cookie, const uint8_t *signature, size_t n,
     const struct ht_error *why)
@@ -250,8 +219,10 @@ done(void *cookie, const uint8_t *signature, size_t n,
 		request_abandon(r);
 	else if (r->fail.status != 0)
 		request_note_fail(r, &r->fail);
+	else if (r->refusal.status != 0)
+		request_say_no(r, false, &r->refusal);
 	else
-		hand_out(r);
+		request_stamp(r, signature, n);
 }
 
 static const struct token_job_ops job_ops = { authorise, confirm, lost, done };
@@ -281,27 +252,8 @@ request_sign(struct request *r)
 	work.hash = hash->value;
 	work.n = hash->length;
 	r->phase = REQUEST_QUEUED;
-	r->waiting =
-	    loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting, r);
+	request_start_waiting(r);
 	if (token_submit(certificate->token, &work, &job_ops, r, &r->job, &e) <
 	    0)
 		request_give_up(r, "token", &e);
-}
-
-bool
-request_more(struct request *r)
-{
-	struct ht_error e;
-
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len == 0)
-		return false;
-	if (r->rest.left == 0) {
-		request_let_go(r);
-		return false;
-	}
-	if (protocol_part(&r->connection->link, r->tag, &r->rest, &e) == 0)
-		return true;
-	log_error("%s", e.text);
-	keyd_close(r->connection);
-	return false;
 }

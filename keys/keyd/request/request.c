@@ -117,6 +117,8 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		    (unsigned long long)profile->max_size, profile->name);
 		return HT_ERR_REFUSED;
 	}
+	if (policy_can_stamp(r->keyd, profile, no) < 0)
+		return HT_ERR_UNAVAILABLE;
 	if (open_requests(r->keyd, r->who.name) > profile->max_queue) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "queue",
 		    "%u requests of %s are open already", profile->max_queue,
@@ -242,6 +244,8 @@ finish(struct request *r, uint64_t output)
 {
 	r->output = output;
 	r->phase = REQUEST_FINISHED;
+	loop_timer_remove(r->deadline);
+	r->deadline = NULL;
 	r->release.run = release;
 	r->release.cookie = r;
 	commit_after(&r->keyd->commits, &r->release);

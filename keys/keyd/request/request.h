@@ -2,9 +2,11 @@
  * One request, from "asked" to its end.  The order is that of DESIGN.md,
  * section 6.
  *
- *	OPEN -> QUEUED -> HANDED -> SIGNED -> FINISHED -> ENDED
- *	  |                                       ^
- *	  +----------- a file is kept ------------+
+ *	                    +-> STAMPING -+
+ *	                    |             v
+ *	OPEN -> QUEUED -> HANDED -----> SIGNED -> FINISHED -> ENDED
+ *	  |                                          ^
+ *	  +------------ a file is kept --------------+
  *
  * Every step records its event.  Its message to the shell leaves after the
  * commit.  A request whose connection is gone ends at once, unless a token has

@@ -1,0 +1,357 @@
+#include "config.h"
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/keyd/fetch-link.h"
+#include "lib/log.h"
+#include "signature/der.h"
+
+/* How often a job is sent, before it is to blame for what happens. */
+#define SENDINGS 2
+
+#define IMPRINT_MAX 64
+
+struct fetch_job {
+	TAILQ_ENTRY(fetch_job) entry;
+	struct fetch *fetch;
+	uint32_t tag; /* 0: it waits */
+	unsigned int sent;
+	char client[NAMES_SIZE];
+	struct protocol_stamp stamp; /* imprint and servers point to: */
+	uint8_t imprint[IMPRINT_MAX];
+	struct buf servers;
+	const struct fetch_ops *ops;
+	void *cookie;
+};
+
+struct fetch {
+	struct loop *loop;
+	struct keyd_connection *link; /* NULL: it is away */
+	struct loop_timer *away;      /* while it is waited for */
+	TAILQ_HEAD(fetch_jobs, fetch_job) jobs;
+	size_t under_way;
+	uint32_t last_tag;
+	struct share share;
+};
+
+/* --- jobs ---------------------------------------------------------------- */
+
+/* The job waits again, or is done. */
+static void
+stop(struct fetch_job *job)
+{
+	struct fetch *f = job->fetch;
+
+	if (job->tag == 0)
+		return;
+	job->tag = 0;
+	f->under_way--;
+	share_give(&f->share, job->client, 1);
+}
+
+static void
+remove_job(struct fetch_job *job)
+{
+	stop(job);
+	TAILQ_REMOVE(&job->fetch->jobs, job, entry);
+	buf_free(&job->servers);
+	free(job);
+}
+
+static void
+fail(struct fetch_job *job, unsigned int tries, const char *text)
+{
+	const struct fetch_ops *ops = job->ops;
+	void *cookie = job->cookie;
+
+	remove_job(job);
+	ops->failed(cookie, tries, text);
+}
+
+/* Send what there is room for. */
+static void
+send_more(struct fetch *f)
+{
+	struct fetch_job *job;
+
+	TAILQ_FOREACH(job, &f->jobs, entry) {
+		if (f->link == NULL || f->under_way == PROTOCOL_STAMPS)
+			break;
+		if (job->tag != 0 ||
+		    !share_take_one(&f->share, job->client, FETCH_CLIENT))
+			continue;
+		if (++f->last_tag == 0)
+			f->last_tag++;
+		job->tag = f->last_tag;
+		job->sent++;
+		f->under_way++;
+		keyd_say(f->link, PROTOCOL_STAMP, job->tag, &job->stamp, NULL,
+		    0);
+	}
+}
+
+static struct fetch_job *
+find(struct fetch *f, uint32_t tag)
+{
+	struct fetch_job *job;
+
+	TAILQ_FOREACH(job, &f->jobs, entry)
+		if (job->tag == tag)
+			break;
+	return job;
+}
+
+int
+fetch_stamp(struct fetch *f, const struct fetch_work *work,
+    const struct fetch_ops *ops, void *cookie, struct fetch_job **out,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile = work->profile;
+	struct fetch_job *job;
+	size_t i;
+
+	*out = NULL;
+	if (!fetch_is_there(f))
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "htsign-fetch is away");
+	job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return ht_error_memory(e);
+	for (i = 0; i < profile->nservers; i++)
+		buf_text(&job->servers, profile->servers[i]->name);
+	if (buf_failed(&job->servers) < 0 || work->n > sizeof(job->imprint)) {
+		buf_free(&job->servers);
+		free(job);
+		return ht_error_memory(e);
+	}
+	job->fetch = f;
+	job->ops = ops;
+	job->cookie = cookie;
+	(void)snprintf(job->client, sizeof(job->client), "%s", work->client);
+	(void)snprintf(job->stamp.digest, sizeof(job->stamp.digest), "%s",
+	    work->digest);
+	memcpy(job->imprint, work->imprint, work->n);
+	job->stamp.imprint = cursor_over(job->imprint, work->n);
+	job->stamp.not_before = (uint64_t)work->from;
+	job->stamp.not_after = (uint64_t)work->until;
+	job->stamp.milliseconds = PROTOCOL_STAMP_TIME;
+	job->stamp.servers = buf_cursor(&job->servers);
+	TAILQ_INSERT_TAIL(&f->jobs, job, entry);
+	*out = job;
+	send_more(f);
+	return 0;
+}
+
+void
+fetch_cancel(struct fetch_job *job)
+{
+	struct fetch *f;
+
+	if (job == NULL)
+		return;
+	f = job->fetch;
+	if (job->tag != 0 && f->link != NULL)
+		keyd_say(f->link, PROTOCOL_STAMP_CANCEL, job->tag, NULL, NULL,
+		    0);
+	remove_job(job);
+	send_more(f);
+}
+
+/* --- what htsign-fetch says ---------------------------------------------- */
+
+static bool
+has_server(const struct fetch_job *job, const char *name)
+{
+	struct cursor c = job->stamp.servers, one;
+
+	while (cursor_string(&c, &one) == 0)
+		if (cursor_is(one, name))
+			return true;
+	return false;
+}
+
+/* Whether this can be the answer.  Nothing in the token is looked at. */
+static bool
+is_answer(const struct fetch_job *job, const struct protocol_stamped *s)
+{
+	struct cursor c = s->token;
+	struct der token;
+
+	return s->token.left <= PROTOCOL_STAMP_MAX &&
+	    der_expect(&c, DER_SEQUENCE, &token, NULL) == 0 &&
+	    cursor_end(&c) == 0 && has_server(job, s->server) &&
+	    s->time >= job->stamp.not_before &&
+	    s->time <= job->stamp.not_after && s->serial[0] != '\0' &&
+	    strspn(s->serial, "0123456789abcdef") == strlen(s->serial);
+}
+
+/* One that was cancelled may still be answered. */
+static void
+stamped(struct keyd_connection *c, uint32_t tag,
+    const struct protocol_stamped *s)
+{
+	struct fetch *f = c->keyd->fetch;
+	struct fetch_job *job = tag != 0 ? find(f, tag) : NULL;
+	const struct fetch_ops *ops;
+	void *cookie;
+
+	if (job == NULL)
+		return;
+	if (!is_answer(job, s)) {
+		log_error("htsign-fetch gave what is no timestamp");
+		keyd_close(c);
+		return;
+	}
+	ops = job->ops;
+	cookie = job->cookie;
+	remove_job(job);
+	ops->stamped(cookie, s);
+	send_more(f);
+}
+
+static void
+stamp_failed(struct fetch *f, uint32_t tag,
+    const struct protocol_stamp_failed *s)
+{
+	struct fetch_job *job = tag != 0 ? find(f, tag) : NULL;
+
+	if (job != NULL)
+		fail(job, s->tries, s->text);
+	send_more(f);
+}
+
+static void
+hello(struct keyd_connection *c, const struct msg *m,
+    const struct protocol_fetch_hello *hello)
+{
+	struct fetch *f = c->keyd->fetch;
+	struct protocol_refuse no;
+
+	if (hello->version == PROTOCOL_VERSION && f->link == NULL) {
+		f->link = c;
+		loop_timer_remove(f->away);
+		f->away = NULL;
+		log_notice("htsign-fetch is there");
+		send_more(f);
+		return;
+	}
+	keyd_refusal(&no, HT_ERR_UNAVAILABLE, "fetch", "%s",
+	    f->link != NULL ? "another htsign-fetch is connected"
+	                    : "htsign-keyd has another version");
+	keyd_say(c, PROTOCOL_REFUSE, m->tag, &no, NULL, 0);
+	keyd_close(c);
+}
+
+static void
+receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
+{
+	switch (m->type) {
+	case PROTOCOL_FETCH_HELLO:
+		hello(c, m, &body->fetch_hello);
+		break;
+	case PROTOCOL_STAMPED:
+		stamped(c, m->tag, &body->stamped);
+		break;
+	case PROTOCOL_STAMP_FAILED:
+		stamp_failed(c->keyd->fetch, m->tag, &body->stamp_failed);
+		break;
+	default: /* nothing was asked that has another answer */
+		keyd_close(c);
+		break;
+	}
+}
+
+/* --- coming and going ---------------------------------------------------- */
+
+bool
+fetch_is_there(const struct fetch *f)
+{
+	return f->link != NULL || f->away != NULL;
+}
+
+/* It has not come back: nobody waits any longer. */
+static void
+too_long(void *cookie)
+{
+	struct fetch *f = cookie;
+
+	f->away = NULL;
+	while (!TAILQ_EMPTY(&f->jobs))
+		fail(TAILQ_FIRST(&f->jobs), 0, "htsign-fetch is away");
+}
+
+static void
+gone(struct keyd_connection *c)
+{
+	struct fetch *f = c->keyd->fetch;
+	struct fetch_job *job, *next;
+
+	if (f->link == c) {
+		f->link = NULL;
+		log_error("htsign-fetch is gone");
+		f->away = loop_timer_add(f->loop, FETCH_AWAY, too_long, f);
+		for (job = TAILQ_FIRST(&f->jobs); job != NULL; job = next) {
+			next = TAILQ_NEXT(job, entry);
+			stop(job);
+			if (f->away == NULL || job->sent == SENDINGS)
+				fail(job, 0,
+				    "htsign-fetch has gone twice meanwhile");
+		}
+	}
+	free(c);
+}
+
+int
+fetch_link_accept(struct keyd *k, int fd, struct ht_error *e)
+{
+	struct keyd_connection *c;
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+	int rc;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
+	    peer.uid != k->setup->conf->users[CONF_USER_FETCH].uid) {
+		(void)close(fd);
+		return ht_error_set(e, HT_ERR_DENIED,
+		    "this account may not use the socket");
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		(void)close(fd);
+		return ht_error_memory(e);
+	}
+	c->receive = receive;
+	c->gone = gone;
+	rc = keyd_connection_add(k, c, fd, PROTOCOL_LINK_FETCH, e);
+	if (rc < 0)
+		free(c);
+	return rc;
+}
+
+struct fetch *
+fetch_new(struct loop *loop)
+{
+	struct fetch *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->loop = loop;
+	TAILQ_INIT(&f->jobs);
+	share_init(&f->share, PROTOCOL_STAMPS);
+	f->away = loop_timer_add(loop, FETCH_AWAY, too_long, f);
+	return f;
+}
+
+void
+fetch_free(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	loop_timer_remove(f->away);
+	free(f);
+}

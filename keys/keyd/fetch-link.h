@@ -1,0 +1,74 @@
+/*
+ * keyd's end of htsign-fetch: the requests that wait for a timestamp.
+ *
+ * At most PROTOCOL_STAMPS are under way, FETCH_CLIENT of one client.  Further
+ * ones wait, the oldest first.  If htsign-fetch goes, those under way wait as
+ * well, for FETCH_AWAY milliseconds; each is asked for twice at most.
+ */
+
+#ifndef KEYS_KEYD_FETCH_LINK_H
+#define KEYS_KEYD_FETCH_LINK_H
+
+#include "keys/keyd/core.h"
+
+#define FETCH_CLIENT 12
+#define FETCH_AWAY 10000
+
+struct fetch;
+struct fetch_job;
+
+/* What is to be stamped, and by whom. */
+struct fetch_work {
+	const char *client;
+	const char *digest;     /* "sha256", "sha384", "sha512" */
+	const uint8_t *imprint; /* the digest, as long as its algorithm says */
+	size_t n;
+	int64_t from, until; /* the validity of the signer's certificate, in
+	                           seconds since 1970 */
+	const struct conf_profile *profile; /* whose servers may be asked */
+};
+
+/* One of the two is called, once.  The job is gone then. */
+struct fetch_ops {
+	/*
+	 * The token is one DER SEQUENCE, server one of the profile's, time
+	 * inside the signer's validity, serial hexadecimal.  Nothing else has
+	 * been checked here.  Valid during the call.
+	 */
+	void (*stamped)(void *cookie, const struct protocol_stamped *stamped);
+	void (*failed)(void *cookie, unsigned int tries, const char *text);
+};
+
+/*
+ * htsign-fetch has FETCH_AWAY milliseconds to come.  NULL if there is no
+ * memory.
+ */
+struct fetch *fetch_new(struct loop *loop);
+void fetch_free(struct fetch *f); /* NULL is fine; has no jobs */
+
+/*
+ * Serve fd, which it takes over, as htsign-fetch.  HT_ERR_DENIED if it is
+ * another user's, else the errors of keyd_connection_add.  A second one is
+ * refused while the first is there.
+ */
+int fetch_link_accept(struct keyd *k, int fd, struct ht_error *e);
+
+/*
+ * Whether htsign-fetch is there, or is waited for.
+ */
+bool fetch_is_there(const struct fetch *f);
+
+/*
+ * Have work stamped, which is copied.  Sets *job.  HT_ERR_UNAVAILABLE if
+ * htsign-fetch is not there; HT_ERR_INTERNAL if there is no memory.
+ */
+int fetch_stamp(struct fetch *f, const struct fetch_work *work,
+    const struct fetch_ops *ops, void *cookie, struct fetch_job **job,
+    struct ht_error *e);
+
+/*
+ * Call neither of the two.  NULL is fine.
+ */
+void fetch_cancel(struct fetch_job *job);
+
+#endif

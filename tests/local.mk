@@ -179,7 +179,9 @@ e2e_tests = \
 	tests/e2e/72-kills.sh \
 	tests/e2e/73-pin-kills.sh \
 	tests/e2e/74-faults.sh \
-	tests/e2e/76-ten-others.sh
+	tests/e2e/76-ten-others.sh \
+	tests/e2e/80-timestamps.sh \
+	tests/e2e/81-false-timestamps.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
@@ -188,13 +190,14 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/block_map.py tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
+	tests/support/false_fetch.py \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
 	tests/support/paramiko_client.py tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py tests/support/sources.sh \
-	tests/support/tsa_server.py \
+	tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/worst_client.py
 

@@ -9,8 +9,11 @@
 #include <time.h>
 
 #include "fetch/stamping.h"
-#include "fetch/tsa.h"
 #include "lib/log.h"
+#include "signature/tsa.h"
+
+_Static_assert(TSA_TOKEN_MAX <= PROTOCOL_STAMP_MAX,
+    "a token that was accepted fits STAMPED");
 
 struct stamp {
 	LIST_ENTRY(stamp) entry;

@@ -20,6 +20,7 @@ struct htsign_arguments {
 	const char *name;     /* --name, or NULL */
 	const char *output;   /* --output, or NULL */
 	const char *tsa_ca;   /* --tsa-ca, or NULL */
+	const char *url;      /* --url, or NULL */
 	bool allow_uncovered; /* --allow-uncovered */
 	bool in_place;        /* --in-place */
 	bool json;            /* --json */
@@ -42,6 +43,7 @@ int digest_run(const struct htsign_arguments *a, struct ht_error *e);
 int extract_run(const struct htsign_arguments *a, struct ht_error *e);
 int info_run(const struct htsign_arguments *a, struct ht_error *e);
 int strip_run(const struct htsign_arguments *a, struct ht_error *e);
+int timestamp_run(const struct htsign_arguments *a, struct ht_error *e);
 int verify_run(const struct htsign_arguments *a, struct ht_error *e);
 
 #endif

@@ -8,6 +8,9 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
+/* The most bytes of them: a system's bundle has about 250 KB. */
+#define ROOTS_MAX ((size_t)4 << 20)
+
 /*
  * Append to out, as PEM, the certificates of a file, PEM or one in DER, or of
  * all files in a folder, as openssl-rehash(1) fills it.  HT_ERR_USAGE for a

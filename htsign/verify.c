@@ -13,9 +13,6 @@
 #include "htsign/each.h"
 #include "htsign/roots.h"
 
-/* A system's bundle of roots has about 250 KB. */
-#define CA_MAX ((size_t)4 << 20)
-
 /* How far nested signatures are indented. */
 #define INDENT 4
 
@@ -346,9 +343,9 @@ verify_run(const struct htsign_arguments *a, struct ht_error *e)
 	if (a->ca == NULL)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "verify needs --ca PEM: the roots to trust");
-	rc = roots_read(a->ca, CA_MAX, &trust.ca, e);
+	rc = roots_read(a->ca, ROOTS_MAX, &trust.ca, e);
 	if (rc == 0 && a->tsa_ca != NULL)
-		rc = roots_read(a->tsa_ca, CA_MAX, &trust.tsa_ca, e);
+		rc = roots_read(a->tsa_ca, ROOTS_MAX, &trust.tsa_ca, e);
 	if (rc == 0)
 		rc = each_run(a, &each, e);
 	buf_free(&trust.ca);

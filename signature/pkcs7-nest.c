@@ -40,6 +40,8 @@ struct opened {
 	struct cursor found;      /* it, or empty */
 	struct cursor values;     /* its values: a SET OF ContentInfo */
 	size_t count;             /* how many values */
+	struct cursor replaced;   /* the value that a new one replaces, or
+	                             empty */
 };
 
 static bool
@@ -227,13 +229,13 @@ put_elements(struct cursor elements, struct cursor added, const uint8_t *old,
 }
 
 /*
- * Append the attribute, with added as one more value.
+ * Append the attribute, with added as one more value or in place of one.
  */
 static int
 put_attribute(const struct opened *o, struct cursor added, struct buf *out,
     struct ht_error *e)
 {
-	size_t values = o->values.left + added.left;
+	size_t values = o->values.left - o->replaced.left + added.left;
 	size_t n = der_size(OID) + der_size(values);
 
 	buf_reserve(out, der_size(n));
@@ -241,7 +243,7 @@ put_attribute(const struct opened *o, struct cursor added, struct buf *out,
 	der_put_header(out, DER_OBJECT, OID);
 	buf_bytes(out, o->oid, OID);
 	der_put_header(out, DER_SET, values);
-	return put_elements(o->values, added, NULL, out, e);
+	return put_elements(o->values, added, o->replaced.p, out, e);
 }
 
 /*
@@ -310,7 +312,7 @@ check_inner(const void *inner, size_t m, struct ht_error *e)
 	return rc;
 }
 
-/* Add one more value to the attribute that o has found, or to a new one. */
+/* Put a value into the attribute that o has found, or into a new one. */
 static int
 add_value(const struct opened *o, struct cursor value, struct buf *out,
     struct ht_error *e)
@@ -344,6 +346,39 @@ pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "PKCS#7: %d signatures are nested already",
 		    PKCS7_NESTED_MAX);
+	return add_value(&o, cursor_over(inner, m), out, e);
+}
+
+/* Find the value with exactly the bytes of old. */
+static int
+find_value(struct opened *o, struct cursor old, struct ht_error *e)
+{
+	struct cursor c = o->values;
+	struct der value;
+
+	/* count_values has read them all. */
+	while (c.left > 0 && der_next(&c, &value, e) == 0) {
+		if (value.whole.left == old.left &&
+		    memcmp(value.whole.p, old.p, old.left) == 0) {
+			o->replaced = value.whole;
+			return 0;
+		}
+	}
+	return ht_error_set(e, HT_ERR_DATA,
+	    "PKCS#7: the signature to replace is not nested in it");
+}
+
+int
+pkcs7_nest_instead(const void *outer, size_t n, struct cursor old,
+    const void *inner, size_t m, struct buf *out, struct ht_error *e)
+{
+	struct opened o;
+	int rc;
+
+	if ((rc = check_inner(inner, m, e)) < 0 ||
+	    (rc = open_pkcs7(outer, n, nested_oid, &o, e)) < 0 ||
+	    (rc = find_value(&o, old, e)) < 0)
+		return rc;
 	return add_value(&o, cursor_over(inner, m), out, e);
 }
 

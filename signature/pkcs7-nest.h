@@ -35,6 +35,13 @@ int pkcs7_nest(const void *outer, size_t n, const void *inner, size_t m,
     struct buf *out, struct ht_error *e);
 
 /*
+ * The same, but inner takes the place of old, a nested signature that outer has
+ * with exactly these bytes.  HT_ERR_DATA also if it has none.
+ */
+int pkcs7_nest_instead(const void *outer, size_t n, struct cursor old,
+    const void *inner, size_t m, struct buf *out, struct ht_error *e);
+
+/*
  * Append the signature in the n bytes of DER at der to out, with a timestamp
  * token in its first SignerInfo: one more value of the unsigned attribute
  * 1.3.6.1.4.1.311.3.3.1.  Of the m bytes of the token only this is looked at,

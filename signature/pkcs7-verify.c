@@ -154,6 +154,26 @@ pkcs7_verify_chain_at(const struct pkcs7 *p7, const void *pem, size_t n,
 	return rc;
 }
 
+struct cursor
+pkcs7_stamped(const struct pkcs7 *p7)
+{
+	const ASN1_OCTET_STRING *octets = p7->info->signature;
+
+	return cursor_over(ASN1_STRING_get0_data(octets),
+	    (size_t)ASN1_STRING_length(octets));
+}
+
+int
+pkcs7_validity(const struct pkcs7 *p7, int64_t *not_before, int64_t *not_after,
+    struct ht_error *e)
+{
+	if (x509_seconds(X509_get0_notBefore(p7->signer), not_before) < 0 ||
+	    x509_seconds(X509_get0_notAfter(p7->signer), not_after) < 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the signer's certificate has no validity");
+	return 0;
+}
+
 bool
 pkcs7_is_for_lifetime(const struct pkcs7 *p7)
 {

@@ -173,6 +173,19 @@ int pkcs7_postflight(const void *der, size_t size, const void *content,
     size_t n, struct ht_error *e);
 
 /*
+ * What a timestamp of the signature is for: the contents octets of
+ * encryptedDigest (RFC 2315 9.2).  Valid as long as p7.
+ */
+struct cursor pkcs7_stamped(const struct pkcs7 *p7);
+
+/*
+ * When the signer's certificate is valid, in seconds since 1970.  HT_ERR_DATA
+ * if it does not say.
+ */
+int pkcs7_validity(const struct pkcs7 *p7, int64_t *not_before,
+    int64_t *not_after, struct ht_error *e);
+
+/*
  * For people: the signer's subject (RFC 2253, UTF-8), and description and URL
  * of SpcSpOpusInfo (UTF-8; "" if absent).  They are outside bytes: escape them
  * where they are shown.  Valid as long as p7.

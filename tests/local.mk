@@ -139,6 +139,7 @@ e2e_tests = \
 	tests/e2e/11-htsign-files.sh \
 	tests/e2e/12-nested.sh \
 	tests/e2e/13-htsign-trees.sh \
+	tests/e2e/14-htsign-timestamp.sh \
 	tests/e2e/20-sshd-config.sh \
 	tests/e2e/21-install.sh \
 	tests/e2e/22-modes.sh \

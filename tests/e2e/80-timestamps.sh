@@ -102,6 +102,16 @@ check "both verify" test "$?" -eq 0
 check "with a timestamp each" \
     test "$(grep -c 'timestamp: ' "$work/verified")" -eq 2
 
+for file in a.exe a.msix; do
+	request test-signing <"$work/$file"
+	signed "$file without a timestamp"
+	mv "$work/out" "$work/later-$file"
+	"$htsign" timestamp -i "$work/later-$file" --url="$url/" \
+	    --tsa-ca="$work/tsa/tsa-root.pem"
+	check "htsign timestamp adds one" verify_stamped "$work/later-$file"
+done
+check "which counts in twenty years" in_twenty_years "$work/later-a.exe"
+
 # --- servers that are bad ----------------------------------------------------------
 
 request mixed <"$work/a.exe"

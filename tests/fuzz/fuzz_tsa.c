@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "fetch/revocation.h"
-#include "fetch/tsa.h"
+#include "signature/tsa.h"
 #include "lib/base64.h"
 #include "protocol/messages.h"
 #include "signature/init.h"
@@ -78,7 +78,7 @@ try_reply(struct cursor in)
 	query.imprint.p = imprint;
 	rc = tsa_reply(in, &query, &rules, &token, &timestamp, NULL);
 	if (rc == 0 &&
-	    (token.left > PROTOCOL_STAMP_MAX ||
+	    (token.left > TSA_TOKEN_MAX ||
 	        timestamp.time < STAMP_TIME - TSA_CLOCK ||
 	        timestamp.time > STAMP_TIME + TSA_CLOCK))
 		abort();

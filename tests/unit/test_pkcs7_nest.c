@@ -228,6 +228,7 @@ test_several(void **state)
 	struct buf outer = BUF_INIT;
 	struct buf inner[PKCS7_NESTED_MAX + 1] = { BUF_INIT };
 	struct buf out = BUF_INIT;
+	struct ht_error e;
 	SIGNED_DATA *data;
 	int i;
 	int j;
@@ -257,6 +258,23 @@ test_several(void **state)
 	signing_pkcs7(&p256, "sha256", NULL, &inner[i]);
 	refused(&outer, &inner[i], "16 signatures are nested already");
 	refused(&inner[0], &outer, "nests others");
+	assert_int_equal(pkcs7_nest_instead(outer.data, outer.len,
+	                     buf_cursor(&inner[3]), inner[i].data,
+	                     inner[i].len, &out, &e),
+	    0);
+	is_der(&out);
+	data = unsigned_unpack(&out);
+	assert_int_equal(X509_ATTRIBUTE_count(nested_of(data)), i);
+	for (j = 0; j <= i; j++)
+		assert_int_equal(holds(nested_of(data), &inner[j]), j != 3);
+	SIGNED_DATA_free(data);
+	outer.len = 0;
+	assert_int_equal(pkcs7_nest_instead(out.data, out.len,
+	                     buf_cursor(&inner[3]), inner[i].data,
+	                     inner[i].len, &outer, &e),
+	    HT_ERR_DATA);
+	assert_int_equal(outer.len, 0);
+	buf_free(&out);
 	for (i = 0; i <= PKCS7_NESTED_MAX; i++)
 		buf_free(&inner[i]);
 	buf_free(&outer);

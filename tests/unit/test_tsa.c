@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "fetch/tsa.h"
+#include "signature/tsa.h"
 #include "protocol/messages.h"
 #include "signature/der.h"
 #include "signature/init.h"

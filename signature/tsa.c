@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "fetch/tsa.h"
-#include "protocol/messages.h"
+#include "signature/tsa.h"
 #include "signature/der.h"
 #include "signature/spc-asn1.h"
 
@@ -116,9 +115,9 @@ open_reply(struct cursor reply, struct cursor *token, struct ht_error *e)
 	if (cursor_end(&outer.value) < 0 || cursor_end(&reply) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "bytes left over behind the token");
-	if (inner.whole.left > PROTOCOL_STAMP_MAX)
+	if (inner.whole.left > TSA_TOKEN_MAX)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "a token of more than %zu bytes", PROTOCOL_STAMP_MAX);
+		    "a token of more than %zu bytes", TSA_TOKEN_MAX);
 	*token = inner.whole;
 	return 0;
 }

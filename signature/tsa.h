@@ -3,8 +3,8 @@
  * in, bytes out.
  */
 
-#ifndef FETCH_TSA_H
-#define FETCH_TSA_H
+#ifndef SIGNATURE_TSA_H
+#define SIGNATURE_TSA_H
 
 #include <stdint.h>
 
@@ -12,10 +12,11 @@
 #include "lib/error.h"
 #include "signature/timestamp.h"
 
-/* The media types of both (RFC 3161 3.4), and the longest reply in bytes. */
+/* The media types of both (RFC 3161 3.4), the longest reply and token in bytes. */
 #define TSA_QUERY_TYPE "application/timestamp-query"
 #define TSA_REPLY_TYPE "application/timestamp-reply"
 #define TSA_REPLY_MAX ((size_t)64 << 10)
+#define TSA_TOKEN_MAX ((size_t)60 << 10)
 
 /* How far genTime may be from our clock, in seconds. */
 #define TSA_CLOCK 300
@@ -38,7 +39,7 @@ struct tsa_rules {
 
 /*
  * Check a TimeStampResp (2.4.2): it grants, has a token of at most
- * PROTOCOL_STAMP_MAX bytes and nothing behind it, and the token verifies
+ * TSA_TOKEN_MAX bytes and nothing behind it, and the token verifies
  * (timestamp_verify_reply).  genTime is within TSA_CLOCK of now and inside the
  * signer's validity.
  *

@@ -44,7 +44,7 @@ int
 core_client_enter(void **state)
 {
 	const struct signing_how how = { "P-256", SSH_CA_NOW - 1000,
-		SSH_CA_NOW + 1000, "codeSigning", false };
+		SSH_CA_NOW + 1000, "codeSigning", false, NULL };
 	struct ht_error e;
 
 	if (core_enter(state) != 0 ||

@@ -77,6 +77,7 @@ make_certificate(const struct signing_how *how, int depth, EVP_PKEY *key,
 	X509 *certificate = X509_new();
 	int issuer = depth + 1 < DEPTH ? depth + 1 : depth;
 	int ca = depth > 0;
+	const char *name = ca || how->name == NULL ? names[depth] : how->name;
 
 	if (certificate == NULL ||
 	    X509_set_version(certificate, X509_VERSION_3) != 1 ||
@@ -87,7 +88,7 @@ make_certificate(const struct signing_how *how, int depth, EVP_PKEY *key,
 	    ASN1_TIME_set(X509_getm_notAfter(certificate),
 	        (time_t)how->not_after) == NULL ||
 	    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN",
-	        MBSTRING_UTF8, (const unsigned char *)names[depth], -1, -1,
+	        MBSTRING_UTF8, (const unsigned char *)name, -1, -1,
 	        0) != 1 ||
 	    X509_NAME_add_entry_by_txt(X509_get_issuer_name(certificate), "CN",
 	        MBSTRING_UTF8, (const unsigned char *)names[issuer], -1, -1,
@@ -164,7 +165,7 @@ int
 signing_make(const char *kind, struct signing *out, struct ht_error *e)
 {
 	const struct signing_how how = { kind, time(NULL) - 3600,
-		time(NULL) + 86400, "codeSigning", false };
+		time(NULL) + 86400, "codeSigning", false, NULL };
 
 	return signing_make_how(&how, out, e);
 }

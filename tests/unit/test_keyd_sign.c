@@ -372,7 +372,7 @@ a_certificate_that_was_replaced_does_not_sign(void **state)
 {
 	static const char no[] = "certificate good is not in use any more";
 	const struct signing_how how = { "P-256", SSH_CA_NOW - 1000,
-		SSH_CA_NOW + 1000, "codeSigning", false };
+		SSH_CA_NOW + 1000, "codeSigning", false, NULL };
 	struct signing another;
 	struct ht_error e;
 	struct keyd_client a;

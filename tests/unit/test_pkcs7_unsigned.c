@@ -365,7 +365,7 @@ static void
 test_lifetime_signing(void **state)
 {
 	const struct signing_how how = { "P-256", FROM, TO,
-		"codeSigning,1.3.6.1.4.1.311.10.3.13", false };
+		"codeSigning,1.3.6.1.4.1.311.10.3.13", false, NULL };
 	struct signing signing;
 	struct buf der = BUF_INIT;
 	struct pkcs7 *p7;
@@ -386,7 +386,7 @@ static void
 test_weak_chain(void **state)
 {
 	const struct signing_how how = { "P-256", FROM, TO, "codeSigning",
-		true };
+		true, NULL };
 	struct signing signing;
 	struct buf der = BUF_INIT;
 	struct pkcs7 *p7;
@@ -478,7 +478,7 @@ static int
 start(void **state)
 {
 	const struct signing_how past = { "P-256", FROM, TO, "codeSigning",
-		false };
+		false, NULL };
 	const struct tsa_how how = { FROM, TO, NULL, NULL, NULL };
 	struct ht_error e;
 

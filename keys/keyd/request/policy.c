@@ -1,10 +1,12 @@
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "keys/keyd/fetch-link.h"
 #include "keys/keyd/request/policy.h"
 #include "lib/log.h"
+#include "signature/publisher.h"
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
 
@@ -172,16 +174,39 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 }
 
 /*
- * Choose the first certificate that can sign.  A token that is away may be back
- * when the file has arrived.  A locked token needs an administrator.  A reason
- * that may pass is said rather than one that does not.
+ * How much is to be said for a certificate that can sign: above all that it was
+ * chosen before, then that it is the publisher's, then that its token is there.
+ */
+static unsigned int
+rank(const struct setup_certificate *c, const struct policy_wish *wish)
+{
+	const char *publisher = wish != NULL ? wish->publisher : "";
+	unsigned int n = 0;
+
+	if (wish != NULL && strcmp(c->conf->name, wish->certificate) == 0)
+		n |= 4;
+	if (publisher[0] == '\0' ||
+	    publisher_check(c->chain, publisher, NULL) == 0)
+		n |= 2;
+	if (token_check_now(c->token, c->key, NULL) == 0)
+		n |= 1;
+	return n;
+}
+
+/*
+ * Choose one at random among the best certificates that can sign.  A token that
+ * is away may be back when the file has arrived.  A locked token needs an
+ * administrator.  A reason that may pass is said rather than one that does not.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,
+    const struct policy_wish *wish,
     const struct setup_certificate **certificate, struct protocol_refuse *r)
 {
 	const struct setup_certificate *c;
 	const char *why;
+	uint32_t equals = 0;
+	unsigned int best = 0;
 	int rc = HT_ERR_REFUSED;
 	int code;
 	size_t i;
@@ -202,11 +227,17 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 			    "unlock it",
 			    token_name(c->token));
 		} else {
-			*certificate = c;
-			return 0;
+			if (equals == 0 || rank(c, wish) > best) {
+				best = rank(c, wish);
+				equals = 0;
+			}
+			/* Each of n equals is kept with a chance of 1/n. */
+			if (rank(c, wish) == best &&
+			    arc4random_uniform(++equals) == 0)
+				*certificate = c;
 		}
 	}
-	return rc;
+	return equals > 0 ? 0 : rc;
 }
 
 int
@@ -234,7 +265,7 @@ policy_can_sign(struct keyd *k, const struct conf_profile *profile,
 {
 	const struct setup_certificate *c;
 	struct protocol_refuse r;
-	int rc = choose_certificate(k, profile, &c, &r);
+	int rc = choose_certificate(k, profile, NULL, &c, &r);
 
 	if (rc == 0)
 		rc = policy_can_stamp(k, profile, &r);
@@ -245,6 +276,7 @@ policy_can_sign(struct keyd *k, const struct conf_profile *profile,
 
 int
 policy_verdict(struct keyd *k, const struct identity *who, const char *name,
+    const struct policy_wish *wish,
     const struct setup_certificate **certificate, struct protocol_refuse *r)
 {
 	const struct conf_profile *profile;
@@ -276,5 +308,5 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 		    "profile %s is not served at %s", name, who->door);
 		return HT_ERR_DENIED;
 	}
-	return choose_certificate(k, profile, certificate, r);
+	return choose_certificate(k, profile, wish, certificate, r);
 }

@@ -28,18 +28,25 @@ int policy_profile(struct keyd *k, const struct identity *who,
     const char *asked, const struct conf_profile **profile,
     struct protocol_refuse *r);
 
+/* Which certificate is wanted of several; "" for no wish. */
+struct policy_wish {
+	const char *certificate; /* its name: it was chosen before */
+	const char *publisher;   /* UTF-8: the package's */
+};
+
 /*
- * Decide whether who may sign under the profile now.  *certificate is the first
- * certificate of the profile that can sign now.  It is valid until the loop is
- * entered again.
+ * Decide whether who may sign under the profile now.  *certificate is one of the
+ * profile's that can sign now: the one that was chosen before, or else one at
+ * random; of the publisher, and with its token there, if there is such a one.
+ * wish may be NULL.  *certificate is valid until the loop is entered again.
  *
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
  * certificate, its grant, or the door; HT_ERR_UNAVAILABLE if the clock is not
  * set or no certificate can sign; HT_ERR_INTERNAL if the store cannot be read.
  */
 int policy_verdict(struct keyd *k, const struct identity *who,
-    const char *profile, const struct setup_certificate **certificate,
-    struct protocol_refuse *r);
+    const char *profile, const struct policy_wish *wish,
+    const struct setup_certificate **certificate, struct protocol_refuse *r);
 
 /*
  * Return how many configured profiles who is granted: 0 also if the store

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request-private.h"
 
 /*
@@ -263,4 +264,14 @@ request_start_waiting(struct request *r)
 {
 	r->waiting =
 	    loop_timer_add(r->keyd->loop, WAIT_FIRST, still_waiting, r);
+}
+
+int
+request_verdict(const struct request *r,
+    const struct setup_certificate **certificate, struct protocol_refuse *no)
+{
+	const struct policy_wish wish = { r->certificate, r->publisher };
+
+	return policy_verdict(r->keyd, &r->who, r->profile, &wish, certificate,
+	    no);
 }

@@ -156,6 +156,13 @@ void request_end(struct request *r);
 void request_free(struct request *r);
 
 /*
+ * policy_verdict about this request.  A certificate that was chosen for it stays
+ * chosen as long as it can sign.
+ */
+int request_verdict(const struct request *r,
+    const struct setup_certificate **certificate, struct protocol_refuse *no);
+
+/*
  * End the request with a refusal by keyd: record it, send it to the shell, and
  * close the connection.  refused is true for policy's refusal and false for a
  * failure.  *why gets the request's number.

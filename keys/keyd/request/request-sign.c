@@ -118,8 +118,7 @@ verdict_again(struct request *r, struct ht_error *e)
 	if (r->refusal.status != 0)
 		return ht_error_set(e, -(int)r->refusal.status, "%s",
 		    r->refusal.text);
-	rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
-	    &r->refusal);
+	rc = request_verdict(r, &certificate, &r->refusal);
 	if (rc == 0 &&
 	    (strcmp(certificate->conf->name, r->certificate) != 0 ||
 	        !cms_signer_is_of(r->signer, certificate->chain))) {
@@ -236,8 +235,7 @@ request_sign(struct request *r)
 	struct token_work work;
 	struct ht_error e;
 
-	if (policy_verdict(r->keyd, &r->who, r->profile, &certificate, &no) <
-	    0) {
+	if (request_verdict(r, &certificate, &no) < 0) {
 		request_say_no(r, true, &no);
 		return;
 	}

@@ -94,7 +94,7 @@ stamp_is_durable(void *cookie)
 	const struct setup_certificate *certificate;
 	struct protocol_refuse no;
 
-	if (policy_verdict(r->keyd, &r->who, r->profile, &certificate, &no) < 0)
+	if (request_verdict(r, &certificate, &no) < 0)
 		request_say_no(r, true, &no);
 	else
 		hand_out(r);

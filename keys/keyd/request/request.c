@@ -207,8 +207,7 @@ request_begin(const struct request_peer *peer,
 	if (rc == 0)
 		rc = identity_current(r->keyd, &r->who, &no);
 	if (rc == 0)
-		rc = policy_verdict(r->keyd, &r->who, r->profile, &certificate,
-		    &no);
+		rc = request_verdict(r, &certificate, &no);
 	if (rc == 0)
 		rc = check_begin(r, profile, begin, &no);
 	if (rc < 0)
@@ -229,8 +228,7 @@ release(void *cookie)
 	struct protocol_number number = { r->number };
 	struct protocol_refuse no;
 
-	if (policy_verdict(r->keyd, &r->who, r->profile, &certificate, &no) <
-	    0) {
+	if (request_verdict(r, &certificate, &no) < 0) {
 		request_say_no(r, false, &no);
 		return;
 	}

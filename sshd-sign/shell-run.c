@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@
  * one takes the listener and keyd a moment, so many at once would delay others.
  */
 #define STARTING_MAX 4
+
+/*
+ * Who has more sessions than that lets each of these places rest for a while, in
+ * milliseconds.  So a client's next hundred come over some seconds.
+ */
+#define MANY_SESSIONS 16
+#define START_REST 200
 
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
@@ -176,6 +184,45 @@ end_killed(struct shell_run *run)
 
 static void start_waiting(struct server *server);
 
+/* A place among those on their way to a shell, which is given back later. */
+struct rest {
+	struct server *server;
+	struct share *starting;
+	char name[PROTOCOL_NAME];
+};
+
+static void
+rested(void *cookie)
+{
+	struct rest *r = cookie;
+	struct server *server = r->server;
+
+	share_give(r->starting, r->name, 1);
+	free(r);
+	start_waiting(server);
+}
+
+/* Give back the place of a session that keyd has answered, now or later. */
+static void
+leave_start(struct connection *c)
+{
+	struct rest *r = NULL;
+
+	if (share_of(shells_of(c), c->who.name) > MANY_SESSIONS)
+		r = malloc(sizeof(*r));
+	if (r == NULL) {
+		share_give(starting_of(c), c->who.name, 1);
+		return;
+	}
+	r->server = c->server;
+	r->starting = starting_of(c);
+	memcpy(r->name, c->who.name, sizeof(r->name));
+	if (loop_timer_add(c->server->loop, START_REST, rested, r) != NULL)
+		return;
+	share_give(r->starting, r->name, 1);
+	free(r);
+}
+
 static void
 session_answered(void *cookie, struct keyd_link_answer *answer)
 {
@@ -183,7 +230,7 @@ session_answered(void *cookie, struct keyd_link_answer *answer)
 	struct server *server = run->connection->server;
 
 	run->ask = NULL;
-	share_give(starting_of(run->connection), run->connection->who.name, 1);
+	leave_start(run->connection);
 	if (run->killed)
 		end_killed(run);
 	else if (answer->type == PROTOCOL_START)

@@ -551,9 +551,9 @@ connection_revoked(struct server *s, const struct protocol_revoked *what)
 	for (c = LIST_FIRST(&s->list); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
 		if (c->admitted && c->relay >= 0 && !c->who.admin &&
-		    (what->name[0] == '\0' ||
-		        strcmp(c->who.name, what->name) == 0) &&
-		    (what->serial == 0 || c->who.serial == what->serial))
+		    (what->name[0] != '\0'
+		            ? strcmp(c->who.name, what->name) == 0
+		            : c->who.serial == what->serial))
 			end_revoked(c);
 	}
 }

@@ -149,8 +149,28 @@ channel_push_input(struct channel *c)
 }
 
 /*
+ * A read of more than the window opens it, before 0.11.  There is nothing to
+ * read.  If libssh has had data to keep, the window is wide already.
+ */
+void
+channel_widen(struct channel *c)
+{
+	uint8_t *room;
+
+	if (c->waiting > 0)
+		return;
+	room = malloc(WINDOW_WIDE);
+	if (room == NULL)
+		channel_host_end(c->host, HT_ERR_INTERNAL, "out of memory");
+	else
+		(void)ssh_channel_read_timeout(c->ssh, room, WINDOW_WIDE, 0, 0);
+	free(room);
+}
+
+/*
  * libssh passes all len bytes that it has.  It forgets as many as this returns.
- * The rest counts against the client's window.
+ * The rest counts against the client's window.  Whatever libssh forgets may
+ * make it open the window, and nothing may follow a close (RFC 4254, 5.3).
  */
 int
 channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
@@ -163,7 +183,8 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 	(void)ssh;
 	if (c->state == OPENED)
 		c->lost = true;
-	if (is_stderr || (c->in.fd < 0 && c->state != ASKED))
+	if (c->state != FINISHED &&
+	    (is_stderr || (c->in.fd < 0 && c->state != ASKED)))
 		return (int)len;
 	if (len > c->largest) {
 		c->host->held += len - c->largest;

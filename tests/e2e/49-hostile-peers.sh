@@ -99,6 +99,13 @@ check "or by more than there is, twice" \
     test -n "$("${hostile[@]}" window 4294967295 "$work/large.exe")"
 check "no network process is left" within 2 none sshd-sign
 
+# --- data after the server's close ----------------------------------------------------
+
+# Each session has its status, and no packet after its close.
+out=$("${hostile[@]}" late 2>"$work/err")
+check "nothing follows a close: $out" \
+    test "$out" = "[[0], [64], [64], [64], [65]]"
+
 # --- channels that nobody reads -------------------------------------------------------
 
 head -c 2200000 /dev/urandom >"$work/overlay"

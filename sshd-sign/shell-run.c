@@ -154,7 +154,7 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 	int fds[RELAY_FDS], i;
 	struct ht_error e;
 
-	/* What the session costs the connection's process is no more urgent. */
+	/* The connection's process works for this session, too. */
 	if (run->connection->pid != 0)
 		(void)proc_nicer(run->connection->pid, spec.nicer);
 	run->process = shell_process_start(server->loop, &spec, fds,

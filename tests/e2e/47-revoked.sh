@@ -85,6 +85,19 @@ rm "$dir/ci-cert.pub"
 make_client
 serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" | awk '$1 == "Serial:" { print $2 }')
 lost "revoked by its serial" "certificate ci/$serial is revoked" revoke "$serial"
+
+# Serial 0 is a number like others, which a certificate of another's CA may have.
+rm "$dir/ci-cert.pub"
+make_client
+hold sign
+hold another
+check "serial 0 is revoked" admin 'revoke 0'
+sleep 3 # who is meant is gone by then
+for host in sign another; do
+	cat "$work/app.exe" >&"${fifo[$host]}"
+	hold_over "$host"
+	check "which is not that of $host" test "$status" -eq 0
+done
 check "each session has its end on record" test \
     "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 6
 done_testing

@@ -168,9 +168,21 @@ channel_widen(struct channel *c)
 }
 
 /*
+ * Whether libssh shall keep what it has, len bytes.  Whatever it forgets may make
+ * it open the window, and nothing may follow a close (RFC 4254, 5.3).  So all is
+ * kept once the channel is finished, while there is room for it.
+ */
+static bool
+is_wanted(const struct channel *c, size_t len, bool is_stderr)
+{
+	if (c->state == FINISHED)
+		return c->host->held - c->largest + len <= CHANNEL_HELD_MAX;
+	return !is_stderr && (c->in.fd >= 0 || c->state == ASKED);
+}
+
+/*
  * libssh passes all len bytes that it has.  It forgets as many as this returns.
- * The rest counts against the client's window.  Whatever libssh forgets may
- * make it open the window, and nothing may follow a close (RFC 4254, 5.3).
+ * The rest counts against the client's window.
  */
 int
 channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
@@ -183,8 +195,7 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 	(void)ssh;
 	if (c->state == OPENED)
 		c->lost = true;
-	if (c->state != FINISHED &&
-	    (is_stderr || (c->in.fd < 0 && c->state != ASKED)))
+	if (!is_wanted(c, len, is_stderr))
 		return (int)len;
 	if (len > c->largest) {
 		c->host->held += len - c->largest;

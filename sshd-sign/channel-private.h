@@ -95,7 +95,8 @@ bool channel_stream_empty(const struct stream *s);
  * libssh's callback for data from the client.  Returns how many bytes libssh
  * may forget.  Data for which there is no stdin is dropped.  If that was before
  * a command, the channel gets no command any more.  Once the channel is
- * finished, libssh keeps the data, and so sends nothing on it.
+ * finished, libssh keeps the data, and so sends nothing on it, while the channels
+ * of the connection hold no more than CHANNEL_HELD_MAX.
  */
 int channel_on_data(ssh_session session, ssh_channel ssh, void *data,
     uint32_t len, int is_stderr, void *cookie);

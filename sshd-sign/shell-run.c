@@ -59,6 +59,47 @@ starting_of(struct connection *c)
 	return &c->server->starting[c->who.admin];
 }
 
+static void start_waiting(struct server *server);
+
+/* A place among those on their way to a shell, which is given back later. */
+struct rest {
+	struct server *server;
+	struct share *starting;
+	char name[PROTOCOL_NAME];
+};
+
+static void
+rested(void *cookie)
+{
+	struct rest *r = cookie;
+	struct server *server = r->server;
+
+	share_give(r->starting, r->name, 1);
+	free(r);
+	start_waiting(server);
+}
+
+/* Give back the place of a session that keyd was asked about, now or later. */
+static void
+leave_start(struct connection *c)
+{
+	struct rest *r = NULL;
+
+	if (share_of(shells_of(c), c->who.name) > MANY_SESSIONS)
+		r = malloc(sizeof(*r));
+	if (r == NULL) {
+		share_give(starting_of(c), c->who.name, 1);
+		return;
+	}
+	r->server = c->server;
+	r->starting = starting_of(c);
+	memcpy(r->name, c->who.name, sizeof(r->name));
+	if (loop_timer_add(c->server->loop, START_REST, rested, r) != NULL)
+		return;
+	share_give(r->starting, r->name, 1);
+	free(r);
+}
+
 static void
 shell_run_free(struct shell_run *run)
 {
@@ -68,7 +109,7 @@ shell_run_free(struct shell_run *run)
 	if (run->waits)
 		TAILQ_REMOVE(&c->server->waiting, run, turn);
 	if (run->ask != NULL)
-		share_give(starting_of(c), c->who.name, 1);
+		leave_start(c);
 	c->nruns--;
 	if (run->counted)
 		share_give(shells_of(c), c->who.name, 1);
@@ -180,47 +221,6 @@ end_killed(struct shell_run *run)
 
 	shell_run_free(run);
 	say_exited(c, number, 0);
-}
-
-static void start_waiting(struct server *server);
-
-/* A place among those on their way to a shell, which is given back later. */
-struct rest {
-	struct server *server;
-	struct share *starting;
-	char name[PROTOCOL_NAME];
-};
-
-static void
-rested(void *cookie)
-{
-	struct rest *r = cookie;
-	struct server *server = r->server;
-
-	share_give(r->starting, r->name, 1);
-	free(r);
-	start_waiting(server);
-}
-
-/* Give back the place of a session that keyd has answered, now or later. */
-static void
-leave_start(struct connection *c)
-{
-	struct rest *r = NULL;
-
-	if (share_of(shells_of(c), c->who.name) > MANY_SESSIONS)
-		r = malloc(sizeof(*r));
-	if (r == NULL) {
-		share_give(starting_of(c), c->who.name, 1);
-		return;
-	}
-	r->server = c->server;
-	r->starting = starting_of(c);
-	memcpy(r->name, c->who.name, sizeof(r->name));
-	if (loop_timer_add(c->server->loop, START_REST, rested, r) != NULL)
-		return;
-	share_give(r->starting, r->name, 1);
-	free(r);
 }
 
 static void

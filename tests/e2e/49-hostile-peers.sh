@@ -105,6 +105,11 @@ check "no network process is left" within 2 none sshd-sign
 out=$("${hostile[@]}" late 2>"$work/err")
 check "nothing follows a close: $out" \
     test "$out" = "[[0], [64], [64], [64], [65]]"
+play half_closed
+held=$(kib "$network" VmHWM)
+check "64 windows of data after a close take $held KiB" test "$held" -le 65536
+played "then its client leaves" left
+check "no network process is left" within 10 none sshd-sign
 
 # --- channels that nobody reads -------------------------------------------------------
 

@@ -197,9 +197,10 @@ async def early(conn, path):
     return f'a command: {taken}'
 
 
-async def late_session(conn, command, before):
+async def late_session(conn, command, before, answer=True):
     """BEFORE bytes while it runs, and a whole window of them once the server
-    has closed it: its status, and the packets that followed the close."""
+    has closed it: its status, and the packets that followed the close.  Without
+    ANSWER it stays half open."""
     channel = asyncssh.channel.SSHClientChannel(
         conn, asyncio.get_running_loop(), None, 'strict', 1 << 21, 1 << 15)
     await channel._open(b'session')
@@ -234,8 +235,9 @@ async def late_session(conn, command, before):
     await closed.wait()
     send(channel._send_window)
     await conn._make_global_request(b'x')  # answered after all that
-    conn.send_packet(CHANNEL_CLOSE, UInt32(channel._send_chan))
-    channel._cleanup()
+    if answer:
+        conn.send_packet(CHANNEL_CLOSE, UInt32(channel._send_chan))
+        channel._cleanup()
     return statuses + after
 
 
@@ -245,6 +247,15 @@ async def late(conn, _):
                 ('test-signing --size=-1', 1024),
                 ('test-signing --size=-1', 32000), ('test-signing', 32000))
     return f'{[await late_session(conn, *one) for one in sessions]}'
+
+
+async def half_closed(conn, _):
+    """Channels that the server has closed, each with a window of data."""
+    for _ in range(64):
+        await late_session(conn, 'test-signing --size=-1', 0, False)
+    say('sent')
+    await heard()
+    return 'left'
 
 
 async def burn(conn, _):
@@ -331,7 +342,7 @@ async def main(port, key, trick, *rest):
     if trick == 'mutate':
         return await mutate(port, key, *rest)
     tricks = (cut, crowd, environment, nowhere, deaf, packet_size, window,
-              unread, early, late, burn, rekey)
+              unread, early, late, half_closed, burn, rekey)
     play = {one.__name__: one for one in tricks}[trick]
     async with connect(port, [(key, key + '-cert.pub')]) as conn:
         try:

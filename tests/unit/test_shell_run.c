@@ -172,6 +172,7 @@ static void
 the_next_of_many_are_slow(void **state)
 {
 	struct connection greedy = connection("greedy");
+	struct connection more = connection("greedy");
 	struct connection other = connection("other");
 	uint64_t before = loop_now();
 	struct ht_error e;
@@ -197,6 +198,18 @@ the_next_of_many_are_slow(void **state)
 		answer();
 	assert_int_equal(said[RELAY_REFUSED], 20);
 	assert_int_equal(server.starting[0].held, 0);
+
+	/* Nor are they faster if one of its connections ends. */
+	for (i = 0; i < 4; i++)
+		session(&greedy, i);
+	for (i = 0; i < 17; i++)
+		session(&more, i);
+	assert_int_equal(nasked, 4);
+	shell_run_end_all(&greedy);
+	assert_int_equal(nasked, 4);
+	shell_run_end_all(&more);
+	while (server.starting[0].held > 0)
+		assert_int_equal(loop_once(server.loop, &e), 0);
 }
 
 int

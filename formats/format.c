@@ -68,9 +68,11 @@ format_detect(struct input *in, const char *file_name,
 		return rc;
 	if (got == 0)
 		return ht_error_at(e, HT_ERR_DATA, 0, "the input is empty");
-	rc = ht_error_at(e, HT_ERR_DATA, 0,
-	    "not a signable file: neither its first bytes nor its name are of "
-	    "a known format");
+	rc = ht_error_at(e, HT_ERR_DATA, 0, "not a signable file: %s",
+	    file_name != NULL
+	        ? "neither its first bytes nor its name are of a known format"
+	        : "its first bytes are of no known format, and a script needs "
+	          "its name: --name=a.ps1");
 	return text_damage_explain(in, false, rc, e);
 }
 

@@ -264,8 +264,9 @@ check_input(struct signing *s, struct ht_error *e)
 	s->why = WHY_CUT;
 	if (begin->size != PROTOCOL_SIZE_UNKNOWN && begin->size != size)
 		return ht_error_set(e, HT_ERR_DATA,
-		    "the upload was cut: %" PRIu64 " bytes arrived of %" PRIu64,
-		    size, begin->size);
+		    "%s%" PRIu64 " bytes arrived, not %" PRIu64,
+		    size < begin->size ? "the upload was cut: " : "", size,
+		    begin->size);
 	if (begin->sha256.left == sizeof(s->sha256) &&
 	    memcmp(begin->sha256.p, s->sha256, sizeof(s->sha256)) != 0)
 		return ht_error_set(e, HT_ERR_DATA,

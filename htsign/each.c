@@ -145,19 +145,21 @@ look_at(struct run *run, const char *path, struct ht_error *e)
 {
 	const struct htsign_arguments *a = run->a;
 	struct verdict verdict = { .report = { .json = a->json } };
+	bool is_stdin = strcmp(path, "-") == 0;
 	struct subject subject;
 	struct ht_error why;
 	int rc;
 
 	ht_error_clear(&why);
-	rc = strcmp(path, "-") == 0 ? subject_stdin(a->name, &subject, &why)
-	                            : subject_find(path, &subject, &why);
+	rc = is_stdin ? subject_stdin(a->name, &subject, &why)
+	              : subject_find(path, &subject, &why);
 	if (rc == 0 && subject.format == NULL && a->recursive) {
 		run->others++;
 		goto out;
 	}
 	if (rc == 0 && subject.format == NULL)
-		rc = format_detect(subject.in, NULL, &subject.format, &why);
+		rc = format_detect(subject.in, is_stdin ? a->name : path,
+		    &subject.format, &why);
 	report_open(&verdict.report, NULL, '{');
 	if (a->json && run->list)
 		report_text(&verdict.report, NULL, "file", path);

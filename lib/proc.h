@@ -27,16 +27,16 @@ struct proc_spec {
 	size_t nfds;
 	uid_t uid;  /* or PROC_SAME; a change drops supplementary groups */
 	gid_t gid;  /* the same */
-	bool first; /* at PROC_FIRST, with its session, if root starts it */
+	bool first; /* PROC_FIRST for it and its session, if root starts it */
 };
 
 /*
  * Fork and exec.  The child lays out its descriptors and closes all others.  It
- * resets all signal dispositions and the mask.  If there is a terminal, it starts
- * a session.  It is as nice as is usual, or first.  Then it changes uid and gid,
- * and sets no_new_privs.  The death of the parent kills
- * the child (PR_SET_PDEATHSIG).  A child that cannot exec exits with status
- * 127, after one line on its stderr.
+ * resets all signal dispositions and the mask.  If there is a terminal, it
+ * starts a session.  Its niceness is the usual one, or PROC_FIRST.  Then it
+ * changes uid and gid, and sets no_new_privs.  The death of the parent kills the
+ * child (PR_SET_PDEATHSIG).  A child that cannot exec exits with status 127,
+ * after one line on its stderr.
  *
  * Sets *pid; the caller reaps the child.  Sets *pidfd, unless pidfd is NULL, to
  * a close-on-exec pidfd that the caller closes.  On error both are -1 and no
@@ -55,13 +55,13 @@ int proc_start(const struct proc_spec *spec, pid_t *pid, int *pidfd,
  */
 int proc_harden(struct ht_error *e);
 
-/* The niceness of what works for all clients: it goes before what is one's. */
+/* The niceness of what works for all clients, before what works for one. */
 #define PROC_FIRST (-10)
 
 /*
- * Let a process (0 for the caller) be nicer than is usual, by so much; usual is 0,
- * or the caller's niceness, if that is more.  At PROC_NICEST it gets only the time
- * that nobody else wants (SCHED_IDLE).
+ * Let a process (0 for the caller) be nicer than is usual, by so much.  Usual is
+ * 0, or the caller's niceness if that is more.  At PROC_NICEST the process gets
+ * only the time that nobody else wants (SCHED_IDLE).
  *
  * Returns -1 with errno.  Without CAP_SYS_NICE a process of the caller's can
  * become nicer only.

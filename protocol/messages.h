@@ -278,9 +278,9 @@ struct protocol_admit {
 	uint64_t serial; /* of the certificate, or 0 */
 };
 
-struct protocol_revoked {         /* all connections of both must end */
-	char name[PROTOCOL_NAME]; /* of the client; "": any */
-	uint64_t serial;          /* of the certificate; 0: any */
+struct protocol_revoked {         /* all its connections must end */
+	char name[PROTOCOL_NAME]; /* of the client, or "": */
+	uint64_t serial;          /* of the certificate */
 };
 
 struct protocol_stranger {

@@ -149,6 +149,38 @@ channel_push_input(struct channel *c)
 }
 
 /*
+ * A read of more than the window opens it, before 0.11.  There is nothing to
+ * read.  If libssh has had data to keep, the window is wide already.
+ */
+void
+channel_widen(struct channel *c)
+{
+	uint8_t *room;
+
+	if (c->waiting > 0)
+		return;
+	room = malloc(WINDOW_WIDE);
+	if (room == NULL)
+		channel_host_end(c->host, HT_ERR_INTERNAL, "out of memory");
+	else
+		(void)ssh_channel_read_timeout(c->ssh, room, WINDOW_WIDE, 0, 0);
+	free(room);
+}
+
+/*
+ * Whether libssh shall keep what it has, len bytes.  Whatever it forgets may make
+ * it open the window, and nothing may follow a close (RFC 4254, 5.3).  So all is
+ * kept once the channel is finished, while there is room for it.
+ */
+static bool
+is_wanted(const struct channel *c, size_t len, bool is_stderr)
+{
+	if (c->state == FINISHED)
+		return c->host->held - c->largest + len <= CHANNEL_HELD_MAX;
+	return !is_stderr && (c->in.fd >= 0 || c->state == ASKED);
+}
+
+/*
  * libssh passes all len bytes that it has.  It forgets as many as this returns.
  * The rest counts against the client's window.
  */
@@ -163,7 +195,7 @@ channel_on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 	(void)ssh;
 	if (c->state == OPENED)
 		c->lost = true;
-	if (is_stderr || (c->in.fd < 0 && c->state != ASKED))
+	if (!is_wanted(c, len, is_stderr))
 		return (int)len;
 	if (len > c->largest) {
 		c->host->held += len - c->largest;

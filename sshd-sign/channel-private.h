@@ -16,7 +16,7 @@ enum state {
 	ASKED,   /* the listener has the command, and has not answered */
 	RUNNING, /* there is a shell, or the listener has refused one */
 	LEFT,    /* the client is gone; the shell is being killed */
-	FINISHED /* exit status and close are sent */
+	FINISHED /* exit status and close are sent, or being sent */
 };
 
 /*
@@ -24,6 +24,13 @@ enum state {
  * 1.92 MB before 0.11, 2 MiB since.
  */
 #define BACKLOG_MAX ((uint32_t)2 << 20)
+
+/*
+ * While the client's window and what is buffered have so many bytes, libssh
+ * does not open the window by itself.  This is for 0.10; since 0.11 it never
+ * does.
+ */
+#define WINDOW_WIDE 640000
 
 /* Bytes from or to a descriptor.  Those from at to end are not moved yet. */
 struct stream {
@@ -87,10 +94,18 @@ bool channel_stream_empty(const struct stream *s);
 /*
  * libssh's callback for data from the client.  Returns how many bytes libssh
  * may forget.  Data for which there is no stdin is dropped.  If that was before
- * a command, the channel gets no command any more.
+ * a command, the channel gets no command any more.  Once the channel is
+ * finished, libssh keeps the data, and so sends nothing on it, while the channels
+ * of the connection hold no more than CHANNEL_HELD_MAX.
  */
 int channel_on_data(ssh_session session, ssh_channel ssh, void *data,
     uint32_t len, int is_stderr, void *cookie);
+
+/*
+ * Open the client's window so far that libssh will not do so by itself once the
+ * channel is finished.  stdin must be closed.
+ */
+void channel_widen(struct channel *c);
 
 /*
  * Write to stdin what arrived while the pipe was full.  After the client's end

@@ -37,6 +37,8 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
 }
 
 /*
+ * Each of these calls may handle packets, so the state comes first.
+ *
  * SSH_AGAIN is as good as SSH_OK: the packet is queued for the socket.  But if
  * ssh_channel_close() gets SSH_AGAIN for its EOF, it sends no close.  So the
  * EOF is sent first.
@@ -44,13 +46,14 @@ on_close(ssh_session session, ssh_channel ssh, void *cookie)
 static void
 finish(struct channel *c)
 {
+	channel_close_stream(&c->in);
+	channel_widen(c);
+	c->state = FINISHED;
 	if (ssh_channel_request_send_exit_status(c->ssh, c->status) ==
 	        SSH_ERROR ||
 	    ssh_channel_send_eof(c->ssh) == SSH_ERROR ||
 	    ssh_channel_close(c->ssh) == SSH_ERROR)
 		channel_cannot(c, "end a channel");
-	channel_close_stream(&c->in);
-	c->state = FINISHED;
 }
 
 /* --- requests ---------------------------------------------------------- */

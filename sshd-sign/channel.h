@@ -22,6 +22,9 @@
 #include "protocol/messages.h"
 #include "sshd-sign/relay.h"
 
+/* Bytes of memory for the input of all channels of a connection. */
+#define CHANNEL_HELD_MAX ((size_t)24 << 20)
+
 /* The state that the channels of one connection share. */
 struct channel_host {
 	ssh_session session;

@@ -397,7 +397,6 @@ become_network(struct connection *c, int fd, int relay, pid_t parent)
 	const struct server *server = c->server;
 	const int keep[2] = { fd, relay };
 
-	(void)proc_nicer(0, 0);
 	if (jail_enter(&server->jail, keep, parent) == 0)
 		network_run(server->bind, &server->conf->ssh, &c->peer);
 	_exit(0);
@@ -487,8 +486,8 @@ connection_open(struct server *server, int fd, struct ht_error *e)
 	server->connections++;
 	c->startup.owner = c;
 	startups_add(&server->startups, &c->startup, &from);
-	if (c->startup.of_network > EAGER)
-		(void)proc_nicer(c->pid, PROC_NICEST);
+	(void)proc_nicer(c->pid,
+	    c->startup.of_network > EAGER ? PROC_NICEST : 0);
 	if (server->beat == NULL)
 		server->beat = loop_timer_add(server->loop, BEAT, beat, server);
 	return 0;
@@ -552,9 +551,9 @@ connection_revoked(struct server *s, const struct protocol_revoked *what)
 	for (c = LIST_FIRST(&s->list); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
 		if (c->admitted && c->relay >= 0 && !c->who.admin &&
-		    (what->name[0] == '\0' ||
-		        strcmp(c->who.name, what->name) == 0) &&
-		    (what->serial == 0 || c->who.serial == what->serial))
+		    (what->name[0] != '\0'
+		            ? strcmp(c->who.name, what->name) == 0
+		            : c->who.serial == what->serial))
 			end_revoked(c);
 	}
 }

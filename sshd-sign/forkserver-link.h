@@ -32,9 +32,10 @@ struct forkserver_link *forkserver_link_new(struct loop *loop,
 void forkserver_link_prepare(struct forkserver_link *f);
 
 /*
- * Start a shell that gets copies of the descriptors in fds.  It runs at the usual
- * niceness (lib/proc.h) plus nicer, which is 0 to 19.  It is a child of this process, and the
- * caller reaps *pid.  The caller owns *pidfd, which is close-on-exec.
+ * Start a shell that gets copies of the descriptors in fds.  Its niceness is
+ * the usual one (proc_nicer) plus nicer, which is 0 to 19.  It is a child of
+ * this process, and the caller reaps *pid.  The caller owns *pidfd, which is
+ * close-on-exec.
  *
  * HT_ERR_INTERNAL if no forkserver can be started, or it does not answer
  * properly within 5 seconds; *pid and *pidfd are then not valid.

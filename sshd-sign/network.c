@@ -39,11 +39,9 @@
 #define LINGER 5000
 
 /*
- * Memory for input that the shells have not read, in bytes.  Once HELD_MAX is
- * taken, nothing is read from the client while a channel holds more than
- * HELD_EACH.
+ * Once CHANNEL_HELD_MAX is taken, nothing is read from the client while a channel
+ * holds more than this of what its shell has not read, in bytes.
  */
-#define HELD_MAX ((size_t)24 << 20)
 #define HELD_EACH ((size_t)64 << 10)
 
 /*
@@ -375,7 +373,7 @@ may_read(const struct network *n)
 {
 	size_t i;
 
-	if (n->host.held < HELD_MAX || n->gone)
+	if (n->host.held < CHANNEL_HELD_MAX || n->gone)
 		return true;
 	for (i = 0; i < n->nchannels; i++)
 		if (channel_holds(n->channels[i]) > HELD_EACH)

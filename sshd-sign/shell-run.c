@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@
  * one takes the listener and keyd a moment, so many at once would delay others.
  */
 #define STARTING_MAX 4
+
+/*
+ * Who has more sessions than that lets each of these places rest for a while, in
+ * milliseconds.  So a client's next hundred come over some seconds.
+ */
+#define MANY_SESSIONS 16
+#define START_REST 200
 
 /* Seconds after which a session or a connection may have ended. */
 #define RETRY 5
@@ -51,6 +59,47 @@ starting_of(struct connection *c)
 	return &c->server->starting[c->who.admin];
 }
 
+static void start_waiting(struct server *server);
+
+/* A place among those on their way to a shell, which is given back later. */
+struct rest {
+	struct server *server;
+	struct share *starting;
+	char name[PROTOCOL_NAME];
+};
+
+static void
+rested(void *cookie)
+{
+	struct rest *r = cookie;
+	struct server *server = r->server;
+
+	share_give(r->starting, r->name, 1);
+	free(r);
+	start_waiting(server);
+}
+
+/* Give back the place of a session that keyd was asked about, now or later. */
+static void
+leave_start(struct connection *c)
+{
+	struct rest *r = NULL;
+
+	if (share_of(shells_of(c), c->who.name) > MANY_SESSIONS)
+		r = malloc(sizeof(*r));
+	if (r == NULL) {
+		share_give(starting_of(c), c->who.name, 1);
+		return;
+	}
+	r->server = c->server;
+	r->starting = starting_of(c);
+	memcpy(r->name, c->who.name, sizeof(r->name));
+	if (loop_timer_add(c->server->loop, START_REST, rested, r) != NULL)
+		return;
+	share_give(r->starting, r->name, 1);
+	free(r);
+}
+
 static void
 shell_run_free(struct shell_run *run)
 {
@@ -60,7 +109,7 @@ shell_run_free(struct shell_run *run)
 	if (run->waits)
 		TAILQ_REMOVE(&c->server->waiting, run, turn);
 	if (run->ask != NULL)
-		share_give(starting_of(c), c->who.name, 1);
+		leave_start(c);
 	c->nruns--;
 	if (run->counted)
 		share_give(shells_of(c), c->who.name, 1);
@@ -146,7 +195,7 @@ start_shell(struct shell_run *run, const struct keyd_link_answer *answer)
 	int fds[RELAY_FDS], i;
 	struct ht_error e;
 
-	/* What the session costs the connection's process is no more urgent. */
+	/* The connection's process works for this session, too. */
 	if (run->connection->pid != 0)
 		(void)proc_nicer(run->connection->pid, spec.nicer);
 	run->process = shell_process_start(server->loop, &spec, fds,
@@ -174,8 +223,6 @@ end_killed(struct shell_run *run)
 	say_exited(c, number, 0);
 }
 
-static void start_waiting(struct server *server);
-
 static void
 session_answered(void *cookie, struct keyd_link_answer *answer)
 {
@@ -183,7 +230,7 @@ session_answered(void *cookie, struct keyd_link_answer *answer)
 	struct server *server = run->connection->server;
 
 	run->ask = NULL;
-	share_give(starting_of(run->connection), run->connection->who.name, 1);
+	leave_start(run->connection);
 	if (run->killed)
 		end_killed(run);
 	else if (answer->type == PROTOCOL_START)

@@ -266,6 +266,7 @@ reach_suite
 remove_cgroups
 make_copy
 check "boots" boot
+check "its sshd listens" within 20 there bash -c ': </dev/tcp/127.0.0.1/22'
 check "make install" there make -C /usr/src/htsign install
 check "a port that is taken" not setup --test --port=22
 check "is named" grep -q 'port 22:' "$work/err"

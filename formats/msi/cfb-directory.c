@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "formats/msi/cfb-chain.h"
+#include "formats/remains.h"
 #include "lib/buf.h"
 
 uint64_t
@@ -118,19 +119,34 @@ is_name(const struct cfb_entry *entry)
 }
 
 /*
- * Whether an entry is unused: all zeros, except that its three numbers of other
- * entries may say "none".
+ * Count the bytes of data in an unused entry.  It is all zeros, except that its
+ * three numbers of other entries may say "none".
  */
-static bool
-is_unused(const uint8_t *p)
+static unsigned int
+count_stale(const uint8_t *p)
 {
+	unsigned int count = 0;
 	unsigned int i;
 
-	for (i = 0; i < CFB_ENTRY; i++) {
-		if (p[i] != 0 && !(i >= 0x44 && i < 0x50 && p[i] == 0xff))
-			return false;
-	}
-	return true;
+	for (i = 0; i < CFB_ENTRY; i++)
+		count += p[i] != 0 && !(i >= 0x44 && i < 0x50 && p[i] == 0xff);
+	return count;
+}
+
+/*
+ * Note what is in an unused entry, and forget it.
+ */
+static void
+forget_entry(struct cfb *cfb, struct cfb_entry *entry, const uint8_t *p,
+    uint64_t at)
+{
+	unsigned int stale = count_stale(p);
+
+	if (cfb->stale == 0)
+		cfb->stale_at = at;
+	cfb->stale += stale;
+	memset(entry, 0, sizeof(*entry));
+	entry->stale = stale > 0;
 }
 
 static void
@@ -171,10 +187,8 @@ read_entry(struct cfb *cfb, const uint8_t *p, uint64_t at, struct ht_error *e)
 	if (cfb->version == 3)
 		entry->size &= UINT32_MAX;
 	if (entry->type == CFB_UNUSED && !first) {
-		if (is_unused(p))
-			return 0;
-		return ht_error_at(e, HT_ERR_DATA, at,
-		    "data in an unused directory entry ([MS-CFB] 2.6.1)");
+		forget_entry(cfb, entry, p, at);
+		return 0;
 	}
 	if (entry->type != (first ? CFB_ROOT : CFB_STREAM) &&
 	    (first || entry->type != CFB_STORAGE))
@@ -225,7 +239,12 @@ cfb_read_directory(struct cfb *cfb, struct ht_error *e)
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
+	if (cfb->stale == 0)
+		return 0;
+	return remains_of_data(cfb->remains, cfb->stale, e, cfb->stale_at,
+	    "%llu bytes of data in unused directory entries, which no "
+	    "signature covers ([MS-CFB] 2.6.1)",
+	    (unsigned long long)cfb->stale);
 }
 
 /* --- trees --------------------------------------------------------------- */

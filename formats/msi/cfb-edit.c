@@ -80,12 +80,31 @@ cfb_change_entry(struct cfb_edit *edit, uint32_t number, struct ht_error *e)
 {
 	size_t i;
 
-	/* There are at most the new ones of a sector, and their parents. */
+	/*
+	 * There are at most those that were cleared, the new ones of a sector,
+	 * and their parents.
+	 */
 	for (i = 0; i < edit->entries.n; i++) {
 		if (edit->entries.v[i] == number)
 			return 0;
 	}
 	return cfb_list_push(&edit->entries, number, e);
+}
+
+/*
+ * Let all entries be written that are unused, and not zero.
+ */
+static int
+clear_stale(struct cfb_edit *edit, struct ht_error *e)
+{
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < edit->entry_count; i++) {
+		if (edit->entry[i].stale)
+			rc = cfb_list_push(&edit->entries, i, e);
+	}
+	return rc;
 }
 
 /* --- begin and end ------------------------------------------------------- */
@@ -120,7 +139,9 @@ cfb_edit_new(const struct cfb *cfb, struct cfb_edit **edit, struct ht_error *e)
 	    (rc = cfb_list_copy(&made->mini_fat, &cfb->mini_fat, e)) < 0 ||
 	    (rc = cfb_list_copy(&made->mini_fat_sectors, &cfb->mini_fat_sectors,
 	         e)) < 0 ||
-	    (rc = cfb_list_copy(&made->mini_stream, &cfb->mini_stream, e)) < 0)
+	    (rc = cfb_list_copy(&made->mini_stream, &cfb->mini_stream, e)) <
+	        0 ||
+	    (rc = clear_stale(made, e)) < 0)
 		goto out;
 	*edit = made;
 	made = NULL;

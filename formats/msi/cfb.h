@@ -13,13 +13,15 @@
  * the directory's own data, and the unused rest of each stream's last sector.
  * Windows does not clear that rest.
  *
- * Nor does it clear free sectors, and it leaves free ones at the end.  Such
- * files can be read in one way, too, and a reader may ask for them.
+ * Nor does it clear free sectors or all of unused entries, and it leaves free
+ * sectors at the end.  Such files can be read in one way, too, and a reader may
+ * ask for them.
  */
 
 #ifndef FORMATS_MSI_CFB_H
 #define FORMATS_MSI_CFB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "formats/format.h"
@@ -96,6 +98,8 @@ struct cfb_entry {
 	uint32_t start;       /* a sector, or mini sector */
 	uint64_t size;        /* bytes; for the root those of the mini stream */
 
+	bool stale; /* unused, with data in the file, none here */
+
 	/* Of a storage: its members, in cfb.members. */
 	uint32_t first;
 	uint32_t count;
@@ -130,6 +134,8 @@ struct cfb {
 	struct cfb_list mini_stream; /* its sectors */
 	struct cfb_entry *entries;   /* the root first */
 	uint32_t entry_count;
+	uint64_t stale;             /* bytes of data in unused entries, */
+	uint64_t stale_at;          /* and where the first such entry is */
 	struct cfb_entry **members; /* each storage's in a row, in tree
 	                               order; a caller may sort them
 	                               differently */
@@ -143,8 +149,8 @@ struct cfb {
  * error.  It needs some bytes of memory for each sector and entry.
  *
  * If remains is not NULL, it is noted there instead, and is no error, that free
- * sectors are not zero, are behind the last one in a chain, or that the last
- * sector is cut off where nothing is missing.
+ * sectors or unused entries are not zero, that free sectors are behind the last
+ * one in a chain, or that the last sector is cut off where nothing is missing.
  *
  * HT_ERR_DATA with the offset and the broken clause, also over CFB_SIZE_MAX.
  * HT_ERR_INTERNAL without memory.  Other errors as input_read.

@@ -42,8 +42,8 @@ check_client(struct store *s, const struct user_certificate *what,
 	if ((uint64_t)(what->valid_before - what->valid_after) > client.max_ttl)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "a certificate of client %s is valid for %ju seconds at "
-		    "most",
-		    what->name, (uintmax_t)client.max_ttl);
+		    "most (`client change %s --ttl=TIME` allows more)",
+		    what->name, (uintmax_t)client.max_ttl, what->name);
 	return 0;
 }
 

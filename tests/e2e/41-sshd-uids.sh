@@ -28,11 +28,11 @@ client=$!
 exec 3>"$work/fifo"
 has_shell()
 {
-	[ -n "$(descendants "$listener" htsign-shell)" ]
+	session=$(descendants "$listener" htsign-shell)
+	network=$(descendants "$listener" sshd-sign)
+	[ -n "$session" ] && [ -n "$network" ]
 }
 check "a session starts" within 5 has_shell
-network=$(descendants "$listener" sshd-sign)
-session=$(descendants "$listener" htsign-shell)
 check "the network process is htsign-net" uid_is "$network" 64103
 check "with no rights" no_rights "$network"
 check "in an empty root" test "$(find "/proc/$network/root/" | wc -l)" -eq 1

@@ -39,9 +39,10 @@ connected()
 	descendants "$listener" sshd-sign | wc -l
 }
 
-three_asked()
+# asked NUMBER: so many sessions wait for their uploads.
+asked()
 {
-	[ "$(admin 'log --json' | grep -c '"status":"asked"')" -eq 3 ]
+	[ "$(admin 'log --json' | grep -c '"status":"asked"')" -eq "$1" ]
 }
 
 # lost TEXT COMMAND: what ci loses by an administrator's command.
@@ -54,7 +55,7 @@ lost()
 	hold another
 	ssh -F "$dir/ssh_config" -o ControlPath="$work/control" \
 	    -o ControlMaster=yes -fN sign
-	check "three sessions wait for their uploads" within 20 three_asked
+	check "three sessions wait for their uploads" within 20 asked 3
 	before=$(connected)
 	check "three connections are open at sshd-sign" test "$before" -eq 3
 	admin "$*" 2>/dev/null
@@ -85,6 +86,20 @@ rm "$dir/ci-cert.pub"
 make_client
 serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" | awk '$1 == "Serial:" { print $2 }')
 lost "revoked by its serial" "certificate ci/$serial is revoked" revoke "$serial"
+
+# Serial 0 is a number like others, which a certificate of another's CA may have.
+rm "$dir/ci-cert.pub"
+make_client
+hold sign
+hold another
+check "two sessions wait for their uploads" within 20 asked 2
+check "serial 0 is revoked" admin 'revoke 0'
+sleep 3 # who is meant is gone by then
+for host in sign another; do
+	cat "$work/app.exe" >&"${fifo[$host]}"
+	hold_over "$host"
+	check "which is not that of $host" test "$status" -eq 0
+done
 check "each session has its end on record" test \
     "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 6
 done_testing

@@ -99,6 +99,18 @@ check "or by more than there is, twice" \
     test -n "$("${hostile[@]}" window 4294967295 "$work/large.exe")"
 check "no network process is left" within 2 none sshd-sign
 
+# --- data after the server's close ----------------------------------------------------
+
+# Each session has its status, and no packet after its close.
+out=$("${hostile[@]}" late 2>"$work/err")
+check "nothing follows a close: $out" \
+    test "$out" = "[[0], [64], [64], [64], [65]]"
+play half_closed
+held=$(kib "$network" VmHWM)
+check "64 windows of data after a close take $held KiB" test "$held" -le 65536
+played "then its client leaves" left
+check "no network process is left" within 10 none sshd-sign
+
 # --- channels that nobody reads -------------------------------------------------------
 
 head -c 2200000 /dev/urandom >"$work/overlay"

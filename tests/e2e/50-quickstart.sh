@@ -38,7 +38,9 @@ quick()
 as=(env)
 
 check "quickstart in a path with spaces" quick -d "$dir" -p "$port"
-check "says what to try" grep -q "ssh -F .* sign test-signing" "$work/out"
+next=$(sed -n 's/^  \(ssh -F .* sign test-signing .*\)/\1/p' "$work/out")
+check "what to try next works" \
+    bash -c "cd '$work' && $next && '$htsign' verify b.exe --ca '$dir/ca.pem'"
 check "the sample verifies" verify_osslsigncode "$dir/sample-signed.exe"
 first=$(cat "$dir/htsign-keyd.pid" "$dir/sshd-sign.pid")
 
@@ -79,6 +81,8 @@ check "and leaves no output" test ! -e "$work/text-signed"
 mkdir "$work/full" && : >"$work/full/file"
 check "a folder with other files is left alone" \
     not quick -d "$work/full" -p 2401
+check "a port in use" not quick -d "$work/second" -p "$port"
+check "leaves nothing running" test ! -e "$work/second/htsign-keyd.pid"
 
 check "--stop" quick --stop -d "$dir"
 for pid in $first; do

@@ -2,6 +2,8 @@
 # Real programs, libraries, EFI applications and .NET assemblies, from mingw
 # and out of Debian's packages: each is signed whole and as PKCS#7, through one door
 # each where both are open, and verified by others.
+#
+# By hand: with HTSIGN_CORPUS=all each file, otherwise every second one.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util osslsigncode sbverify apt-get \
@@ -53,8 +55,10 @@ for file in "$corpus"/*,fwupdx64.efi.signed "$corpus"/*,grubx64.efi.signed; do
 	check "who signed ${file##*/}" shown "$file"
 done
 
-count=0
+count=0 turn=0
 for file in "$corpus"/*,*; do
+	turn=$((1 - turn))
+	[ "${HTSIGN_CORPUS-}" = all ] || [ "$turn" -eq 1 ] || continue
 	check "${file##*/}" good "$file"
 	count=$((count + 1))
 done

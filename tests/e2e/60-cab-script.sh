@@ -178,7 +178,9 @@ bad_file()
 }
 
 bad_file "a script without a name" <"$work/script/crlf.ps1"
+check "which is told that it needs one" grep -q -e --name=a.ps1 "$work/err"
 bad_file "a script of another name" --name=a.txt <"$work/script/crlf.ps1"
+check "which is not told so" grep -q "nor its name" "$work/err"
 bad_file "a program for a script" --name=a.ps1 < <(printf 'a\0b')
 bad_file "a second block" --name=a.ps1 \
     < <(cat "$work/whole/test-signing/crlf.ps1" "$work/whole/test-signing/crlf.ps1")

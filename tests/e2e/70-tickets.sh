@@ -35,6 +35,12 @@ has_ticket()
 	[ -n "$ticket" ]
 }
 
+# It belongs to who says it first, and that is the shell, in its first moment.
+is_used()
+{
+	grep -q '"status":"asked"' < <(admin 'log --json')
+}
+
 # replay: what another process of the shells' uid gets for the ticket.
 replay()
 {
@@ -56,6 +62,7 @@ check "one connection" within 10 test -S "$work/mux"
 sleep 20 | ssh -F "$dir/ssh_config" -S "$work/mux" openssh test-signing \
     >/dev/null 2>&1 &
 check "anybody can read a ticket" within 10 has_ticket
+check "whose shell has used it first" within 10 is_used
 replay
 refused "but not use it" 77
 check "which is on record" grep -q ticket-held < <(admin 'events --json')

@@ -18,6 +18,8 @@ seconds=${HTSIGN_FULL:-1}
 attacks=${HTSIGN_ATTACKS:-connections half_open unread spools rows refused idle
     slow packets}
 if [ -n "${HTSIGN_FULL-}" ]; then
+	# Clients have machines of their own: let ours not wait for the endpoint's.
+	echo -10 >/proc/self/autogroup
 	times=2 more=100 admin_ms=2000
 else
 	times=5 more=5000 admin_ms=10000

@@ -22,6 +22,8 @@ USERAUTH_REQUEST = 50
 GLOBAL_REQUEST = 80
 CHANNEL_WINDOW_ADJUST = 93
 CHANNEL_DATA = 94
+CHANNEL_CLOSE = 97
+CHANNEL_REQUEST = 98
 
 
 def attempt(method, rest):
@@ -195,6 +197,67 @@ async def early(conn, path):
     return f'a command: {taken}'
 
 
+async def late_session(conn, command, before, answer=True):
+    """BEFORE bytes while it runs, and a whole window of them once the server
+    has closed it: its status, and the packets that followed the close.  Without
+    ANSWER it stays half open."""
+    channel = asyncssh.channel.SSHClientChannel(
+        conn, asyncio.get_running_loop(), None, 'strict', 1 << 21, 1 << 15)
+    await channel._open(b'session')
+    process = channel.process_packet
+    closed = asyncio.Event()
+    statuses, after = [], []
+
+    def watch(kind, number, packet):
+        if closed.is_set():
+            after.append(kind)
+        elif kind == CHANNEL_CLOSE:
+            closed.set()
+        elif kind == CHANNEL_REQUEST:
+            packet.get_string()
+            packet.get_boolean()
+            statuses.append(packet.get_uint32())
+        elif kind not in (CHANNEL_DATA, CHANNEL_DATA + 1, CHANNEL_DATA + 2):
+            process(kind, number, packet)
+        return True
+
+    def send(size):
+        while size > 0:
+            part = min(size, 1 << 15)
+            conn.send_packet(CHANNEL_DATA, UInt32(channel._send_chan),
+                             String(bytes(part)))
+            channel._send_window -= part
+            size -= part
+
+    channel.process_packet = watch
+    await channel._make_request(b'exec', String(command))
+    send(before)
+    await closed.wait()
+    send(channel._send_window)
+    await conn._make_global_request(b'x')  # answered after all that
+    if answer:
+        conn.send_packet(CHANNEL_CLOSE, UInt32(channel._send_chan))
+        channel._cleanup()
+    return statuses + after
+
+
+async def late(conn, _):
+    """Data on channels that the server has closed."""
+    sessions = (('profiles', 0), ('test-signing --size=-1', 0),
+                ('test-signing --size=-1', 1024),
+                ('test-signing --size=-1', 32000), ('test-signing', 32000))
+    return f'{[await late_session(conn, *one) for one in sessions]}'
+
+
+async def half_closed(conn, _):
+    """Channels that the server has closed, each with a window of data."""
+    for _ in range(64):
+        await late_session(conn, 'test-signing --size=-1', 0, False)
+    say('sent')
+    await heard()
+    return 'left'
+
+
 async def burn(conn, _):
     """Packets without a meaning, until the connection ends."""
     say('burns')
@@ -279,7 +342,7 @@ async def main(port, key, trick, *rest):
     if trick == 'mutate':
         return await mutate(port, key, *rest)
     tricks = (cut, crowd, environment, nowhere, deaf, packet_size, window,
-              unread, early, burn, rekey)
+              unread, early, late, half_closed, burn, rekey)
     play = {one.__name__: one for one in tricks}[trick]
     async with connect(port, [(key, key + '-cert.pub')]) as conn:
         try:

@@ -294,9 +294,11 @@ test_bad_headers(void **state)
 	bad_number(plain, 28, 2, 1000, 28, "1000 CFFILEs end behind cbCabinet");
 	bad_number(plain, 36, 4, 60, 36, "in front of the files' data");
 	bad_number(plain, 36, 4, UINT32_MAX, 36, "end behind cbCabinet");
+	bad_number(plain, 36, 4, 1068, 36, "end behind cbCabinet");
 	bad_number(plain, 40, 2, 1000, 36, "end behind cbCabinet");
 	bad_number(plain, 8, 4, 2000, 1075,
 	    "cbCabinet is 2000: the file ends before");
+	bad_number(plain, 8, 4, 1076, 1075, "cbCabinet is 1076: the file ends");
 	bad_number(plain, 8, 4, 1074, 1074, "data behind the end of the");
 	bad_number(&images[6], 36, 2, 60001, 36, "over 60000");
 	bad_number(&images[8], 42, 1, 1, 40, "leaves no place for a signature");

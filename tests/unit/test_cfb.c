@@ -227,7 +227,7 @@ static const struct {
 	{ ENTRY(ROOT) + 0x4c, 4, 8, ENTRY(ROOT), "a missing one" },
 	{ ENTRY(ROOT) + 0x4c, 4, FREE, ENTRY(BIG), "is in no storage" },
 	{ ENTRY(BIG) + 0x42, 1, 5, ENTRY(BIG), "entry of type 5" },
-	{ ENTRY(BIG) + 0x42, 1, 0, ENTRY(BIG), "data in an unused" },
+	{ ENTRY(BIG) + 0x42, 1, 0, ENTRY(BIG), "data in unused" },
 	{ ENTRY(BIG) + 0x40, 2, 0, ENTRY(BIG), "without a proper name" },
 	{ ENTRY(BIG) + 0x40, 2, 7, ENTRY(BIG), "without a proper name" },
 	{ ENTRY(BIG) + 0x40, 2, 66, ENTRY(BIG), "without a proper name" },
@@ -308,6 +308,23 @@ test_data_in_free_sectors(void **state)
 	good(&image);
 	image.data[SECTOR(18) - 1] = 1;
 	bad(&image, SECTOR(18) - 1, "data in free sectors");
+	buf_free(&image);
+}
+
+/* As Windows leaves the entry of a stream that it has deleted. */
+static void
+test_data_in_unused_entries(void **state)
+{
+	struct buf image = BUF_INIT;
+
+	(void)state;
+	cfb_image_build(3, entries, ENTRIES - 1, &image);
+	good(&image);
+	put(&image, ENTRY(EMPTY) + 0x74, 4, END);
+	put(&image, ENTRY(EMPTY) + 0x78, 4, 0x263d);
+	bad(&image, ENTRY(EMPTY),
+	    "6 bytes of data in unused directory entries, which no signature "
+	    "covers");
 	buf_free(&image);
 }
 
@@ -402,10 +419,11 @@ change(const struct buf *image, const void *p, size_t n, struct buf *out)
 	struct ht_error e;
 	struct input *in = input_memory(image->data, image->len, &e);
 	struct output *plan = output_new(in, &e);
+	struct format_remains remains = { 0 };
 	struct cfb_edit *edit;
 	struct cfb cfb;
 
-	assert_int_equal(cfb_open(&cfb, in, NULL, &e), 0);
+	assert_int_equal(cfb_open(&cfb, in, &remains, &e), 0);
 	assert_int_equal(cfb_edit_new(&cfb, &edit, &e), 0);
 	assert_int_equal(cfb_edit_remove(edit, name, sizeof(name), &e), 0);
 	assert_int_equal(cfb_edit_put(edit, name, sizeof(name), p, n, &e), 0);
@@ -449,6 +467,29 @@ check_change(const struct buf *image, const struct cfb_image_entry *expected,
 	cfb_close(&cfb);
 	input_free(in);
 	check_contents(image, expected, count);
+}
+
+/* One unused entry is taken, and the others are cleared. */
+static void
+test_unused_entries_are_cleared(void **state)
+{
+	enum { COUNT = SMALL };
+	struct buf image = BUF_INIT;
+	struct buf out = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	cfb_image_build(3, entries, COUNT, &image);
+	for (i = COUNT + 1; i <= EMPTY; i++)
+		memset(image.data + ENTRY(i), 0xa5, 66);
+	bad(&image, ENTRY(COUNT + 1), "198 bytes of data in unused");
+	change(&image, "", 0, &out);
+	check_change(&out, entries, COUNT, NULL, 0);
+	for (i = COUNT + 2; i <= EMPTY; i++)
+		assert_memory_equal(out.data + ENTRY(i), (uint8_t[66]){ 0 },
+		    66);
+	buf_free(&image);
+	buf_free(&out);
 }
 
 /*
@@ -689,10 +730,12 @@ main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damage_of_version_4),
 		cmocka_unit_test(test_data_in_free_sectors),
+		cmocka_unit_test(test_data_in_unused_entries),
 		cmocka_unit_test(test_data_behind_the_end),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_lists_and_depths),
+		cmocka_unit_test(test_unused_entries_are_cleared),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_tables_grow),
 		cmocka_unit_test(test_difat),

@@ -317,7 +317,8 @@ test_certificate_mistakes(void **state)
 	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
 	what.valid_before++;
 	refused(ISSUE, &e,
-	    "a certificate of client ci is valid for 60 seconds at most");
+	    "a certificate of client ci is valid for 60 seconds at most "
+	    "(`client change ci --ttl=TIME` allows more)");
 	what.valid_before = what.valid_after;
 	refused(ISSUE, &e, "a certificate must begin before it ends");
 	what.valid_before = INT64_MAX;

@@ -320,6 +320,15 @@ commands_are_checked(void **state)
 	assert_int_equal(endpoint_admin("grant ci nowhere", NULL, NULL), 64);
 	assert_int_equal(endpoint_admin("grant nobody test", NULL, NULL), 64);
 	assert_int_equal(endpoint_admin("log --colour", NULL, NULL), 64);
+	assert_int_equal(endpoint_admin("log --json=no", NULL, NULL), 64);
+	assert_int_equal(endpoint_admin("log --limit", NULL, NULL), 64);
+	assert_int_equal(endpoint_admin("log --limit=", NULL, NULL), 64);
+	assert_int_equal(endpoint_admin("log --limit=1 --limit=2", NULL, NULL),
+	    64);
+	assert_int_equal(endpoint_admin("log --json --limit=1", NULL, NULL), 0);
+	assert_int_equal(endpoint_admin("revoke nobody", NULL, NULL), 64);
+	assert_int_equal(
+	    endpoint_admin("revoke 18446744073709551616", NULL, NULL), 64);
 	assert_int_equal(endpoint_admin("client add -x", NULL, NULL), 64);
 	assert_int_equal(endpoint_admin("issue ci", "no key", NULL), 64);
 	assert_int_equal(endpoint_admin("issue ci --ttl=2x", NULL, NULL), 64);

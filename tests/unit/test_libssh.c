@@ -369,6 +369,22 @@ end_comes_while_data_is_kept(void **state)
 	    SSH_EOF);
 }
 
+/* And before 0.11 a read of more than the window makes it wide. */
+static void
+kept_data_does_not_open_a_wide_window(void **state)
+{
+	static uint8_t room[WINDOW_WIDE];
+	struct fixture *f = *state;
+	uint64_t packets;
+
+	assert_true(
+	    ssh_channel_read_timeout(f->here, room, WINDOW_WIDE, 0, 0) <= 0);
+	packets = f->packets.out_packets;
+	assert_true(client_sends(f, 'a', BACKLOG_MAX) >= 32000);
+	assert_int_equal(f->packets.out_packets, packets);
+	assert_int_equal(ssh_channel_window_size(f->there), 0);
+}
+
 /*
  * --- data for the client
  * --------------------------------------------------------
@@ -510,6 +526,7 @@ main(void)
 		connected(callback_has_all_that_is_kept),
 		connected(kept_data_closes_the_window),
 		connected(read_takes_all),
+		connected(kept_data_does_not_open_a_wide_window),
 		connected(read_handles_packets_since_0_11),
 		connected(end_comes_while_data_is_kept),
 		connected(write_handles_packets),

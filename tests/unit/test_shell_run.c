@@ -75,6 +75,7 @@ answer(void)
 static const struct connection_ops ops = { .say = say, .ask = ask };
 static const struct conf conf = { .ssh.max_connections = 8 };
 static struct server server;
+static struct loop *loop; /* of all tests */
 
 static struct connection
 connection(const char *name)
@@ -97,6 +98,7 @@ set_up(void **state)
 	memset(said, 0, sizeof(said));
 	nasked = 0;
 	server.conf = &conf;
+	server.loop = loop;
 	connection_prepare(&server);
 	return 0;
 }
@@ -165,6 +167,51 @@ a_connection_that_ends_makes_room(void **state)
 	assert_true(TAILQ_EMPTY(&server.waiting));
 }
 
+/* Who has many gets its next ones slowly, and no less of them in the end. */
+static void
+the_next_of_many_are_slow(void **state)
+{
+	struct connection greedy = connection("greedy");
+	struct connection more = connection("greedy");
+	struct connection other = connection("other");
+	uint64_t before = loop_now();
+	struct ht_error e;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 19; i++)
+		session(&greedy, i);
+	assert_int_equal(nasked, 4);
+	/* There are 19, 18 and 17 of them when these are answered, then 16. */
+	for (i = 0; i < 3; i++)
+		answer();
+	assert_int_equal(nasked, 1);
+	session(&other, 0);
+	assert_int_equal(nasked, 2);
+	answer();
+	assert_int_equal(nasked, 2);
+	assert_ptr_equal(asked[1].c, &greedy);
+	while (nasked < 5)
+		assert_int_equal(loop_once(server.loop, &e), 0);
+	assert_in_range(loop_now() - before, 200, 10000);
+	while (nasked > 0)
+		answer();
+	assert_int_equal(said[RELAY_REFUSED], 20);
+	assert_int_equal(server.starting[0].held, 0);
+
+	/* Nor are they faster if one of its connections ends. */
+	for (i = 0; i < 4; i++)
+		session(&greedy, i);
+	for (i = 0; i < 17; i++)
+		session(&more, i);
+	assert_int_equal(nasked, 4);
+	shell_run_end_all(&greedy);
+	assert_int_equal(nasked, 4);
+	shell_run_end_all(&more);
+	while (server.starting[0].held > 0)
+		assert_int_equal(loop_once(server.loop, &e), 0);
+}
+
 int
 main(void)
 {
@@ -173,7 +220,13 @@ main(void)
 		    set_up),
 		cmocka_unit_test_setup(a_connection_that_ends_makes_room,
 		    set_up),
+		cmocka_unit_test_setup(the_next_of_many_are_slow, set_up),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	loop = loop_new();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	loop_free(loop);
+	return failed;
 }

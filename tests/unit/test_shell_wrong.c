@@ -144,6 +144,13 @@ files_that_do_not_fit(void **state)
 	run_free(&run);
 
 	k = peer_good(&shell_signer);
+	shell_run(&run, &k, "production --size=10", &pe);
+	run_failed(&run, 65, "bytes arrived, not 10");
+	assert_null(strstr((char *)run.err.data, "cut"));
+	shell_told(&k, 65, "cut");
+	run_free(&run);
+
+	k = peer_good(&shell_signer);
 	shell_run(&run, &k,
 	    "production --sha256=0000000000000000000000000000000000000000"
 	    "000000000000000000000000",

@@ -272,14 +272,14 @@ test_undamaged(void **state)
 	buf_reset(&file);
 	make_of("TV is what they watch there", 27, &file);
 	says(&file, NULL,
-	    "not a signable file: neither its first bytes nor its name are of "
-	    "a known format");
+	    "not a signable file: its first bytes are of no known format, and "
+	    "a script needs its name: --name=a.ps1");
 	buf_reset(&file);
 	make_of("M", 1, &file);
 	file.len = 1;
 	says(&file, NULL,
-	    "not a signable file: neither its first bytes nor its name are of "
-	    "a known format");
+	    "not a signable file: its first bytes are of no known format, and "
+	    "a script needs its name: --name=a.ps1");
 	buf_free(&file);
 }
 

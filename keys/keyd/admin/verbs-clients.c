@@ -197,6 +197,7 @@ revoke(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
 	struct protocol_revoked what = { "", 0 };
+	struct client client;
 	uint64_t count = 1;
 	bool here = true;
 	int rc;
@@ -205,8 +206,10 @@ revoke(struct verbs_command *c, struct ht_error *e)
 		rc = user_certificate_revoke(c->keyd->store, &actor,
 		    what.serial, &here, e);
 	} else {
-		rc = user_certificate_revoke_name(c->keyd->store, &actor,
-		    c->words[1], &count, e);
+		rc = client_find(c->keyd->store, c->words[1], &client, e);
+		if (rc == 0)
+			rc = user_certificate_revoke_name(c->keyd->store,
+			    &actor, c->words[1], &count, e);
 		(void)snprintf(what.name, sizeof(what.name), "%s", c->words[1]);
 	}
 	if (rc == 0)
@@ -256,28 +259,28 @@ list_certificates(struct verbs_command *c, struct ht_error *e)
 }
 
 const struct verb verbs_of_clients[] = {
-	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", "default ttl ",
-	    3, 3, VERBS_ADMINS, add,
+	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", 3, 3,
+	    VERBS_ADMINS, add,
 	    "add a client; its certificates live for TIME at most" },
-	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]",
-	    "default ttl ", 3, 3, VERBS_ADMINS, change,
+	{ "client change", "NAME [--default=PROFILE] [--ttl=TIME]", 3, 3,
+	    VERBS_ADMINS, change,
 	    "change the default profile or the longest TIME" },
-	{ "client disable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
+	{ "client disable", "NAME", 3, 3, VERBS_ADMINS, disable,
 	    "refuse everything to a client" },
-	{ "client enable", "NAME", "", 3, 3, VERBS_ADMINS, disable,
+	{ "client enable", "NAME", 3, 3, VERBS_ADMINS, disable,
 	    "let a disabled client act again" },
-	{ "client list", "[--json]", "json ", 2, 2, VERBS_READERS, list_clients,
+	{ "client list", "[--json]", 2, 2, VERBS_READERS, list_clients,
 	    "clients and their profiles" },
-	{ "grant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, grant,
+	{ "grant", "CLIENT PROFILE", 3, 3, VERBS_ADMINS, grant,
 	    "let a client sign under a profile" },
-	{ "ungrant", "CLIENT PROFILE", "", 3, 3, VERBS_ADMINS, ungrant,
+	{ "ungrant", "CLIENT PROFILE", 3, 3, VERBS_ADMINS, ungrant,
 	    "take a grant back" },
-	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub",
-	    "ttl source ", 2, 2, VERBS_ADMINS, issue,
+	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub", 2, 2,
+	    VERBS_ADMINS, issue,
 	    "issue a user certificate, to standard output" },
-	{ "certificates", "[CLIENT] [--json]", "json ", 1, 2, VERBS_READERS,
+	{ "certificates", "[CLIENT] [--json]", 1, 2, VERBS_READERS,
 	    list_certificates, "user certificates that were issued" },
-	{ "revoke", "SERIAL | CLIENT", "", 2, 2, VERBS_ADMINS, revoke,
+	{ "revoke", "SERIAL | CLIENT", 2, 2, VERBS_ADMINS, revoke,
 	    "revoke a user certificate, or all of a client's" },
 	{ .words = NULL },
 };

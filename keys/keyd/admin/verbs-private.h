@@ -13,10 +13,9 @@
 #define VERBS_ADMINS (1u << NAMES_ADMIN)
 
 struct verb {
-	const char *words;   /* "client add"; NULL ends a table */
-	const char *args;    /* for people */
-	const char *options; /* names, each followed by a space */
-	size_t min, max;     /* number of words, with the verb's */
+	const char *words; /* "client add"; NULL ends a table */
+	const char *args;  /* for people; [--NAME] and [--NAME=VALUE] hold */
+	size_t min, max;   /* number of words, with the verb's */
 	unsigned int roles;
 	/* As verbs_run.  Words and options are already checked. */
 	int (*run)(struct verbs_command *c, struct ht_error *e);

@@ -42,9 +42,9 @@ list_tokens(struct verbs_command *c, struct ht_error *e)
 }
 
 const struct verb verbs_of_tokens[] = {
-	{ "tokens", "", "", 1, 1, VERBS_READERS, list_tokens,
+	{ "tokens", "", 1, 1, VERBS_READERS, list_tokens,
 	    "tokens and their states" },
-	{ "unlock", "TOKEN < PIN", "", 2, 2, VERBS_ADMINS, unlock,
+	{ "unlock", "TOKEN < PIN", 2, 2, VERBS_ADMINS, unlock,
 	    "log in to a token" },
 	{ .words = NULL },
 };

@@ -8,7 +8,7 @@
 static int help(struct verbs_command *c, struct ht_error *e);
 
 static const struct verb general[] = {
-	{ "help", "", "", 1, 1, VERBS_READERS, help, "this list" },
+	{ "help", "", 1, 1, VERBS_READERS, help, "this list" },
 	{ .words = NULL },
 };
 
@@ -102,24 +102,54 @@ find(const struct verbs_command *c)
 	return NULL;
 }
 
+/* What follows an option's name in the verb's arguments: '=', ']', or 0. */
+static char
+option_ends(const struct verb *v, const char *option, size_t n)
+{
+	const char *at = v->args;
+
+	while ((at = strstr(at, "[--")) != NULL) {
+		at += 3;
+		if (strncmp(at, option, n) == 0 && strcspn(at, "=]") == n)
+			return at[n];
+	}
+	return '\0';
+}
+
+static int
+check_option(const struct verb *v, const struct verbs_command *c, size_t i,
+    struct ht_error *e)
+{
+	const char *option = c->options[i];
+	size_t n = strcspn(option, "="), j;
+	char end = option_ends(v, option, n);
+
+	if (end == '\0')
+		return ht_error_set(e, HT_ERR_USAGE, "%s has no option --%s",
+		    v->words, option);
+	if (option[n] != (end == '=' ? '=' : '\0') ||
+	    (end == '=' && option[n + 1] == '\0'))
+		return ht_error_set(e, HT_ERR_USAGE, "usage: %s %s", v->words,
+		    v->args);
+	for (j = 0; j < i; j++) {
+		if (strncmp(c->options[j], option, n) == 0 &&
+		    strcspn(c->options[j], "=") == n)
+			return ht_error_set(e, HT_ERR_USAGE,
+			    "--%.*s is there twice", (int)n, option);
+	}
+	return 0;
+}
+
 static int
 check_options(const struct verb *v, const struct verbs_command *c,
     struct ht_error *e)
 {
-	const char *at;
-	size_t i, n;
+	size_t i;
+	int rc = 0;
 
-	for (i = 0; i < c->noptions; i++) {
-		n = strcspn(c->options[i], "=");
-		for (at = v->options; *at != '\0'; at = strchr(at, ' ') + 1)
-			if (strcspn(at, " ") == n &&
-			    strncmp(at, c->options[i], n) == 0)
-				break;
-		if (*at == '\0' || n == 0)
-			return ht_error_set(e, HT_ERR_USAGE,
-			    "%s has no option --%s", v->words, c->options[i]);
-	}
-	return 0;
+	for (i = 0; rc == 0 && i < c->noptions; i++)
+		rc = check_option(v, c, i, e);
+	return rc;
 }
 
 int

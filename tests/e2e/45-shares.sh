@@ -31,7 +31,7 @@ greedy()
 	    "$@" test-signing <"$work/hold" >"$work/greedy" 2>&1 &
 	greedy=$!
 	exec {hold}>"$work/hold"
-	within 120 grep -qE '^[0-9]+ connections' "$work/greedy"
+	within 300 grep -qE '^[0-9]+ connections' "$work/greedy"
 	sleep 0.3
 	took=$(head -n 1 "$work/greedy")
 	told=$(sed -n 2p "$work/greedy")

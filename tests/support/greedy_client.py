@@ -3,10 +3,10 @@
 
 usage: greedy_client.py PORT KEY CONNECTIONS SESSIONS REFUSED COMMAND
 
-Opens so many connections, and so many sessions of COMMAND in each, and waits a
-minute for REFUSED of them to be refused, and two seconds for more.  Prints
-"C connections, S sessions, R refused" of what is open then, and what the last
-refused one was told.  Holds all of that until its standard input ends, or
+Opens so many connections, and so many sessions of COMMAND in each, and waits at
+most three minutes for REFUSED of them to be refused, and two seconds for more.
+Prints "C connections, S sessions, R refused" of what is open then, and what the
+last refused one was told.  Holds all of that until its standard input ends, or
 until the other end has closed all of it; then prints how the sessions ended.
 """
 
@@ -47,7 +47,7 @@ async def finish(process):
 
 
 async def settle(ends, refused):
-    for _ in range(60):
+    for _ in range(180):
         if sum(end.done() for end in ends) >= refused:
             break
         await asyncio.sleep(1)

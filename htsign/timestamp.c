@@ -52,8 +52,8 @@ ask(const struct authority *authority, const struct timestamp_query *query,
 	if (rc < 0)
 		return rc;
 	rules->now = time(NULL);
-	rc = tsa_reply(buf_cursor(reply), query, rules, token, &timestamp,
-	    &why);
+	rc =
+	    tsa_reply(buf_cursor(reply), query, rules, token, &timestamp, &why);
 	timestamp_clear(&timestamp);
 	/* Whatever is wrong with a reply, the file is not. */
 	if (rc == HT_ERR_DATA)
@@ -82,16 +82,15 @@ stamp(const struct authority *authority, const struct pkcs7 *p7,
 	rc = pkcs7_validity(p7, &rules.not_before, &rules.not_after, e);
 	if (rc < 0)
 		return rc;
-	if (EVP_Digest(octets.p, octets.left, imprint, &n,
-	        spc_md(query.digest), NULL) != 1 ||
+	if (EVP_Digest(octets.p, octets.left, imprint, &n, spc_md(query.digest),
+	        NULL) != 1 ||
 	    RAND_bytes((uint8_t *)&query.nonce, sizeof(query.nonce)) != 1)
 		return spc_crypto_error(e, HT_ERR_INTERNAL,
 		    "cannot digest a signature");
 	query.imprint = cursor_over(imprint, n);
 	rc = ask(authority, &query, &rules, &reply, &token, e);
 	if (rc == 0)
-		rc =
-		    pkcs7_stamp(der.p, der.left, token.p, token.left, out, e);
+		rc = pkcs7_stamp(der.p, der.left, token.p, token.left, out, e);
 	buf_free(&reply);
 	return rc;
 }
@@ -159,8 +158,8 @@ stamp_all(const struct authority *authority, const struct buf *old,
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < n; i++)
-		rc = stamp_outer(authority,
-		    several_nth(old->data, old->len, i), out, e);
+		rc = stamp_outer(authority, several_nth(old->data, old->len, i),
+		    out, e);
 	return rc == 0 && buf_failed(out) < 0 ? ht_error_memory(e) : rc;
 }
 

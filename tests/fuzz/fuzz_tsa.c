@@ -100,8 +100,7 @@ known(void)
 	struct buf one = BUF_INIT, other = BUF_INIT;
 	struct revocation *r = NULL;
 
-	if (decode(certificate, &one) == 0 &&
-	    decode(issuer, &other) == 0)
+	if (decode(certificate, &one) == 0 && decode(issuer, &other) == 0)
 		r = revocation_new(buf_cursor(&one), buf_cursor(&other), NULL);
 	buf_free(&one);
 	buf_free(&other);

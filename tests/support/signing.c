@@ -88,8 +88,7 @@ make_certificate(const struct signing_how *how, int depth, EVP_PKEY *key,
 	    ASN1_TIME_set(X509_getm_notAfter(certificate),
 	        (time_t)how->not_after) == NULL ||
 	    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN",
-	        MBSTRING_UTF8, (const unsigned char *)name, -1, -1,
-	        0) != 1 ||
+	        MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) != 1 ||
 	    X509_NAME_add_entry_by_txt(X509_get_issuer_name(certificate), "CN",
 	        MBSTRING_UTF8, (const unsigned char *)names[issuer], -1, -1,
 	        0) != 1 ||

@@ -39,7 +39,7 @@ struct signing_how {
 	int64_t not_before;
 	int64_t not_after;
 	const char *purposes;
-	bool sha1; /* sign all certificates with SHA-1, not SHA-256 */
+	bool sha1;        /* sign all certificates with SHA-1, not SHA-256 */
 	const char *name; /* the signer's CN, or NULL for that of most tests */
 };
 int signing_make_how(const struct signing_how *how, struct signing *out,

@@ -259,8 +259,8 @@ test_several(void **state)
 	refused(&outer, &inner[i], "16 signatures are nested already");
 	refused(&inner[0], &outer, "nests others");
 	assert_int_equal(pkcs7_nest_instead(outer.data, outer.len,
-	                     buf_cursor(&inner[3]), inner[i].data,
-	                     inner[i].len, &out, &e),
+	                     buf_cursor(&inner[3]), inner[i].data, inner[i].len,
+	                     &out, &e),
 	    0);
 	is_der(&out);
 	data = unsigned_unpack(&out);
@@ -270,8 +270,8 @@ test_several(void **state)
 	SIGNED_DATA_free(data);
 	outer.len = 0;
 	assert_int_equal(pkcs7_nest_instead(out.data, out.len,
-	                     buf_cursor(&inner[3]), inner[i].data,
-	                     inner[i].len, &outer, &e),
+	                     buf_cursor(&inner[3]), inner[i].data, inner[i].len,
+	                     &outer, &e),
 	    HT_ERR_DATA);
 	assert_int_equal(outer.len, 0);
 	buf_free(&out);

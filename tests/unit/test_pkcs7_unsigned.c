@@ -385,8 +385,8 @@ test_lifetime_signing(void **state)
 static void
 test_weak_chain(void **state)
 {
-	const struct signing_how how = { "P-256", FROM, TO, "codeSigning",
-		true, NULL };
+	const struct signing_how how = { "P-256", FROM, TO, "codeSigning", true,
+		NULL };
 	struct signing signing;
 	struct buf der = BUF_INIT;
 	struct pkcs7 *p7;

@@ -106,8 +106,8 @@ static void
 write_chain(const char *file, const char *kind, int64_t from, int64_t until,
     bool sha1)
 {
-	const struct signing_how how = { kind, from, until, "codeSigning",
-		sha1, strcmp(file, "old.pem") == 0 ? "Another" : NULL };
+	const struct signing_how how = { kind, from, until, "codeSigning", sha1,
+		strcmp(file, "old.pem") == 0 ? "Another" : NULL };
 	struct signing made;
 	struct ht_error e;
 
@@ -190,8 +190,8 @@ expect_refused(const struct identity *who, const char *profile, int code,
 	struct protocol_refuse r;
 
 	memset(&r, 0, sizeof(r));
-	assert_int_equal(policy_verdict(&core, who, profile, NULL, &certificate, &r),
-	    code);
+	assert_int_equal(
+	    policy_verdict(&core, who, profile, NULL, &certificate, &r), code);
 	assert_int_equal(r.status, -code);
 	assert_string_equal(r.code, word);
 	assert_string_equal(r.text, text);
@@ -553,8 +553,8 @@ expect_some(const struct policy_wish *wish, const char *const *names)
 	int times;
 
 	for (times = 0; times < 200; times++) {
-		assert_int_equal(policy_verdict(&core, &ci, "some", wish,
-		                     &certificate, &r),
+		assert_int_equal(
+		    policy_verdict(&core, &ci, "some", wish, &certificate, &r),
 		    0);
 		for (i = 0; names[i] != NULL; i++)
 			if (strcmp(certificate->conf->name, names[i]) == 0)

@@ -58,7 +58,7 @@ offers()
 	check "${*##*/} offers $expected" test "$(completed "$@")" = "$expected"
 }
 
-offers "attach digest extract info strip verify --help --version" "$htsign" ""
+offers "attach digest extract info strip timestamp verify --help --version" "$htsign" ""
 offers "strip" "$htsign" s
 offers "--allow-uncovered --ca= --json --name= --recursive --tsa-ca=" \
     "$htsign" verify a.exe --

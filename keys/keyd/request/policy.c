@@ -197,6 +197,7 @@ rank(const struct setup_certificate *c, const struct policy_wish *wish)
  * Choose one at random among the best certificates that can sign.  A token that
  * is away may be back when the file has arrived.  A locked token needs an
  * administrator.  A reason that may pass is said rather than one that does not.
+ * *r is set only on failure.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,
@@ -204,6 +205,7 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
     const struct setup_certificate **certificate, struct protocol_refuse *r)
 {
 	const struct setup_certificate *c;
+	struct protocol_refuse no;
 	const char *why;
 	uint32_t equals = 0;
 	unsigned int best = 0;
@@ -218,11 +220,11 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 			if (rc != HT_ERR_REFUSED && code == HT_ERR_REFUSED)
 				continue;
 			rc = code;
-			keyd_refusal(r, rc, "certificate", "certificate %s: %s",
-			    c->conf->name, why);
+			keyd_refusal(&no, rc, "certificate",
+			    "certificate %s: %s", c->conf->name, why);
 		} else if (strcmp(token_state(c->token), "locked") == 0) {
 			rc = HT_ERR_UNAVAILABLE;
-			keyd_refusal(r, rc, "locked",
+			keyd_refusal(&no, rc, "locked",
 			    "token %s is locked: an administrator must "
 			    "unlock it",
 			    token_name(c->token));
@@ -237,7 +239,10 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 				*certificate = c;
 		}
 	}
-	return equals > 0 ? 0 : rc;
+	if (equals > 0)
+		return 0;
+	*r = no;
+	return rc;
 }
 
 int

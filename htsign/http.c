@@ -2,9 +2,11 @@
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/http.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "htsign/http.h"
 #include "signature/spc-asn1.h"
@@ -40,6 +42,56 @@ read_url(const char *url, struct place *place, struct ht_error *e)
 	return 0;
 }
 
+/*
+ * Say why there is no connection.  The first error in the queue is the system's,
+ * or has the resolver's words as its data.
+ */
+static int
+unreachable(const char *url, struct ht_error *e)
+{
+	const char *words = "";
+	int flags = 0;
+	unsigned long first =
+	    ERR_peek_error_all(NULL, NULL, NULL, &words, &flags);
+
+	if (ERR_SYSTEM_ERROR(first))
+		words = strerror(ERR_GET_REASON(first));
+	else if ((flags & ERR_TXT_STRING) == 0)
+		words = "no connection";
+	(void)ht_error_set(e, HT_ERR_UNAVAILABLE, "%s: %s", url, words);
+	ERR_clear_error();
+	return HT_ERR_UNAVAILABLE;
+}
+
+/*
+ * Connect to the place.  OSSL_HTTP_transfer would try again for all of its time
+ * where nobody listens, or no such host is known, and then call it a timeout.
+ */
+static int
+reach(const char *url, const struct place *place, BIO **out, struct ht_error *e)
+{
+	time_t until = time(NULL) + HTTP_SECONDS;
+	BIO *bio = BIO_new_connect(place->host);
+	int rc = 0;
+
+	if (bio == NULL)
+		return ht_error_memory(e);
+	(void)BIO_set_conn_port(bio, place->port);
+	(void)BIO_set_nbio(bio, 1);
+	while (rc == 0 && BIO_do_connect(bio) <= 0) {
+		if (!BIO_should_retry(bio))
+			rc = unreachable(url, e);
+		else if (BIO_wait(bio, until, 100) <= 0)
+			rc = ht_error_set(e, HT_ERR_UNAVAILABLE,
+			    "%s: no connection in %d s", url, HTTP_SECONDS);
+	}
+	if (rc < 0)
+		BIO_free_all(bio);
+	else
+		*out = bio;
+	return rc;
+}
+
 static int
 read_reply(BIO *reply, size_t max, struct buf *out, struct ht_error *e)
 {
@@ -63,6 +115,7 @@ http_post(const char *url, const struct http_types *types,
 	struct place place = { NULL, NULL, NULL };
 	BIO *request = NULL;
 	BIO *reply = NULL;
+	BIO *bio = NULL;
 	int rc = read_url(url, &place, e);
 
 	if (rc < 0)
@@ -72,9 +125,14 @@ http_post(const char *url, const struct http_types *types,
 		rc = ht_error_memory(e);
 		goto out;
 	}
-	/* It looks at the environment for a proxy if it is given none. */
+	/* Without a connection it makes one to the environment's proxy. */
+	if (OSSL_HTTP_adapt_proxy(NULL, NULL, place.host, 0) == NULL) {
+		rc = reach(url, &place, &bio, e);
+		if (rc < 0)
+			goto out;
+	}
 	reply = OSSL_HTTP_transfer(NULL, place.host, place.port, place.path, 0,
-	    NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, types->query, request,
+	    NULL, NULL, bio, NULL, NULL, NULL, 0, NULL, types->query, request,
 	    types->reply, 1, max, HTTP_SECONDS, 0);
 	if (reply == NULL)
 		rc = spc_crypto_error(e, HT_ERR_UNAVAILABLE, url);
@@ -82,6 +140,7 @@ http_post(const char *url, const struct http_types *types,
 		rc = read_reply(reply, max, out, e);
 out:
 	BIO_free(reply);
+	BIO_free_all(bio);
 	BIO_free(request);
 	place_clear(&place);
 	return rc;

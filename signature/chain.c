@@ -36,6 +36,10 @@ check_order(const struct chain *chain, struct ht_error *e)
 	X509 *issuer;
 	int i;
 
+	if (sk_X509_num(chain->certificates) == 1 &&
+	    !x509_is_root(leaf_of(chain)))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the issuer of certificate 1 is not there");
 	for (i = 1; i < sk_X509_num(chain->certificates); i++) {
 		issuer = sk_X509_value(chain->certificates, i);
 		if (x509_check_issuer(sk_X509_value(chain->certificates, i - 1),

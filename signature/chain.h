@@ -32,6 +32,7 @@ struct chain;
  * - each certificate names the next one as its issuer, and the next one's key
  *   signed it;
  * - issuers are CA certificates;
+ * - the issuer of the signer's certificate is there, unless that is a root;
  * - no certificate occurs twice;
  * - the signer's certificate allows code signing: its extended key usage says
  *   so, and its key usage, if present, has digitalSignature;

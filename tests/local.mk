@@ -186,7 +186,7 @@ e2e_tests = \
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
-	tests/bench/table.sh tests/data/chain-sha1.pem tests/fuzz/corpus \
+	tests/bench/table.sh tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/block_map.py tests/support/command.sh \

@@ -76,6 +76,13 @@ const char *chain_subject(const struct chain *chain);
 void chain_fingerprint(const struct chain *chain, uint8_t out[32]);
 
 /*
+ * Append the DER of certificate i to out, 0 for the signer's.  HT_ERR_DATA if
+ * the chain has no such certificate; HT_ERR_INTERNAL without memory.
+ */
+int chain_der(const struct chain *chain, int i, struct buf *out,
+    struct ht_error *e);
+
+/*
  * The time in which all certificates of the chain are valid, in seconds since
  * 1970: from *not_before to *not_after, both inclusive.
  */

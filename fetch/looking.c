@@ -172,7 +172,7 @@ looking_begin(struct looking *l, uint32_t tag, const struct protocol_look *what)
 	struct look *t = NULL;
 	struct ht_error e;
 
-	if (l->n >= LOOKING_MAX)
+	if (l->n >= PROTOCOL_LOOKS)
 		(void)ht_error_set(&e, HT_ERR_TEMPORARY, "too many at a time");
 	else if ((t = calloc(1, sizeof(*t))) == NULL)
 		(void)ht_error_memory(&e);

@@ -13,8 +13,7 @@
 
 struct looking;
 
-/* The most at a time; and how long OCSP and the CRL get, in milliseconds. */
-#define LOOKING_MAX 16
+/* How long OCSP and the CRL get, in milliseconds. */
 #define LOOKING_OCSP_PATIENCE 10000
 #define LOOKING_CRL_PATIENCE 60000
 

@@ -50,6 +50,9 @@
 #define PROTOCOL_STAMPS 16
 #define PROTOCOL_STAMP_TIME ((uint32_t)60000)
 
+/* How many LOOKs may be under way. */
+#define PROTOCOL_LOOKS 16
+
 enum protocol_type {
 	/* shell and keyd: signing */
 	PROTOCOL_HELLO = 1,

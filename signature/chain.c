@@ -36,6 +36,10 @@ check_order(const struct chain *chain, struct ht_error *e)
 	X509 *issuer;
 	int i;
 
+	if (sk_X509_num(chain->certificates) == 1 &&
+	    !x509_is_root(leaf_of(chain)))
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the issuer of certificate 1 is not there");
 	for (i = 1; i < sk_X509_num(chain->certificates); i++) {
 		issuer = sk_X509_value(chain->certificates, i);
 		if (x509_check_issuer(sk_X509_value(chain->certificates, i - 1),
@@ -211,6 +215,25 @@ chain_validity(const struct chain *chain, int64_t *not_before,
 {
 	*not_before = chain->not_before;
 	*not_after = chain->not_after;
+}
+
+int
+chain_der(const struct chain *chain, int i, struct buf *out, struct ht_error *e)
+{
+	X509 *certificate = sk_X509_value(chain->certificates, i);
+	unsigned char *der = NULL;
+	int n;
+
+	if (certificate == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the chain has no certificate %d", i + 1);
+	n = i2d_X509(certificate, &der);
+	if (n <= 0)
+		return spc_crypto_error(e, HT_ERR_INTERNAL,
+		    "cannot encode the certificate");
+	buf_bytes(out, der, (size_t)n);
+	OPENSSL_free(der);
+	return buf_failed(out) < 0 ? ht_error_memory(e) : 0;
 }
 
 STACK_OF(X509) *

@@ -32,6 +32,7 @@ struct chain;
  * - each certificate names the next one as its issuer, and the next one's key
  *   signed it;
  * - issuers are CA certificates;
+ * - the issuer of the signer's certificate is there, unless that is a root;
  * - no certificate occurs twice;
  * - the signer's certificate allows code signing: its extended key usage says
  *   so, and its key usage, if present, has digitalSignature;
@@ -73,6 +74,13 @@ const char *chain_subject(const struct chain *chain);
  * The SHA-256 of the signer's certificate.
  */
 void chain_fingerprint(const struct chain *chain, uint8_t out[32]);
+
+/*
+ * Append the DER of certificate i to out, 0 for the signer's.  HT_ERR_DATA if
+ * the chain has no such certificate; HT_ERR_INTERNAL without memory.
+ */
+int chain_der(const struct chain *chain, int i, struct buf *out,
+    struct ht_error *e);
 
 /*
  * The time in which all certificates of the chain are valid, in seconds since

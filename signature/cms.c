@@ -172,13 +172,6 @@ cms_signer_free(struct cms_signer *signer)
 	free(signer);
 }
 
-bool
-cms_signer_is_of(const struct cms_signer *signer, const struct chain *chain)
-{
-	return X509_cmp(signer->certificate,
-	           sk_X509_value(chain_certificates(chain), 0)) == 0;
-}
-
 const struct spc_digest *
 cms_signer_digest(const struct cms_signer *signer)
 {

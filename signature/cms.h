@@ -57,12 +57,6 @@ int cms_signer_new(const struct chain *chain, const char *format,
 void cms_signer_free(struct cms_signer *signer); /* NULL is fine */
 
 /*
- * Whether the signer's certificate is that of chain.
- */
-bool cms_signer_is_of(const struct cms_signer *signer,
-    const struct chain *chain);
-
-/*
  * What the token signs: the digest of the DER of the signed attributes.  For
  * RSA the token signs the DigestInfo with PKCS #1 v1.5 padding, for ECDSA the
  * digest itself.  Valid as long as the signer.

@@ -139,6 +139,10 @@
 #define EVENT_INSERT \
 	"INSERT INTO event (at, request, kind, actor, detail) "
 
+/* The events of one of our certificates, of which the index has few more. */
+#define SIGNER \
+	"WHERE kind GLOB 'signer-*' AND detail ->> 'fingerprint' = ?1 "
+
 /* Update the request that event ?1 belongs to. */
 #define PROJECT(set) \
 	"UPDATE signing SET " set " FROM event AS e " \
@@ -234,7 +238,10 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'bytes', ?24, "
 		"'valid_after', " DATE("nullif(?25, 0) * 1000000") ", "
 		"'valid_before', " DATE("nullif(?26, 0) * 1000000") ", "
-		"'test', " BOOL("nullif(?27, 0)"))
+		"'test', " BOOL("nullif(?27, 0)") ", "
+		"'certificate', ?28, "
+		"'days', nullif(?29, 0), "
+		"'revoked_at', " DATE("nullif(?30, 0) * 1000000"))
 	    ") RETURNING seq, request",
 
 	[SQL_PROJECT_ASKED] =
@@ -303,6 +310,12 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "offset = e.detail ->> 'offset', "
 	    "error = e.detail ->> 'text'"),
 
+	[SQL_SIGNER_VERDICT] =
+	    "SELECT substr(kind, 8) FROM event " SIGNER
+	    "AND kind <> 'signer-expires' ORDER BY seq DESC LIMIT 1",
+	[SQL_SIGNER_DAYS] =
+	    "SELECT coalesce(min(detail ->> 'days'), 0) FROM event " SIGNER
+	    "AND kind = 'signer-expires'",
 	[SQL_REQUEST_STATE] =
 	    "SELECT status, ended IS NOT NULL FROM signing WHERE request = ?1",
 	[SQL_REQUEST_OPEN] =

@@ -38,6 +38,10 @@ static const char *const steps[] = {
 	"ALTER TABLE signing ADD COLUMN stamp_tries INTEGER;"
 	"ALTER TABLE signing ADD COLUMN stamp_error TEXT;"
 	"PRAGMA user_version = 4;",
+	/* What is known of our code-signing certificates. */
+	"CREATE INDEX event_signer ON event (seq) "
+	"WHERE kind GLOB 'signer-*';"
+	"PRAGMA user_version = 5;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

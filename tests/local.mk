@@ -55,6 +55,7 @@ unit_tests = \
 	tests/unit/test_keyd_content \
 	tests/unit/test_keyd_disk \
 	tests/unit/test_keyd_link \
+	tests/unit/test_keyd_look \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_stamp \
 	tests/unit/test_keyd_storm \
@@ -182,11 +183,12 @@ e2e_tests = \
 	tests/e2e/74-faults.sh \
 	tests/e2e/76-ten-others.sh \
 	tests/e2e/80-timestamps.sh \
-	tests/e2e/81-false-timestamps.sh
+	tests/e2e/81-false-timestamps.sh \
+	tests/e2e/82-revocation.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
-	tests/bench/table.sh tests/data/chain-sha1.pem tests/fuzz/corpus \
+	tests/bench/table.sh tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/block_map.py tests/support/command.sh \
@@ -221,6 +223,7 @@ libtesting_a_SOURCES = \
 	tests/support/cfb_image.c tests/support/cfb_image.h \
 	tests/support/core_client.c tests/support/core_client.h \
 	tests/support/core_scratch.c tests/support/core_scratch.h \
+	tests/support/core_fetch.c tests/support/core_fetch.h \
 	tests/support/core_token.c tests/support/core_token.h \
 	tests/support/endpoint.c tests/support/endpoint.h \
 	tests/support/mutate.c tests/support/mutate.h \
@@ -272,6 +275,7 @@ tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
 tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
+tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=token_check_now \

@@ -192,11 +192,11 @@ make_real_token()
 	there "$BASH" -c 'cd /root && . /usr/sbin/htsign-setup &&
 	export SOFTHSM2_CONF=$etc/softhsm2.conf
 	make_softhsm Card "$1" &&
-	openssl req -x509 -newkey rsa:3072 -nodes -days 2 -subj /CN=CA \
+	openssl req -x509 -newkey rsa:3072 -nodes -days 200 -subj /CN=CA \
 	    -keyout ca.key -out ca.pem -config /dev/null \
 	    -addext basicConstraints=critical,CA:TRUE &&
 	make_test_key Card "$1" key a1b2 Signer 2 self.pem &&
-	openssl x509 -in self.pem -CA ca.pem -CAkey ca.key -days 2 \
+	openssl x509 -in self.pem -CA ca.pem -CAkey ca.key -days 200 \
 	    -out signer.pem &&
 	for certificate in signer:a1b2 ca:02; do
 		openssl x509 -in "${certificate%:*}.pem" -outform DER \

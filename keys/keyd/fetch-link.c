@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "keys/keyd/fetch-link.h"
+#include "keys/keyd/signers.h"
 #include "lib/log.h"
 #include "signature/der.h"
 
@@ -15,6 +16,8 @@
 #define SENDINGS 2
 
 #define IMPRINT_MAX 64
+
+#define AWAY "htsign-fetch is away"
 
 struct fetch_job {
 	TAILQ_ENTRY(fetch_job) entry;
@@ -30,9 +33,10 @@ struct fetch_job {
 };
 
 struct fetch {
-	struct loop *loop;
+	struct keyd *keyd;
 	struct keyd_connection *link; /* NULL: it is away */
 	struct loop_timer *away;      /* while it is waited for */
+	struct loop_timer *look;      /* the next one */
 	TAILQ_HEAD(fetch_jobs, fetch_job) jobs;
 	size_t under_way;
 	uint32_t last_tag;
@@ -73,6 +77,14 @@ fail(struct fetch_job *job, unsigned int tries, const char *text)
 	ops->failed(cookie, tries, text);
 }
 
+static uint32_t
+next_tag(struct fetch *f)
+{
+	if (++f->last_tag == 0)
+		f->last_tag++;
+	return f->last_tag;
+}
+
 /* Send what there is room for. */
 static void
 send_more(struct fetch *f)
@@ -85,9 +97,7 @@ send_more(struct fetch *f)
 		if (job->tag != 0 ||
 		    !share_take_one(&f->share, job->client, FETCH_CLIENT))
 			continue;
-		if (++f->last_tag == 0)
-			f->last_tag++;
-		job->tag = f->last_tag;
+		job->tag = next_tag(f);
 		job->sent++;
 		f->under_way++;
 		keyd_say(f->link, PROTOCOL_STAMP, job->tag, &job->stamp, NULL,
@@ -117,8 +127,7 @@ fetch_stamp(struct fetch *f, const struct fetch_work *work,
 
 	*out = NULL;
 	if (!fetch_is_there(f))
-		return ht_error_set(e, HT_ERR_UNAVAILABLE,
-		    "htsign-fetch is away");
+		return ht_error_set(e, HT_ERR_UNAVAILABLE, AWAY);
 	job = calloc(1, sizeof(*job));
 	if (job == NULL)
 		return ht_error_memory(e);
@@ -160,6 +169,54 @@ fetch_cancel(struct fetch_job *job)
 		    0);
 	remove_job(job);
 	send_more(f);
+}
+
+/* --- looks --------------------------------------------------------------- */
+
+static void
+send_looks(struct fetch *f)
+{
+	struct buf certificate = BUF_INIT, issuer = BUF_INIT;
+	struct protocol_look look;
+	uint32_t tag;
+
+	for (;;) {
+		tag = next_tag(f);
+		buf_reset(&certificate);
+		buf_reset(&issuer);
+		if (!signers_next(f->keyd, tag, &certificate, &issuer))
+			break;
+		look.certificate = buf_cursor(&certificate);
+		look.issuer = buf_cursor(&issuer);
+		keyd_say(f->link, PROTOCOL_LOOK, tag, &look, NULL, 0);
+	}
+	buf_free(&certificate);
+	buf_free(&issuer);
+}
+
+static void
+look_again(void *cookie)
+{
+	struct fetch *f = cookie;
+
+	f->look = NULL;
+	fetch_look(f);
+}
+
+void
+fetch_look(struct fetch *f)
+{
+	struct ht_error e;
+
+	loop_timer_remove(f->look);
+	f->look = loop_timer_add(f->keyd->loop, FETCH_LOOK, look_again, f);
+	if (f->look == NULL)
+		keyd_must(f->keyd, ht_error_memory(&e), &e);
+	signers_begin(f->keyd);
+	if (f->link != NULL)
+		send_looks(f);
+	else if (f->away == NULL)
+		signers_unknown(f->keyd, AWAY);
 }
 
 /* --- what htsign-fetch says ---------------------------------------------- */
@@ -237,6 +294,7 @@ hello(struct keyd_connection *c, const struct msg *m,
 		loop_timer_remove(f->away);
 		f->away = NULL;
 		log_notice("htsign-fetch is there");
+		fetch_look(f);
 		send_more(f);
 		return;
 	}
@@ -244,6 +302,18 @@ hello(struct keyd_connection *c, const struct msg *m,
 	    f->link != NULL ? "another htsign-fetch is connected"
 	                    : "htsign-keyd has another version");
 	keyd_say(c, PROTOCOL_REFUSE, m->tag, &no, NULL, 0);
+	keyd_close(c);
+}
+
+static void
+looked(struct keyd_connection *c, uint32_t tag,
+    const struct protocol_looked *looked)
+{
+	if (signers_looked(c->keyd, tag, looked)) {
+		send_looks(c->keyd->fetch);
+		return;
+	}
+	log_error("htsign-fetch gave what is no verdict");
 	keyd_close(c);
 }
 
@@ -259,6 +329,9 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 		break;
 	case PROTOCOL_STAMP_FAILED:
 		stamp_failed(c->keyd->fetch, m->tag, &body->stamp_failed);
+		break;
+	case PROTOCOL_LOOKED:
+		looked(c, m->tag, &body->looked);
 		break;
 	default: /* nothing was asked that has another answer */
 		keyd_close(c);
@@ -282,7 +355,8 @@ too_long(void *cookie)
 
 	f->away = NULL;
 	while (!TAILQ_EMPTY(&f->jobs))
-		fail(TAILQ_FIRST(&f->jobs), 0, "htsign-fetch is away");
+		fail(TAILQ_FIRST(&f->jobs), 0, AWAY);
+	signers_unknown(f->keyd, AWAY);
 }
 
 static void
@@ -294,7 +368,8 @@ gone(struct keyd_connection *c)
 	if (f->link == c) {
 		f->link = NULL;
 		log_error("htsign-fetch is gone");
-		f->away = loop_timer_add(f->loop, FETCH_AWAY, too_long, f);
+		f->away =
+		    loop_timer_add(f->keyd->loop, FETCH_AWAY, too_long, f);
 		for (job = TAILQ_FIRST(&f->jobs); job != NULL; job = next) {
 			next = TAILQ_NEXT(job, entry);
 			stop(job);
@@ -334,16 +409,16 @@ fetch_link_accept(struct keyd *k, int fd, struct ht_error *e)
 }
 
 struct fetch *
-fetch_new(struct loop *loop)
+fetch_new(struct keyd *k)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)
 		return NULL;
-	f->loop = loop;
+	f->keyd = k;
 	TAILQ_INIT(&f->jobs);
 	share_init(&f->share, PROTOCOL_STAMPS);
-	f->away = loop_timer_add(loop, FETCH_AWAY, too_long, f);
+	f->away = loop_timer_add(k->loop, FETCH_AWAY, too_long, f);
 	return f;
 }
 
@@ -353,5 +428,6 @@ fetch_free(struct fetch *f)
 	if (f == NULL)
 		return;
 	loop_timer_remove(f->away);
+	loop_timer_remove(f->look);
 	free(f);
 }

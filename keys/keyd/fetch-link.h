@@ -1,5 +1,6 @@
 /*
- * keyd's end of htsign-fetch: the requests that wait for a timestamp.
+ * keyd's end of htsign-fetch: the requests that wait for a timestamp, and the
+ * looks at our certificates.
  *
  * At most PROTOCOL_STAMPS are under way, FETCH_CLIENT of one client.  Further
  * ones wait, the oldest first.  If htsign-fetch goes, those under way wait as
@@ -13,6 +14,9 @@
 
 #define FETCH_CLIENT 12
 #define FETCH_AWAY 10000
+
+/* Milliseconds from one look at our certificates to the next. */
+#define FETCH_LOOK ((uint64_t)3600 * 1000)
 
 struct fetch;
 struct fetch_job;
@@ -43,7 +47,7 @@ struct fetch_ops {
  * htsign-fetch has FETCH_AWAY milliseconds to come.  NULL if there is no
  * memory.
  */
-struct fetch *fetch_new(struct loop *loop);
+struct fetch *fetch_new(struct keyd *k);
 void fetch_free(struct fetch *f); /* NULL is fine; has no jobs */
 
 /*
@@ -57,6 +61,13 @@ int fetch_link_accept(struct keyd *k, int fd, struct ht_error *e);
  * Whether htsign-fetch is there, or is waited for.
  */
 bool fetch_is_there(const struct fetch *f);
+
+/*
+ * Look at the certificates of k->setup: at the start and after a reload.  After
+ * that this happens by itself when htsign-fetch comes, and every FETCH_LOOK
+ * milliseconds.  While it is away, and not waited for, they are unknown.
+ */
+void fetch_look(struct fetch *f);
 
 /*
  * Have work stamped, which is copied.  Sets *job.  HT_ERR_UNAVAILABLE if

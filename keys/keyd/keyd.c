@@ -140,6 +140,7 @@ reload(struct keyd *k)
 		k->setup = setup;
 		log_notice("the configuration was read again");
 		rc = journal_configured(k->store, &actor, "read again", &e);
+		fetch_look(k->fetch);
 	}
 	keyd_must(k, rc, &e);
 }
@@ -349,10 +350,12 @@ open_journal(struct keyd *k, struct ht_error *e)
 		    conf->single_user, e);
 	k->failures = failures_new(k->loop, k->store);
 	k->quota = quota_new();
-	k->fetch = fetch_new(k->loop);
+	k->fetch = fetch_new(k);
 	if (rc == 0 &&
 	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL))
 		rc = ht_error_memory(e);
+	if (rc == 0)
+		fetch_look(k->fetch);
 	return rc;
 }
 

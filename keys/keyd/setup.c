@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,8 @@
 #include "config/files.h"
 #include "keys/keyd/setup.h"
 #include "lib/log.h"
+
+#define DAY 86400 /* seconds */
 
 /* Put the name of the file before the error in its contents. */
 static int
@@ -57,7 +60,26 @@ setup_fault(const struct setup_certificate *c, int64_t now, int *code)
 	if (now < from)
 		return "is not yet valid";
 	*code = HT_ERR_REFUSED;
+	if (c->revoked)
+		return "has been revoked";
 	return now > until ? "has expired" : NULL;
+}
+
+bool
+setup_expires(int64_t until, int64_t now, unsigned int days,
+    char out[SETUP_EXPIRES])
+{
+	int64_t left = (until - now) / DAY;
+
+	out[0] = '\0';
+	if (until < now || until - now > (int64_t)days * DAY)
+		return false;
+	if (left == 0)
+		(void)snprintf(out, SETUP_EXPIRES, "expires within a day");
+	else
+		(void)snprintf(out, SETUP_EXPIRES, "expires in %u day%s",
+		    (unsigned int)left, left == 1 ? "" : "s");
+	return true;
 }
 
 int

@@ -24,7 +24,11 @@ struct setup_certificate {
 	char *fault;         /* why it cannot be used, or NULL */
 	struct chain *chain; /* may be NULL if there is a fault */
 	struct token *token;
-	uint32_t key; /* its number at the token, if there is no fault */
+	uint32_t key;  /* its number at the token, if there is no fault */
+	bool revoked;  /* its issuer has said so; this and what follows is
+	                 signers.c's */
+	bool due;      /* its issuer is to be asked */
+	uint32_t look; /* the tag of the LOOK that is under way, or 0 */
 };
 
 /* A server of timestamps.  One that cannot be used is left out. */
@@ -67,7 +71,8 @@ void setup_free(struct setup *s); /* NULL is fine */
 /*
  * Why c cannot be used at the time now, in seconds since 1970, whatever the
  * profile; NULL if it can.  Valid as long as c.  *code is HT_ERR_UNAVAILABLE, or
- * HT_ERR_REFUSED if that does not change: the certificate has expired.
+ * HT_ERR_REFUSED if that does not change: the certificate has been revoked, or
+ * has expired.
  */
 const char *setup_fault(const struct setup_certificate *c, int64_t now,
     int *code);
@@ -79,6 +84,16 @@ const char *setup_fault(const struct setup_certificate *c, int64_t now,
  */
 int setup_usable(const struct setup *s, const struct setup_certificate *c,
     int64_t now, struct ht_error *e);
+
+/*
+ * Whether something that is valid until then expires within so many days from
+ * now; both are in seconds since 1970.  If so, out is "expires in 5 days" or the
+ * like, otherwise "".
+ */
+#define SETUP_SOON 90 /* days; from then on people are told */
+#define SETUP_EXPIRES 32
+bool setup_expires(int64_t until, int64_t now, unsigned int days,
+    char out[SETUP_EXPIRES]);
 
 /*
  * The server of that name, or NULL if there is none that can be used.

@@ -51,12 +51,15 @@ list_profile(void *cookie, const struct conf_profile *profile)
 {
 	struct welcomed *w = cookie;
 	struct buf text = BUF_INIT;
+	char expires[PROTOCOL_TEXT];
 	struct ht_error e;
 
 	buf_format(&text, "%s", profile->text);
 	if (policy_can_sign(w->keyd, profile, &e) < 0)
 		buf_format(&text, "%s(cannot sign now: %s)",
 		    text.len > 0 ? " " : "", e.text);
+	if (policy_expires(w->keyd, profile, expires))
+		buf_format(&text, "%s(%s)", text.len > 0 ? " " : "", expires);
 	if (w->n < PROTOCOL_PROFILES_MAX &&
 	    strlen(profile->name) + text.len + 8 <=
 	        PROFILES_SIZE - w->list.len) {

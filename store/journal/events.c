@@ -4,6 +4,9 @@
 
 #include "config.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "store/journal/journal-note.h"
 
 int
@@ -147,4 +150,68 @@ journal_token(struct store *s, const struct store_actor *actor,
 	};
 
 	return journal_note(s, &note, NULL, e);
+}
+
+/* --- our certificates ------------------------------------------------ */
+
+static int
+note_signer(struct store *s, const struct journal_signer *signer,
+    struct journal_note *note, struct ht_error *e)
+{
+	char hex[2 * JOURNAL_SHA256 + 1];
+	size_t i;
+
+	for (i = 0; i < JOURNAL_SHA256; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", signer->fingerprint[i]);
+	note->certificate = signer->certificate;
+	note->fingerprint = hex;
+	note->offset = HT_NO_OFFSET;
+	return journal_note(s, note, NULL, e);
+}
+
+int
+journal_signer_looked(struct store *s, const struct journal_signer *signer,
+    const char *verdict, const char *text, int64_t revoked, struct ht_error *e)
+{
+	char kind[32];
+	struct journal_note note = { .kind = kind, .text = text };
+
+	(void)snprintf(kind, sizeof(kind), "signer-%s", verdict);
+	note.revoked = revoked;
+	return note_signer(s, signer, &note, e);
+}
+
+int
+journal_signer_expires(struct store *s, const struct journal_signer *signer,
+    unsigned int days, int64_t until, struct ht_error *e)
+{
+	struct journal_note note = { .kind = "signer-expires" };
+
+	note.days = days;
+	note.valid_before = until;
+	return note_signer(s, signer, &note, e);
+}
+
+int
+journal_signer_known(struct store *s, const uint8_t fingerprint[JOURNAL_SHA256],
+    struct journal_signer_known *out, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_SIGNER_VERDICT);
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	store_bind_hex(s, st, 1, fingerprint, JOURNAL_SHA256);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret > 0)
+		(void)snprintf(out->verdict, sizeof(out->verdict), "%s",
+		    store_column(st, 0));
+	(void)sqlite3_reset(st);
+	st = store_statement(s, SQL_SIGNER_DAYS);
+	store_bind_hex(s, st, 1, fingerprint, JOURNAL_SHA256);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	out->days = (unsigned int)sqlite3_column_int(st, 0);
+	(void)sqlite3_reset(st);
+	return 0;
 }

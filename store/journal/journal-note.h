@@ -38,6 +38,9 @@ struct journal_note {
 	uint64_t bytes;       /* of "delivered", even if 0; of no other kind */
 	int64_t valid_after;  /* seconds */
 	int64_t valid_before; /* seconds */
+	const char *certificate;
+	uint64_t days;
+	int64_t revoked; /* seconds */
 	bool test;
 };
 

@@ -367,6 +367,9 @@ bind_note(struct store *s, sqlite3_stmt *st, const struct journal_note *note)
 	store_bind_time(s, st, 25, note->valid_after);
 	store_bind_time(s, st, 26, note->valid_before);
 	store_bind_number(s, st, 27, note->test);
+	store_bind_text(s, st, 28, note->certificate);
+	store_bind_number(s, st, 29, note->days);
+	store_bind_time(s, st, 30, note->revoked);
 }
 
 int

@@ -219,6 +219,35 @@ int journal_configured(struct store *s, const struct store_actor *actor,
  */
 int journal_clock(struct store *s, uint64_t behind, struct ht_error *e);
 
+/* One of our code-signing certificates. */
+struct journal_signer {
+	const char *certificate;             /* its name in htsign.conf */
+	uint8_t fingerprint[JOURNAL_SHA256]; /* of its DER */
+};
+
+/*
+ * "signer-good", "signer-revoked", "signer-unknown": what its issuer says of it,
+ * by verdict, one of these words.  text says who said so, or why it is unknown;
+ * revoked is the time of the revocation in seconds since 1970, or 0.
+ * "signer-expires": it does so at the time until, in at most so many days.
+ */
+int journal_signer_looked(struct store *s, const struct journal_signer *signer,
+    const char *verdict, const char *text, int64_t revoked, struct ht_error *e);
+int journal_signer_expires(struct store *s, const struct journal_signer *signer,
+    unsigned int days, int64_t until, struct ht_error *e);
+
+/*
+ * What the journal knows of the certificate with this fingerprint: the verdict
+ * of the last such event, or "", and the fewest days of any, or 0.
+ */
+struct journal_signer_known {
+	char verdict[16];
+	unsigned int days;
+};
+int journal_signer_known(struct store *s,
+    const uint8_t fingerprint[JOURNAL_SHA256], struct journal_signer_known *out,
+    struct ht_error *e);
+
 enum journal_token_change {
 	JOURNAL_TOKEN_UNLOCKED,     /* a PIN was accepted */
 	JOURNAL_TOKEN_LOCKED,       /* keyd dropped the PIN, or has none */

@@ -16,19 +16,19 @@ certificate()
 	    -addext "extendedKeyUsage=$2" "${@:3}" >/dev/null 2>&1
 }
 p256=(-newkey ec -pkeyopt "ec_paramgen_curve:P-256")
-certificate no-usage clientAuth "${p256[@]}" -days 2
-certificate ed25519 codeSigning -newkey ed25519 -days 2
-certificate foreign codeSigning "${p256[@]}" -days 2
-certificate malformed codeSigning "${p256[@]}" -days 2
-certificate expired codeSigning "${p256[@]}" -days 2
+certificate no-usage clientAuth "${p256[@]}" -days 200
+certificate ed25519 codeSigning -newkey ed25519 -days 200
+certificate foreign codeSigning "${p256[@]}" -days 200
+certificate malformed codeSigning "${p256[@]}" -days 200
+certificate expired codeSigning "${p256[@]}" -days 200
 openssl x509 -req -in <(openssl x509 -x509toreq -in "$dir/expired.pem" \
     -signkey "$dir/expired.key" 2>/dev/null) -signkey "$dir/expired.key" \
     -days -1 -extfile <(echo extendedKeyUsage=codeSigning) \
     -out "$work/expired.pem" 2>/dev/null
 mv "$work/expired.pem" "$dir/expired.pem"
-certificate no-token codeSigning "${p256[@]}" -days 2
-certificate no-chain codeSigning "${p256[@]}" -days 2
-certificate open-chain codeSigning "${p256[@]}" -days 2
+certificate no-token codeSigning "${p256[@]}" -days 200
+certificate no-chain codeSigning "${p256[@]}" -days 200
+certificate open-chain codeSigning "${p256[@]}" -days 200
 cp "$dir/no-usage.key" "$dir/foreign.key"
 echo "no key" >"$dir/malformed.key"
 rm "$dir/no-token.key" "$dir/no-chain.pem"

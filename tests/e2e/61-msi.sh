@@ -94,7 +94,7 @@ for kind in p:'\x86' t:'\x82' m:'\x84'; do
 	check "a file of type ms${kind%%:*}" \
 	    of_class "$packages/as.ms${kind%%:*}" "${kind#*:}"
 done
-check "another signer" openssl req -x509 -newkey rsa:2048 -nodes -days 2 \
+check "another signer" openssl req -x509 -newkey rsa:2048 -nodes -days 200 \
     -subj /CN=Other -addext extendedKeyUsage=codeSigning \
     -keyout "$work/other.key" -out "$work/other.pem"
 check "signed by osslsigncode" theirs theirs

@@ -35,7 +35,7 @@ package()
 
 other_signer()
 {
-	openssl req -x509 -newkey rsa:3072 -nodes -days 2 \
+	openssl req -x509 -newkey rsa:3072 -nodes -days 200 \
 	    -subj "/CN=Somebody else" -keyout "$work/other.key" \
 	    -out "$work/other.pem" \
 	    -addext keyUsage=critical,digitalSignature \
@@ -200,7 +200,7 @@ check "and can look for it" test "$(admin 'log --status=kept' | wc -l)" -eq 8
 # A file that somebody signed with a timestamp, which we cannot replace.
 stamped_signature()
 {
-	openssl req -x509 -newkey rsa:3072 -nodes -days 30 -subj "/CN=Times" \
+	openssl req -x509 -newkey rsa:3072 -nodes -days 200 -subj "/CN=Times" \
 	    -keyout "$work/tsa.key" -out "$work/tsa.pem" \
 	    -addext extendedKeyUsage=critical,timeStamping \
 	    -addext keyUsage=critical,digitalSignature &&

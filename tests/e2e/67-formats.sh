@@ -68,12 +68,12 @@ done
 signers()
 {
 	local name
-	openssl req -x509 -newkey rsa:3072 -nodes -days 2 -subj /CN=Signer \
+	openssl req -x509 -newkey rsa:3072 -nodes -days 200 -subj /CN=Signer \
 	    -config /dev/null -keyout "$work/rsa.key" -out "$work/rsa.pem" \
 	    -addext keyUsage=critical,digitalSignature \
 	    -addext extendedKeyUsage=codeSigning &&
 	    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
-	        -nodes -days 2 -subj /CN=Signer -config /dev/null \
+	        -nodes -days 200 -subj /CN=Signer -config /dev/null \
 	        -keyout "$work/p256.key" -out "$work/p256.pem" \
 	        -addext keyUsage=critical,digitalSignature \
 	        -addext extendedKeyUsage=codeSigning

@@ -309,7 +309,7 @@ check "verify" verified "$work/out"
 if command -v sbsign >/dev/null && command -v sbverify >/dev/null; then
 	vendor()
 	{
-		openssl req -x509 -newkey rsa:3072 -nodes -days 2 \
+		openssl req -x509 -newkey rsa:3072 -nodes -days 200 \
 		    -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.pem" \
 		    -addext extendedKeyUsage=codeSigning
 	}

@@ -90,7 +90,7 @@ core_set_up(void **state)
 	core.store = store;
 	core.failures = failures_new(core.loop, store);
 	core.quota = quota_new();
-	core.fetch = fetch_new(core.loop);
+	core.fetch = fetch_new(&core);
 	core.files = 1024;
 	commit_init(&core.commits);
 	share_init(&core.links, KEYD_SIGNING);

@@ -26,13 +26,14 @@ __wrap_token_submit(struct token *t, const struct token_work *work,
     struct ht_error *e)
 {
 	assert_string_equal(token_name(t), "near");
-	assert_int_equal(work->key, 0);
+	assert_true(work->key < 2 && core_token.keys[work->key] != NULL);
 	assert_null(core_token.ops);
 	if (core_token.refuses != 0)
 		return ht_error_set(e, core_token.refuses,
 		    "token near is away");
 	core_token.ops = ops;
 	core_token.cookie = cookie;
+	core_token.key = work->key;
 	(void)snprintf(core_token.client, sizeof(core_token.client), "%s",
 	    work->client);
 	core_token.hash.algorithm = spc_algorithm(work->digest, NULL);
@@ -80,8 +81,9 @@ core_token_answer(bool bad)
 	struct buf signature = BUF_INIT;
 	struct ht_error e;
 
-	assert_int_equal(
-	    signing_raw(&core_client_key, &core_token.hash, &signature, &e), 0);
+	assert_int_equal(signing_raw(core_token.keys[core_token.key],
+	                     &core_token.hash, &signature, &e),
+	    0);
 	if (bad)
 		signature.data[signature.len - 1] ^= 1;
 	core_token.ops = NULL;
@@ -104,5 +106,6 @@ int
 core_token_set_up(void **state)
 {
 	memset(&core_token, 0, sizeof(core_token));
+	core_token.keys[0] = &core_client_key;
 	return core_client_set_up(state);
 }

@@ -9,11 +9,15 @@
 #include "keys/keyd/token/token.h"
 #include "protocol/names.h"
 #include "signature/spc.h"
+#include "tests/support/signing.h"
 
 /*
  * The token has one job at most.
  */
 struct core_token {
+	struct signing *keys[2];         /* by their numbers; the first one is
+	                            core_client_key */
+	uint32_t key;                    /* the one that has the job */
 	int refuses;                     /* what token_submit returns */
 	bool cancels;                    /* what token_cancel returns */
 	unsigned int cancelled;          /* how often that was called */

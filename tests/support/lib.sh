@@ -238,7 +238,7 @@ released_is_whole()
 p256_profile()
 {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-	    -days 2 -subj "/CN=htsign quickstart (test)" -config /dev/null \
+	    -days 200 -subj "/CN=htsign quickstart (test)" -config /dev/null \
 	    -keyout "$dir/p256.key" -out "$dir/p256.pem" \
 	    -addext basicConstraints=critical,CA:FALSE \
 	    -addext keyUsage=critical,digitalSignature \
@@ -322,7 +322,7 @@ same_bytes()
 	local pages
 	pages=${2:+--page-hashes}
 	[ -s "$work/rsa.pem" ] || openssl req -x509 -newkey rsa:3072 -nodes \
-	    -days 2 -subj "/CN=Signer" -config /dev/null \
+	    -days 200 -subj "/CN=Signer" -config /dev/null \
 	    -keyout "$work/rsa.key" -out "$work/rsa.pem" \
 	    -addext keyUsage=critical,digitalSignature \
 	    -addext extendedKeyUsage=codeSigning || return

@@ -599,6 +599,7 @@ chain_of_three_names(const char *organization)
 	assert_int_equal(X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8,
 	                     (const unsigned char *)organization, -1, 1, 0),
 	    1);
+	assert_int_equal(X509_set_issuer_name(certificate, subject), 1);
 	assert_true(X509_sign(certificate, p256.key, EVP_sha256()) > 0);
 	assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
 	n = BIO_get_mem_data(out, &pem);

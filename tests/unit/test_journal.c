@@ -684,6 +684,57 @@ test_other_events(void **state)
 }
 
 static void
+expect_known(const uint8_t *fingerprint, const char *verdict, unsigned int days)
+{
+	struct journal_signer_known known;
+
+	assert_int_equal(journal_signer_known(store, fingerprint, &known, NULL),
+	    0);
+	assert_string_equal(known.verdict, verdict);
+	assert_int_equal(known.days, days);
+}
+
+static void
+test_signers(void **state)
+{
+	const struct journal_signer one = { "one", { 0xab, 1 } };
+	const struct journal_signer two = { "two", { 0xab, 2 } };
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	expect_known(one.fingerprint, "", 0);
+	assert_int_equal(
+	    journal_signer_looked(store, &one, "good", "u", 0, NULL), 0);
+	assert_int_equal(
+	    journal_signer_expires(store, &one, 30, 1800000000, NULL), 0);
+	assert_int_equal(
+	    journal_signer_expires(store, &one, 7, 1800000000, NULL), 0);
+	assert_int_equal(
+	    journal_signer_expires(store, &two, 90, 1800000000, NULL), 0);
+	expect_known(one.fingerprint, "good", 7);
+	expect_known(two.fingerprint, "", 90);
+	assert_int_equal(journal_signer_looked(store, &one, "revoked", "u",
+	                     1800000000, NULL),
+	    0);
+	assert_int_equal(
+	    journal_signer_looked(store, &two, "unknown", "why", 0, NULL), 0);
+	expect_known(one.fingerprint, "revoked", 7);
+	expect_known(two.fingerprint, "unknown", 90);
+	assert_int_equal(journal_events(store, 0, append_event, &b, NULL), 0);
+	assert_true(holds(&b,
+	    "\"kind\":\"signer-revoked\",\"detail\":{\"text\":\"u\","
+	    "\"fingerprint\":\"ab01000000000000000000000000000000000000000000"
+	    "000000000000000000\",\"certificate\":\"one\",\"revoked_at\":"
+	    "\"2027-01-15T08:00:00Z\"}}\n"));
+	assert_true(holds(&b,
+	    "\"kind\":\"signer-expires\",\"detail\":{\"fingerprint\":"
+	    "\"ab02000000000000000000000000000000000000000000000000000000000000"
+	    "\",\"valid_before\":\"2027-01-15T08:00:00Z\",\"certificate\":"
+	    "\"two\",\"days\":90}}\n"));
+	buf_free(&b);
+}
+
+static void
 test_clock(void **state)
 {
 	int64_t before = journal_now(), last;
@@ -781,6 +832,7 @@ main(void)
 		CASE(test_recover),
 		CASE(test_rebuild),
 		CASE(test_other_events),
+		CASE(test_signers),
 		CASE(test_clock),
 		CASE(test_filters),
 	};

@@ -570,6 +570,30 @@ expect_some(const struct policy_wish *wish, const char *const *names)
 #define EXPECT_SOME(wish, ...)                                                 \
 	expect_some(wish, (const char *const[]){ __VA_ARGS__, NULL })
 
+static struct setup_certificate *
+certificate_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < core.setup->ncertificates; i++)
+		if (strcmp(core.setup->certificates[i].conf->name, name) == 0)
+			return &core.setup->certificates[i];
+	fail_msg("no certificate %s", name);
+	return NULL;
+}
+
+static void
+expect_no(const struct policy_wish *wish, int code, const char *text)
+{
+	const struct setup_certificate *certificate;
+	struct protocol_refuse r;
+
+	assert_int_equal(
+	    policy_verdict(&core, &ci, "some", wish, &certificate, &r), code);
+	assert_string_equal(r.code, "certificate");
+	assert_string_equal(r.text, text);
+}
+
 static void
 one_at_random_of_those_that_can_sign_does(void **state)
 {
@@ -593,19 +617,93 @@ one_at_random_of_those_that_can_sign_does(void **state)
 static void
 one_that_was_chosen_stays_chosen(void **state)
 {
-	struct policy_wish wish = { "spare", "" };
+	uint8_t fingerprint[32];
+	struct policy_wish wish = { "spare", fingerprint, "" };
 
 	(void)state;
 	grant("some");
+	chain_fingerprint(certificate_named("spare")->chain, fingerprint);
 	EXPECT_SOME(&wish, "spare");
+	certificate_named("spare")->revoked = true;
+	expect_no(&wish, HT_ERR_REFUSED, "certificate spare: has been revoked");
+	EXPECT_SOME(NULL, "far", "good");
+	certificate_named("spare")->revoked = false;
+	fingerprint[31] ^= 1;
+	expect_no(&wish, HT_ERR_UNAVAILABLE,
+	    "certificate spare is not in use any more");
+	wish.certificate = "gone";
+	expect_no(&wish, HT_ERR_UNAVAILABLE,
+	    "certificate gone is not in use any more");
 	wish.certificate = "old";
-	EXPECT_SOME(&wish, "far", "good", "spare");
+	chain_fingerprint(certificate_named("old")->chain, fingerprint);
+	expect_no(&wish, HT_ERR_REFUSED, "certificate old: has expired");
+}
+
+static void
+what_is_revoked_does_not_sign(void **state)
+{
+	(void)state;
+	grant("sign");
+	grant("some");
+	certificate_named("good")->revoked = true;
+	expect_refused(&ci, "sign", HT_ERR_REFUSED, "certificate",
+	    "certificate good: has been revoked");
+	EXPECT_SOME(NULL, "far", "spare");
+}
+
+/* Of several, the last one counts that can sign. */
+static void
+who_asks_hears_when_a_profile_ends(void **state)
+{
+	char text[PROTOCOL_TEXT];
+
+	(void)state;
+	assert_true(policy_expires(&core,
+	    conf_profile(core.setup->conf, "some"), text));
+	assert_string_equal(text, "certificate far expires within a day");
+	core_now = (UNTIL - 90 * 86400) * SECOND;
+	assert_false(policy_expires(&core,
+	    conf_profile(core.setup->conf, "sign"), text)); /* not yet valid */
+	core_now = (UNTIL + 1) * SECOND;
+	assert_false(policy_expires(&core,
+	    conf_profile(core.setup->conf, "sign"), text));
+}
+
+static void
+an_end_is_near_in_whole_days(void **state)
+{
+	static const struct {
+		int64_t left; /* seconds */
+		unsigned int days;
+		const char *text;
+	} table[] = {
+		{ -1, 7, "" },
+		{ 0, 7, "expires within a day" },
+		{ 86399, 7, "expires within a day" },
+		{ 86400, 7, "expires in 1 day" },
+		{ 2 * 86400 - 1, 7, "expires in 1 day" },
+		{ 7 * 86400, 7, "expires in 7 days" },
+		{ 7 * 86400 + 1, 7, "" },
+		{ 7 * 86400 + 1, 30, "expires in 7 days" },
+		{ 90 * 86400, 90, "expires in 90 days" },
+		{ 90 * 86400 + 1, 90, "" },
+	};
+	char text[SETUP_EXPIRES];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(setup_expires(NOW + table[i].left, NOW,
+		                     table[i].days, text),
+		    table[i].text[0] != '\0');
+		assert_string_equal(text, table[i].text);
+	}
 }
 
 static void
 one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 {
-	struct policy_wish wish = { "", "CN=Another" };
+	struct policy_wish wish = { "", NULL, "CN=Another" };
 
 	(void)state;
 	grant("some");
@@ -618,7 +716,7 @@ one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 static void
 one_whose_token_is_there_comes_before_the_others(void **state)
 {
-	const struct policy_wish wish = { "", "CN=Another" };
+	const struct policy_wish wish = { "", NULL, "CN=Another" };
 
 	(void)state;
 	grant("some");
@@ -696,6 +794,9 @@ main(void)
 		TEST(a_locked_token_does_not_sign),
 		TEST(one_at_random_of_those_that_can_sign_does),
 		TEST(one_that_was_chosen_stays_chosen),
+		TEST(what_is_revoked_does_not_sign),
+		TEST(who_asks_hears_when_a_profile_ends),
+		TEST(an_end_is_near_in_whole_days),
 		TEST(one_of_the_publisher_is_chosen_if_there_is_one),
 		TEST(one_whose_token_is_there_comes_before_the_others),
 		TEST(a_clock_a_minute_behind_is_believed_and_no_more),

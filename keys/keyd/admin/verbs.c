@@ -41,9 +41,16 @@ static void
 put_certificate(struct verbs_command *c,
     const struct setup_certificate *certificate)
 {
-	int64_t now = journal_now() / 1000000;
+	int64_t now = journal_now() / 1000000, from, until;
+	char expires[SETUP_EXPIRES];
 	struct ht_error e;
 
+	if (certificate->chain != NULL) {
+		chain_validity(certificate->chain, &from, &until);
+		if (setup_expires(until, now, SETUP_SOON, expires))
+			buf_format(&c->out, "certificate %s %s\n\n",
+			    certificate->conf->name, expires);
+	}
 	if (setup_usable(c->keyd->setup, certificate, now, &e) < 0) {
 		put_trouble(c, e.text);
 	} else if (strcmp(token_state(certificate->token), "locked") != 0 &&

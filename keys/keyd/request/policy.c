@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,9 +174,23 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 	return NULL;
 }
 
+/* Whether c is the certificate that was chosen before, if there is one. */
+static bool
+is_chosen(const struct setup_certificate *c, const struct policy_wish *wish)
+{
+	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
+
+	if (wish == NULL || wish->certificate[0] == '\0')
+		return true;
+	if (strcmp(c->conf->name, wish->certificate) != 0 || c->chain == NULL)
+		return false;
+	chain_fingerprint(c->chain, fingerprint);
+	return memcmp(fingerprint, wish->fingerprint, sizeof(fingerprint)) == 0;
+}
+
 /*
- * How much is to be said for a certificate that can sign: above all that it was
- * chosen before, then that it is the publisher's, then that its token is there.
+ * How much is to be said for a certificate that can sign: above all that it is
+ * the publisher's, then that its token is there.
  */
 static unsigned int
 rank(const struct setup_certificate *c, const struct policy_wish *wish)
@@ -183,8 +198,6 @@ rank(const struct setup_certificate *c, const struct policy_wish *wish)
 	const char *publisher = wish != NULL ? wish->publisher : "";
 	unsigned int n = 0;
 
-	if (wish != NULL && strcmp(c->conf->name, wish->certificate) == 0)
-		n |= 4;
 	if (publisher[0] == '\0' ||
 	    publisher_check(c->chain, publisher, NULL) == 0)
 		n |= 2;
@@ -211,10 +224,13 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 	unsigned int best = 0;
 	int rc = HT_ERR_REFUSED;
 	int code;
-	size_t i;
+	size_t i, n = 0;
 
 	for (i = 0; i < profile->ncertificates; i++) {
 		c = certificate_of(k, profile->certificates[i]);
+		if (!is_chosen(c, wish))
+			continue;
+		n++;
 		why = unusable(profile, c, &code);
 		if (why != NULL) {
 			if (rc != HT_ERR_REFUSED && code == HT_ERR_REFUSED)
@@ -241,6 +257,11 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 	}
 	if (equals > 0)
 		return 0;
+	if (n == 0 && wish != NULL) {
+		rc = HT_ERR_UNAVAILABLE;
+		keyd_refusal(&no, rc, "certificate",
+		    "certificate %s is not in use any more", wish->certificate);
+	}
 	*r = no;
 	return rc;
 }
@@ -277,6 +298,34 @@ policy_can_sign(struct keyd *k, const struct conf_profile *profile,
 	if (rc < 0)
 		return ht_error_set(e, rc, "%s", r.text);
 	return token_check_now(c->token, c->key, e);
+}
+
+bool
+policy_expires(struct keyd *k, const struct conf_profile *profile,
+    char text[PROTOCOL_TEXT])
+{
+	const struct setup_certificate *c, *last = NULL;
+	int64_t from, until, end = 0;
+	char when[SETUP_EXPIRES];
+	int code;
+	size_t i;
+
+	for (i = 0; i < profile->ncertificates; i++) {
+		c = certificate_of(k, profile->certificates[i]);
+		if (unusable(profile, c, &code) != NULL)
+			continue;
+		chain_validity(c->chain, &from, &until);
+		if (last == NULL || until > end) {
+			last = c;
+			end = until;
+		}
+	}
+	if (last == NULL ||
+	    !setup_expires(end, journal_now() / 1000000, SETUP_SOON, when))
+		return false;
+	(void)snprintf(text, PROTOCOL_TEXT, "certificate %s %s",
+	    last->conf->name, when);
+	return true;
 }
 
 int

@@ -30,19 +30,22 @@ int policy_profile(struct keyd *k, const struct identity *who,
 
 /* Which certificate is wanted of several; "" for no wish. */
 struct policy_wish {
-	const char *certificate; /* its name: it was chosen before */
-	const char *publisher;   /* UTF-8: the package's */
+	const char *certificate;    /* its name: it was chosen before */
+	const uint8_t *fingerprint; /* its SHA-256, if it has a name */
+	const char *publisher;      /* UTF-8: the package's */
 };
 
 /*
  * Decide whether who may sign under the profile now.  *certificate is one of the
- * profile's that can sign now: the one that was chosen before, or else one at
- * random; of the publisher, and with its token there, if there is such a one.
- * wish may be NULL.  *certificate is valid until the loop is entered again.
+ * profile's that can sign now: the one that was chosen before and no other, or
+ * else one at random; of the publisher, and with its token there, if there is
+ * such a one.  wish may be NULL.  *certificate is valid until the loop is entered
+ * again.
  *
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
  * certificate, its grant, or the door; HT_ERR_UNAVAILABLE if the clock is not
- * set or no certificate can sign; HT_ERR_INTERNAL if the store cannot be read.
+ * set or no certificate can sign, HT_ERR_REFUSED if that does not pass: all have
+ * been revoked or have expired; HT_ERR_INTERNAL if the store cannot be read.
  */
 int policy_verdict(struct keyd *k, const struct identity *who,
     const char *profile, const struct policy_wish *wish,
@@ -64,6 +67,13 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
  */
 int policy_can_sign(struct keyd *k, const struct conf_profile *profile,
     struct ht_error *e);
+
+/*
+ * Whether all certificates of the profile that can sign expire within SETUP_SOON
+ * days.  If so, text names the last one and says when, as setup_expires does.
+ */
+bool policy_expires(struct keyd *k, const struct conf_profile *profile,
+    char text[PROTOCOL_TEXT]);
 
 /*
  * Whether a timestamp can be asked for, if the profile requires one.

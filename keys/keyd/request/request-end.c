@@ -270,7 +270,8 @@ int
 request_verdict(const struct request *r,
     const struct setup_certificate **certificate, struct protocol_refuse *no)
 {
-	const struct policy_wish wish = { r->certificate, r->publisher };
+	const struct policy_wish wish = { r->certificate, r->fingerprint,
+		r->publisher };
 
 	return policy_verdict(r->keyd, &r->who, r->profile, &wish, certificate,
 	    no);

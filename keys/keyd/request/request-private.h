@@ -46,6 +46,7 @@ struct request {
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	char certificate[NAMES_SIZE];
+	uint8_t fingerprint[PROTOCOL_FINGERPRINT]; /* the certificate's */
 	char token[NAMES_SIZE];
 	size_t held;                        /* bytes of large content, or 0 */
 	struct buf der;                     /* the content, from PARTs */
@@ -156,8 +157,8 @@ void request_end(struct request *r);
 void request_free(struct request *r);
 
 /*
- * policy_verdict about this request.  A certificate that was chosen for it stays
- * chosen as long as it can sign.
+ * policy_verdict about this request.  Once a certificate was chosen for it, about
+ * that certificate alone.
  */
 int request_verdict(const struct request *r,
     const struct setup_certificate **certificate, struct protocol_refuse *no);

@@ -94,6 +94,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	    certificate->conf->name);
 	(void)snprintf(r->token, sizeof(r->token), "%s",
 	    token_name(certificate->token));
+	chain_fingerprint(certificate->chain, r->fingerprint);
 	chain_validity(certificate->chain, &r->from, &r->until);
 	r->decision.format = r->format;
 	r->decision.algorithm = file->algorithm;
@@ -119,13 +120,6 @@ verdict_again(struct request *r, struct ht_error *e)
 		return ht_error_set(e, -(int)r->refusal.status, "%s",
 		    r->refusal.text);
 	rc = request_verdict(r, &certificate, &r->refusal);
-	if (rc == 0 &&
-	    (strcmp(certificate->conf->name, r->certificate) != 0 ||
-	        !cms_signer_is_of(r->signer, certificate->chain))) {
-		rc = HT_ERR_UNAVAILABLE;
-		keyd_refusal(&r->refusal, rc, "certificate",
-		    "certificate %s is not in use any more", r->certificate);
-	}
 	if (rc < 0)
 		return ht_error_set(e, rc, "%s", r->refusal.text);
 	return 0;

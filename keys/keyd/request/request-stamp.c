@@ -11,6 +11,23 @@
 
 /* --- handing out --------------------------------------------------------- */
 
+/* Days before its end from which on each signature warns of it. */
+#define LATE 7
+
+/* What people should know of the signature. */
+static void
+put_note(const struct request *r, char note[PROTOCOL_TEXT])
+{
+	char expires[SETUP_EXPIRES];
+
+	if (setup_expires(r->until, journal_now() / 1000000, LATE, expires))
+		(void)snprintf(note, PROTOCOL_TEXT, "certificate %s %s%s%.140s",
+		    r->certificate, expires, r->note[0] != '\0' ? "; " : "",
+		    r->note);
+	else
+		memcpy(note, r->note, PROTOCOL_TEXT);
+}
+
 /* Announce the PKCS#7.  request_more sends it. */
 static void
 hand_out(struct request *r)
@@ -20,7 +37,7 @@ hand_out(struct request *r)
 	struct protocol_signed say = { 0 };
 
 	memcpy(say.certificate, r->certificate, sizeof(say.certificate));
-	memcpy(say.note, r->note, sizeof(say.note));
+	put_note(r, say.note);
 	say.length = (uint32_t)r->pkcs7.len;
 	if (server != NULL)
 		say.roots = buf_cursor(&server->roots);
@@ -81,7 +98,7 @@ no_stamp(void *cookie, unsigned int tries, const char *text)
 	}
 	keyd_must(k, journal_unstamped(k->store, r->number, tries, text, &e),
 	    &e);
-	(void)snprintf(r->note, sizeof(r->note), "no timestamp: %.230s", text);
+	(void)snprintf(r->note, sizeof(r->note), "no timestamp: %s", text);
 	r->phase = REQUEST_SIGNED;
 	hand_out(r);
 }

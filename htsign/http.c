@@ -43,22 +43,30 @@ read_url(const char *url, struct place *place, struct ht_error *e)
 }
 
 /*
- * Say why there is no connection.  The first error in the queue is the system's,
- * or has the resolver's words as its data.
+ * Say why there is no answer.  The first error in the queue says what was wrong,
+ * and those that follow what failed by it.  It is the system's, or the resolver's
+ * with words as its data, or one of OpenSSL's, which may have data, too.
  */
 static int
-unreachable(const char *url, struct ht_error *e)
+failed(const char *url, struct ht_error *e)
 {
-	const char *words = "";
+	const char *data = NULL;
+	const char *text;
 	int flags = 0;
 	unsigned long first =
-	    ERR_peek_error_all(NULL, NULL, NULL, &words, &flags);
+	    ERR_peek_error_all(NULL, NULL, NULL, &data, &flags);
 
-	if (ERR_SYSTEM_ERROR(first))
-		words = strerror(ERR_GET_REASON(first));
-	else if ((flags & ERR_TXT_STRING) == 0)
-		words = "no connection";
-	(void)ht_error_set(e, HT_ERR_UNAVAILABLE, "%s: %s", url, words);
+	text = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+	                               : ERR_reason_error_string(first);
+	if (ERR_SYSTEM_ERROR(first) || (flags & ERR_TXT_STRING) == 0)
+		data = NULL;
+	if (data != NULL && ERR_GET_REASON(first) == ERR_R_SYS_LIB) {
+		text = data;
+		data = NULL;
+	}
+	(void)ht_error_set(e, HT_ERR_UNAVAILABLE, "%s: %s%s%s", url,
+	    text != NULL ? text : "no answer", data != NULL ? ": " : "",
+	    data != NULL ? data : "");
 	ERR_clear_error();
 	return HT_ERR_UNAVAILABLE;
 }
@@ -80,7 +88,7 @@ reach(const char *url, const struct place *place, BIO **out, struct ht_error *e)
 	(void)BIO_set_nbio(bio, 1);
 	while (rc == 0 && BIO_do_connect(bio) <= 0) {
 		if (!BIO_should_retry(bio))
-			rc = unreachable(url, e);
+			rc = failed(url, e);
 		else if (BIO_wait(bio, until, 100) <= 0)
 			rc = ht_error_set(e, HT_ERR_UNAVAILABLE,
 			    "%s: no connection in %d s", url, HTTP_SECONDS);
@@ -135,7 +143,7 @@ http_post(const char *url, const struct http_types *types,
 	    NULL, NULL, bio, NULL, NULL, NULL, 0, NULL, types->query, request,
 	    types->reply, 1, max, HTTP_SECONDS, 0);
 	if (reply == NULL)
-		rc = spc_crypto_error(e, HT_ERR_UNAVAILABLE, url);
+		rc = failed(url, e);
 	else
 		rc = read_reply(reply, max, out, e);
 out:

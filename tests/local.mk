@@ -184,13 +184,15 @@ e2e_tests = \
 	tests/e2e/76-ten-others.sh \
 	tests/e2e/80-timestamps.sh \
 	tests/e2e/81-false-timestamps.sh \
-	tests/e2e/82-revocation.sh
+	tests/e2e/82-revocation.sh \
+	tests/e2e/83-bad-authorities.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
 	tests/bench/table.sh tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
+	tests/support/authority.sh \
 	tests/support/block_map.py tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
 	tests/support/false_fetch.py \

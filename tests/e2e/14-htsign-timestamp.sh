@@ -1,7 +1,8 @@
 #!/bin/sh
-# htsign timestamp: each format but packages (80-timestamps.sh), signatures nested and side by side, from the
-# authority of openssl-ts(1) behind HTTP; what osslsigncode says of the result;
-# and authorities that are bad, after which the file is as it was.
+# htsign timestamp: each format but packages (80-timestamps.sh), signatures nested
+# and side by side, from the authority of openssl-ts(1) behind HTTP; what
+# osslsigncode says of the result; and who is refused, after which the file is as it
+# was.  83-bad-authorities.sh has those that are bad.
 set -eu
 
 # shellcheck source=tests/support/command.sh
@@ -124,11 +125,6 @@ stamped beside.exe 2
 # --- what is refused ---------------------------------------------------------------
 
 cp once.exe kept.exe
-for path in 503 429 reset empty garbage hour nonce other redirect status2 \
-    status5 trailing type; do
-	stamp 69 once.exe --url="$url/$path" --tsa-ca=tsa-root.pem -i
-	same once.exe kept.exe "after $path"
-done
 stamp 69 once.exe --url="$url/" --tsa-ca=other.pem -i
 stamp 69 once.exe --url="$url/" -i # the system's roots do not have it
 for nowhere in http://127.0.0.1:1/ http://no-such-host.invalid/; do

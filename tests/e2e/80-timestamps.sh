@@ -14,20 +14,77 @@ check "and is left out" grep -q 'server unknown is left out: .*servers.conf:' \
 
 # --- every kind of file ------------------------------------------------------------
 
-verify_stamped()
+# A certificate of a minute, which $root is, signs them; as the last thing that is
+# done here, they are verified when it is over.
+since=(faketime "-9000 days +60 seconds")
+check "a certificate of a minute" certificate "$dir/brief" \
+    -subj "/CN=htsign quickstart (test)" \
+    -addext basicConstraints=critical,CA:FALSE \
+    -addext keyUsage=critical,digitalSignature \
+    -addext extendedKeyUsage=critical,codeSigning
+since=()
+reconfigure "/^tokens = (/a { name = \"brief\"; file = \"$dir/brief.key\"; },
+    /^certificates = (/a { name = \"brief\"; token = \"brief\";\
+    chain = \"$dir/brief.pem\"; },
+    /^profiles = (/a $(profile brief required '"good"' |
+        sed 's/"test"/"brief"/')"
+check "brief is granted" admin "grant ci brief"
+
+sample a.exe
+seq 1 4000 >"$work/numbers.txt"
+(cd "$work" && gcab -c a.cab numbers.txt) || exit 1
+empty_msi "$work/a.msi" || exit 1
+"$builddir/tests/support/make-appx" \
+    publisher="CN=htsign quickstart (test)" >"$work/a.msix" || exit 1
+"$builddir/tests/support/make-cat" >"$work/a.cat" || exit 1
+printf 'Write-Host 1\r\n' >"$work/a.ps1"
+files="a.exe a.cab a.msi a.msix a.cat a.ps1"
+# signed_briefly NAME OPTION ...: as $work/NAME, by the certificate of a minute.
+signed_briefly()
 {
-	osslsigncode verify -CAfile "$dir/ca.pem" \
+	request brief --name="$1" "${@:2}"
+	# That it is soon over may be said.
+	check "$1 is signed" test "$status" -eq 0
+	mv "$work/out" "$work/$1"
+}
+for file in $files; do
+	signed_briefly "brief-$file" <"$work/$file"
+done
+signed_briefly nested.exe <"$work/brief-a.exe"
+signed_briefly pages.exe --page-hashes <"$work/a.exe"
+briefly="nested.exe pages.exe ${files//a./brief-a.}"
+
+root=$dir/brief.pem
+# verify_theirs FILE: osslsigncode wants the files that a catalog lists.
+verify_theirs()
+{
+	[[ $1 != *.cat ]] || return 0
+	"${then[@]}" osslsigncode verify -CAfile "$root" \
 	    -TSA-CAfile "$work/tsa/tsa-root.pem" "$1" >"$work/osslsigncode" &&
 	    grep -q 'Timestamp verified using:' "$work/osslsigncode"
 }
-# in_twenty_years FILE: when the certificate of the signer is long over.
+verify_ours()
+{
+	"${then[@]}" "$htsign" verify "$1" --ca "$root" \
+	    --tsa-ca "$work/tsa/tsa-root.pem" >"$work/verified" &&
+	    grep -q '^timestamp:   20.*Z by CN=' "$work/verified"
+}
+# $then is faketime and a time for verifiers that are to believe it.
+then=()
+verify_stamped()
+{
+	verify_theirs "$1" && verify_ours "$1"
+}
+# not_without FILE: its timestamp is what makes it good.
+not_without()
+{
+	verify_stamped "$1" &&
+	    not "${then[@]}" "$htsign" verify "$1" --ca "$root"
+}
 in_twenty_years()
 {
-	faketime '20 years' "$htsign" verify "$1" --ca "$dir/ca.pem" \
-	    --tsa-ca "$work/tsa/tsa-root.pem" &&
-	    faketime '20 years' osslsigncode verify -CAfile "$dir/ca.pem" \
-	        -TSA-CAfile "$work/tsa/tsa-root.pem" "$1" &&
-	    not faketime '20 years' "$htsign" verify "$1" --ca "$dir/ca.pem"
+	local then=(faketime "20 years")
+	not_without "$1"
 }
 # token FILE: $work/token, the DER of its timestamp, and $work/octets, those that
 # it is for.
@@ -51,32 +108,19 @@ verify_token()
 	    -data "$work/octets" -CAfile "$work/tsa/tsa-root.pem"
 }
 
-sample a.exe
-seq 1 4000 >"$work/numbers.txt"
-(cd "$work" && gcab -c a.cab numbers.txt) || exit 1
-empty_msi "$work/a.msi" || exit 1
-"$builddir/tests/support/make-appx" \
-    publisher="CN=htsign quickstart (test)" >"$work/a.msix" || exit 1
-"$builddir/tests/support/make-cat" >"$work/a.cat" || exit 1
-printf 'Write-Host 1\r\n' >"$work/a.ps1"
-for file in a.exe a.cab a.msi a.msix a.cat a.ps1; do
-	request must --name="$file" <"$work/$file"
-	signed "$file is signed"
-	mv "$work/out" "$work/stamped-$file"
-	case $file in
-	*.cat) ;; # osslsigncode wants the files that it lists
-	*) check "osslsigncode sees its timestamp" \
-	    verify_stamped "$work/stamped-$file" ;;
-	esac
-	"$htsign" verify "$work/stamped-$file" --ca "$dir/ca.pem" \
-	    --tsa-ca "$work/tsa/tsa-root.pem" >"$work/verified"
-	check "htsign does" test "$?" -eq 0
-	check "by name" grep -q '^timestamp:   20.*Z by CN=tsa$' \
-	    "$work/verified"
-	check "openssl ts accepts the token" verify_token "$work/stamped-$file"
+for file in $briefly; do
+	check "osslsigncode and htsign see the timestamp of $file" \
+	    verify_stamped "$work/$file"
+	check "openssl ts accepts it" verify_token "$work/$file"
 done
-check "in twenty years it still counts" in_twenty_years \
-    "$work/stamped-a.exe"
+check "nested, each has one" test "$("$htsign" verify "$work/nested.exe" \
+    --ca "$root" --tsa-ca "$work/tsa/tsa-root.pem" |
+    grep -c 'timestamp: ')" -eq 2
+
+root=$dir/ca.pem
+request must --name=a.ps1 <"$work/a.ps1"
+signed "a certificate that lives longer"
+mv "$work/out" "$work/stamped-a.ps1"
 journal_says "the journal has it" '"stamp_server":"good"' '"stamp_tries":1' \
     '"stamp_time":"20' '"stamped":"20' '"status":"delivered"'
 number=$(last_request | sed 's/.*"request":\([0-9]*\).*/\1/')
@@ -90,27 +134,37 @@ request must --pkcs7 <"$work/a.exe"
 signed "as a PKCS#7"
 "$htsign" attach "$work/a.exe" "$work/out" >"$work/attached.exe"
 check "attached, it has the timestamp" verify_stamped "$work/attached.exe"
-request must --page-hashes <"$work/a.exe"
-signed "with page hashes"
-check "and a timestamp" verify_stamped "$work/out"
-request must <"$work/stamped-a.exe"
-signed "nested in one that is stamped"
-mv "$work/out" "$work/nested.exe"
-"$htsign" verify "$work/nested.exe" --ca "$dir/ca.pem" \
-    --tsa-ca "$work/tsa/tsa-root.pem" >"$work/verified"
-check "both verify" test "$?" -eq 0
-check "with a timestamp each" \
-    test "$(grep -c 'timestamp: ' "$work/verified")" -eq 2
 
-for file in a.exe a.msix; do
-	request test-signing <"$work/$file"
-	signed "$file without a timestamp"
-	mv "$work/out" "$work/later-$file"
-	"$htsign" timestamp -i "$work/later-$file" --url="$url/" \
+# later FILE [PATH]: with a timestamp that htsign has asked for.
+later()
+{
+	request test-signing --name="$1" <"$work/$1"
+	signed "$1 without a timestamp"
+	mv "$work/out" "$work/later-$1"
+	"$htsign" timestamp -i "$work/later-$1" --url="$url/${2-}" \
 	    --tsa-ca="$work/tsa/tsa-root.pem"
-	check "htsign timestamp adds one" verify_stamped "$work/later-$file"
+	check "htsign timestamp adds one, which counts in twenty years" \
+	    in_twenty_years "$work/later-$1"
+}
+for file in $files; do
+	later "$file"
+	check "openssl ts accepts it" verify_token "$work/later-$file"
 done
-check "which counts in twenty years" in_twenty_years "$work/later-a.exe"
+
+# openssl-ts(1) does not read what Microsoft's tokens have in them.
+verify_as_cms()
+{
+	token "$1" && grep -q 'UTF8STRING *:abc' "$work/asn1" &&
+	    openssl cms -verify -inform DER -in "$work/token" -out /dev/null \
+	        -purpose timestampsign -CAfile "$work/tsa/tsa-root.pem"
+}
+request attributes <"$work/a.exe"
+signed "a token with an attribute certificate"
+mv "$work/out" "$work/attributes.exe"
+check "counts in twenty years" in_twenty_years "$work/attributes.exe"
+check "openssl cms accepts it" verify_as_cms "$work/attributes.exe"
+later a.exe attributes
+check "openssl cms accepts that, too" verify_as_cms "$work/later-a.exe"
 
 # --- servers that are bad ----------------------------------------------------------
 
@@ -155,4 +209,24 @@ again()
 	[ "$status" -eq 0 ]
 }
 check "it comes back" within 20 again
+
+# --- when the certificate of a minute is over -------------------------------------
+
+root=$dir/brief.pem
+is_over()
+{
+	not openssl x509 -in "$root" -noout -checkend 0
+}
+check "the certificate is over" within 60 is_over
+for file in $briefly; do
+	check "$file counts by its timestamp alone" not_without "$work/$file"
+	check "openssl ts accepts it" verify_token "$work/$file"
+done
+request brief <"$work/a.exe"
+if [ "$status" -ne 0 ] && [ ! -s "$work/out" ] &&
+    grep -q 'has expired' "$work/err"; then
+	ok "nothing more is signed: status $status, $(cat "$work/err")"
+else
+	bad "status $status, $(cat "$work/err")"
+fi
 done_testing

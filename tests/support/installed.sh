@@ -53,6 +53,7 @@ install_programs()
 	    mount --bind "$fake/install/usr/sbin" /usr/sbin &&
 	    mount --bind "$fake/install/usr/libexec" /usr/libexec || exit 1
 	keyd=/usr/sbin/htsign-keyd sshd=/usr/sbin/sshd-sign
+	fetch=/usr/sbin/htsign-fetch
 	shell=/usr/libexec/htsign/htsign-shell
 }
 

@@ -358,6 +358,38 @@ it_is_in_its_sandbox(void **state)
 }
 
 /* Each alone, sixteen at a time: the slowest takes ten seconds. */
+/* Also from within the sandbox. */
+static void
+the_service_manager_is_told(void **state)
+{
+	static const char *const said[] = { "READY=1", "WATCHDOG=1" };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct pollfd in = { fd, POLLIN, 0 };
+	char text[32];
+	size_t i;
+
+	(void)state;
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%.90s/notify",
+	    folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	(void)setenv("NOTIFY_SOCKET", un.sun_path, 1);
+	(void)setenv("WATCHDOG_USEC", "200000", 1);
+	end_fetch();
+	start_fetch();
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)unsetenv("WATCHDOG_USEC");
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(poll(&in, 1, 10000), 1);
+		memset(text, 0, sizeof(text));
+		assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+		assert_string_equal(text, said[i]);
+	}
+	(void)close(fd);
+	end_fetch();
+	start_fetch();
+}
+
 static void
 every_fault(void **state)
 {
@@ -634,6 +666,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_that_verifies),
 		cmocka_unit_test(it_is_in_its_sandbox),
+		cmocka_unit_test(the_service_manager_is_told),
 		cmocka_unit_test(every_fault),
 		cmocka_unit_test(one_good_among_five),
 		cmocka_unit_test(a_busy_one_is_waited_for),

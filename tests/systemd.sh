@@ -17,6 +17,7 @@
 . "$srcdir/tests/support/lib.sh"
 program=systemd
 suite=${1-} copy='' nspawn='' init='' pin=81726354
+booted_packages="$packages ca-certificates dbus opensc openssh-server systemd-sysv"
 
 # --- a booted Debian ---------------------------------------------------------------
 
@@ -25,8 +26,7 @@ install_packages_here()
 	export DEBIAN_FRONTEND=noninteractive
 	# shellcheck disable=SC2086 # a list of names
 	apt-get update && apt-get upgrade -y && apt-get install -y \
-	    --no-install-recommends $packages dbus opensc openssh-server \
-	    systemd-sysv
+	    --no-install-recommends $booted_packages
 }
 
 # inside_copy PROGRAM COMMAND ...: as tests/platform.sh does.
@@ -40,12 +40,14 @@ make_copy()
 {
 	local booted=$roots/$suite-booted
 	root=$booted
-	if ! is_good; then
+	if ! is_good ||
+	    [ "$(cat "$booted/packages" 2>&1)" != "$booted_packages" ]; then
 		root=$roots/$suite
 		copy_root
 		copy_tree
 		inside_copy tests/systemd.sh true || exit 1
 		rm -rf --one-file-system "$copy/usr/src/htsign" "$booted"
+		echo "$booted_packages" >"$copy/packages"
 		touch "$copy" && mv "$copy" "$booted" || exit 1
 		root=$booted
 	fi
@@ -116,6 +118,7 @@ shut_down()
 
 cleanup_more()
 {
+	[ -z "${tsa-}" ] || stop_authority
 	{ [ -z "$nspawn" ] || kill -KILL "$nspawn"; wait; } 2>/dev/null
 	remove_cgroups
 	[ -z "$copy" ] || rm -rf --one-file-system "$copy"
@@ -178,6 +181,13 @@ sign_by()
 {
 	there cat "/root/$1/app.exe" | via "$3" "$1/id_htsign" sign "$2" |
 	    there tee "/root/$1/app-signed.exe" >/dev/null && is_signed "$1"
+}
+
+# ends_with STATUS CLIENT PROFILE
+ends_with()
+{
+	there cat "/root/$2/app.exe" | via 2222 "$2/id_htsign" sign "$3"
+	[ "${PIPESTATUS[1]}" -eq "$1" ]
 }
 
 both_doors()
@@ -245,6 +255,37 @@ no_failed_unit()
 	[ -z "$(there systemctl --failed --no-legend | tee /dev/stderr)" ]
 }
 
+# Microsoft's, asked by the name that everybody knows it by.  The program is one of
+# this machine's.
+start_microsoft()
+{
+	start_authority 80 nsenter -t "$init" -n
+}
+
+all_but_microsoft_have_roots()
+{
+	there htsign-keyd -t 2>"$work/err"
+	[ "$(grep -c 'left out' "$work/err")" -eq 1 ] &&
+	    grep 'server microsoft is left out' "$work/err"
+}
+
+# What an administrator does to have that server.
+trust_authority()
+{
+	there mkdir -p /etc/htsign/timestamp-roots &&
+	    there tee /etc/htsign/timestamp-roots/microsoft.pem \
+	        <"$work/tsa/tsa-root.pem" &&
+	    there sh -c 'echo 127.0.0.1 timestamp.acs.microsoft.com >>/etc/hosts'
+}
+
+# has_timestamp CLIENT: on what it got last.
+has_timestamp()
+{
+	there htsign verify "/root/$1/app-signed.exe" --ca /root/ca.pem \
+	    --tsa-ca /etc/htsign/timestamp-roots/microsoft.pem |
+	    grep '^timestamp:   20.*Z by CN=tsa$'
+}
+
 # Nothing above a notice, but that minbase lacks a file which pam_env wants, and
 # that somebody looked whether port 22 is taken.
 journal_is_clean()
@@ -262,10 +303,14 @@ case $suite in
 esac
 needs nsenter systemd-nspawn
 reach_suite
+# shellcheck source=tests/support/authority.sh
+. "$srcdir/tests/support/authority.sh"
 "${cgroups[@]}" test -e cgroup.procs || skip "cannot mount cgroup2"
 remove_cgroups
 make_copy
+check "an authority" authority tsa
 check "boots" boot
+check "the authority answers" start_microsoft
 check "its sshd listens" within 20 there bash -c ': </dev/tcp/127.0.0.1/22'
 check "make install" there make -C /usr/src/htsign install
 check "a port that is taken" not setup --test --port=22
@@ -301,7 +346,12 @@ pin=11111111
 check "a wrong PIN" not setup --module="$module" --pin=credential
 pin=81726354
 check "another run goes on" setup
+check "Debian has the roots of all servers but Microsoft's" \
+    all_but_microsoft_have_roots
+check "which an administrator gets" trust_authority
+check "reload" there systemctl reload htsign-keyd htsign-fetch
 check "the token's certificate signs" obey ci
+check "and there is a timestamp" has_timestamp ci
 check "the PIN is on no disk" not there grep -rls "$pin" /etc /var
 check "nothing is asked again" changes_nothing setup
 
@@ -313,9 +363,17 @@ check "an administrator's key" setup --admin-key=/root/admin.pub
 check "lets him in through sshd-sign" via 2222 admin admin tokens
 
 check "shut down" shut_down
+stop_authority
 check "boots again" boot
+check "so does the authority" start_microsoft
 both_doors "rebooted"
 check "the token's PIN was kept" sign_by ci production 2222
+check "without htsign-fetch" there systemctl stop htsign-fetch
+check "production ends with 69" ends_with 69 ci production
+both_doors "all else goes on"
+check "with it" there systemctl start htsign-fetch
+check "production signs" within 20 sign_by ci production 2222
+check "with a timestamp" has_timestamp ci
 
 check "--pin=ask" setup --pin=ask
 check "signs" sign_by ci production 22
@@ -337,6 +395,7 @@ there sed -i /nonsense/d /etc/htsign/htsign.conf
 check "htsign-setup goes on without it" setup
 both_doors "mended"
 
+there rm -r /etc/htsign/timestamp-roots
 check "--remove" setup --remove
 check "leaves no unit" not there systemctl is-active htsign-keyd sshd-sign \
     htsign-fetch

@@ -18,7 +18,10 @@ needs ssh sshd softhsm2-util osslsigncode setpriv
 # shellcheck source=tests/bench/table.sh
 . "$srcdir/tests/bench/table.sh"
 
-parts=${PARTS:-a b c d e f}
+# shellcheck source=tests/support/authority.sh
+. "$srcdir/tests/support/authority.sh"
+
+parts=${PARTS:-a b c d e f g}
 port_sign=2460 port_openssh=2461 port_cat=2462 port_sink=2463
 curve=curve25519-sha256
 gcm=aes128-gcm@openssh.com
@@ -27,6 +30,7 @@ cleanup_more()
 {
 	# shellcheck disable=SC2154 # of installed.sh
 	kill ${sshd_door:+"$sshd_door"} ${sshd_cat:+"$sshd_cat"} 2>/dev/null
+	stop_authority
 	# shellcheck disable=SC2154
 	umount -l "$fake" 2>/dev/null
 }
@@ -193,14 +197,16 @@ dead_ticks()
 }
 
 files=400
-channels()
+# over_channels NAME PROFILE: one more line in $work/NAME.times.
+over_channels()
 {
 	local seconds
 	seconds=$("$builddir/tests/bench/channels" 127.0.0.1 "$port_sign" sign \
-	    "$dir/ci" "$dir/ci-cert.pub" 16 "$files" "$small" test-signing \
-	    2>"$work/err") || fail "channels"
-	echo "$seconds" >>"$work/channels.times"
+	    "$dir/ci" "$dir/ci-cert.pub" 16 "$files" "$small" "$2" \
+	    2>"$work/err") || fail "$1"
+	echo "$seconds" >>"$work/$1.times"
 }
+channels() { over_channels channels test-signing; }
 
 loop()
 {
@@ -428,6 +434,37 @@ part_f()
 	milliseconds "htsign-shell, each file" shell_alone 20
 	[ ! -f "$engine" ] ||
 	    ratio "htsign-shell / osslsigncode" "" shell_alone osslsigncode_alone
+}
+
+# --- (g): timestamps ---------------------------------------------------------------------------
+
+stamped() { over_channels stamped stamped; }
+
+# A server that takes 300 ms, and a profile that requires its timestamps.
+want_timestamps()
+{
+	{ authority tsa && start_authority 0; } 2>"$work/err" ||
+	    fail "authority"
+	install -m 644 "$work/tsa/tsa-root.pem" /etc/htsign/tsa-root.pem
+	port=$port_sign reconfigure "1i timestamp_servers = ( { name = \"late\";\
+	    operator = \"bench\"; url = \"$url/late\";\
+	    roots = \"/etc/htsign/tsa-root.pem\"; } );
+	    /^profiles = (/a { name = \"stamped\"; timestamp = \"required\";\
+	    certificates = [ \"test\" ]; },"
+	admin 'grant ci stamped' || fail "grant"
+}
+
+part_g()
+{
+	local files=500
+	heading "(g) $files files over 16 channels, timestamps taking 300 ms"
+	want_timestamps
+	turns "${STAMPED_TURNS:-3}" stamped channels
+	milliseconds "with a timestamp, each file" stamped "$files"
+	milliseconds "without, each file" channels "$files"
+	row "seconds more, all of them" "<= 15" "$(paste \
+	    "$work/stamped.times" "$work/channels.times" |
+	    awk '{ print $1 - $2 }')"
 }
 
 # --- all of it --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ root=$work/root
 check "make install" make -C "$builddir" install DESTDIR="$root"
 for file in usr/bin/htsign usr/sbin/htsign-keyd usr/sbin/sshd-sign \
     usr/libexec/htsign/htsign-token usr/share/htsign/htsign.conf.sample \
+    usr/share/htsign/timestamp-servers.conf \
     usr/share/htsign/sshd_config.d/htsign.conf \
     usr/share/man/man8/htsign-admin.8 usr/lib/sysusers.d/htsign.conf \
     usr/sbin/htsign-setup usr/share/polkit-1/rules.d/htsign.rules \

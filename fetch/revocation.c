@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <openssl/asn1t.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509_vfy.h>
@@ -20,6 +21,23 @@ struct revocation {
 	X509 *certificate;
 	X509 *issuer;
 };
+
+/* What is signed (RFC 5280 5.1.1), whatever it says. */
+typedef struct {
+	ASN1_STRING *said;
+	X509_ALGOR *algorithm;
+	ASN1_BIT_STRING *signature;
+} SAID;
+
+DECLARE_ASN1_FUNCTIONS(SAID)
+/* clang-format off */
+ASN1_SEQUENCE(SAID) = {
+	ASN1_SIMPLE(SAID, said, ASN1_SEQUENCE),
+	ASN1_SIMPLE(SAID, algorithm, X509_ALGOR),
+	ASN1_SIMPLE(SAID, signature, ASN1_BIT_STRING)
+} ASN1_SEQUENCE_END(SAID)
+IMPLEMENT_ASN1_FUNCTIONS(SAID)
+/* clang-format on */
 
 static X509 *
 read_certificate(struct cursor der)
@@ -258,6 +276,34 @@ revocation_ocsp(const struct revocation *r, struct cursor der, int64_t now,
 
 /* --- CRL --------------------------------------------------------------- */
 
+/*
+ * libcrypto can make half a gigabyte of REVOCATION_CRL_MAX.  So it only reads
+ * what the issuer has signed.
+ */
+static X509_CRL *
+read_crl(const struct revocation *r, struct cursor der, struct ht_error *e)
+{
+	const unsigned char *p = der.p;
+	SAID *outer = d2i_SAID(NULL, &p, (long)der.left);
+	X509_CRL *crl = NULL;
+
+	if (outer == NULL || p != der.p + der.left) {
+		(void)ht_error_set(e, HT_ERR_DATA, "CRL: not a CRL");
+	} else if (ASN1_item_verify(ASN1_ITEM_rptr(ASN1_SEQUENCE),
+	               outer->algorithm, outer->signature, outer->said,
+	               X509_get0_pubkey(r->issuer)) != 1) {
+		(void)ht_error_set(e, HT_ERR_DATA,
+		    "CRL: the issuer has not signed it");
+	} else {
+		p = der.p;
+		crl = d2i_X509_CRL(NULL, &p, (long)der.left);
+		if (crl == NULL)
+			(void)ht_error_set(e, HT_ERR_DATA, "CRL: not a CRL");
+	}
+	SAID_free(outer);
+	return crl;
+}
+
 static int64_t
 crl_time(X509_CRL *crl, X509 *certificate, int64_t now)
 {
@@ -305,16 +351,13 @@ revocation_crl(const struct revocation *r, struct cursor der, int64_t now,
     int64_t *revoked, struct ht_error *e)
 {
 	X509_STORE *store = trust_issuer(r, now, X509_V_FLAG_CRL_CHECK);
-	const unsigned char *p = der.p;
-	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.left);
-	int rc;
+	X509_CRL *crl = read_crl(r, der, e);
+	int rc = HT_ERR_DATA;
 
 	*revoked = 0;
 	if (store == NULL)
 		rc = ht_error_memory(e);
-	else if (crl == NULL || p != der.p + der.left)
-		rc = ht_error_set(e, HT_ERR_DATA, "CRL: not a CRL");
-	else
+	else if (crl != NULL)
 		rc = check_crl(r, crl, store, now, revoked, e);
 	X509_CRL_free(crl);
 	X509_STORE_free(store);

@@ -51,7 +51,7 @@
 #define PROTOCOL_STAMP_TIME ((uint32_t)60000)
 
 /* How many LOOKs may be under way. */
-#define PROTOCOL_LOOKS 16
+#define PROTOCOL_LOOKS 4
 
 enum protocol_type {
 	/* shell and keyd: signing */

@@ -274,6 +274,26 @@ crl(void **state)
 	crl_says("good", now + 2 * 86400 + 3600, HT_ERR_DATA, false, "expired");
 }
 
+/* Whatever is in it: libcrypto can make half a gigabyte of 8 MiB. */
+static void
+a_crl_that_the_issuer_did_not_sign_is_not_read(void **state)
+{
+	/* {} ecdsa-with-SHA256 and no signature: no CRL, if one looks. */
+	static const uint8_t der[] = { 0x30, 0x11, 0x30, 0x00, 0x30, 0x0a, 0x06,
+		0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 0x03,
+		0x01, 0x00 };
+	struct revocation *r = take("good");
+	struct ht_error e;
+	int64_t revoked;
+
+	(void)state;
+	assert_int_equal(revocation_crl(r, cursor_over(der, sizeof(der)),
+	                     time(NULL), &revoked, &e),
+	    HT_ERR_DATA);
+	assert_string_equal(e.text, "CRL: the issuer has not signed it");
+	revocation_free(r);
+}
+
 static void
 certificates_that_are_none(void **state)
 {
@@ -422,6 +442,8 @@ main(void)
 		cmocka_unit_test(ocsp),
 		cmocka_unit_test(ocsp_of_another),
 		cmocka_unit_test(crl),
+		cmocka_unit_test(
+		    a_crl_that_the_issuer_did_not_sign_is_not_read),
 		cmocka_unit_test(certificates_that_are_none),
 		cmocka_unit_test(looking),
 	};

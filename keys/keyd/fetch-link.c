@@ -24,6 +24,7 @@ struct fetch_job {
 	struct fetch *fetch;
 	uint32_t tag; /* 0: it waits */
 	unsigned int sent;
+	struct loop_timer *patience; /* while it is under way */
 	char client[NAMES_SIZE];
 	struct protocol_stamp stamp; /* imprint and servers point to: */
 	uint8_t imprint[IMPRINT_MAX];
@@ -54,6 +55,8 @@ stop(struct fetch_job *job)
 	if (job->tag == 0)
 		return;
 	job->tag = 0;
+	loop_timer_remove(job->patience);
+	job->patience = NULL;
 	f->under_way--;
 	share_give(&f->share, job->client, 1);
 }
@@ -85,6 +88,21 @@ next_tag(struct fetch *f)
 	return f->last_tag;
 }
 
+static void send_more(struct fetch *f);
+
+/* htsign-fetch should have said by now that there is none. */
+static void
+too_slow(void *cookie)
+{
+	struct fetch_job *job = cookie;
+	struct fetch *f = job->fetch;
+
+	job->patience = NULL;
+	log_error("htsign-fetch does not answer");
+	fail(job, 0, "htsign-fetch does not answer");
+	send_more(f);
+}
+
 /* Send what there is room for. */
 static void
 send_more(struct fetch *f)
@@ -99,6 +117,8 @@ send_more(struct fetch *f)
 			continue;
 		job->tag = next_tag(f);
 		job->sent++;
+		job->patience = loop_timer_add(f->keyd->loop, FETCH_PATIENCE,
+		    too_slow, job);
 		f->under_way++;
 		keyd_say(f->link, PROTOCOL_STAMP, job->tag, &job->stamp, NULL,
 		    0);

@@ -4,7 +4,8 @@
  *
  * At most PROTOCOL_STAMPS are under way, FETCH_CLIENT of one client.  Further
  * ones wait, the oldest first.  If htsign-fetch goes, those under way wait as
- * well, for FETCH_AWAY milliseconds; each is asked for twice at most.
+ * well, for FETCH_AWAY milliseconds; each is asked for twice at most.  One that
+ * has no answer after FETCH_PATIENCE milliseconds gets no timestamp.
  */
 
 #ifndef KEYS_KEYD_FETCH_LINK_H
@@ -14,6 +15,7 @@
 
 #define FETCH_CLIENT 12
 #define FETCH_AWAY 10000
+#define FETCH_PATIENCE (PROTOCOL_STAMP_TIME + 5000)
 
 /* Milliseconds from one look at our certificates to the next. */
 #define FETCH_LOOK ((uint64_t)3600 * 1000)

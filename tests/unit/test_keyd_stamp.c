@@ -40,7 +40,7 @@ static const char configuration[] =
     "  { name = \"none\"; operator = \"N\"; url = \"http://n/\";\n"
     "    roots = \"$/no-such-file\"; } );\n"
     "profiles = (\n"
-    "  { name = \"must\"; certificates = [ \"good\" ]; deadline = 100;\n"
+    "  { name = \"must\"; certificates = [ \"good\" ]; deadline = 50;\n"
     "    timestamp = \"required\"; },\n"
     "  { name = \"try\"; certificates = [ \"good\" ];\n"
     "    timestamp = \"attempt\"; timestamp_servers = [ \"two\" ]; },\n"
@@ -345,6 +345,34 @@ who_waits_for_htsign_fetch_ends_with_its_time(void **state)
 	    "no timestamp: htsign-fetch is away");
 }
 
+/* It lives, and says nothing. */
+static void
+htsign_fetch_does_not_answer(void **state)
+{
+	struct protocol_stamped answer = good();
+	struct protocol_signed said;
+	union protocol_body body;
+	struct keyd_client a, b;
+	struct msg m;
+	uint32_t tag;
+
+	(void)state;
+	sign(&a, "try");
+	tag = core_fetch_hear(PROTOCOL_STAMP, &body);
+	core_wait(FETCH_PATIENCE / 1000 - 1);
+	core_client_hear(&a, PROTOCOL_WAIT, &m, &body);
+	sign(&b, "must");
+	(void)core_fetch_hear(PROTOCOL_STAMP, &body);
+	core_wait(1);
+	assert_int_equal(hear_signature(&a, &said), 0);
+	assert_non_null(
+	    strstr(said.note, "no timestamp: htsign-fetch does not answer"));
+	core_fetch_say(PROTOCOL_STAMPED, tag, &answer);
+	assert_int_equal(core_events("stamped", ""), 0);
+	core_client_close(&a);
+	core_client_close(&b);
+}
+
 static void
 a_second_htsign_fetch_is_refused(void **state)
 {
@@ -504,7 +532,7 @@ a_timestamp_is_waited_for_until_the_deadline(void **state)
 	(void)state;
 	sign(&a, "must");
 	(void)core_fetch_hear(PROTOCOL_STAMP, &body);
-	core_wait(99);
+	core_wait(49);
 	core_client_hear(&a, PROTOCOL_WAIT, &m, &body);
 	core_client_hear_nothing(&a);
 	core_wait(1);
@@ -620,6 +648,7 @@ main(void)
 		TEST(what_is_no_answer_ends_the_connection),
 		TEST(htsign_fetch_may_go_and_come),
 		TEST(who_waits_for_htsign_fetch_ends_with_its_time),
+		TEST(htsign_fetch_does_not_answer),
 		TEST(a_second_htsign_fetch_is_refused),
 		TEST(nobody_else_is_htsign_fetch),
 		TEST(one_client_does_not_take_all),

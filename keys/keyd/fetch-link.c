@@ -314,7 +314,7 @@ hello(struct keyd_connection *c, const struct msg *m,
 		loop_timer_remove(f->away);
 		f->away = NULL;
 		log_notice("htsign-fetch is there");
-		fetch_look(f);
+		send_looks(f);
 		send_more(f);
 		return;
 	}
@@ -376,6 +376,7 @@ too_long(void *cookie)
 	f->away = NULL;
 	while (!TAILQ_EMPTY(&f->jobs))
 		fail(TAILQ_FIRST(&f->jobs), 0, AWAY);
+	signers_begin(f->keyd);
 	signers_unknown(f->keyd, AWAY);
 }
 
@@ -388,6 +389,7 @@ gone(struct keyd_connection *c)
 	if (f->link == c) {
 		f->link = NULL;
 		log_error("htsign-fetch is gone");
+		signers_lost(f->keyd);
 		f->away =
 		    loop_timer_add(f->keyd->loop, FETCH_AWAY, too_long, f);
 		for (job = TAILQ_FIRST(&f->jobs); job != NULL; job = next) {

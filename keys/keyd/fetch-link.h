@@ -66,8 +66,10 @@ bool fetch_is_there(const struct fetch *f);
 
 /*
  * Look at the certificates of k->setup: at the start and after a reload.  After
- * that this happens by itself when htsign-fetch comes, and every FETCH_LOOK
- * milliseconds.  While it is away, and not waited for, they are unknown.
+ * that this happens by itself every FETCH_LOOK milliseconds, and when htsign-fetch
+ * comes after FETCH_AWAY.  If it comes sooner, it is asked what it has not
+ * answered, and no more: each answer can be an event.  While it is away, and not
+ * waited for, they are unknown.
  */
 void fetch_look(struct fetch *f);
 

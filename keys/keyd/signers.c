@@ -176,6 +176,19 @@ signers_looked(struct keyd *k, uint32_t tag,
 }
 
 void
+signers_lost(struct keyd *k)
+{
+	struct setup_certificate *c;
+	size_t i;
+
+	for (i = 0; i < k->setup->ncertificates; i++) {
+		c = &k->setup->certificates[i];
+		c->due = c->due || c->look != 0;
+		c->look = 0;
+	}
+}
+
+void
 signers_unknown(struct keyd *k, const char *text)
 {
 	struct setup_certificate *c;

@@ -36,6 +36,11 @@ bool signers_looked(struct keyd *k, uint32_t tag,
     const struct protocol_looked *looked);
 
 /*
+ * Whoever was asked is gone: what has no answer is asked again.
+ */
+void signers_lost(struct keyd *k);
+
+/*
  * Nobody can be asked, and text says why.
  */
 void signers_unknown(struct keyd *k, const char *text);

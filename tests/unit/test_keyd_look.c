@@ -139,6 +139,7 @@ come(uint32_t tags[2])
 {
 	union protocol_body body;
 
+	fetch_look(core.fetch);
 	core_fetch_connect(&core_fetch);
 	tags[0] = core_fetch_hear(PROTOCOL_LOOK, &body);
 	tags[1] = core_fetch_hear(PROTOCOL_LOOK, &body);
@@ -242,6 +243,7 @@ each_certificate_is_asked_about_with_its_issuer(void **state)
 	struct ht_error e;
 
 	(void)state;
+	fetch_look(core.fetch);
 	core_fetch_connect(&core_fetch);
 	(void)core_fetch_hear(PROTOCOL_LOOK, &body);
 	assert_int_equal(chain_der(core_client_key.chain, 0, &der, &e), 0);
@@ -381,6 +383,7 @@ what_has_two_names_is_revoked_once(void **state)
 	core_configure("",
 	    CONFIGURATION ", { name = \"c\"; token = \"near\"; "
 	                  "chain = \"$/second.pem\"; } );\n");
+	fetch_look(core.fetch);
 	core_fetch_connect(&core_fetch);
 	(void)core_fetch_hear(PROTOCOL_LOOK, &body);
 	tag = core_fetch_hear(PROTOCOL_LOOK, &body);
@@ -500,6 +503,38 @@ a_verdict_is_recorded_once(void **state)
 	assert_int_equal(core_events("signer-unknown", ""), 3); /* "lone" */
 }
 
+/* Who comes and goes says no more than who stays. */
+static void
+who_comes_again_is_asked_what_has_no_answer(void **state)
+{
+	union protocol_body body;
+	uint32_t tags[2];
+	unsigned int i;
+
+	(void)state;
+	come(tags);
+	say(tags[1], &good);
+	for (i = 0; i < 5; i++) {
+		core_fetch_leave();
+		core_fetch_connect(&core_fetch);
+		tags[0] = core_fetch_hear(PROTOCOL_LOOK, &body);
+		core_fetch_hear_nothing();
+	}
+	say(tags[0], &good);
+	core_fetch_leave();
+	core_fetch_connect(&core_fetch);
+	core_fetch_hear_nothing();
+	say(tags[0], &unknown);
+	assert_int_equal(core_events("signer-good", ""), 2);
+	assert_int_equal(core_events("signer-unknown", "no answer"), 0);
+	core_fetch_leave();
+	core_wait(10);
+	core_fetch_connect(&core_fetch);
+	(void)core_fetch_hear(PROTOCOL_LOOK, &body);
+	(void)core_fetch_hear(PROTOCOL_LOOK, &body);
+	core_fetch_hear_nothing();
+}
+
 static void
 without_htsign_fetch_nothing_is_refused(void **state)
 {
@@ -597,6 +632,7 @@ four_are_asked_about_at_a_time(void **state)
 	buf_u8(&text, 0);
 	core_configure("", (const char *)text.data);
 	buf_free(&text);
+	fetch_look(core.fetch);
 	core_fetch_connect(&core_fetch);
 	for (i = 0; i < PROTOCOL_LOOKS; i++)
 		tags[i] = core_fetch_hear(PROTOCOL_LOOK, &body);
@@ -765,6 +801,7 @@ main(void)
 		TEST(what_is_signed_is_not_released),
 		TEST(what_is_stamped_is_not_handed_out),
 		TEST(a_verdict_is_recorded_once),
+		TEST(who_comes_again_is_asked_what_has_no_answer),
 		TEST(without_htsign_fetch_nothing_is_refused),
 		TEST(a_reload_looks_at_once),
 		TEST(what_is_no_verdict_ends_the_connection),

@@ -85,6 +85,7 @@ set_up(void **state)
 		assert_int_equal(
 		    client_grant(core.store, &core_actor, "ci", granted[i], &e),
 		    0);
+	fetch_look(core.fetch);
 	fetch_come();
 	return 0;
 }

@@ -211,16 +211,19 @@ read_response(struct cursor der, struct ht_error *e)
 	return basic;
 }
 
-/* Whether what it says of one certificate is of now. */
+/*
+ * Whether what it says of one certificate is of now.  If it does not say until
+ * when, newer information is there at any time (RFC 6960 4.2.2.1).
+ */
 static bool
 is_current(const ASN1_GENERALIZEDTIME *from, const ASN1_GENERALIZEDTIME *until,
     int64_t now)
 {
-	int64_t since, to = INT64_MAX;
+	int64_t since, to;
 
 	return x509_seconds(from, &since) == 0 &&
-	    (until == NULL || x509_seconds(until, &to) == 0) &&
-	    since <= now + CLOCK && (until == NULL || to >= now - CLOCK);
+	    x509_seconds(until != NULL ? until : from, &to) == 0 &&
+	    since <= now + CLOCK && to >= now - CLOCK;
 }
 
 static int

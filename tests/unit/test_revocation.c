@@ -161,6 +161,7 @@ respond(const struct revocation *r, const char *options, struct buf *out)
 }
 
 #define BY_RESPONDER "-rsigner responder.pem -rkey responder.key -ndays 1"
+#define UNTIL_NEWER "-rsigner responder.pem -rkey responder.key"
 #define BY_ISSUER "-rsigner ca.pem -rkey ca.key -ndays 1"
 
 static void
@@ -197,6 +198,10 @@ ocsp(void **state)
 	ocsp_says("good", BY_RESPONDER, now + 90000, HT_ERR_DATA, false,
 	    "not of now");
 	ocsp_says("good", BY_RESPONDER, now - 3600, HT_ERR_DATA, false, "");
+	/* One that does not say until when is not kept for later. */
+	ocsp_says("good", UNTIL_NEWER, now, 0, false, "");
+	ocsp_says("good", UNTIL_NEWER, now + 600, HT_ERR_DATA, false,
+	    "not of now");
 	/* Signed by one whom the issuer has not asked to. */
 	ocsp_says("good", "-rsigner stranger.pem -rkey stranger.key -ndays 1",
 	    now, HT_ERR_DATA, false, "does not verify");

@@ -158,6 +158,7 @@ e2e_tests = \
 	tests/e2e/49-hostile-peers.sh \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
+	tests/e2e/31-always-authenticate.sh \
 	tests/e2e/51-sign.sh \
 	tests/e2e/52-corpus.sh \
 	tests/e2e/53-refusals.sh \
@@ -213,7 +214,7 @@ EXTRA_DIST += $(e2e_tests) \
 
 LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
 	libsshcert.a libtoken.a libfetch.a libformats.a libspc.a libstore.a libconf.a \
-	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) $(P11_LIBS) \
+	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
 	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)
 

@@ -8,6 +8,7 @@
  *
  *	sign-crash sign-hang sign-removed sign-logged-out sign-refused
  *	login-crash login-hang login-removed login-slow login-late-crash
+ *	login-wrong
  *	open-removed
  *
  * and sign-poison: a crash if what is to be signed ends with a byte of 1.
@@ -224,6 +225,8 @@ login(unsigned long session, unsigned long user, void *pin, unsigned long n)
 			(void)pause();
 	if (is_due("login-removed"))
 		return CKR_DEVICE_REMOVED;
+	if (is_due("login-wrong"))
+		return CKR_PIN_INCORRECT;
 	slow = is_due("login-slow");
 	if (slow)
 		(void)usleep(50000);

@@ -206,6 +206,7 @@ configure(struct stand *stand, enum conf_pin pin)
 	c->writable = stand->writable;
 	c->nwritable = 2;
 	c->timeout = 2 * patience();
+	c->sessions = 1;
 	stand->conf.tokens = c;
 	stand->conf.ntokens = 1;
 	stand->conf.state = here;

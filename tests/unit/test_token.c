@@ -361,6 +361,7 @@ a_key_file_is_a_token(void **state)
 	stand->token_conf.name = "unit";
 	stand->token_conf.file = "rsa3072.pem";
 	stand->token_conf.timeout = 2;
+	stand->token_conf.sessions = 1;
 	stand->conf.tokens = &stand->token_conf;
 	stand->conf.ntokens = 1;
 	stand_open(stand);

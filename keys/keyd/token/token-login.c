@@ -113,9 +113,10 @@ write_outcome(struct token *t)
 	              : pin_attempt_refused(t->store, o->guarded, &e);
 	if (rc < 0)
 		log_error("token %s: %s", t->name, e.text);
-	token_note(t,
-	    accepted ? JOURNAL_TOKEN_UNLOCKED : JOURNAL_TOKEN_PIN_REFUSED,
-	    o->text);
+	if (!accepted || !o->each)
+		token_note(t,
+		    accepted ? JOURNAL_TOKEN_UNLOCKED : JOURNAL_TOKEN_PIN_REFUSED,
+		    o->text);
 }
 
 static void
@@ -148,6 +149,17 @@ token_outcome_committed(struct token *t)
 		t->outcome.what = OUTCOME_DURABLE;
 }
 
+/* What waits to be written again is written before the next attempt. */
+static void
+write_outcome_now(struct token *t)
+{
+	if (t->outcome.later == NULL)
+		return;
+	loop_timer_remove(t->outcome.later);
+	t->outcome.later = NULL;
+	write_outcome(t);
+}
+
 /*
  * 1: the PIN may be tried, and the attempt is recorded.  0: it may not, and
  * *why says why.
@@ -159,11 +171,7 @@ record_attempt(struct token *t, const char **why, struct ht_error *e)
 	struct pin_attempt a;
 	int rc;
 
-	if (t->outcome.later != NULL) {
-		loop_timer_remove(t->outcome.later);
-		t->outcome.later = NULL;
-		write_outcome(t);
-	}
+	write_outcome_now(t);
 	rc = pin_salt(t->store, guarded(t), salt, e);
 	if (rc == 0)
 		rc = secret_hash(pin_of(t), salt, sizeof(salt), hash,
@@ -176,6 +184,8 @@ record_attempt(struct token *t, const char **why, struct ht_error *e)
 		rc = pin_attempt_add(t->store, guarded(t), salt, hash, &a, e);
 		if (rc == 0)
 			rc = 1;
+		memcpy(t->each.salt, salt, sizeof(salt));
+		memcpy(t->each.hash, hash, sizeof(hash));
 	} else if (rc == 1) {
 		rc = 0;
 	}
@@ -223,10 +233,11 @@ token_login_committed(struct token *t)
 }
 
 static void
-record_outcome(struct token *t, bool accepted, const char *text)
+record_outcome(struct token *t, bool accepted, bool each, const char *text)
 {
 	struct token_outcome *o = &t->outcome;
 
+	o->each = each;
 	o->what = accepted ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
 	(void)snprintf(o->guarded, sizeof(o->guarded), "%s", guarded(t));
 	(void)snprintf(o->text, sizeof(o->text), "%s", text);
@@ -236,7 +247,7 @@ record_outcome(struct token *t, bool accepted, const char *text)
 void
 token_logged_in(struct token *t)
 {
-	record_outcome(t, true, "");
+	record_outcome(t, true, false, "");
 	token_unlock_end(t, NULL);
 }
 
@@ -245,12 +256,51 @@ token_pin_refused(struct token *t, const char *text)
 {
 	struct ht_error e;
 
-	record_outcome(t, false, text);
+	record_outcome(t, false, false, text);
 	secret_forget(t->given);
 	(void)ht_error_set(&e, HT_ERR_DENIED,
 	    "token %s does not accept the PIN: %s", t->name, text);
 	token_unlock_end(t, &e);
 	lock(t, text);
+}
+
+/* --- a PIN for each signature ------------------------------------------ */
+
+bool
+token_each_record(struct token *t)
+{
+	const struct pin_attempt a = { t->pin_flags, 1 };
+	struct ht_error e;
+
+	if (t->each.phase == EACH_NONE) {
+		write_outcome_now(t);
+		/* If this fails, the next commit fails, too. */
+		if (pin_attempt_add(t->store, guarded(t), t->each.salt,
+		        t->each.hash, &a, &e) < 0)
+			log_error("token %s: %s", t->name, e.text);
+		t->each.phase = EACH_WRITTEN;
+	}
+	return t->each.phase == EACH_DURABLE;
+}
+
+void
+token_each_done(struct token *t)
+{
+	bool cleared = t->each.phase != EACH_NONE && !t->each.at_risk;
+
+	t->each.phase = EACH_NONE;
+	t->each.at_risk = false;
+	if (cleared)
+		record_outcome(t, true, true, "");
+}
+
+void
+token_each_failed(struct token *t, bool refused, const char *text)
+{
+	t->each.phase = EACH_NONE;
+	t->each.at_risk = false;
+	if (refused)
+		record_outcome(t, false, true, text);
 }
 
 /* --- an administrator -------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "lib/proc.h"
 #include "protocol/messages.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 
 #define TOKEN_HASH_MAX 64
 
@@ -45,6 +46,7 @@ struct token_key {
 	uint8_t *spki;
 	size_t nspki;
 	bool found;
+	bool each; /* it wants the PIN for each signature */
 	char reason[PROTOCOL_TEXT]; /* why it was not found */
 };
 
@@ -67,6 +69,7 @@ struct token_job {
 	enum job_phase phase;
 	unsigned int attempt; /* how many hand-overs were authorised */
 	uint32_t tag;
+	uint64_t since; /* loop_now() when the worker began with it, or 0 */
 	uint32_t key;
 	char digest[PROTOCOL_WORD];
 	uint8_t hash[TOKEN_HASH_MAX];
@@ -90,9 +93,24 @@ struct token_unlocking {
  */
 struct token_outcome {
 	enum { OUTCOME_DURABLE, OUTCOME_ACCEPTED, OUTCOME_REFUSED } what;
+	bool each; /* for a signature */
 	char guarded[PROTOCOL_NAME]; /* the token's name in the records */
 	char text[PROTOCOL_TEXT];
 	struct loop_timer *later;
+};
+
+/*
+ * The attempts of keys that want the PIN for each signature.  One record stands
+ * for all jobs in the window.
+ */
+struct token_each {
+	enum {
+		EACH_NONE,
+		EACH_WRITTEN, /* it is recorded, not yet durable */
+		EACH_DURABLE  /* the worker may use the PIN */
+	} phase;
+	bool at_risk; /* the token may be about to refuse it */
+	uint8_t salt[PIN_SALT], hash[PIN_HASH]; /* of the PIN */
 };
 
 struct token_machine;
@@ -111,6 +129,7 @@ struct token {
 	enum conf_pin pin_source;
 	char *pin_where;      /* or the key file's path; for token_matches */
 	unsigned int timeout; /* milliseconds */
+	unsigned int sessions;
 	bool pin_counted;
 	unsigned int pin_retries;
 	char *guard_path;
@@ -133,6 +152,7 @@ struct token {
 	struct secret *given;      /* the PIN that an administrator gave */
 	struct token_unlocking unlocking;
 	struct token_outcome outcome;
+	struct token_each each;
 
 	struct token_key *keys;
 	size_t nkeys;
@@ -179,10 +199,11 @@ bool token_say(struct token *t, enum protocol_type type, uint32_t tag,
     const void *body, int fd);
 
 /*
- * token_await sets the deadline for an answer: the configured time from now.
- * token_await_nothing removes it.
+ * token_await sets the deadline for an answer: the configured time from now, or
+ * from since.  token_await_nothing removes it.
  */
 void token_await(struct token *t);
+void token_await_since(struct token *t, uint64_t since);
 void token_await_nothing(struct token *t);
 
 /*
@@ -248,6 +269,22 @@ void token_outcome_committed(struct token *t);
 void token_outcome_undone(struct token *t);
 
 /*
+ * For keys that want the PIN for each signature.
+ *
+ * token_each_record: such a key is going to be used.  Records an attempt, unless
+ * one stands, and returns whether it is durable.
+ *
+ * token_each_done: no job wants the PIN any more, or the worker is gone.  Clears
+ * the attempt, unless nobody knows what became of it.
+ *
+ * token_each_failed: the token has refused the PIN, or nobody knows.  The
+ * attempt stands.
+ */
+bool token_each_record(struct token *t);
+void token_each_done(struct token *t);
+void token_each_failed(struct token *t, bool refused, const char *text);
+
+/*
  * End an unlock if one is in progress.  e is NULL if it succeeded.
  */
 void token_unlock_end(struct token *t, const struct ht_error *e);
@@ -265,8 +302,8 @@ void token_fill(struct token *t);
 void token_hand_over(struct token *t);
 
 /*
- * The answer to the first job that was sent.  token_signed and token_not_signed
- * end the job.  Return false if tag is not that job's.
+ * The answer to a job that was sent.  token_signed and token_not_signed end the
+ * job.  Return false if tag is no such job's.
  */
 bool token_signed(struct token *t, uint32_t tag, struct cursor signature);
 bool token_not_signed(struct token *t, uint32_t tag, const char *why);

@@ -25,6 +25,7 @@ refuse(struct token *t, const char *text)
 	token_set_reason(t, text);
 	log_error("token %s: %s", t->name, t->reason);
 	token_stop(t);
+	token_each_done(t);
 	t->retry_at = loop_now() + REFUSED_WAIT;
 	(void)token_say_away(t, &e);
 	token_unlock_end(t, &e);
@@ -45,6 +46,7 @@ failed(struct token *t, const char *text)
 	token_set_reason(t, text);
 	log_error("token %s: %s", t->name, t->reason);
 	token_stop(t);
+	token_each_done(t);
 	token_note(t, JOURNAL_TOKEN_RESTARTED, t->reason);
 	wait = proc_backoff_next(&t->backoff);
 	t->retry_at = loop_now() + wait;
@@ -112,11 +114,12 @@ next_key(struct token *t)
 }
 
 static void
-key_answered(struct token *t, const char *trouble)
+key_answered(struct token *t, const char *trouble, bool each)
 {
 	struct token_key *key = &t->keys[t->next_key];
 
 	key->found = trouble == NULL;
+	key->each = each;
 	(void)snprintf(key->reason, sizeof(key->reason), "%s",
 	    trouble != NULL ? trouble : "");
 	if (trouble != NULL)
@@ -147,6 +150,20 @@ logged_in(struct token *t)
 	next_key(t);
 }
 
+/*
+ * The PIN that the token took before was refused for a signature, or nobody
+ * knows.  The worker starts anew, and the PIN guard decides.
+ */
+static void
+pin_failed(struct token *t, uint32_t tag, bool refused, const char *text)
+{
+	token_each_failed(t, refused, text);
+	if (token_not_signed(t, tag, text))
+		failed(t, text);
+	else
+		job_answered(t, false);
+}
+
 static void
 in_trouble(struct token *t, uint32_t tag,
     const struct protocol_token_trouble *why)
@@ -158,16 +175,21 @@ in_trouble(struct token *t, uint32_t tag,
 	bool gone = why->trouble == PROTOCOL_TROUBLE_GONE ||
 	    why->trouble == PROTOCOL_TROUBLE_LOGIN;
 
-	if (t->phase == TOKEN_READY && gone)
+	if (t->phase == TOKEN_READY && t->each.at_risk &&
+	    (pin || why->trouble == PROTOCOL_TROUBLE_UNKNOWN)) {
+		pin_failed(t, tag, pin, why->text);
+	} else if (t->phase == TOKEN_READY && gone) {
+		t->each.at_risk = false;
 		failed(t, why->text);
-	else if (t->phase == TOKEN_READY)
+	} else if (t->phase == TOKEN_READY) {
 		job_answered(t, token_not_signed(t, tag, why->text));
-	else if (t->phase == TOKEN_LOGGING_IN && pin)
+	} else if (t->phase == TOKEN_LOGGING_IN && pin) {
 		token_pin_refused(t, why->text);
-	else if (t->phase == TOKEN_KEYS && key)
-		key_answered(t, why->text);
-	else
+	} else if (t->phase == TOKEN_KEYS && key) {
+		key_answered(t, why->text, false);
+	} else {
 		refuse(t, why->text);
+	}
 }
 
 /* Handle one message.  Anything that the phase does not allow is an error. */
@@ -179,10 +201,13 @@ answered(struct token *t, const struct msg *m, const union protocol_body *body)
 	else if (t->phase == TOKEN_LOGGING_IN &&
 	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
 		logged_in(t);
+	else if (t->phase == TOKEN_READY &&
+	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
+		t->each.at_risk = false;
 	else if (t->phase == TOKEN_KEYS &&
 	    m->type == PROTOCOL_TOKEN_KEY_FOUND &&
 	    body->token_key_found.key == t->next_key)
-		key_answered(t, NULL);
+		key_answered(t, NULL, body->token_key_found.each != 0);
 	else if (t->phase == TOKEN_READY && m->type == PROTOCOL_TOKEN_SIGNATURE)
 		job_answered(t,
 		    token_signed(t, m->tag, body->token_signature.bytes));
@@ -217,6 +242,8 @@ token_mark_committed(struct token *t)
 		if (job->phase == JOB_WRITTEN)
 			job->phase = JOB_COMMITTED;
 	token_outcome_committed(t);
+	if (t->each.phase == EACH_WRITTEN)
+		t->each.phase = EACH_DURABLE;
 	if (t->phase == TOKEN_PIN_WRITTEN)
 		t->phase = TOKEN_PIN_COMMITTED;
 }
@@ -225,6 +252,8 @@ void
 token_undo(struct token *t)
 {
 	token_outcome_undone(t);
+	if (t->each.phase == EACH_WRITTEN)
+		t->each.phase = EACH_NONE;
 	if (t->phase == TOKEN_PIN_WRITTEN)
 		refuse(t, "no room to record the attempt to log in");
 	else

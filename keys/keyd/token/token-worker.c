@@ -50,12 +50,22 @@ token_await_nothing(struct token *t)
 }
 
 void
-token_await(struct token *t)
+token_await_since(struct token *t, uint64_t since)
 {
+	uint64_t until = since + t->timeout;
+	uint64_t now = loop_now();
+
 	token_await_nothing(t);
-	t->deadline = loop_timer_add(t->loop, t->timeout, on_deadline, t);
+	t->deadline = loop_timer_add(t->loop, until > now ? until - now : 0,
+	    on_deadline, t);
 	if (t->deadline == NULL)
 		log_error("token %s: out of memory: no deadline", t->name);
+}
+
+void
+token_await(struct token *t)
+{
+	token_await_since(t, loop_now());
 }
 
 static void

@@ -72,6 +72,7 @@ copy_conf(struct token *t, const struct conf_token *conf, struct ht_error *e)
 		return ht_error_memory(e);
 	t->open.environment = buf_cursor(&t->environment);
 	t->open.writable = buf_cursor(&t->writable);
+	t->open.sessions = t->sessions = conf->sessions;
 	return 0;
 }
 
@@ -355,6 +356,7 @@ token_matches(const struct token *t, const struct conf_token *conf)
 	    t->timeout == conf->timeout * 1000 &&
 	    t->pin_counted == conf->pin_counted &&
 	    t->pin_retries == conf->pin_retries &&
+	    t->sessions == conf->sessions &&
 	    same_texts(&t->environment, conf->environment,
 	        conf->nenvironment) &&
 	    same_texts(&t->writable, conf->writable, conf->nwritable);

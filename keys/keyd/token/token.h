@@ -37,7 +37,7 @@
  * The most jobs in the window: authorised and not yet answered.  There are
  * several, so that a token has work while an fsync runs.
  */
-#define TOKEN_WINDOW 4
+#define TOKEN_WINDOW 4 /* for each of a token's sessions */
 
 /* The longest PIN, in bytes. */
 #define TOKEN_PIN_MAX 255

@@ -159,6 +159,7 @@ e2e_tests = \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
 	tests/e2e/31-always-authenticate.sh \
+	tests/e2e/32-pools.sh \
 	tests/e2e/51-sign.sh \
 	tests/e2e/52-corpus.sh \
 	tests/e2e/53-refusals.sh \
@@ -281,7 +282,8 @@ tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
-	-Wl,--wrap=token_check_now \
+	-Wl,--wrap=token_check_now -Wl,--wrap=token_jobs \
+	-Wl,--wrap=token_readiness \
 	-Wl,--wrap=store_step
 tests_unit_test_shell_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=keyd_link_ask_cancel
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_exec

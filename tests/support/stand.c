@@ -476,14 +476,22 @@ done(void *cookie, const uint8_t *signature, size_t n, const struct ht_error *e)
 	(void)snprintf(j->text, sizeof(j->text), "%s", e->text);
 }
 
-static const struct token_job_ops ops = { authorise, confirm, lost, done };
+static bool
+elsewhere(void *cookie)
+{
+	(void)cookie;
+	return false;
+}
+
+static const struct token_job_ops ops = { authorise, confirm, lost, elsewhere,
+	done };
 
 struct stand_job *
 stand_submit_as(struct stand *stand, const char *client, enum stand_kind kind)
 {
 	struct stand_job *j = &stand->job[stand->njobs++];
 	struct token_work work = { client, stand->key[kind], kinds[kind].digest,
-		j->hash, hash_size(kinds[kind].digest) };
+		j->hash, hash_size(kinds[kind].digest), 0 };
 	struct ht_error e;
 
 	assert_true(stand->njobs <= STAND_JOBS);

@@ -18,6 +18,8 @@ finish(struct token_job *job, const uint8_t *signature, size_t n,
     const struct ht_error *e)
 {
 	job->token->njobs--;
+	if (signature != NULL)
+		job->token->signatures++;
 	job->ops.done(job->cookie, signature, n, e);
 	free(job);
 }
@@ -167,8 +169,8 @@ next_to_go(const struct token *t)
  * The worker has begun with as many jobs as it has sessions.  The deadline is
  * that of the one that it has had for longest.
  */
-static void
-await_jobs(struct token *t)
+void
+token_await_jobs(struct token *t)
 {
 	struct token_job *job;
 	unsigned int i = 0;
@@ -205,7 +207,7 @@ send_job(struct token *t, struct token_job *job)
 		return;
 	if (each)
 		token_unguard(t); /* now it is the worker's */
-	await_jobs(t);
+	token_await_jobs(t);
 }
 
 void
@@ -248,8 +250,11 @@ answered_job(struct token *t, uint32_t tag)
 	if (job == NULL)
 		return NULL;
 	t->each.at_risk = false;
+	if (t->slow)
+		token_set_reason(t, "");
+	t->slow = false;
 	leave_window(job);
-	await_jobs(t);
+	token_await_jobs(t);
 	return job;
 }
 
@@ -312,6 +317,40 @@ token_take_back(struct token *t, const char *text)
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE,
 	    "token %s failed twice with this: %s", t->name, text);
 	end_list(&given_up, &e);
+}
+
+void
+token_offer(struct token *t, const struct ht_error *e)
+{
+	struct job_list going = TAILQ_HEAD_INITIALIZER(going);
+	struct queue_item *item, *next_item;
+	struct token_job *job, *next;
+
+	for (job = TAILQ_FIRST(&t->window); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, entry);
+		if (job->phase != JOB_COMMITTED ||
+		    !job->ops.elsewhere(job->cookie))
+			continue;
+		leave_window(job);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	for (job = TAILQ_FIRST(&t->again); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, entry);
+		if (!job->ops.elsewhere(job->cookie))
+			continue;
+		TAILQ_REMOVE(&t->again, job, entry);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	for (item = queue_next(&t->queue, NULL); item != NULL;
+	     item = next_item) {
+		next_item = queue_next(&t->queue, item);
+		job = job_of(item);
+		if (!job->ops.elsewhere(job->cookie))
+			continue;
+		queue_remove(&t->queue, item);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	end_list(&going, e);
 }
 
 void
@@ -378,6 +417,7 @@ new_job(struct token *t, const struct token_work *work,
 	memcpy(job->digest, work->digest, strlen(work->digest) + 1);
 	memcpy(job->hash, work->hash, work->n);
 	job->nhash = work->n;
+	job->attempt = work->lost;
 	return job;
 }
 

@@ -18,11 +18,14 @@
 
 #define TOKEN_HASH_MAX 64
 
-/* How many times a job is handed over at most. */
-#define TOKEN_ATTEMPTS 2
-
 /* Jobs do not wait if the next start is further away than this. */
 #define TOKEN_PATIENCE 5000U /* ms */
+
+/* A job that takes longer than this makes its token slow. */
+#define TOKEN_SLOW 5000U /* ms */
+
+/* A token that is away is looked for so often. */
+#define TOKEN_LOOK 5000U /* ms */
 
 /*
  * The phases in the life of a worker, in this order.  In LOCKED the token is
@@ -153,6 +156,8 @@ struct token {
 	struct token_unlocking unlocking;
 	struct token_outcome outcome;
 	struct token_each each;
+	bool slow; /* does not answer, and has not hung for long enough */
+	uint64_t signatures;
 
 	struct token_key *keys;
 	size_t nkeys;
@@ -172,13 +177,14 @@ struct token {
  * What token-worker.c reports to the state machine above it.  answered: the
  * worker sent an answer.  failed: the worker died, hung, or cannot be reached;
  * when failed returns, the link is closed.  not_started: the worker could not
- * be started again.
+ * be started again.  slow: a job takes long.
  */
 struct token_machine {
 	void (*answered)(struct token *t, const struct msg *m,
 	    const union protocol_body *body);
 	void (*failed)(struct token *t, const char *text);
 	void (*not_started)(struct token *t, const struct ht_error *e);
+	void (*slow)(struct token *t);
 };
 extern const struct token_machine token_machine;
 
@@ -223,6 +229,8 @@ int token_say_away(const struct token *t, struct ht_error *e);
  * token_parent.spawn, or HT_ERR_INTERNAL if there is no memory.
  */
 int token_wake(struct token *t, struct ht_error *e);
+/* There is no worker: start one after a while. */
+void token_look_again(struct token *t);
 int token_wake_now(struct token *t, struct ht_error *e);
 
 /*
@@ -314,6 +322,16 @@ bool token_not_signed(struct token *t, uint32_t tag, const char *why);
  * attempt.
  */
 void token_take_back(struct token *t, const char *text);
+
+/*
+ * Set the deadline for the jobs that the worker has.
+ */
+void token_await_jobs(struct token *t);
+
+/*
+ * End the jobs that the worker does not have and that go to another token.
+ */
+void token_offer(struct token *t, const struct ht_error *e);
 
 /*
  * End the jobs whose decision was not committed.

@@ -13,6 +13,14 @@ static void next_key(struct token *t);
 
 /* --- failing ----------------------------------------------------------- */
 
+/* A token that is away is looked for often, and said to be away once. */
+static bool
+is_news(const struct token *t, const char *text)
+{
+	return t->phase == TOKEN_READY || t->unlocking.active ||
+	    strncmp(t->reason, text, sizeof(t->reason) - 1) != 0;
+}
+
 /*
  * The worker works, but the token cannot be opened or used.  Kill the worker
  * and end all jobs.  The next job tries again.
@@ -20,16 +28,19 @@ static void next_key(struct token *t);
 static void
 refuse(struct token *t, const char *text)
 {
+	bool news = is_news(t, text);
 	struct ht_error e;
 
 	token_set_reason(t, text);
-	log_error("token %s: %s", t->name, t->reason);
+	if (news)
+		log_error("token %s: %s", t->name, t->reason);
 	token_stop(t);
 	token_each_done(t);
 	t->retry_at = loop_now() + REFUSED_WAIT;
 	(void)token_say_away(t, &e);
 	token_unlock_end(t, &e);
 	token_end_all(t, &e);
+	token_look_again(t);
 }
 
 /*
@@ -40,24 +51,41 @@ static void
 failed(struct token *t, const char *text)
 {
 	bool worked = t->phase == TOKEN_READY;
+	bool news = is_news(t, text);
 	struct ht_error e;
 	unsigned int wait;
 
 	token_set_reason(t, text);
-	log_error("token %s: %s", t->name, t->reason);
 	token_stop(t);
 	token_each_done(t);
-	token_note(t, JOURNAL_TOKEN_RESTARTED, t->reason);
+	if (news) {
+		log_error("token %s: %s", t->name, t->reason);
+		token_note(t, JOURNAL_TOKEN_RESTARTED, t->reason);
+	}
 	wait = proc_backoff_next(&t->backoff);
 	t->retry_at = loop_now() + wait;
 	(void)token_say_away(t, &e);
 	token_unlock_end(t, &e);
 	token_take_back(t, t->reason);
+	token_offer(t, &e);
 	/* A callback may have started a worker meanwhile. */
-	if (t->phase != TOKEN_DOWN || t->njobs == 0)
-		return;
-	if (!worked || wait > TOKEN_PATIENCE || token_wake(t, &e) < 0)
+	if (t->phase == TOKEN_DOWN && t->njobs > 0 &&
+	    (!worked || wait > TOKEN_PATIENCE || token_wake(t, &e) < 0))
 		token_end_all(t, &e);
+	token_look_again(t);
+}
+
+/* Jobs that wait behind one that takes long go to other tokens. */
+static void
+is_slow(struct token *t)
+{
+	struct ht_error e;
+
+	token_set_reason(t, "it takes long to answer");
+	token_await_jobs(t);
+	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "token %s: %s", t->name,
+	    t->reason);
+	token_offer(t, &e);
 }
 
 /* --- what a worker is asked, and answers --------------------------------- */
@@ -219,7 +247,8 @@ answered(struct token *t, const struct msg *m, const union protocol_body *body)
 		failed(t, "the worker spoke out of turn");
 }
 
-const struct token_machine token_machine = { answered, failed, token_end_all };
+const struct token_machine token_machine = { answered, failed, token_end_all,
+	is_slow };
 
 /* --- the owner's side -------------------------------------------------- */
 

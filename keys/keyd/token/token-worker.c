@@ -37,6 +37,11 @@ on_deadline(void *cookie)
 	char text[PROTOCOL_TEXT];
 
 	t->deadline = NULL;
+	if (t->phase == TOKEN_READY && !t->slow && t->timeout > TOKEN_SLOW) {
+		t->slow = true;
+		t->machine->slow(t);
+		return;
+	}
 	(void)snprintf(text, sizeof(text), "no answer in %u s",
 	    t->timeout / 1000);
 	t->machine->failed(t, text);
@@ -52,7 +57,9 @@ token_await_nothing(struct token *t)
 void
 token_await_since(struct token *t, uint64_t since)
 {
-	uint64_t until = since + t->timeout;
+	bool patient = t->phase != TOKEN_READY || t->slow ||
+	    t->timeout <= TOKEN_SLOW;
+	uint64_t until = since + (patient ? t->timeout : TOKEN_SLOW);
 	uint64_t now = loop_now();
 
 	token_await_nothing(t);
@@ -161,6 +168,7 @@ token_stop(struct token *t)
 	    t->parent.kill(t->parent.cookie, t->index, &e) < 0)
 		log_error("token %s: %s", t->name, e.text);
 	t->phase = TOKEN_DOWN;
+	t->slow = false;
 }
 
 static int
@@ -194,8 +202,24 @@ on_restart(void *cookie)
 
 	t->restart = NULL;
 	t->phase = TOKEN_DOWN;
-	if (start(t, &e) < 0)
+	if (start(t, &e) < 0) {
 		t->machine->not_started(t, &e);
+		token_look_again(t);
+	}
+}
+
+void
+token_look_again(struct token *t)
+{
+	uint64_t now = loop_now();
+	uint64_t at = now + TOKEN_LOOK;
+
+	if (t->phase != TOKEN_DOWN)
+		return;
+	if (at < t->retry_at)
+		at = t->retry_at;
+	loop_timer_remove(t->restart);
+	t->restart = loop_timer_add(t->loop, at - now, on_restart, t);
 }
 
 /* Jobs wait: start a worker, at retry_at or later. */
@@ -206,6 +230,7 @@ start_soon(struct token *t, struct ht_error *e)
 
 	if (now >= t->retry_at)
 		return start(t, e);
+	loop_timer_remove(t->restart);
 	t->restart = loop_timer_add(t->loop, t->retry_at - now, on_restart, t);
 	if (t->restart == NULL)
 		return ht_error_memory(e);

@@ -293,10 +293,32 @@ token_state(const struct token *t)
 	case TOKEN_LOCKED:
 		return "locked";
 	case TOKEN_READY:
-		return "ready";
+		return t->slow ? "slow" : "ready";
 	default:
 		return "starting";
 	}
+}
+
+unsigned int
+token_readiness(const struct token *t, uint32_t key)
+{
+	struct ht_error e;
+
+	if (token_check_now(t, key, &e) < 0)
+		return 0;
+	return t->phase == TOKEN_READY && !t->slow ? 2 : 1;
+}
+
+size_t
+token_jobs(const struct token *t)
+{
+	return t->njobs;
+}
+
+uint64_t
+token_signatures(const struct token *t)
+{
+	return t->signatures;
 }
 
 const char *

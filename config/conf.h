@@ -130,7 +130,7 @@ struct conf_token {
 	                             default 0 */
 	unsigned int sessions; /* signatures that the token makes at a time, 1
 	                          to 16; default 1 */
-	bool test; /* a key file or SoftHSM: not for production */
+	bool test;             /* a key file or SoftHSM: not for production */
 };
 
 struct conf_certificate {

@@ -310,11 +310,10 @@ struct protocol_token_open {        /* with one descriptor for a key file */
 	char serial[PROTOCOL_NAME];
 	struct cursor environment; /* of the module: strings NAME=value */
 	struct cursor writable;    /* folders that it may write to: strings */
-	uint32_t sessions; /* signatures to make at a time, at most
+	uint32_t sessions;         /* signatures to make at a time, at most
 	                      PROTOCOL_TOKEN_SESSIONS */
 };
 #define PROTOCOL_TOKEN_SESSIONS 16
-
 
 struct protocol_token_opened {
 	char serial[PROTOCOL_NAME];

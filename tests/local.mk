@@ -191,7 +191,7 @@ e2e_tests = \
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
-	tests/bench/table.sh tests/fuzz/corpus \
+	tests/bench/table.sh tests/bench/tokens.sh tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/authority.sh \
@@ -203,7 +203,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/kexinit.py tests/support/lib.sh \
 	tests/support/paramiko_client.py tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
-	tests/support/reference.py tests/support/sources.sh \
+	tests/support/reference.py tests/support/second-token.sh \
+	tests/support/sources.sh \
 	tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/worst_client.py
@@ -346,6 +347,10 @@ tests_bench_pkcs11_loop_LDADD =
 bench-formats: all $(support_programs)
 	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/formats.sh
 
+# make bench-tokens: tests/bench/tokens.sh tells what of.
+bench-tokens: all $(support_programs) tests/bench/channels
+	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/tokens.sh
+
 bench:
 	@if test '$(prefix)$(sysconfdir)' = /usr/etc; then \
 	    $(MAKE) all $(bench_programs) && \
@@ -357,6 +362,6 @@ bench:
 	        CFLAGS='$(CFLAGS)'; } && \
 	    $(MAKE) bench; \
 	fi
-.PHONY: bench bench-formats
+.PHONY: bench bench-formats bench-tokens
 distclean-local:
 	-rm -rf build-bench

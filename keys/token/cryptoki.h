@@ -111,8 +111,8 @@ struct cryptoki {
 	ck_t (*get_attribute_value)(ck_t session, ck_t object,
 	    struct ck_attribute *attributes, ck_t n);
 	void *no_setting;
-	ck_t (*find_init)(ck_t session, struct ck_attribute *attributes,
-	    ck_t n);
+	ck_t (
+	    *find_init)(ck_t session, struct ck_attribute *attributes, ck_t n);
 	ck_t (*find)(ck_t session, ck_t *objects, ck_t max, ck_t *n);
 	ck_t (*find_final)(ck_t session);
 	void *no_ciphers[13];

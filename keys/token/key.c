@@ -123,8 +123,8 @@ compare_point(const struct module *m, ck_t object, EVP_PKEY *public)
 	    EVP_PKEY_get_octet_string_param(public, OSSL_PKEY_PARAM_PUB_KEY,
 	        other, sizeof(other), &nother) != 1)
 		return LIKE_PERHAPS;
-	return alike(n >= nother &&
-	    memcmp(bytes + n - nother, other, nother) == 0);
+	return alike(
+	    n >= nother && memcmp(bytes + n - nother, other, nother) == 0);
 }
 
 static enum likeness
@@ -298,8 +298,8 @@ key_find(const struct module *m, const char *text, EVP_PKEY *public,
 	key->object = s.best;
 	key->ec = EVP_PKEY_get_base_id(public) != EVP_PKEY_RSA;
 	key->size = ((size_t)EVP_PKEY_get_bits(public) + 7) / 8;
-	key->each = attribute(m, s.best, CKA_ALWAYS_AUTHENTICATE, &each, 1) ==
-	        1 &&
+	key->each =
+	    attribute(m, s.best, CKA_ALWAYS_AUTHENTICATE, &each, 1) == 1 &&
 	    each != 0;
 	return 0;
 }

@@ -313,9 +313,9 @@ sign(struct signer *s, const struct protocol_token_sign *what)
 		rc = sign_by_file(w->file, md, what->hash, a->bytes, &n,
 		    &a->body.trouble);
 	else
-		rc = key_sign(w->module, s->session, key, &pin, md,
-		    what->hash.p, what->hash.left, a->bytes, &n,
-		    &a->body.trouble);
+		rc =
+		    key_sign(w->module, s->session, key, &pin, md, what->hash.p,
+		        what->hash.left, a->bytes, &n, &a->body.trouble);
 	if (rc == 0) {
 		a->type = PROTOCOL_TOKEN_SIGNATURE;
 		a->body.signature.bytes = cursor_over(a->bytes, n);
@@ -444,8 +444,8 @@ start_others(struct worker *w, struct signer *signers)
 	struct protocol_token_trouble t;
 	unsigned int i;
 
-	for (i = 1; w->opened && i < w->nsessions &&
-	     i < PROTOCOL_TOKEN_SESSIONS;
+	for (i = 1;
+	     w->opened && i < w->nsessions && i < PROTOCOL_TOKEN_SESSIONS;
 	     i++) {
 		signers[i].worker = w;
 		if (w->module != NULL &&

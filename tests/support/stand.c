@@ -297,6 +297,18 @@ stand_new(enum conf_pin pin)
 }
 
 struct stand *
+stand_new_sessions(unsigned int sessions)
+{
+	struct stand *stand = calloc(1, sizeof(*stand));
+
+	assert_non_null(stand);
+	configure(stand, CONF_PIN_FILE);
+	stand->token_conf.sessions = sessions;
+	stand_open(stand);
+	return stand;
+}
+
+struct stand *
 stand_guarded(bool pin_counted, unsigned int pin_retries)
 {
 	struct stand *stand = calloc(1, sizeof(*stand));

@@ -774,13 +774,13 @@ another_token_takes_over_if_it_answers(void **state)
 
 	(void)state;
 	grant("some");
-	assert_true(policy_verdict(&core, &ci, "some", &wish, &certificate,
-	                &no) < 0);
+	assert_true(
+	    policy_verdict(&core, &ci, "some", &wish, &certificate, &no) < 0);
 	ready = true;
 	EXPECT_SOME(&wish, "far");
 	wish.publisher = "CN=Nobody";
-	assert_true(policy_verdict(&core, &ci, "some", &wish, &certificate,
-	                &no) < 0);
+	assert_true(
+	    policy_verdict(&core, &ci, "some", &wish, &certificate, &no) < 0);
 }
 
 /* --- the clock ----------------------------------------------------------- */

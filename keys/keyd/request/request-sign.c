@@ -203,8 +203,8 @@ move(struct request *r, const struct setup_certificate *certificate)
 	struct cursor content = cms_signer_content(r->signer);
 	struct ht_error e;
 
-	log_notice("request %ju goes from token %s to %s",
-	    (uintmax_t)r->number, r->token, token_name(certificate->token));
+	log_notice("request %ju goes from token %s to %s", (uintmax_t)r->number,
+	    r->token, token_name(certificate->token));
 	buf_bytes(&r->der, content.p, content.left);
 	cms_signer_free(r->signer);
 	r->signer = NULL;

@@ -115,7 +115,8 @@ write_outcome(struct token *t)
 		log_error("token %s: %s", t->name, e.text);
 	if (!accepted || !o->each)
 		token_note(t,
-		    accepted ? JOURNAL_TOKEN_UNLOCKED : JOURNAL_TOKEN_PIN_REFUSED,
+		    accepted ? JOURNAL_TOKEN_UNLOCKED
+		             : JOURNAL_TOKEN_PIN_REFUSED,
 		    o->text);
 }
 

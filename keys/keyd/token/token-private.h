@@ -49,7 +49,7 @@ struct token_key {
 	uint8_t *spki;
 	size_t nspki;
 	bool found;
-	bool each; /* it wants the PIN for each signature */
+	bool each;                  /* it wants the PIN for each signature */
 	char reason[PROTOCOL_TEXT]; /* why it was not found */
 };
 
@@ -96,7 +96,7 @@ struct token_unlocking {
  */
 struct token_outcome {
 	enum { OUTCOME_DURABLE, OUTCOME_ACCEPTED, OUTCOME_REFUSED } what;
-	bool each; /* for a signature */
+	bool each;                   /* for a signature */
 	char guarded[PROTOCOL_NAME]; /* the token's name in the records */
 	char text[PROTOCOL_TEXT];
 	struct loop_timer *later;

@@ -229,8 +229,7 @@ answered(struct token *t, const struct msg *m, const union protocol_body *body)
 	else if (t->phase == TOKEN_LOGGING_IN &&
 	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
 		logged_in(t);
-	else if (t->phase == TOKEN_READY &&
-	    m->type == PROTOCOL_TOKEN_LOGGED_IN)
+	else if (t->phase == TOKEN_READY && m->type == PROTOCOL_TOKEN_LOGGED_IN)
 		t->each.at_risk = false;
 	else if (t->phase == TOKEN_KEYS &&
 	    m->type == PROTOCOL_TOKEN_KEY_FOUND &&

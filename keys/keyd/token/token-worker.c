@@ -57,8 +57,8 @@ token_await_nothing(struct token *t)
 void
 token_await_since(struct token *t, uint64_t since)
 {
-	bool patient = t->phase != TOKEN_READY || t->slow ||
-	    t->timeout <= TOKEN_SLOW;
+	bool patient =
+	    t->phase != TOKEN_READY || t->slow || t->timeout <= TOKEN_SLOW;
 	uint64_t until = since + (patient ? t->timeout : TOKEN_SLOW);
 	uint64_t now = loop_now();
 

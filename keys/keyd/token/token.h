@@ -102,7 +102,7 @@ struct token_work {
 	uint32_t key;       /* from token_key */
 	const char *digest; /* "sha256", "sha384", "sha512" */
 	const uint8_t *hash;
-	size_t n; /* bytes of hash */
+	size_t n;          /* bytes of hash */
 	unsigned int lost; /* how often a token had it already, and nobody knows
 	                      what became of that: below TOKEN_ATTEMPTS */
 };

@@ -1,8 +1,8 @@
 /*
  * What the files of a token share.  token.c holds the configuration and answers
  * questions.  token-state.c is the state machine.  It drives token-login.c (the
- * PIN), token-jobs.c (the jobs) and token-worker.c (the worker).  No other file
- * includes this.
+ * PIN), token-attempt.c (how attempts with it end), token-jobs.c (the jobs) and
+ * token-worker.c (the worker).  No other file includes this.
  */
 
 #ifndef KEYS_KEYD_TOKEN_TOKEN_PRIVATE_H
@@ -254,25 +254,20 @@ void token_set_reason(struct token *t, const char *text);
 int token_guard(struct token *t, struct ht_error *e);
 void token_unguard(struct token *t);
 
-/* --- token-login.c ----------------------------------------------------- */
+/* --- token-attempt.c --------------------------------------------------- */
 
 /*
- * token_login: the token is open and wants a PIN.  Records an attempt, or
- * locks.
+ * token_guarded returns the name of the token in the records of attempts.
  *
- * token_login_committed: the attempt is durable.  Sends the PIN.
- *
- * token_logged_in, token_pin_refused: the token's answer.  The first clears all
- * attempts; the second records that it was refused, and locks.
+ * token_outcome records how an attempt ended; each, that of a key which wants the
+ * PIN for each signature.  An outcome that was undone is written again when there
+ * is room, and by token_outcome_now, which comes before another attempt.
  *
  * token_outcome_committed, token_outcome_undone: a commit worked, or was undone.
- * An outcome that was undone is written again when there is room, and before
- * another attempt is.
  */
-void token_login(struct token *t);
-void token_login_committed(struct token *t);
-void token_logged_in(struct token *t);
-void token_pin_refused(struct token *t, const char *text);
+const char *token_guarded(const struct token *t);
+void token_outcome(struct token *t, bool accepted, bool each, const char *text);
+void token_outcome_now(struct token *t);
 void token_outcome_committed(struct token *t);
 void token_outcome_undone(struct token *t);
 
@@ -291,6 +286,22 @@ void token_outcome_undone(struct token *t);
 bool token_each_record(struct token *t);
 void token_each_done(struct token *t);
 void token_each_failed(struct token *t, bool refused, const char *text);
+
+/* --- token-login.c ----------------------------------------------------- */
+
+/*
+ * token_login: the token is open and wants a PIN.  Records an attempt, or
+ * locks.
+ *
+ * token_login_committed: the attempt is durable.  Sends the PIN.
+ *
+ * token_logged_in, token_pin_refused: the token's answer.  The first clears all
+ * attempts; the second records that it was refused, and locks.
+ */
+void token_login(struct token *t);
+void token_login_committed(struct token *t);
+void token_logged_in(struct token *t);
+void token_pin_refused(struct token *t, const char *text);
 
 /*
  * End an unlock if one is in progress.  e is NULL if it succeeded.

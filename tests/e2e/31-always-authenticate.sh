@@ -23,7 +23,7 @@ tool()
 each_key()
 {
 	openssl req -x509 -newkey rsa:3072 -nodes -keyout "$work/each.pem" \
-	    -out "$dir/each.crt" -subj /CN=each -config /dev/null -days 2 \
+	    -out "$dir/each.crt" -subj /CN=each -config /dev/null -days 365 \
 	    -addext extendedKeyUsage=codeSigning 2>/dev/null &&
 	    openssl rsa -in "$work/each.pem" -outform DER \
 	        -out "$work/each.der" 2>/dev/null &&

@@ -22,7 +22,7 @@ make_second()
 	        --label second --pin "$pin" --so-pin 1234 &&
 	    openssl req -x509 -newkey rsa:3072 -nodes -keyout "$work/2.pem" \
 	        -out "$etc/second.crt" -subj /CN=second -config /dev/null \
-	        -days 2 -addext extendedKeyUsage=codeSigning &&
+	        -days 365 -addext extendedKeyUsage=codeSigning &&
 	    SOFTHSM2_CONF=$etc/second.conf softhsm2-util --import "$work/2.pem" \
 	        --token second --pin "$pin" --label codesign --id 01 &&
 	    chmod 644 "$etc/second.crt" "$etc/second.conf" || return

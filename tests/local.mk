@@ -305,7 +305,7 @@ tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 # --- programs that tests use --------------------------------------------------
 
 support_programs = tests/bench/make-msi tests/bench/measure \
-	tests/support/attack-shell tests/support/faulty-module.so \
+	tests/support/attack-shell tests/support/lying-token.so \
 	tests/support/flip-proxy tests/support/make-appx \
 	tests/support/make-cab tests/support/make-cat tests/support/make-pe \
 	tests/support/sign-pe
@@ -323,10 +323,10 @@ tests_support_attack_shell_LDADD = libtesting.a \
 	$(htsign_shell_htsign_shell_LDADD)
 
 # Loaded by htsign-token, so without the flags that make a program.
-tests_support_faulty_module_so_SOURCES = tests/support/faulty_module.c
-tests_support_faulty_module_so_CFLAGS = -std=c11 -Wall -Wextra -fPIC
-tests_support_faulty_module_so_LDFLAGS = -shared
-tests_support_faulty_module_so_LDADD =
+tests_support_lying_token_so_SOURCES = tests/support/lying_token.c
+tests_support_lying_token_so_CFLAGS = -std=c11 -Wall -Wextra -fPIC
+tests_support_lying_token_so_LDFLAGS = -shared
+tests_support_lying_token_so_LDADD =
 
 # --- bench --------------------------------------------------------------------
 #

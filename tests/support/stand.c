@@ -186,18 +186,18 @@ configure(struct stand *stand, enum conf_pin pin)
 	(void)snprintf(stand->texts[0], sizeof(stand->texts[0]),
 	    "SOFTHSM2_CONF=%s/softhsm2.conf", here);
 	(void)snprintf(stand->texts[1], sizeof(stand->texts[1]),
-	    "FAULTY_MODULE=%s", softhsm);
+	    "LYING_MODULE=%s", softhsm);
 	(void)snprintf(stand->texts[2], sizeof(stand->texts[2]),
-	    "FAULTY_CONTROL=%s/control", here);
+	    "LYING_CONTROL=%s/control", here);
 	(void)snprintf(stand->texts[3], sizeof(stand->texts[3]), "%s/tokens",
 	    here);
 	stand->environment[0] = stand->texts[0];
 	stand->environment[1] = stand->texts[1];
 	stand->environment[2] = stand->texts[2];
 	stand->writable[0] = stand->texts[3];
-	stand->writable[1] = stand->texts[2] + strlen("FAULTY_CONTROL=");
+	stand->writable[1] = stand->texts[2] + strlen("LYING_CONTROL=");
 	c->name = "unit";
-	c->module = HT_BUILDDIR "/tests/support/faulty-module.so";
+	c->module = HT_BUILDDIR "/tests/support/lying-token.so";
 	c->label = "unit";
 	c->pin = pin;
 	c->pin_where = pin == CONF_PIN_FILE ? "pin" : NULL;

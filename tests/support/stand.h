@@ -1,7 +1,7 @@
 /*
  * A test stand for tokens, driven as keyd does it.  It has real workers under a
  * real parent and a SoftHSM token.  A module in front of the token fails on
- * demand (faulty_module.c).
+ * demand (lying_token.c).
  */
 
 #ifndef TESTS_SUPPORT_STAND_H

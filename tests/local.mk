@@ -132,6 +132,7 @@ fuzz_targets = \
 # The order is that of starting: what waits for minutes comes first.
 e2e_tests = \
 	tests/e2e/70-tickets.sh \
+	tests/e2e/33-lying-token.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
 	tests/docs.sh \

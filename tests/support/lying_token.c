@@ -13,6 +13,7 @@
  *	sign-wrong sign-short	a signature with a wrong bit, without its end
  *	sign-unknown	a return value that no standard has
  *	login-crash login-hang login-removed login-slow login-late-crash
+ *	login-wrong	a PIN is refused that is right
  *	open-removed open-arguments	C_OpenSession
  *	slots-empty keys-empty	nothing is there at first
  *	finalize-crash	as the module is unloaded
@@ -402,6 +403,8 @@ login(ck_t session, ck_t user, void *pin, ck_t n)
 		hang();
 	if (is_due("login-removed") || holds_still("unplugged"))
 		return CKR_DEVICE_REMOVED;
+	if (is_due("login-wrong"))
+		return CKR_PIN_INCORRECT;
 	slow = is_due("login-slow");
 	if (slow)
 		(void)usleep(50000);

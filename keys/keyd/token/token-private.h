@@ -161,7 +161,9 @@ struct token {
 
 	struct token_key *keys;
 	size_t nkeys;
-	size_t next_key; /* the first that was not yet looked for */
+	size_t next_key;            /* the first that was not yet looked for */
+	struct loop_timer *missing; /* looks again for those not found */
+	bool ready_said;            /* in the log, since the worker started */
 
 	struct queue queue;
 	struct job_list again;  /* jobs for their second attempt */

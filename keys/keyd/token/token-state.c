@@ -9,6 +9,9 @@
 /* A token that refused to open is not opened again earlier than this. */
 #define REFUSED_WAIT 1000U /* ms */
 
+/* A key that the token did not show is looked for again after this. */
+#define MISSING_WAIT 5000U /* ms */
+
 static void next_key(struct token *t);
 
 /* --- failing ----------------------------------------------------------- */
@@ -115,6 +118,44 @@ job_answered(struct token *t, bool asked)
 		failed(t, "the worker answered what was not asked");
 }
 
+/* Some tokens show nothing at first, and some get a certificate later. */
+static void
+on_missing(void *cookie)
+{
+	struct token *t = cookie;
+
+	t->missing = NULL;
+	if (t->phase != TOKEN_READY)
+		return;
+	t->next_key = 0;
+	token_look_for_keys(t);
+}
+
+static void
+look_again_later(struct token *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nkeys && t->missing == NULL; i++)
+		if (!t->keys[i].found)
+			t->missing = loop_timer_add(t->loop, MISSING_WAIT,
+			    on_missing, t);
+}
+
+static void
+be_ready(struct token *t)
+{
+	token_await_nothing(t);
+	if (!t->ready_said)
+		log_notice("token %s: ready", t->name);
+	t->ready_said = true;
+	token_set_reason(t, "");
+	t->phase = TOKEN_READY;
+	t->backoff.served = true;
+	look_again_later(t);
+	go_on(t);
+}
+
 /* Look for the next key.  If there is none, the token is ready. */
 static void
 next_key(struct token *t)
@@ -122,13 +163,10 @@ next_key(struct token *t)
 	struct protocol_token_key body;
 	struct token_key *key;
 
+	while (t->next_key < t->nkeys && t->keys[t->next_key].found)
+		t->next_key++;
 	if (t->next_key == t->nkeys) {
-		token_await_nothing(t);
-		token_set_reason(t, "");
-		t->phase = TOKEN_READY;
-		t->backoff.served = true;
-		log_notice("token %s: ready", t->name);
-		go_on(t);
+		be_ready(t);
 		return;
 	}
 	key = &t->keys[t->next_key];
@@ -148,11 +186,11 @@ key_answered(struct token *t, const char *trouble, bool each)
 
 	key->found = trouble == NULL;
 	key->each = each;
-	(void)snprintf(key->reason, sizeof(key->reason), "%s",
-	    trouble != NULL ? trouble : "");
-	if (trouble != NULL)
+	if (trouble != NULL && strcmp(trouble, key->reason) != 0)
 		log_error("token %s: key \"%s\": %s", t->name, key->uri,
 		    trouble);
+	(void)snprintf(key->reason, sizeof(key->reason), "%s",
+	    trouble != NULL ? trouble : "");
 	t->next_key++;
 	next_key(t);
 }

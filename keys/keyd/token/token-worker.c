@@ -158,7 +158,8 @@ token_stop(struct token *t)
 
 	token_await_nothing(t);
 	loop_timer_remove(t->restart);
-	t->restart = NULL;
+	loop_timer_remove(t->missing);
+	t->restart = t->missing = NULL;
 	loop_watch_remove(t->watch);
 	t->watch = NULL;
 	if (t->link.channel != NULL)
@@ -182,6 +183,7 @@ start(struct token *t, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	t->next_key = 0;
+	t->ready_said = false;
 	for (i = 0; i < t->nkeys; i++)
 		t->keys[i].found = false;
 	proc_backoff_started(&t->backoff);

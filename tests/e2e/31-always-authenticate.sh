@@ -32,10 +32,10 @@ each_key()
 }
 check "a key that wants its PIN each time" each_key
 mkdir "$work/control"
-cp "$builddir/tests/support/faulty-module.so" "$work/libsofthsm2.so"
+cp "$builddir/tests/support/lying-token.so" "$work/libsofthsm2.so"
 sed "s|$(find_module)|$work/libsofthsm2.so|
-    s|environment = \[|& \"FAULTY_MODULE=$(find_module)\",\
-        \"FAULTY_CONTROL=$work/control\",|
+    s|environment = \[|& \"LYING_MODULE=$(find_module)\",\
+        \"LYING_CONTROL=$work/control\",|
     s|writable = \[|& \"$work/control\",|" "$dir/htsign.conf" \
     >"$work/before.conf"
 # add_each KEY: the certificate with this URI, and a profile.

@@ -93,8 +93,8 @@ static void
 count(const char *call)
 {
 	char path[PATH_MAX];
-	int fd = open(path_of("calls", path), O_WRONLY | O_CREAT | O_APPEND,
-	    0666);
+	int fd =
+	    open(path_of("calls", path), O_WRONLY | O_CREAT | O_APPEND, 0666);
 
 	if (fd < 0)
 		return;
@@ -308,7 +308,8 @@ static ck_t
 get_slot_list(unsigned char present, ck_t *slots, ck_t *n)
 {
 	/* It is asked for their number first. */
-	if (holds_still("unplugged") || (slots == NULL && is_due("slots-empty"))) {
+	if (holds_still("unplugged") ||
+	    (slots == NULL && is_due("slots-empty"))) {
 		*n = 0;
 		return CKR_OK;
 	}
@@ -348,8 +349,8 @@ open_session(ck_t slot, ck_t flags, void *application, void *notify,
 	    (text[0] != '\0' && sessions >= (ck_t)(text[0] - '0')))
 		return CKR_ARGUMENTS_BAD;
 	enter();
-	rv = leave(real->open_session(slot, flags, application, notify,
-	    session));
+	rv = leave(
+	    real->open_session(slot, flags, application, notify, session));
 	if (rv == CKR_OK) {
 		count("session-opened");
 		sessions++;

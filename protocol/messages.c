@@ -80,12 +80,13 @@ static const struct field token_open[] = { TEXT(token_open, module),
 	BYTES(token_open, environment), BYTES(token_open, writable),
 	U32(token_open, sessions) };
 static const struct field token_opened[] = { TEXT(token_opened, serial),
+	TEXT(token_opened, model), TEXT(token_opened, firmware),
 	U8(token_opened, login), U8(token_opened, pin_flags) };
 static const struct field token_login[] = { BYTES(token_login, pin) };
 static const struct field token_key[] = { U32(token_key, key),
 	TEXT(token_key, uri), BYTES(token_key, spki) };
 static const struct field token_key_found[] = { U32(token_key_found, key),
-	U8(token_key_found, each) };
+	U8(token_key_found, each), U8(token_key_found, extractable) };
 static const struct field token_sign[] = { U32(token_sign, key),
 	TEXT(token_sign, digest), BYTES(token_sign, hash) };
 static const struct field token_signature[] = { BYTES(token_signature, bytes) };

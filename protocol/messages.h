@@ -317,8 +317,10 @@ struct protocol_token_open {        /* with one descriptor for a key file */
 
 struct protocol_token_opened {
 	char serial[PROTOCOL_NAME];
-	uint8_t login;     /* 1: a PIN is needed */
-	uint8_t pin_flags; /* bits PROTOCOL_PIN_* */
+	char model[PROTOCOL_NAME];    /* "" for a key file */
+	char firmware[PROTOCOL_WORD]; /* "" for a key file */
+	uint8_t login;                /* 1: a PIN is needed */
+	uint8_t pin_flags;            /* bits PROTOCOL_PIN_* */
 };
 
 /* What a token says of its user's PIN: the CKF_USER_PIN_* of PKCS #11. */
@@ -340,7 +342,8 @@ struct protocol_token_key {
 
 struct protocol_token_key_found {
 	uint32_t key;
-	uint8_t each; /* 1: it wants the PIN for each signature */
+	uint8_t each;        /* 1: it wants the PIN for each signature */
+	uint8_t extractable; /* 1: the token would give the key away */
 };
 
 struct protocol_token_sign { /* with one descriptor, the lock, if the key wants

@@ -173,36 +173,3 @@ inventory_objects(const struct cryptoki *p, ck_t session, ck_t class,
 	}
 	return rv;
 }
-
-/* --- one key ---------------------------------------------------------------- */
-
-struct search {
-	const uint8_t *id;
-	size_t nid;
-	bool found;
-};
-
-static void
-look_at(void *cookie, const struct inventory_object *object)
-{
-	struct search *s = cookie;
-
-	if (object->extractable && object->nid == s->nid &&
-	    memcmp(object->id, s->id, s->nid) == 0)
-		s->found = true;
-}
-
-bool
-inventory_extractable(const struct cryptoki *p, ck_t slot, const uint8_t *id,
-    size_t nid)
-{
-	struct search s = { id, nid, false };
-	ck_t session;
-
-	if (p->open_session(slot, CKF_SERIAL_SESSION, NULL, NULL, &session) !=
-	    CKR_OK)
-		return false;
-	(void)inventory_objects(p, session, CKO_PRIVATE_KEY, look_at, &s);
-	(void)p->close_session(session);
-	return s.found;
-}

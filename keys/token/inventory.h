@@ -56,11 +56,4 @@ ck_t inventory_objects(const struct cryptoki *p, ck_t session, ck_t class,
     void (*each)(void *cookie, const struct inventory_object *object),
     void *cookie);
 
-/*
- * True if a private key on the token in this slot, with this id, can leave it.
- * Asks in a session of its own.  False also if that cannot be asked.
- */
-bool inventory_extractable(const struct cryptoki *p, ck_t slot,
-    const uint8_t *id, size_t nid);
-
 #endif

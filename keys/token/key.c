@@ -31,6 +31,14 @@ attribute(const struct module *m, ck_t object, ck_t type, void *out,
 	return a.n;
 }
 
+static bool
+is_true(const struct module *m, ck_t object, ck_t type)
+{
+	unsigned char value = 0;
+
+	return attribute(m, object, type, &value, 1) == 1 && value != 0;
+}
+
 /* What objects must have. */
 struct wanted {
 	ck_t class;
@@ -277,7 +285,6 @@ key_find(const struct module *m, const char *text, EVP_PKEY *public,
     struct key *key, struct protocol_token_trouble *t)
 {
 	struct search s = { m, public, 0, LIKE_NOT, 0, 0 };
-	unsigned char each = 0;
 	struct ht_error e;
 	struct uri uri;
 	ck_t rv;
@@ -298,9 +305,8 @@ key_find(const struct module *m, const char *text, EVP_PKEY *public,
 	key->object = s.best;
 	key->ec = EVP_PKEY_get_base_id(public) != EVP_PKEY_RSA;
 	key->size = ((size_t)EVP_PKEY_get_bits(public) + 7) / 8;
-	key->each =
-	    attribute(m, s.best, CKA_ALWAYS_AUTHENTICATE, &each, 1) == 1 &&
-	    each != 0;
+	key->each = is_true(m, s.best, CKA_ALWAYS_AUTHENTICATE);
+	key->extractable = is_true(m, s.best, CKA_EXTRACTABLE);
 	return 0;
 }
 

@@ -12,11 +12,12 @@
 #include "keys/token/module.h"
 
 struct key {
-	ck_t object; /* its handle, in all sessions */
-	bool ec;     /* otherwise RSA */
-	size_t size; /* bytes: of the modulus, or of the curve's field */
-	bool each;   /* it wants the PIN for each signature:
+	ck_t object;      /* its handle, in all sessions */
+	bool ec;          /* otherwise RSA */
+	size_t size;      /* bytes: of the modulus, or of the curve's field */
+	bool each;        /* it wants the PIN for each signature:
 	                  CKA_ALWAYS_AUTHENTICATE */
+	bool extractable; /* the token would give it away: CKA_EXTRACTABLE */
 };
 
 /*

@@ -139,6 +139,10 @@ open_module(struct worker *w, const struct protocol_token_open *open,
 	a->type = PROTOCOL_TOKEN_OPENED;
 	memset(opened, 0, sizeof(*opened));
 	memcpy(opened->serial, w->module->serial, sizeof(w->module->serial));
+	memcpy(opened->model, w->module->model, sizeof(w->module->model));
+	(void)snprintf(opened->firmware, sizeof(opened->firmware), "%u.%u",
+	    (unsigned int)w->module->info.firmware[0],
+	    (unsigned int)w->module->info.firmware[1]);
 	opened->login = module_wants_login(w->module) ? 1 : 0;
 	opened->pin_flags = module_pin_flags(w->module);
 }
@@ -219,6 +223,7 @@ add_key(struct worker *w, const struct protocol_token_key *wanted,
 		a->type = PROTOCOL_TOKEN_KEY_FOUND;
 		a->body.found.key = wanted->key;
 		a->body.found.each = key.each ? 1 : 0;
+		a->body.found.extractable = key.extractable ? 1 : 0;
 	}
 	ERR_clear_error();
 	EVP_PKEY_free(public);

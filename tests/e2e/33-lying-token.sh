@@ -112,6 +112,7 @@ table()
 	open-arguments:1 sign-removed:1|69|maybe-signed/1|$failed is away: .*
 	open-removed:1 sign-removed:1|69|maybe-signed/1|$failed is away: .*
 	finalize-crash:1 sign-removed:1|0|delivered/2|
+	slots-empty:1 sign-removed:1|0|delivered/2|
 	keys-empty:1 sign-removed:1|69|maybe-signed/1|$failed, key .*
 	login-removed:1 sign-removed:1|69|maybe-signed/1|$failed is away: .*
 	login-crash:1 sign-removed:1|69|maybe-signed/1|$failed is away: .*
@@ -207,4 +208,7 @@ check "and verifies" released_is_whole
 check "nothing of others was" nothing_but_whole_files
 check "the token signed nothing that was not on record before" handed_over
 check "and never refused a PIN" no_pin_spent
+check "the journal has model, firmware and serial of the token" \
+    test "$(admin 'events --json --limit=1000000' | grep -cE \
+    '"kind":"token-opened".*SoftHSM v2, firmware [0-9.]+, serial [0-9a-f]+')" = 1
 done_testing

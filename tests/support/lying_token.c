@@ -69,7 +69,7 @@
 #define PIN_FLAGS                                                              \
 	(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)
 #define CKR_OF_NO_STANDARD 0x8badf00dUL
-#define WHILE 2000 /* ms */
+#define WHILE 4000 /* ms */
 
 ck_t C_GetFunctionList(struct cryptoki **list);
 

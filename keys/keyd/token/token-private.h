@@ -49,6 +49,7 @@ struct token_key {
 	uint8_t *spki;
 	size_t nspki;
 	bool found;
+	bool warned;                /* that it is extractable */
 	bool each;                  /* it wants the PIN for each signature */
 	char reason[PROTOCOL_TEXT]; /* why it was not found */
 };
@@ -150,6 +151,7 @@ struct token {
 	uint64_t retry_at; /* loop_now() of the earliest restart */
 
 	char serial[PROTOCOL_NAME];
+	char about[PROTOCOL_TEXT]; /* what the journal says of the token */
 	uint8_t pin_flags;         /* when the token was opened */
 	struct secret *configured; /* the PIN of the file or credential */
 	struct secret *given;      /* the PIN that an administrator gave */

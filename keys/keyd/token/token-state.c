@@ -179,13 +179,32 @@ next_key(struct token *t)
 		token_await(t);
 }
 
+/* What the token would give away is no secret of the token's. */
 static void
-key_answered(struct token *t, const char *trouble, bool each)
+warn_of(struct token *t, struct token_key *key)
+{
+	char text[PROTOCOL_TEXT];
+
+	if (key->warned)
+		return;
+	key->warned = true;
+	(void)snprintf(text, sizeof(text),
+	    "the key \"%.180s\" can be copied off the token (CKA_EXTRACTABLE)",
+	    key->uri);
+	log_error("token %s: %s", t->name, text);
+	token_note(t, JOURNAL_TOKEN_EXTRACTABLE, text);
+}
+
+static void
+key_answered(struct token *t, const char *trouble,
+    const struct protocol_token_key_found *found)
 {
 	struct token_key *key = &t->keys[t->next_key];
 
-	key->found = trouble == NULL;
-	key->each = each;
+	key->found = found != NULL;
+	key->each = found != NULL && found->each != 0;
+	if (found != NULL && found->extractable != 0)
+		warn_of(t, key);
 	if (trouble != NULL && strcmp(trouble, key->reason) != 0)
 		log_error("token %s: key \"%s\": %s", t->name, key->uri,
 		    trouble);
@@ -195,9 +214,25 @@ key_answered(struct token *t, const char *trouble, bool each)
 	next_key(t);
 }
 
+/* The journal says it again if another token is in the slot. */
+static void
+record_device(struct token *t, const struct protocol_token_opened *body)
+{
+	char about[PROTOCOL_TEXT];
+
+	(void)snprintf(about, sizeof(about), "%s, firmware %s, serial %s",
+	    body->model, body->firmware, body->serial);
+	if (strcmp(about, t->about) == 0)
+		return;
+	memcpy(t->about, about, sizeof(about));
+	token_note(t, JOURNAL_TOKEN_OPENED, about);
+}
+
 static void
 opened(struct token *t, const struct protocol_token_opened *body)
 {
+	if (t->key_file < 0)
+		record_device(t, body);
 	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
 	t->pin_flags = body->pin_flags;
 	token_await_nothing(t);
@@ -252,7 +287,7 @@ in_trouble(struct token *t, uint32_t tag,
 	} else if (t->phase == TOKEN_LOGGING_IN && pin) {
 		token_pin_refused(t, why->text);
 	} else if (t->phase == TOKEN_KEYS && key) {
-		key_answered(t, why->text, false);
+		key_answered(t, why->text, NULL);
 	} else {
 		refuse(t, why->text);
 	}
@@ -272,7 +307,7 @@ answered(struct token *t, const struct msg *m, const union protocol_body *body)
 	else if (t->phase == TOKEN_KEYS &&
 	    m->type == PROTOCOL_TOKEN_KEY_FOUND &&
 	    body->token_key_found.key == t->next_key)
-		key_answered(t, NULL, body->token_key_found.each != 0);
+		key_answered(t, NULL, &body->token_key_found);
 	else if (t->phase == TOKEN_READY && m->type == PROTOCOL_TOKEN_SIGNATURE)
 		job_answered(t,
 		    token_signed(t, m->tag, body->token_signature.bytes));

@@ -133,6 +133,7 @@ fuzz_targets = \
 e2e_tests = \
 	tests/e2e/70-tickets.sh \
 	tests/e2e/33-lying-token.sh \
+	tests/e2e/34-real-modules.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
 	tests/docs.sh \
@@ -202,7 +203,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
-	tests/support/paramiko_client.py tests/support/programs.sh \
+	tests/support/paramiko_client.py tests/support/piv_card.py \
+	tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py tests/support/second-token.sh \
 	tests/support/sources.sh \

@@ -40,7 +40,7 @@ struct shown {
 static struct shown
 shown(const char *text)
 {
-	struct shown s;
+	struct shown s = { "" };
 
 	(void)log_escape(s.text, sizeof(s.text), text, strlen(text));
 	return s;

@@ -142,32 +142,61 @@ ok "recovery, in ms: $(sort -n "$work/recovered" | awk '
 
 # --- by lot -------------------------------------------------------------------
 
-# several DOOR FIRST LAST
+# several DOOR NAME FIRST LAST
 several()
 {
 	local i
-	for ((i = $2; i <= $3; i++)); do
-		ask "$1" "lot-$i"
+	for ((i = $3; i <= $4; i++)); do
+		ask "$1" "$2-$i"
 	done
+}
+
+# at_once NAME N: 4 N requests, half of them at each door, 4 at a time.
+at_once()
+{
+	local i door pids=()
+	for i in 0 1 2 3; do
+		door=sign
+		[ $((i % 2)) -eq 0 ] || door=openssh
+		several "$door" "$1" $((i * $2 + 1)) $(((i + 1) * $2)) &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
 }
 
 echo "$seed 5" >"$control/seed"
 chmod 666 "$control/seed"
-quarter=$(((full + 3) / 4)) pids=()
-for i in 0 1 2 3; do
-	door=sign
-	[ $((i % 2)) -eq 0 ] || door=openssh
-	several "$door" $((i * quarter + 1)) $(((i + 1) * quarter)) &
-	pids+=($!)
-done
-wait "${pids[@]}"
+at_once lot $(((full + 3) / 4))
 rm "$control/seed"
 from=$(now) status=69
 recover lot
-check "after $((4 * quarter)) requests by lot, with seed $seed, the endpoint \
+check "after $full requests by lot, with seed $seed, the endpoint \
 works by itself, after $took ms" test "$status" -eq 0
 ok "faults by lot: $(sed -n 's/^fault //p' "$control/calls" | sort | uniq -c |
     awk '{ printf "%s%s %s", s, $2, $1; s = ", " }')"
+
+# --- several sessions ---------------------------------------------------------
+
+reconfigure 's|pin_counted|sessions = 4; &|'
+all_signed()
+{
+	[ "$(grep -c "^0.$1-" "$work/ends")" -eq 8 ]
+}
+echo 2 >"$control/session-limit"
+at_once limit 2
+check "a token that allows 2 sessions of 4 signs" all_signed limit
+check "after it has said so" test "$(calls open-session)" -gt \
+    "$(calls session-opened)"
+rm "$control/session-limit"
+: >"$control/one-thread"
+at_once threads 2
+check "two threads were in a module that breaks then" \
+    test "$(calls two-threads)" -gt 0
+rm "$control/one-thread"
+from=$(now) status=69
+recover threads
+check "and when it does not break any more, it signs, after $took ms" \
+    test "$status" -eq 0
 
 # --- what came of it all ------------------------------------------------------
 
@@ -208,7 +237,7 @@ check "and verifies" released_is_whole
 check "nothing of others was" nothing_but_whole_files
 check "the token signed nothing that was not on record before" handed_over
 check "and never refused a PIN" no_pin_spent
-check "the journal has model, firmware and serial of the token" \
+check "the journal has the token's model, firmware and serial, once a start" \
     test "$(admin 'events --json --limit=1000000' | grep -cE \
-    '"kind":"token-opened".*SoftHSM v2, firmware [0-9.]+, serial [0-9a-f]+')" = 1
+    '"kind":"token-opened".*SoftHSM v2, firmware [0-9.]+, serial [0-9a-f]+')" = 3
 done_testing

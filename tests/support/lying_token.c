@@ -389,12 +389,9 @@ login(ck_t session, ck_t user, void *pin, ck_t n)
 	bool slow;
 	ck_t rv;
 
-	if (user == CKU_CONTEXT_SPECIFIC) {
-		count("login-context");
+	count("login");
+	if (user == CKU_CONTEXT_SPECIFIC)
 		wants_login = false;
-	} else {
-		count("login");
-	}
 	if (get_token_info(used, &info) == CKR_OK &&
 	    (info.flags & CKF_USER_PIN_COUNT_LOW) != 0)
 		count("login-low");

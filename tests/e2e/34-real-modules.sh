@@ -206,7 +206,8 @@ tpm_key()
 	    -o "$work/tpm.der" &&
 	    openssl rsa -pubin -inform DER -in "$work/tpm.der" -pubout \
 	    -out "$work/tpm.pub" &&
-	    openssl req -x509 -newkey rsa:3072 -nodes -keyout "$work/ca.key" \
+	    openssl req -x509 -days 365 -newkey rsa:3072 -nodes \
+	    -keyout "$work/ca.key" \
 	    -out "$work/ca.pem" -subj "/CN=CA (test)" -config /dev/null \
 	    -addext basicConstraints=critical,CA:TRUE \
 	    -addext keyUsage=critical,keyCertSign &&
@@ -216,7 +217,7 @@ tpm_key()
 	    openssl req -new -key "$work/ca.key" -subj "/CN=TPM (test)" \
 	    -config /dev/null -out "$work/tpm.csr" &&
 	    openssl x509 -req -in "$work/tpm.csr" -force_pubkey "$work/tpm.pub" \
-	    -CA "$work/ca.pem" -CAkey "$work/ca.key" -days 2 \
+	    -CA "$work/ca.pem" -CAkey "$work/ca.key" -days 365 \
 	    -extfile "$work/extensions" -out "$work/tpm.pem" &&
 	    cat "$work/tpm.pem" "$work/ca.pem" >"$dir/tpm.pem"
 }
@@ -247,7 +248,7 @@ start_remote()
 	token_folder=$work/there/tokens softhsm_conf >"$work/there/softhsm2.conf"
 	export SOFTHSM2_CONF=$work/there/softhsm2.conf
 	make_softhsm there 1234 &&
-	    make_test_key there 1234 codesign 01 "remote (test)" 2 \
+	    make_test_key there 1234 codesign 01 "remote (test)" 365 \
 	        "$dir/remote.pem" || return
 	background p11-kit server --foreground --name "$work/there/p11.sock" \
 	    --provider "$(find_module)" pkcs11: >"$work/there/log" 2>&1

@@ -50,7 +50,7 @@ def make_key(name):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=365))
         .add_extension(x509.BasicConstraints(False, None), True)
         .add_extension(
             x509.KeyUsage(True, *[False] * 8), True)

@@ -128,7 +128,9 @@ struct conf_token {
 	unsigned int pin_retries; /* how often a PIN is tried again after an
 	                             attempt of unknown outcome, 0 to 9;
 	                             default 0 */
-	bool test; /* a key file or SoftHSM: not for production */
+	unsigned int sessions; /* signatures that the token makes at a time, 1
+	                          to 16; default 1 */
+	bool test;             /* a key file or SoftHSM: not for production */
 };
 
 struct conf_certificate {

@@ -193,6 +193,7 @@ token_defaults(void *out)
 	struct conf_token *token = out;
 
 	token->timeout = 30;
+	token->sessions = 1;
 }
 
 #define TOKEN(member) .offset = offsetof(struct conf_token, member)
@@ -210,6 +211,7 @@ static const struct conf_field token_fields[] = {
 	{ "writable", conf_read_paths, TOKEN(writable),
 	    offsetof(struct conf_token, nwritable) },
 	{ "timeout", conf_read_number, TOKEN(timeout), .min = 1, .max = 600 },
+	{ "sessions", conf_read_number, TOKEN(sessions), .min = 1, .max = 16 },
 	{ .key = NULL },
 };
 

@@ -77,13 +77,16 @@ static const struct field ready[] = { U32(ready, token_uid),
 static const struct field worker[] = { U32(worker, index) };
 static const struct field token_open[] = { TEXT(token_open, module),
 	TEXT(token_open, label), TEXT(token_open, serial),
-	BYTES(token_open, environment), BYTES(token_open, writable) };
+	BYTES(token_open, environment), BYTES(token_open, writable),
+	U32(token_open, sessions) };
 static const struct field token_opened[] = { TEXT(token_opened, serial),
+	TEXT(token_opened, model), TEXT(token_opened, firmware),
 	U8(token_opened, login), U8(token_opened, pin_flags) };
 static const struct field token_login[] = { BYTES(token_login, pin) };
 static const struct field token_key[] = { U32(token_key, key),
 	TEXT(token_key, uri), BYTES(token_key, spki) };
-static const struct field token_key_found[] = { U32(token_key_found, key) };
+static const struct field token_key_found[] = { U32(token_key_found, key),
+	U8(token_key_found, each), U8(token_key_found, extractable) };
 static const struct field token_sign[] = { U32(token_sign, key),
 	TEXT(token_sign, digest), BYTES(token_sign, hash) };
 static const struct field token_signature[] = { BYTES(token_signature, bytes) };
@@ -243,7 +246,7 @@ static const struct rule rules[] = {
 	{ TOKEN, false, PROTOCOL_TOKEN_LOGGED_IN, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, true, PROTOCOL_TOKEN_KEY, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, false, PROTOCOL_TOKEN_KEY_FOUND, IN(IDLE), SAME, 0, 0 },
-	{ TOKEN, true, PROTOCOL_TOKEN_SIGN, IN(IDLE), SAME, 0, 0 },
+	{ TOKEN, true, PROTOCOL_TOKEN_SIGN, IN(IDLE), SAME, 0, 1 },
 	{ TOKEN, false, PROTOCOL_TOKEN_SIGNATURE, IN(IDLE), SAME, 0, 0 },
 	{ TOKEN, false, PROTOCOL_TOKEN_TROUBLE, IN(IDLE), SAME, 0, 0 },
 

@@ -310,12 +310,17 @@ struct protocol_token_open {        /* with one descriptor for a key file */
 	char serial[PROTOCOL_NAME];
 	struct cursor environment; /* of the module: strings NAME=value */
 	struct cursor writable;    /* folders that it may write to: strings */
+	uint32_t sessions;         /* signatures to make at a time, at most
+	                      PROTOCOL_TOKEN_SESSIONS */
 };
+#define PROTOCOL_TOKEN_SESSIONS 16
 
 struct protocol_token_opened {
 	char serial[PROTOCOL_NAME];
-	uint8_t login;     /* 1: a PIN is needed */
-	uint8_t pin_flags; /* bits PROTOCOL_PIN_* */
+	char model[PROTOCOL_NAME];    /* "" for a key file */
+	char firmware[PROTOCOL_WORD]; /* "" for a key file */
+	uint8_t login;                /* 1: a PIN is needed */
+	uint8_t pin_flags;            /* bits PROTOCOL_PIN_* */
 };
 
 /* What a token says of its user's PIN: the CKF_USER_PIN_* of PKCS #11. */
@@ -337,9 +342,12 @@ struct protocol_token_key {
 
 struct protocol_token_key_found {
 	uint32_t key;
+	uint8_t each;        /* 1: it wants the PIN for each signature */
+	uint8_t extractable; /* 1: the token would give the key away */
 };
 
-struct protocol_token_sign {
+struct protocol_token_sign { /* with one descriptor, the lock, if the key wants
+                                the PIN */
 	uint32_t key;
 	char digest[PROTOCOL_WORD]; /* the name of the algorithm */
 	struct cursor hash;
@@ -356,7 +364,9 @@ enum protocol_trouble {
 	PROTOCOL_TROUBLE_LOCKED,   /* the token has locked its PIN */
 	PROTOCOL_TROUBLE_KEY,      /* no such key */
 	PROTOCOL_TROUBLE_LOGIN,    /* not logged in, or no longer */
-	PROTOCOL_TROUBLE_FAILED    /* the operation failed */
+	PROTOCOL_TROUBLE_FAILED,   /* the operation failed */
+	PROTOCOL_TROUBLE_UNKNOWN   /* the token had the PIN for a signature, and
+	                              nobody knows what became of that */
 };
 
 struct protocol_token_trouble {

@@ -172,6 +172,15 @@ cms_signer_free(struct cms_signer *signer)
 	free(signer);
 }
 
+struct cursor
+cms_signer_content(const struct cms_signer *signer)
+{
+	const ASN1_STRING *der = signer->data->content->content->value.sequence;
+
+	return cursor_over(ASN1_STRING_get0_data(der),
+	    (size_t)ASN1_STRING_length(der));
+}
+
 const struct spc_digest *
 cms_signer_digest(const struct cms_signer *signer)
 {

@@ -57,6 +57,11 @@ int cms_signer_new(const struct chain *chain, const char *format,
 void cms_signer_free(struct cms_signer *signer); /* NULL is fine */
 
 /*
+ * The content, as cms_signer_new got it.  Valid as long as the signer.
+ */
+struct cursor cms_signer_content(const struct cms_signer *signer);
+
+/*
  * What the token signs: the digest of the DER of the signed attributes.  For
  * RSA the token signs the DigestInfo with PKCS #1 v1.5 padding, for ECDSA the
  * digest itself.  Valid as long as the signer.

@@ -59,7 +59,7 @@ libformats.a: libbase.a libspc.a / crypto z
 libsshcert.a: libbase.a libprotocol.a / crypto
 libkeyd.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
 libparent.a: libbase.a libprotocol.a /
-libtoken.a: libbase.a libprotocol.a / p11 crypto
+libtoken.a: libbase.a libprotocol.a / crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
@@ -69,13 +69,13 @@ libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl crypto
 # program: the libraries it may be linked with, then / and those that it must
 # not even reach through others.
 programs='
-keys/keyd/htsign-keyd: crypto sqlite3 config seccomp / ssh p11 curl jansson
-keys/token/htsign-token: p11 crypto seccomp / sqlite3 config ssh curl jansson
-keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh p11 curl jansson
-htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 p11 config curl jansson
-sshd-sign/sshd-sign: ssh config seccomp / sqlite3 p11 curl jansson
-fetch/htsign-fetch: curl crypto config seccomp / sqlite3 ssh p11 jansson
-htsign/htsign: crypto seccomp z / ssh sqlite3 p11 config curl jansson
+keys/keyd/htsign-keyd: crypto sqlite3 config seccomp / ssh curl jansson
+keys/token/htsign-token: crypto seccomp / sqlite3 config ssh curl jansson
+keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh curl jansson
+htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson
+sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson
+fetch/htsign-fetch: curl crypto config seccomp / sqlite3 ssh jansson
+htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson
 '
 
 # Whether the word $1 is among the others.

@@ -132,6 +132,8 @@ fuzz_targets = \
 # The order is that of starting: what waits for minutes comes first.
 e2e_tests = \
 	tests/e2e/70-tickets.sh \
+	tests/e2e/33-lying-token.sh \
+	tests/e2e/34-real-modules.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
 	tests/docs.sh \
@@ -158,6 +160,8 @@ e2e_tests = \
 	tests/e2e/49-hostile-peers.sh \
 	tests/e2e/50-quickstart.sh \
 	tests/e2e/30-token.sh \
+	tests/e2e/31-always-authenticate.sh \
+	tests/e2e/32-pools.sh \
 	tests/e2e/51-sign.sh \
 	tests/e2e/52-corpus.sh \
 	tests/e2e/53-refusals.sh \
@@ -189,7 +193,7 @@ e2e_tests = \
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
-	tests/bench/table.sh tests/fuzz/corpus \
+	tests/bench/table.sh tests/bench/tokens.sh tests/fuzz/corpus \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/authority.sh \
@@ -199,9 +203,11 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/kexinit.py tests/support/lib.sh \
-	tests/support/paramiko_client.py tests/support/programs.sh \
+	tests/support/paramiko_client.py tests/support/piv_card.py \
+	tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
-	tests/support/reference.py tests/support/sources.sh \
+	tests/support/reference.py tests/support/second-token.sh \
+	tests/support/sources.sh \
 	tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/worst_client.py
@@ -213,7 +219,7 @@ EXTRA_DIST += $(e2e_tests) \
 
 LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
 	libsshcert.a libtoken.a libfetch.a libformats.a libspc.a libstore.a libconf.a \
-	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) $(P11_LIBS) \
+	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
 	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)
 
@@ -280,7 +286,8 @@ tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
-	-Wl,--wrap=token_check_now \
+	-Wl,--wrap=token_check_now -Wl,--wrap=token_jobs \
+	-Wl,--wrap=token_readiness \
 	-Wl,--wrap=store_step
 tests_unit_test_shell_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=keyd_link_ask_cancel
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_exec
@@ -301,7 +308,7 @@ tests_unit_test_timestamp_LDFLAGS = $(AM_LDFLAGS) $(no_memory_ldflags)
 # --- programs that tests use --------------------------------------------------
 
 support_programs = tests/bench/make-msi tests/bench/measure \
-	tests/support/attack-shell tests/support/faulty-module.so \
+	tests/support/attack-shell tests/support/lying-token.so \
 	tests/support/flip-proxy tests/support/make-appx \
 	tests/support/make-cab tests/support/make-cat tests/support/make-pe \
 	tests/support/sign-pe
@@ -319,10 +326,10 @@ tests_support_attack_shell_LDADD = libtesting.a \
 	$(htsign_shell_htsign_shell_LDADD)
 
 # Loaded by htsign-token, so without the flags that make a program.
-tests_support_faulty_module_so_SOURCES = tests/support/faulty_module.c
-tests_support_faulty_module_so_CFLAGS = -std=c11 -Wall -Wextra -fPIC
-tests_support_faulty_module_so_LDFLAGS = -shared
-tests_support_faulty_module_so_LDADD =
+tests_support_lying_token_so_SOURCES = tests/support/lying_token.c
+tests_support_lying_token_so_CFLAGS = -std=c11 -Wall -Wextra -fPIC
+tests_support_lying_token_so_LDFLAGS = -shared
+tests_support_lying_token_so_LDADD =
 
 # --- bench --------------------------------------------------------------------
 #
@@ -343,6 +350,10 @@ tests_bench_pkcs11_loop_LDADD =
 bench-formats: all $(support_programs)
 	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/formats.sh
 
+# make bench-tokens: tests/bench/tokens.sh tells what of.
+bench-tokens: all $(support_programs) tests/bench/channels
+	@$(AM_TESTS_ENVIRONMENT) bash $(srcdir)/tests/bench/tokens.sh
+
 bench:
 	@if test '$(prefix)$(sysconfdir)' = /usr/etc; then \
 	    $(MAKE) all $(bench_programs) && \
@@ -354,6 +365,6 @@ bench:
 	        CFLAGS='$(CFLAGS)'; } && \
 	    $(MAKE) bench; \
 	fi
-.PHONY: bench bench-formats
+.PHONY: bench bench-formats bench-tokens
 distclean-local:
 	-rm -rf build-bench

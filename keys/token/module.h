@@ -1,34 +1,45 @@
 /*
- * One token behind a PKCS#11 module, used through libp11: open it, log in once,
- * find keys.  Part of the token worker.
+ * One token behind a PKCS#11 module: open it, log in once, open sessions.  Part
+ * of the token worker; keys/token/key.h has the keys.
  */
 
 #ifndef KEYS_TOKEN_MODULE_H
 #define KEYS_TOKEN_MODULE_H
 
-#include <openssl/evp.h>
 #include <stdbool.h>
 
+#include "keys/token/cryptoki.h"
 #include "protocol/messages.h"
 
-struct module;
+/* Only this file's functions change it. */
+struct module {
+	void *library;
+	struct cryptoki *p;
+	bool threads; /* it can be called by several at a time */
+	ck_t slot;
+	ck_t session; /* the first */
+	struct ck_token_info info;
+	char label[33], manufacturer[33], model[17], serial[17];
+};
 
 /*
  * Functions here return 0, or HT_ERR_UNAVAILABLE with *t filled in.  The worker
  * sends *t to keyd unchanged.
  *
  * module_trouble fills in *t from its arguments.  module_complaint fills it in
- * from libcrypto's error queue, where libp11 leaves its errors, and empties the
- * queue.  Both return HT_ERR_UNAVAILABLE.
+ * from what the module returned for the call; CKR_* that keyd does not act on
+ * are PROTOCOL_TROUBLE_FAILED.  Both return HT_ERR_UNAVAILABLE.
  */
 int module_trouble(struct protocol_token_trouble *t,
     enum protocol_trouble trouble, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-int module_complaint(struct protocol_token_trouble *t, const char *what);
+int module_complaint(struct protocol_token_trouble *t, const char *call,
+    ck_t value);
 
 /*
- * Load the module at path, initialise it and find the only token with this
- * label and this serial number.  "" matches any label or serial number.  On
+ * Load the module at path, initialise it, find the only token with this label
+ * and this serial number, and open a session.  "" matches any label or serial
+ * number.  Slots that seem empty at first are looked at again for a second.  On
  * success *m is the caller's, who frees it with module_free.  On error *m is
  * NULL.  It is an error if no token matches, or more than one.
  */
@@ -36,7 +47,6 @@ int module_open(struct module **m, const char *path, const char *label,
     const char *serial, struct protocol_token_trouble *t);
 void module_free(struct module *m); /* NULL is fine */
 
-const char *module_serial(const struct module *m);
 bool module_wants_login(const struct module *m);
 
 /*
@@ -45,18 +55,15 @@ bool module_wants_login(const struct module *m);
 uint8_t module_pin_flags(const struct module *m);
 
 /*
- * Log in as the user.  Calls C_Login once, in a session that stays open.
+ * Log in as the user, for all sessions.  Calls C_Login once.
  */
 int module_login(struct module *m, const char *pin,
     struct protocol_token_trouble *t);
 
 /*
- * Find the private key that uri names and that belongs to public.  "" names
- * every key on the token.  On success *key is the caller's, who frees it; on
- * error it is NULL.  Some tokens do not give a key's public half.  Such a key
- * is taken only if it is the only one, and no other key is known to match.
+ * Open one session more.
  */
-int module_key(struct module *m, const char *uri, EVP_PKEY *public,
-    EVP_PKEY **key, struct protocol_token_trouble *t);
+int module_session(struct module *m, ck_t *session,
+    struct protocol_token_trouble *t);
 
 #endif

@@ -1,43 +1,48 @@
 #include "config.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "keys/token/confine.h"
+#include "keys/token/key.h"
 #include "keys/token/module.h"
 #include "keys/token/worker.h"
 #include "lib/log.h"
-#include "lib/sandbox.h"
 #include "protocol/messages.h"
 
 #define KEYS_MAX 64
 #define PIN_MAX 255
 #define KEY_FILE_MAX ((size_t)64 << 10)
 #define SIGNATURE_MAX 1024 /* bytes: RSA of 8192 bits */
-#define PATHS_MAX 48
+#define END_SECONDS 5      /* that a module has to end in */
 
 struct worker_key {
 	uint32_t number;
-	EVP_PKEY *pkey;
+	struct key key; /* on the token */
 };
 
+/* The first allocation, because it has the PIN: lock_memory. */
 struct worker {
+	char pin[PIN_MAX + 1]; /* that the token took, or "" */
 	struct protocol_link link;
 	struct module *module; /* NULL for a key file */
 	EVP_PKEY *file;        /* the key file's key, or NULL */
 	bool opened;
 	struct worker_key keys[KEYS_MAX];
 	size_t nkeys;
+	unsigned int nsessions; /* how many threads there are */
+	pthread_mutex_t receiving, sending;
 };
 
 /* The answer to keyd. */
@@ -52,14 +57,23 @@ struct answer {
 	uint8_t bytes[SIGNATURE_MAX];
 };
 
+/* One of those who sign, each in a session of its own.  The first is main. */
+struct signer {
+	struct worker *worker;
+	ck_t session;
+	pthread_t thread;
+	uint32_t tag; /* of what is signed */
+	struct answer answer;
+};
+
 #define COMPLAIN(a, kind, ...)                                                 \
 	((void)module_trouble(&(a)->body.trouble, PROTOCOL_TROUBLE_##kind,     \
 	    __VA_ARGS__))
 
-/* --- opening: the sandbox, then the module ----------------------------- */
+/* --- opening ----------------------------------------------------------- */
 
 /*
- * Keep the PIN from being swapped out.  libp11 has its own copy on the heap.
+ * Keep the PIN from being swapped out, and any copy that the module has of it.
  * Lock the whole process if the limit allows it, otherwise the heap.  first is
  * the first allocation.
  */
@@ -76,125 +90,6 @@ lock_memory(const void *first)
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	else if (end > start)
 		(void)mlock2((void *)start, end - start, MLOCK_ONFAULT);
-}
-
-static int
-add_path(struct sandbox_path *paths, size_t *n, const char *path,
-    enum sandbox_access access)
-{
-	if (*n == PATHS_MAX)
-		return HT_ERR_INTERNAL;
-	paths[*n].path = path;
-	paths[*n].access = access;
-	(*n)++;
-	return 0;
-}
-
-/*
- * What any module may use: libraries, the system's configuration, the sockets
- * of daemons, and devices that are none.  Home folders, htsign's own folders
- * below /var, and /dev/shm are not among them.
- */
-static int
-common_paths(struct sandbox_path *paths, size_t *n)
-{
-	static const struct sandbox_path common[] = {
-		{ "/usr", SANDBOX_READ },
-		{ "/lib", SANDBOX_READ },
-		{ "/lib32", SANDBOX_READ },
-		{ "/lib64", SANDBOX_READ },
-		{ "/opt", SANDBOX_READ },
-		{ "/etc", SANDBOX_READ },
-		{ "/run", SANDBOX_READ },
-		{ "/proc", SANDBOX_READ },
-		{ "/sys", SANDBOX_READ },
-		{ "/dev/null", SANDBOX_READ_WRITE },
-		{ "/dev/zero", SANDBOX_READ },
-		{ "/dev/random", SANDBOX_READ },
-		{ "/dev/urandom", SANDBOX_READ },
-	};
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < sizeof(common) / sizeof(*common) && rc == 0; i++)
-		if (access(common[i].path, F_OK) == 0)
-			rc = add_path(paths, n, common[i].path,
-			    common[i].access);
-	return rc;
-}
-
-/* Whether the module drives USB devices itself, as the configuration says. */
-static bool
-drives_usb(const struct sandbox_path *paths, size_t n)
-{
-	static const char usb[] = "/dev/bus/usb";
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strncmp(paths[i].path, usb, sizeof(usb) - 1) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Add the configured paths and set the configured variables.  Both lists are
- * strings, one after the other.
- */
-static int
-configured_paths(const struct protocol_token_open *open,
-    struct sandbox_path *paths, size_t *n, char (*texts)[PATH_MAX])
-{
-	struct cursor writable = open->writable;
-	struct cursor environment = open->environment;
-	char *text, *value;
-
-	while (writable.left > 0 && *n < PATHS_MAX) {
-		text = texts[*n];
-		if (cursor_text(&writable, text, PATH_MAX) < 0 ||
-		    add_path(paths, n, text, SANDBOX_READ_WRITE) < 0)
-			return HT_ERR_INTERNAL;
-	}
-	/* If a variable names a file, the module may read that file. */
-	while (environment.left > 0 && *n < PATHS_MAX) {
-		text = texts[*n];
-		if (cursor_text(&environment, text, PATH_MAX) < 0 ||
-		    (value = strchr(text, '=')) == NULL)
-			return HT_ERR_INTERNAL;
-		*value++ = '\0';
-		if (setenv(text, value, 1) < 0)
-			return HT_ERR_INTERNAL;
-		if (value[0] == '/' && access(value, F_OK) == 0 &&
-		    add_path(paths, n, value, SANDBOX_READ) < 0)
-			return HT_ERR_INTERNAL;
-	}
-	return writable.left + environment.left > 0 ? HT_ERR_INTERNAL : 0;
-}
-
-static int
-enter_sandbox(const struct protocol_token_open *open, struct ht_error *e)
-{
-	static char texts[PATHS_MAX][PATH_MAX];
-	struct sandbox_path paths[PATHS_MAX];
-	size_t n = 0;
-	int landlock = 0;
-	int rc = 0;
-
-	if (open->module[0] != '\0') {
-		rc = common_paths(paths, &n);
-		if (rc == 0)
-			rc = add_path(paths, &n, open->module, SANDBOX_READ);
-		if (rc == 0)
-			rc = configured_paths(open, paths, &n, texts);
-	}
-	if (rc < 0)
-		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "too many folders and variables for one token");
-	rc = sandbox_enter(drives_usb(paths, n) ? SANDBOX_TOKEN_USB
-	                                        : SANDBOX_TOKEN,
-	    paths, n, &landlock, e);
-	if (rc == 0 && landlock == 0)
-		log_notice("no Landlock here: files are guarded by uid only");
-	return rc;
 }
 
 /* Never ask anybody for a passphrase. */
@@ -235,26 +130,26 @@ open_module(struct worker *w, const struct protocol_token_open *open,
     struct answer *a)
 {
 	struct protocol_token_opened *opened = &a->body.opened;
-	const char *serial;
 
 	if (module_open(&w->module, open->module, open->label, open->serial,
 	        &a->body.trouble) < 0)
 		return;
-	serial = module_serial(w->module);
-	if (strlen(serial) >= sizeof(opened->serial)) {
-		COMPLAIN(a, FAILED, "the token's serial number is too long");
-		return;
-	}
 	w->opened = true;
+	w->nsessions = w->module->threads ? open->sessions : 1;
 	a->type = PROTOCOL_TOKEN_OPENED;
 	memset(opened, 0, sizeof(*opened));
-	memcpy(opened->serial, serial, strlen(serial) + 1);
+	memcpy(opened->serial, w->module->serial, sizeof(w->module->serial));
+	memcpy(opened->model, w->module->model, sizeof(w->module->model));
+	(void)snprintf(opened->firmware, sizeof(opened->firmware), "%u.%u",
+	    (unsigned int)w->module->info.firmware[0],
+	    (unsigned int)w->module->info.firmware[1]);
 	opened->login = module_wants_login(w->module) ? 1 : 0;
 	opened->pin_flags = module_pin_flags(w->module);
 }
 
 static void
-open_file(struct worker *w, struct msg *m, struct answer *a)
+open_file(struct worker *w, const struct protocol_token_open *open,
+    struct msg *m, struct answer *a)
 {
 	w->file = m->nfds == 1 ? read_key_file(m->fd[0]) : NULL;
 	if (w->file == NULL) {
@@ -265,6 +160,7 @@ open_file(struct worker *w, struct msg *m, struct answer *a)
 		return;
 	}
 	w->opened = true;
+	w->nsessions = open->sessions;
 	a->type = PROTOCOL_TOKEN_OPENED;
 	memset(&a->body.opened, 0, sizeof(a->body.opened));
 }
@@ -275,40 +171,36 @@ static void
 log_in(struct worker *w, const struct protocol_token_login *login,
     struct answer *a)
 {
-	static char pin[PIN_MAX + 1];
 	size_t n = login->pin.left;
 
 	lock_memory(w);
+	ht_wipe(w->pin, sizeof(w->pin));
 	if (w->module == NULL || n > PIN_MAX || n == 0 ||
 	    memchr(login->pin.p, '\0', n) != NULL) {
 		COMPLAIN(a, PIN, "that cannot be a PIN of this token");
 	} else {
-		memcpy(pin, login->pin.p, n);
-		pin[n] = '\0';
-		if (module_login(w->module, pin, &a->body.trouble) == 0)
+		memcpy(w->pin, login->pin.p, n);
+		if (module_login(w->module, w->pin, &a->body.trouble) == 0)
 			a->type = PROTOCOL_TOKEN_LOGGED_IN;
-		ht_wipe(pin, sizeof(pin));
+		else
+			ht_wipe(w->pin, sizeof(w->pin));
 	}
 	/* The PIN is also in the channel's buffer. */
 	ht_wipe((void *)(uintptr_t)login->pin.p, n);
 	lock_memory(w);
 }
 
-static EVP_PKEY *
-find_key(struct worker *w, const char *uri, EVP_PKEY *public, struct answer *a)
+static int
+find_key(struct worker *w, const char *uri, EVP_PKEY *public, struct key *key,
+    struct answer *a)
 {
-	EVP_PKEY *key = NULL;
-
-	if (w->module != NULL) {
-		(void)module_key(w->module, uri, public, &key,
-		    &a->body.trouble);
-	} else if (EVP_PKEY_eq(w->file, public) == 1) {
-		key = w->file;
-		(void)EVP_PKEY_up_ref(key);
-	} else {
-		COMPLAIN(a, KEY, "the key file does not fit the certificate");
-	}
-	return key;
+	if (w->module != NULL)
+		return key_find(w->module, uri, public, key, &a->body.trouble);
+	memset(key, 0, sizeof(*key));
+	if (EVP_PKEY_eq(w->file, public) == 1)
+		return 0;
+	COMPLAIN(a, KEY, "the key file does not fit the certificate");
+	return HT_ERR_UNAVAILABLE;
 }
 
 static void
@@ -317,30 +209,34 @@ add_key(struct worker *w, const struct protocol_token_key *wanted,
 {
 	const unsigned char *p = wanted->spki.p;
 	EVP_PKEY *public = d2i_PUBKEY(NULL, &p, (long)wanted->spki.left);
-	EVP_PKEY *key;
+	struct key key;
 
 	if (w->nkeys == KEYS_MAX || public == NULL) {
-		ERR_clear_error();
 		COMPLAIN(a, FAILED,
 		    "too many keys, or a public key that is "
 		    "not understood");
-	} else if ((key = find_key(w, wanted->uri, public, a)) != NULL) {
+	} else if (EVP_PKEY_get_size(public) > SIGNATURE_MAX) {
+		COMPLAIN(a, FAILED, "the key is too large");
+	} else if (find_key(w, wanted->uri, public, &key, a) == 0) {
 		w->keys[w->nkeys].number = wanted->key;
-		w->keys[w->nkeys++].pkey = key;
+		w->keys[w->nkeys++].key = key;
 		a->type = PROTOCOL_TOKEN_KEY_FOUND;
 		a->body.found.key = wanted->key;
+		a->body.found.each = key.each ? 1 : 0;
+		a->body.found.extractable = key.extractable ? 1 : 0;
 	}
+	ERR_clear_error();
 	EVP_PKEY_free(public);
 }
 
-static EVP_PKEY *
+static const struct key *
 key_of(const struct worker *w, uint32_t number)
 {
 	size_t i;
 
 	for (i = 0; i < w->nkeys; i++)
 		if (w->keys[i].number == number)
-			return w->keys[i].pkey;
+			return &w->keys[i].key;
 	return NULL;
 }
 
@@ -358,8 +254,8 @@ digest_of(const char *name)
 
 /* RSA: PKCS #1 v1.5 over the DigestInfo.  EC: DER of ECDSA-Sig-Value. */
 static int
-make_signature(EVP_PKEY *key, const EVP_MD *md, struct cursor hash,
-    uint8_t *out, size_t *n)
+sign_by_file(EVP_PKEY *key, const EVP_MD *md, struct cursor hash, uint8_t *out,
+    size_t *n, struct protocol_token_trouble *t)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	int good = ctx != NULL && EVP_PKEY_sign_init(ctx) > 0;
@@ -369,28 +265,67 @@ make_signature(EVP_PKEY *key, const EVP_MD *md, struct cursor hash,
 	good = good && EVP_PKEY_CTX_set_signature_md(ctx, md) > 0 &&
 	    EVP_PKEY_sign(ctx, out, n, hash.p, hash.left) > 0;
 	EVP_PKEY_CTX_free(ctx);
-	return good ? 0 : HT_ERR_UNAVAILABLE;
+	ERR_clear_error();
+	return good ? 0
+	            : module_trouble(t, PROTOCOL_TROUBLE_FAILED,
+	                  "libcrypto cannot sign with the key file");
 }
 
-static void
-sign(struct worker *w, const struct protocol_token_sign *what, struct answer *a)
+static int
+reply(struct worker *w, enum protocol_type type, uint32_t tag, const void *body,
+    struct ht_error *e)
 {
-	EVP_PKEY *key = key_of(w, what->key);
+	int rc;
+
+	(void)pthread_mutex_lock(&w->sending);
+	rc = protocol_send(&w->link, type, tag, body, NULL, 0, e);
+	(void)pthread_mutex_unlock(&w->sending);
+	return rc;
+}
+
+/* If keyd does not hear it, it does not hear the answer either. */
+static void
+say_accepted(void *cookie)
+{
+	const struct signer *s = cookie;
+	struct ht_error e;
+
+	(void)reply(s->worker, PROTOCOL_TOKEN_LOGGED_IN, s->tag, NULL, &e);
+}
+
+/* A PIN that the token did not accept is not tried again by this process. */
+static void
+sign(struct signer *s, const struct protocol_token_sign *what)
+{
+	struct worker *w = s->worker;
+	struct answer *a = &s->answer;
+	const struct key_pin pin = { w->pin[0] != '\0' ? w->pin : NULL,
+		say_accepted, s };
+	const struct key *key = key_of(w, what->key);
 	const EVP_MD *md = digest_of(what->digest);
 	size_t n = sizeof(a->bytes);
+	int rc;
 
 	if (key == NULL) {
 		COMPLAIN(a, KEY, "no such key has been looked up");
-	} else if (md == NULL ||
-	    what->hash.left != (size_t)EVP_MD_get_size(md)) {
+		return;
+	}
+	if (md == NULL || what->hash.left != (size_t)EVP_MD_get_size(md)) {
 		COMPLAIN(a, FAILED, "the digest is not of a known kind");
-	} else if (EVP_PKEY_get_size(key) > (int)sizeof(a->bytes)) {
-		COMPLAIN(a, FAILED, "the key is too large");
-	} else if (make_signature(key, md, what->hash, a->bytes, &n) < 0) {
-		(void)module_complaint(&a->body.trouble, "signing");
-	} else {
+		return;
+	}
+	if (w->module == NULL)
+		rc = sign_by_file(w->file, md, what->hash, a->bytes, &n,
+		    &a->body.trouble);
+	else
+		rc =
+		    key_sign(w->module, s->session, key, &pin, md, what->hash.p,
+		        what->hash.left, a->bytes, &n, &a->body.trouble);
+	if (rc == 0) {
 		a->type = PROTOCOL_TOKEN_SIGNATURE;
 		a->body.signature.bytes = cursor_over(a->bytes, n);
+	} else if (key->each) {
+		ht_wipe(w->pin, sizeof(w->pin));
 	}
 }
 
@@ -400,10 +335,6 @@ static void
 perform(struct worker *w, struct msg *m, const union protocol_body *body,
     struct answer *a)
 {
-	if (m->type != PROTOCOL_TOKEN_OPEN && !w->opened) {
-		COMPLAIN(a, GONE, "the token is not open");
-		return;
-	}
 	switch (m->type) {
 	case PROTOCOL_TOKEN_LOGIN:
 		log_in(w, &body->token_login, a);
@@ -411,19 +342,10 @@ perform(struct worker *w, struct msg *m, const union protocol_body *body,
 	case PROTOCOL_TOKEN_KEY:
 		add_key(w, &body->token_key, a);
 		break;
-	case PROTOCOL_TOKEN_SIGN:
-		sign(w, &body->token_sign, a);
-		break;
 	default:
 		COMPLAIN(a, FAILED, "a token is opened once");
 		break;
 	}
-}
-
-static int
-reply(struct worker *w, uint32_t tag, struct answer *a, struct ht_error *e)
-{
-	return protocol_send(&w->link, a->type, tag, &a->body, NULL, 0, e);
 }
 
 /* The first message decides which files the worker may use. */
@@ -437,7 +359,7 @@ begin(struct worker *w, struct answer *a, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	if (m.type == PROTOCOL_TOKEN_OPEN)
-		rc = enter_sandbox(&body.token_open, e);
+		rc = confine(&body.token_open, e);
 	else
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "%s before OPEN",
 		    protocol_name(m.type));
@@ -445,50 +367,155 @@ begin(struct worker *w, struct answer *a, struct ht_error *e)
 		if (body.token_open.module[0] != '\0')
 			open_module(w, &body.token_open, a);
 		else
-			open_file(w, &m, a);
-		rc = reply(w, m.tag, a, e);
+			open_file(w, &body.token_open, &m, a);
+		rc = reply(w, a->type, m.tag, &a->body, e);
 	}
 	msg_close_fds(&m);
 	return rc;
 }
 
+/*
+ * Take a message, one signer at a time.  What is to be signed is copied, and
+ * signed while another one takes the next message.  Anything else is done at
+ * once.
+ */
 static int
-serve(struct worker *w, struct answer *a, struct ht_error *e)
+take(struct signer *s, struct msg *m, struct protocol_token_sign *what,
+    uint8_t *hash, struct ht_error *e)
 {
+	struct worker *w = s->worker;
 	union protocol_body body;
+	int rc;
+
+	(void)pthread_mutex_lock(&w->receiving);
+	rc = protocol_wait(&w->link, m, &body, -1, e);
+	if (rc >= 0) {
+		s->tag = m->tag;
+		s->answer.type = PROTOCOL_TOKEN_TROUBLE;
+		if (!w->opened) {
+			COMPLAIN(&s->answer, GONE, "the token is not open");
+		} else if (m->type != PROTOCOL_TOKEN_SIGN) {
+			perform(w, m, &body, &s->answer);
+		} else {
+			*what = body.token_sign;
+			if (what->hash.left > EVP_MAX_MD_SIZE)
+				what->hash.left = 0;
+			memcpy(hash, what->hash.p, what->hash.left);
+			what->hash.p = hash;
+		}
+	}
+	(void)pthread_mutex_unlock(&w->receiving);
+	return rc;
+}
+
+static int
+serve(struct signer *s, struct ht_error *e)
+{
+	struct protocol_token_sign what;
+	uint8_t hash[EVP_MAX_MD_SIZE];
 	struct msg m;
 	int rc;
 
 	for (;;) {
-		rc = protocol_wait(&w->link, &m, &body, -1, e);
+		rc = take(s, &m, &what, hash, e);
 		if (rc < 0)
 			return rc;
-		a->type = PROTOCOL_TOKEN_TROUBLE;
-		perform(w, &m, &body, a);
-		msg_close_fds(&m); /* the lock of LOGIN */
-		rc = reply(w, m.tag, a, e);
+		if (s->worker->opened && m.type == PROTOCOL_TOKEN_SIGN)
+			sign(s, &what);
+		msg_close_fds(&m); /* the lock of LOGIN or SIGN */
+		rc = reply(s->worker, s->answer.type, s->tag, &s->answer.body,
+		    e);
 		if (rc < 0)
 			return rc;
 	}
 }
 
+static void *
+serve_as_thread(void *cookie)
+{
+	struct ht_error e;
+
+	(void)serve(cookie, &e);
+	return NULL;
+}
+
+/*
+ * Start the other signers.  If the token has not that many sessions, there are
+ * fewer.  Returns how many there are with main.
+ */
+static unsigned int
+start_others(struct worker *w, struct signer *signers)
+{
+	struct protocol_token_trouble t;
+	unsigned int i;
+
+	for (i = 1;
+	     w->opened && i < w->nsessions && i < PROTOCOL_TOKEN_SESSIONS;
+	     i++) {
+		signers[i].worker = w;
+		if (w->module != NULL &&
+		    module_session(w->module, &signers[i].session, &t) < 0) {
+			log_notice("the token has %u sessions, not %u: %s", i,
+			    w->nsessions, t.text);
+			break;
+		}
+		if (pthread_create(&signers[i].thread, NULL, serve_as_thread,
+		        &signers[i]) != 0)
+			break;
+	}
+	return i;
+}
+
 static int
 run(struct worker *w, int fd, struct ht_error *e)
 {
-	static struct answer a;
+	static struct signer signers[PROTOCOL_TOKEN_SESSIONS];
+	unsigned int n = 1;
 	int rc;
 
-	a.type = PROTOCOL_TOKEN_TROUBLE;
+	signers[0].worker = w;
+	signers[0].answer.type = PROTOCOL_TOKEN_TROUBLE;
 	rc = protocol_open(&w->link, fd, PROTOCOL_LINK_TOKEN, false, e);
 	/* A configuration of libcrypto could load code into this process. */
 	if (rc == 0 &&
 	    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		rc = ht_error_set(e, HT_ERR_INTERNAL, "libcrypto");
 	if (rc == 0)
-		rc = begin(w, &a, e);
-	if (rc == 0)
-		rc = serve(w, &a, e);
+		rc = begin(w, &signers[0].answer, e);
+	if (rc == 0) {
+		if (w->module != NULL)
+			signers[0].session = w->module->session;
+		n = start_others(w, signers);
+		rc = serve(&signers[0], e);
+	}
+	while (n > 1)
+		(void)pthread_join(signers[--n].thread, NULL);
 	return rc;
+}
+
+static void
+leave(int number)
+{
+	(void)number;
+	_exit(0);
+}
+
+/*
+ * keyd has hung up.  Some modules crash, or hang, when they are to end, and
+ * others when they are unloaded.  That is no fault any more.
+ */
+static void
+end_module(struct worker *w)
+{
+	static const int ends[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE,
+		SIGALRM };
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		(void)signal(ends[i], leave);
+	(void)alarm(END_SECONDS);
+	module_free(w->module);
+	_exit(0);
 }
 
 int
@@ -500,15 +527,18 @@ worker_run(int fd)
 
 	if (w == NULL)
 		return -HT_ERR_INTERNAL;
+	(void)pthread_mutex_init(&w->receiving, NULL);
+	(void)pthread_mutex_init(&w->sending, NULL);
 	lock_memory(w);
 	rc = run(w, fd, &e);
-	while (w->nkeys > 0)
-		EVP_PKEY_free(w->keys[--w->nkeys].pkey);
+	ht_wipe(w->pin, sizeof(w->pin));
 	EVP_PKEY_free(w->file);
-	module_free(w->module);
 	protocol_close(&w->link);
-	free(w);
 	/* Usually the worker ends because keyd has closed the link. */
+	if (rc == HT_ERR_UNAVAILABLE && w->module != NULL)
+		end_module(w);
+	module_free(w->module);
+	free(w);
 	if (rc == HT_ERR_UNAVAILABLE)
 		return 0;
 	log_error("%s", e.text);

@@ -140,6 +140,8 @@ journal_token(struct store *s, const struct store_actor *actor,
 		[JOURNAL_TOKEN_PIN_REPEATED] = "pin-repeated",
 		[JOURNAL_TOKEN_PIN_CLEARED] = "pin-cleared",
 		[JOURNAL_TOKEN_RESTARTED] = "token-restarted",
+		[JOURNAL_TOKEN_OPENED] = "token-opened",
+		[JOURNAL_TOKEN_EXTRACTABLE] = "key-extractable",
 	};
 	const struct journal_note note = {
 		.kind = words[change],

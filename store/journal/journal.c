@@ -36,7 +36,8 @@ static const struct {
 	unsigned int after;     /* the states in which it is allowed */
 } kinds[] = {
 	{ "asked", SQL_PROJECT_ASKED, 0 },
-	{ "decided", SQL_PROJECT_DECIDED, ASKED | MAYBE_SIGNED },
+	/* Again, if a token had it in vain, or gave it back. */
+	{ "decided", SQL_PROJECT_DECIDED, ASKED | DECIDED | MAYBE_SIGNED },
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
 	{ "signed", SQL_PROJECT_SIGNED, DECIDED },
 	{ "stamped", SQL_PROJECT_STAMPED, SIGNED },

@@ -255,13 +255,15 @@ enum journal_token_change {
 	JOURNAL_TOKEN_PIN_HELD,     /* a PIN was not tried: an attempt stands */
 	JOURNAL_TOKEN_PIN_REPEATED, /* a PIN is tried again; text says why */
 	JOURNAL_TOKEN_PIN_CLEARED,  /* an administrator has it tried again */
-	JOURNAL_TOKEN_RESTARTED     /* its worker died or hung; text says why */
+	JOURNAL_TOKEN_RESTARTED,    /* its worker died or hung; text says why */
+	JOURNAL_TOKEN_OPENED,       /* text has model, firmware and serial */
+	JOURNAL_TOKEN_EXTRACTABLE   /* it would give the key in text away */
 };
 
 /*
  * "token-unlocked", "token-locked", "pin-refused", "pin-held",
- * "pin-repeated", "pin-cleared", "token-restarted".  actor is NULL if htsign-keyd
- * itself did it.
+ * "pin-repeated", "pin-cleared", "token-restarted", "token-opened",
+ * "key-extractable".  actor is NULL if htsign-keyd itself did it.
  */
 int journal_token(struct store *s, const struct store_actor *actor,
     enum journal_token_change change, const char *token, const char *text,

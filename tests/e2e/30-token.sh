@@ -128,6 +128,50 @@ make_endpoint >"$work/make.log" 2>&1 || {
 }
 unset SOFTHSM2_CONF
 
+# --- what the module has ---------------------------------------------------------
+
+# probe OPTION ...: $status, and what it says is in $work/probe.
+probe()
+{
+	SOFTHSM2_CONF=$work/softhsm2.conf "$builddir/keys/token/htsign-token" \
+	    --probe "$@" >"$work/probe" 2>"$work/err"
+	status=$?
+}
+
+# The configuration with what the probe prints for tokens and certificates.
+probed_conf()
+{
+	sed '/^tokens/,/^certificates/d; /^    key =/d' "$conf"
+	sed "s|/etc/htsign/signing-1.pem|$work/cert.pem|
+	    s|signing-1|test|" "$work/probe"
+}
+
+probe "$(find_module)" --pin-file="$work/pin"
+check "a module is probed" test "$status" -eq 0
+check "its token has model, firmware and serial" grep -qE \
+    '^# slot .*"unit", SoftHSM project, SoftHSM v2, firmware [0-9.]+, serial [0-9a-f]+$' \
+    "$work/probe"
+check "and a key that signs" \
+    grep -q '"codesign", id 01: RSA 3072, signs$' "$work/probe"
+check "which is not said to be one that can be copied" \
+    not grep -q CKA_EXTRACTABLE "$work/probe"
+probed_conf >"$work/probed.conf"
+check "what it prints is a configuration" "$keyd" -t -c "$work/probed.conf"
+probe "$(find_module)"
+check "without its PIN no private key shows" \
+    grep -q 'private keys do not show' "$work/probe"
+echo 00000000 >"$work/wrong"
+probe "$(find_module)" --pin-file="$work/wrong"
+check "a wrong PIN is not accepted" grep -q 'does not accept' "$work/probe"
+probe "$(find_module)" --pin-file="$work/pin"
+check "and after that none is tried" grep -q 'none is tried' "$work/probe"
+probe "$work/none.so"
+check "a module that is not there is 69" test "$status" -eq 69
+check "and one line" test "$(wc -l <"$work/err")" -eq 1
+probe /bin/true
+check "so is what is no module: $(cat "$work/err")" \
+    test "$status,$(wc -l <"$work/err")" = 69,1
+
 # --- a configuration that is wrong -----------------------------------------------
 
 check "-t accepts the configuration" "$keyd" -t -c "$conf"

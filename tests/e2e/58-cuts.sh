@@ -11,10 +11,10 @@ sample app.exe
 # SoftHSM behind a module that counts the sessions; single_user goes by names.
 # A worker that is stopped for a while is to be the same afterwards.
 mkdir "$work/control"
-cp "$builddir/tests/support/faulty-module.so" "$work/libsofthsm2.so"
+cp "$builddir/tests/support/lying-token.so" "$work/libsofthsm2.so"
 reconfigure "s|module = \"\(.*\)\";|module = \"$work/libsofthsm2.so\";|
-    s|environment = \[|& \"FAULTY_MODULE=$(find_module)\",\
-        \"FAULTY_CONTROL=$work/control\",|
+    s|environment = \[|& \"LYING_MODULE=$(find_module)\",\
+        \"LYING_CONTROL=$work/control\",|
     s|writable = \[|& \"$work/control\",|
     s|pin = .*;|& timeout = 300;|"
 {

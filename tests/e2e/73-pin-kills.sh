@@ -17,10 +17,10 @@ has_event()
 
 # SoftHSM behind a module that counts the logins; single_user goes by names.
 mkdir "$work/control"
-cp "$builddir/tests/support/faulty-module.so" "$work/libsofthsm2.so"
+cp "$builddir/tests/support/lying-token.so" "$work/libsofthsm2.so"
 reconfigure "s|module = \"\(.*\)\";|module = \"$work/libsofthsm2.so\";|
-    s|environment = \[|& \"FAULTY_MODULE=$(find_module)\",\
-        \"FAULTY_CONTROL=$work/control\",|
+    s|environment = \[|& \"LYING_MODULE=$(find_module)\",\
+        \"LYING_CONTROL=$work/control\",|
     s|writable = \[|& \"$work/control\",|"
 check "SoftHSM counts, says the configuration" \
     grep -q 'pin_counted = true' "$dir/htsign.conf"

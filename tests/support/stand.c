@@ -186,18 +186,18 @@ configure(struct stand *stand, enum conf_pin pin)
 	(void)snprintf(stand->texts[0], sizeof(stand->texts[0]),
 	    "SOFTHSM2_CONF=%s/softhsm2.conf", here);
 	(void)snprintf(stand->texts[1], sizeof(stand->texts[1]),
-	    "FAULTY_MODULE=%s", softhsm);
+	    "LYING_MODULE=%s", softhsm);
 	(void)snprintf(stand->texts[2], sizeof(stand->texts[2]),
-	    "FAULTY_CONTROL=%s/control", here);
+	    "LYING_CONTROL=%s/control", here);
 	(void)snprintf(stand->texts[3], sizeof(stand->texts[3]), "%s/tokens",
 	    here);
 	stand->environment[0] = stand->texts[0];
 	stand->environment[1] = stand->texts[1];
 	stand->environment[2] = stand->texts[2];
 	stand->writable[0] = stand->texts[3];
-	stand->writable[1] = stand->texts[2] + strlen("FAULTY_CONTROL=");
+	stand->writable[1] = stand->texts[2] + strlen("LYING_CONTROL=");
 	c->name = "unit";
-	c->module = HT_BUILDDIR "/tests/support/faulty-module.so";
+	c->module = HT_BUILDDIR "/tests/support/lying-token.so";
 	c->label = "unit";
 	c->pin = pin;
 	c->pin_where = pin == CONF_PIN_FILE ? "pin" : NULL;
@@ -206,6 +206,7 @@ configure(struct stand *stand, enum conf_pin pin)
 	c->writable = stand->writable;
 	c->nwritable = 2;
 	c->timeout = 2 * patience();
+	c->sessions = 1;
 	stand->conf.tokens = c;
 	stand->conf.ntokens = 1;
 	stand->conf.state = here;
@@ -291,6 +292,18 @@ stand_new(enum conf_pin pin)
 
 	assert_non_null(stand);
 	configure(stand, pin);
+	stand_open(stand);
+	return stand;
+}
+
+struct stand *
+stand_new_sessions(unsigned int sessions)
+{
+	struct stand *stand = calloc(1, sizeof(*stand));
+
+	assert_non_null(stand);
+	configure(stand, CONF_PIN_FILE);
+	stand->token_conf.sessions = sessions;
 	stand_open(stand);
 	return stand;
 }
@@ -475,14 +488,22 @@ done(void *cookie, const uint8_t *signature, size_t n, const struct ht_error *e)
 	(void)snprintf(j->text, sizeof(j->text), "%s", e->text);
 }
 
-static const struct token_job_ops ops = { authorise, confirm, lost, done };
+static bool
+elsewhere(void *cookie)
+{
+	(void)cookie;
+	return false;
+}
+
+static const struct token_job_ops ops = { authorise, confirm, lost, elsewhere,
+	done };
 
 struct stand_job *
 stand_submit_as(struct stand *stand, const char *client, enum stand_kind kind)
 {
 	struct stand_job *j = &stand->job[stand->njobs++];
 	struct token_work work = { client, stand->key[kind], kinds[kind].digest,
-		j->hash, hash_size(kinds[kind].digest) };
+		j->hash, hash_size(kinds[kind].digest), 0 };
 	struct ht_error e;
 
 	assert_true(stand->njobs <= STAND_JOBS);

@@ -1,7 +1,7 @@
 /*
  * A test stand for tokens, driven as keyd does it.  It has real workers under a
  * real parent and a SoftHSM token.  A module in front of the token fails on
- * demand (faulty_module.c).
+ * demand (lying_token.c).
  */
 
 #ifndef TESTS_SUPPORT_STAND_H
@@ -93,12 +93,14 @@ int stand_fresh(void **state);
 
 /*
  * stand_new makes and opens a keyd that gets its PIN in this way.
- * stand_guarded is the same with a PIN file and these settings.  stand_open
+ * stand_guarded and stand_new_sessions are the same with a PIN file and these
+ * settings.  stand_open
  * opens one whose conf and token_conf the test has filled in.  stand_close ends
  * and frees it, as a crash would: nothing more is committed.
  */
 struct stand *stand_new(enum conf_pin pin);
 struct stand *stand_guarded(bool pin_counted, unsigned int pin_retries);
+struct stand *stand_new_sessions(unsigned int sessions);
 void stand_open(struct stand *stand);
 void stand_close(struct stand *stand);
 

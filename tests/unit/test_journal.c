@@ -308,7 +308,7 @@ test_order(void **state)
 	/* Rows are stages; columns are the events of try_event. */
 	static const char *const allowed[] = {
 		[ASKED] = "1.....1111..",
-		[DECIDED] = ".11...111...",
+		[DECIDED] = "111...111...",
 		[MAYBE_SIGNED] = "1.....111...",
 		[SIGNED] = "...1..111.11",
 		[FINISHED] = "....11.1....",

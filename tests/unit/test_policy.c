@@ -102,6 +102,28 @@ __wrap_token_check_now(const struct token *t, uint32_t key, struct ht_error *e)
 	return ht_error_set(e, HT_ERR_UNAVAILABLE, "away");
 }
 
+/* Whether all tokens answer now, and the name of the one that has jobs. */
+static bool ready;
+static const char *busy;
+unsigned int __wrap_token_readiness(const struct token *t, uint32_t key);
+size_t __wrap_token_jobs(const struct token *t);
+
+unsigned int
+__wrap_token_readiness(const struct token *t, uint32_t key)
+{
+	struct ht_error e;
+
+	if (ready)
+		return 2;
+	return __wrap_token_check_now(t, key, &e) == 0 ? 1 : 0;
+}
+
+size_t
+__wrap_token_jobs(const struct token *t)
+{
+	return busy != NULL && strcmp(token_name(t), busy) == 0 ? 3 : 2;
+}
+
 static void
 write_chain(const char *file, const char *kind, int64_t from, int64_t until,
     bool sha1)
@@ -140,7 +162,8 @@ set_up(void **state)
 		return 1;
 	core_configure("", configuration);
 	locked = NULL;
-	there = NULL;
+	there = busy = NULL;
+	ready = false;
 	core_now = (FROM - 10) * SECOND;
 	if (client_add(core.store, &core_actor, "ci", NULL, 3600, &e) < 0)
 		return 1;
@@ -618,7 +641,7 @@ static void
 one_that_was_chosen_stays_chosen(void **state)
 {
 	uint8_t fingerprint[32];
-	struct policy_wish wish = { "spare", fingerprint, "" };
+	struct policy_wish wish = { "spare", fingerprint, "", NULL };
 
 	(void)state;
 	grant("some");
@@ -703,7 +726,7 @@ an_end_is_near_in_whole_days(void **state)
 static void
 one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 {
-	struct policy_wish wish = { "", NULL, "CN=Another" };
+	struct policy_wish wish = { "", NULL, "CN=Another", NULL };
 
 	(void)state;
 	grant("some");
@@ -716,7 +739,7 @@ one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 static void
 one_whose_token_is_there_comes_before_the_others(void **state)
 {
-	const struct policy_wish wish = { "", NULL, "CN=Another" };
+	const struct policy_wish wish = { "", NULL, "CN=Another", NULL };
 
 	(void)state;
 	grant("some");
@@ -727,6 +750,37 @@ one_whose_token_is_there_comes_before_the_others(void **state)
 	there = "vault";
 	core_now = (NOW - 1) * SECOND;
 	EXPECT_SOME(&wish, "old");
+}
+
+static void
+the_shortest_queue_comes_first(void **state)
+{
+	(void)state;
+	grant("some");
+	busy = "vault";
+	EXPECT_SOME(NULL, "good", "spare");
+	busy = "near";
+	EXPECT_SOME(NULL, "far");
+	there = "near";
+	EXPECT_SOME(NULL, "good", "spare");
+}
+
+static void
+another_token_takes_over_if_it_answers(void **state)
+{
+	const struct setup_certificate *certificate;
+	struct policy_wish wish = { "", NULL, "", "near" };
+	struct protocol_refuse no;
+
+	(void)state;
+	grant("some");
+	assert_true(
+	    policy_verdict(&core, &ci, "some", &wish, &certificate, &no) < 0);
+	ready = true;
+	EXPECT_SOME(&wish, "far");
+	wish.publisher = "CN=Nobody";
+	assert_true(
+	    policy_verdict(&core, &ci, "some", &wish, &certificate, &no) < 0);
 }
 
 /* --- the clock ----------------------------------------------------------- */
@@ -799,6 +853,8 @@ main(void)
 		TEST(an_end_is_near_in_whole_days),
 		TEST(one_of_the_publisher_is_chosen_if_there_is_one),
 		TEST(one_whose_token_is_there_comes_before_the_others),
+		TEST(the_shortest_queue_comes_first),
+		TEST(another_token_takes_over_if_it_answers),
 		TEST(a_clock_a_minute_behind_is_believed_and_no_more),
 		TEST(each_time_that_the_clock_is_lost_is_on_record),
 	};

@@ -112,6 +112,35 @@ survives_a_lost_login(void **state)
 	survives("sign-logged-out");
 }
 
+/*
+ * One of four sessions hangs.  The others go on, which does not hide it: it is
+ * noticed after the time that one signature may take.
+ */
+static void
+a_session_that_hangs_stops_no_other(void **state)
+{
+	struct stand *stand = stand_new_sessions(4);
+	unsigned int lost = 0;
+	size_t i;
+
+	(void)state;
+	stand_run(stand, 0, "ready");
+	stand_fault("sign-hang", 1);
+	for (i = 0; i < 40; i++)
+		(void)stand_submit(stand, i % STAND_KEYS);
+	stand_run(stand, 39, NULL);
+	assert_int_equal(stand_calls("initialize"), 1);
+	stand_run(stand, 40, "ready");
+	for (i = 0; i < 40; i++) {
+		assert_int_equal(stand->job[i].code, 0);
+		assert_true(stand->job[i].verified);
+		lost += stand->job[i].lost;
+	}
+	assert_int_equal(lost, 1);
+	assert_int_equal(stand_calls("login"), 2);
+	stand_close(stand);
+}
+
 static void
 gives_up_after_two_attempts(void **state)
 {
@@ -361,6 +390,7 @@ a_key_file_is_a_token(void **state)
 	stand->token_conf.name = "unit";
 	stand->token_conf.file = "rsa3072.pem";
 	stand->token_conf.timeout = 2;
+	stand->token_conf.sessions = 1;
 	stand->conf.tokens = &stand->token_conf;
 	stand->conf.ntokens = 1;
 	stand_open(stand);
@@ -432,6 +462,7 @@ main(int argc, char **argv)
 		STAND_TEST(survives_a_hang),
 		STAND_TEST(survives_a_removed_token),
 		STAND_TEST(survives_a_lost_login),
+		STAND_TEST(a_session_that_hangs_stops_no_other),
 		STAND_TEST(gives_up_after_two_attempts),
 		STAND_TEST(one_bad_job_harms_itself_only),
 		STAND_TEST(an_orderly_refusal_is_final),

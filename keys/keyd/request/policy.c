@@ -174,6 +174,8 @@ certificate_of(struct keyd *k, const struct conf_certificate *conf)
 	return NULL;
 }
 
+#define OF_PUBLISHER 4U
+
 /* Whether c is the certificate that was chosen before, if there is one. */
 static bool
 is_chosen(const struct setup_certificate *c, const struct policy_wish *wish)
@@ -190,7 +192,7 @@ is_chosen(const struct setup_certificate *c, const struct policy_wish *wish)
 
 /*
  * How much is to be said for a certificate that can sign: above all that it is
- * the publisher's, then that its token is there.
+ * the publisher's, then how soon its token will sign.
  */
 static unsigned int
 rank(const struct setup_certificate *c, const struct policy_wish *wish)
@@ -200,10 +202,27 @@ rank(const struct setup_certificate *c, const struct policy_wish *wish)
 
 	if (publisher[0] == '\0' ||
 	    publisher_check(c->chain, publisher, NULL) == 0)
-		n |= 2;
-	if (token_check_now(c->token, c->key, NULL) == 0)
-		n |= 1;
-	return n;
+		n |= OF_PUBLISHER;
+	return n | token_readiness(c->token, c->key);
+}
+
+static bool
+may_replace(const struct setup_certificate *c, const struct policy_wish *wish)
+{
+	return strcmp(token_name(c->token), wish->left) != 0 &&
+	    rank(c, wish) >= (OF_PUBLISHER | 2);
+}
+
+/* Whether c is to be preferred to best.  0: they are equals. */
+static int
+compare(const struct setup_certificate *c, const struct setup_certificate *best,
+    const struct policy_wish *wish)
+{
+	size_t jobs = token_jobs(c->token), least = token_jobs(best->token);
+
+	if (rank(c, wish) != rank(best, wish))
+		return rank(c, wish) > rank(best, wish) ? 1 : -1;
+	return jobs == least ? 0 : jobs < least ? 1 : -1;
 }
 
 /*
@@ -218,12 +237,11 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
     const struct setup_certificate **certificate, struct protocol_refuse *r)
 {
 	const struct setup_certificate *c;
-	struct protocol_refuse no;
+	struct protocol_refuse no = { 0 };
 	const char *why;
 	uint32_t equals = 0;
-	unsigned int best = 0;
 	int rc = HT_ERR_REFUSED;
-	int code;
+	int code, order;
 	size_t i, n = 0;
 
 	for (i = 0; i < profile->ncertificates; i++) {
@@ -244,14 +262,14 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 			    "token %s is locked: an administrator must "
 			    "unlock it",
 			    token_name(c->token));
-		} else {
-			if (equals == 0 || rank(c, wish) > best) {
-				best = rank(c, wish);
+		} else if (wish == NULL || wish->left == NULL ||
+		    may_replace(c, wish)) {
+			order =
+			    equals == 0 ? 1 : compare(c, *certificate, wish);
+			if (order > 0)
 				equals = 0;
-			}
 			/* Each of n equals is kept with a chance of 1/n. */
-			if (rank(c, wish) == best &&
-			    arc4random_uniform(++equals) == 0)
+			if (order >= 0 && arc4random_uniform(++equals) == 0)
 				*certificate = c;
 		}
 	}

@@ -33,13 +33,17 @@ struct policy_wish {
 	const char *certificate;    /* its name: it was chosen before */
 	const uint8_t *fingerprint; /* its SHA-256, if it has a name */
 	const char *publisher;      /* UTF-8: the package's */
+	const char *left;           /* a token that it is not to be on, or
+	                               NULL; then only one whose token answers
+	                               now, and of the publisher */
 };
 
 /*
  * Decide whether who may sign under the profile now.  *certificate is one of the
  * profile's that can sign now: the one that was chosen before and no other, or
- * else one at random; of the publisher, and with its token there, if there is
- * such a one.  wish may be NULL.  *certificate is valid until the loop is entered
+ * else one of the publisher, and whose token answers, if there is such a one.  Of
+ * several, one whose token has the fewest jobs; of several of these, one at
+ * random.  wish may be NULL.  *certificate is valid until the loop is entered
  * again.
  *
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its

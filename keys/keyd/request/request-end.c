@@ -271,8 +271,26 @@ request_verdict(const struct request *r,
     const struct setup_certificate **certificate, struct protocol_refuse *no)
 {
 	const struct policy_wish wish = { r->certificate, r->fingerprint,
-		r->publisher };
+		r->publisher, NULL };
 
 	return policy_verdict(r->keyd, &r->who, r->profile, &wish, certificate,
 	    no);
+}
+
+const struct setup_certificate *
+request_other(const struct request *r)
+{
+	const struct policy_wish wish = { "", NULL, r->publisher, r->token };
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+	const struct setup_certificate *certificate;
+	struct protocol_refuse no;
+
+	if (r->connection == NULL || r->unrecorded || r->fail.status != 0 ||
+	    r->refusal.status != 0 || r->lost >= TOKEN_ATTEMPTS ||
+	    profile == NULL || r->moves >= profile->ncertificates ||
+	    policy_verdict(r->keyd, &r->who, r->profile, &wish, &certificate,
+	        &no) < 0)
+		return NULL;
+	return certificate;
 }

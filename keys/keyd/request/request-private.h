@@ -48,6 +48,8 @@ struct request {
 	char certificate[NAMES_SIZE];
 	uint8_t fingerprint[PROTOCOL_FINGERPRINT]; /* the certificate's */
 	char token[NAMES_SIZE];
+	unsigned int lost;                  /* in tokens that died with it */
+	unsigned int moves;                 /* to other tokens */
 	size_t held;                        /* bytes of large content, or 0 */
 	struct buf der;                     /* the content, from PARTs */
 	char publisher[PROTOCOL_PUBLISHER]; /* named by the file, or "" */
@@ -155,6 +157,12 @@ void request_let_go(struct request *r);
  */
 void request_end(struct request *r);
 void request_free(struct request *r);
+
+/*
+ * The certificate that can take over from the one of r, on a token that answers.
+ * NULL if there is none, or r is not to go on.
+ */
+const struct setup_certificate *request_other(const struct request *r);
 
 /*
  * policy_verdict about this request.  Once a certificate was chosen for it, about

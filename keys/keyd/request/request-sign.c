@@ -4,6 +4,7 @@
 
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
+#include "lib/log.h"
 #include "signature/publisher.h"
 
 /* --- what is to be signed ---------------------------------------------- */
@@ -136,7 +137,8 @@ authorise(void *cookie, unsigned int attempt, struct ht_error *e)
 	rc = verdict_again(r, e);
 	if (rc < 0)
 		return rc;
-	r->decision.attempt = attempt;
+	(void)attempt; /* r counts those of other tokens, too */
+	r->decision.attempt++;
 	before = store_written(k->store);
 	rc = journal_decided(k->store, r->number, &r->decision, e);
 	keyd_must(k, rc, e);
@@ -158,6 +160,7 @@ lost(void *cookie, const char *text)
 	struct request *r = cookie;
 	struct ht_error e;
 
+	r->lost++;
 	if (r->unrecorded)
 		return;
 	keyd_must(r->keyd,
@@ -190,10 +193,41 @@ take_signature(struct request *r, const uint8_t *signature, size_t n,
 	return 0;
 }
 
+static void submit(struct request *r,
+    const struct setup_certificate *certificate);
+
+/* Its token is in trouble: another certificate's signs the same content. */
+static void
+move(struct request *r, const struct setup_certificate *certificate)
+{
+	struct cursor content = cms_signer_content(r->signer);
+	struct ht_error e;
+
+	log_notice("request %ju goes from token %s to %s", (uintmax_t)r->number,
+	    r->token, token_name(certificate->token));
+	buf_bytes(&r->der, content.p, content.left);
+	cms_signer_free(r->signer);
+	r->signer = NULL;
+	r->moves++;
+	if (buf_failed(&r->der) < 0) {
+		(void)ht_error_memory(&e);
+		request_give_up(r, "content", &e);
+	} else {
+		submit(r, certificate);
+	}
+}
+
+static bool
+elsewhere(void *cookie)
+{
+	return request_other(cookie) != NULL;
+}
+
 static void
 done(void *cookie, const uint8_t *signature, size_t n,
     const struct ht_error *why)
 {
+	const struct setup_certificate *other;
 	struct request *r = cookie;
 	struct ht_error e;
 
@@ -204,6 +238,9 @@ done(void *cookie, const uint8_t *signature, size_t n,
 		request_end(r);
 	else if (signature == NULL && r->refusal.status != 0)
 		request_say_no(r, true, &r->refusal);
+	else if (signature == NULL && why->code == HT_ERR_UNAVAILABLE &&
+	    (other = request_other(r)) != NULL)
+		move(r, other);
 	else if (signature == NULL)
 		request_give_up(r, "token", why);
 	else if (take_signature(r, signature, n, &e) < 0)
@@ -218,21 +255,17 @@ done(void *cookie, const uint8_t *signature, size_t n,
 		request_stamp(r, signature, n);
 }
 
-static const struct token_job_ops job_ops = { authorise, confirm, lost, done };
+static const struct token_job_ops job_ops = { authorise, confirm, lost,
+	elsewhere, done };
 
-void
-request_sign(struct request *r)
+/* Make what is to be signed with the certificate, and queue it. */
+static void
+submit(struct request *r, const struct setup_certificate *certificate)
 {
-	const struct setup_certificate *certificate;
 	const struct spc_digest *hash;
-	struct protocol_refuse no;
 	struct token_work work;
 	struct ht_error e;
 
-	if (request_verdict(r, &certificate, &no) < 0) {
-		request_say_no(r, true, &no);
-		return;
-	}
 	if (prepare(r, certificate, &e) < 0) {
 		request_give_up(r, "content", &e);
 		return;
@@ -243,9 +276,22 @@ request_sign(struct request *r)
 	work.digest = hash->algorithm;
 	work.hash = hash->value;
 	work.n = hash->length;
+	work.lost = r->lost;
 	r->phase = REQUEST_QUEUED;
 	request_start_waiting(r);
 	if (token_submit(certificate->token, &work, &job_ops, r, &r->job, &e) <
 	    0)
 		request_give_up(r, "token", &e);
+}
+
+void
+request_sign(struct request *r)
+{
+	const struct setup_certificate *certificate;
+	struct protocol_refuse no;
+
+	if (request_verdict(r, &certificate, &no) < 0)
+		request_say_no(r, true, &no);
+	else
+		submit(r, certificate);
 }

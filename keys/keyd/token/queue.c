@@ -49,6 +49,18 @@ queue_put(struct queue *q, const char *client, struct queue_item *item)
 	return 0;
 }
 
+struct queue_item *
+queue_next(const struct queue *q, const struct queue_item *item)
+{
+	const struct queue_client *c;
+
+	if (item != NULL && TAILQ_NEXT(item, entry) != NULL)
+		return TAILQ_NEXT(item, entry);
+	c = item != NULL ? TAILQ_NEXT(item->client, entry)
+	                 : TAILQ_FIRST(&q->clients);
+	return c != NULL ? TAILQ_FIRST(&c->items) : NULL;
+}
+
 void
 queue_remove(struct queue *q, struct queue_item *item)
 {

@@ -37,6 +37,13 @@ int queue_put(struct queue *q, const char *client, struct queue_item *item);
 struct queue_item *queue_take(struct queue *q);
 
 /*
+ * The item that waits after this one, and the first after NULL.  NULL after the
+ * last.
+ */
+struct queue_item *queue_next(const struct queue *q,
+    const struct queue_item *item);
+
+/*
  * Remove an item that waits.
  */
 void queue_remove(struct queue *q, struct queue_item *item);

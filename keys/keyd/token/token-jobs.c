@@ -18,8 +18,21 @@ finish(struct token_job *job, const uint8_t *signature, size_t n,
     const struct ht_error *e)
 {
 	job->token->njobs--;
+	if (signature != NULL)
+		job->token->signatures++;
 	job->ops.done(job->cookie, signature, n, e);
 	free(job);
+}
+
+static bool
+pin_is_wanted(const struct token *t)
+{
+	const struct token_job *job;
+
+	TAILQ_FOREACH(job, &t->window, entry)
+		if (t->keys[job->key].each)
+			return true;
+	return false;
 }
 
 /* Take a job out of the window, in any phase. */
@@ -33,6 +46,8 @@ leave_window(struct token_job *job)
 	if (job->phase == JOB_SENT)
 		t->nsent--;
 	job->phase = JOB_ENDING;
+	if (!pin_is_wanted(t))
+		token_each_done(t);
 }
 
 int
@@ -86,7 +101,8 @@ token_fill(struct token *t)
 	struct token_job *job;
 	struct ht_error e;
 
-	while (t->phase == TOKEN_READY && t->nwindow < TOKEN_WINDOW &&
+	while (t->phase == TOKEN_READY &&
+	    t->nwindow < TOKEN_WINDOW * t->sessions &&
 	    (job = take_next(t)) != NULL) {
 		/* In the window first: nobody can cancel it there. */
 		job->phase = JOB_WRITTEN;
@@ -97,6 +113,8 @@ token_fill(struct token *t)
 		    job->ops.authorise(job->cookie, job->attempt + 1, &e) ==
 		        0) {
 			job->attempt++;
+			if (t->keys[job->key].each)
+				(void)token_each_record(t);
 			continue;
 		}
 		leave_window(job);
@@ -117,16 +135,22 @@ on_kick(void *cookie)
 
 /*
  * A job on its second attempt is sent alone.  If it kills the worker, no other
- * job is lost with it again.
+ * job is lost with it again.  So is one that wants the PIN: if that is refused,
+ * no other one has cost a try.
  */
+static bool
+is_sociable(const struct token *t, const struct token_job *job)
+{
+	return job->attempt == 1 && !t->keys[job->key].each;
+}
+
 static bool
 may_go(const struct token *t, const struct token_job *job)
 {
-	const struct token_job *first = TAILQ_FIRST(&t->window);
-
 	if (job->phase != JOB_COMMITTED)
 		return false;
-	return t->nsent == 0 || (job->attempt == 1 && first->attempt == 1);
+	return t->nsent == 0 ||
+	    (is_sociable(t, job) && is_sociable(t, TAILQ_FIRST(&t->window)));
 }
 
 /* Return the first job that was not sent, if it may go now, or NULL. */
@@ -141,9 +165,32 @@ next_to_go(const struct token *t)
 	return NULL;
 }
 
+/*
+ * The worker has begun with as many jobs as it has sessions.  The deadline is
+ * that of the one that it has had for longest.
+ */
+void
+token_await_jobs(struct token *t)
+{
+	struct token_job *job;
+	unsigned int i = 0;
+
+	TAILQ_FOREACH(job, &t->window, entry) {
+		if (i++ == t->sessions || job->phase != JOB_SENT)
+			break;
+		if (job->since == 0)
+			job->since = loop_now();
+	}
+	if (t->nsent > 0)
+		token_await_since(t, TAILQ_FIRST(&t->window)->since);
+	else
+		token_await_nothing(t);
+}
+
 static void
 send_job(struct token *t, struct token_job *job)
 {
+	bool each = t->keys[job->key].each;
 	struct protocol_token_sign body;
 
 	memset(&body, 0, sizeof(body));
@@ -152,10 +199,15 @@ send_job(struct token *t, struct token_job *job)
 	body.hash = cursor_over(job->hash, job->nhash);
 	job->tag = ++t->last_tag;
 	job->phase = JOB_SENT;
+	job->since = 0;
 	t->nsent++;
-	if (token_say(t, PROTOCOL_TOKEN_SIGN, job->tag, &body, -1) &&
-	    t->nsent == 1)
-		token_await(t);
+	t->each.at_risk = each;
+	if (!token_say(t, PROTOCOL_TOKEN_SIGN, job->tag, &body,
+	        each ? t->guard : -1))
+		return;
+	if (each)
+		token_unguard(t); /* now it is the worker's */
+	token_await_jobs(t);
 }
 
 void
@@ -167,9 +219,14 @@ token_hand_over(struct token *t)
 	/* First the token looks for keys that were added meanwhile. */
 	while (t->phase == TOKEN_READY && t->next_key == t->nkeys) {
 		job = next_to_go(t);
-		if (job == NULL)
+		if (job == NULL ||
+		    (t->keys[job->key].each && !token_each_record(t)))
 			return;
 		ht_error_clear(&e);
+		if (t->keys[job->key].each && token_guard(t, &e) < 0) {
+			t->machine->failed(t, e.text);
+			return;
+		}
 		if (job->ops.confirm(job->cookie, &e) == 0) {
 			send_job(t, job);
 		} else {
@@ -185,15 +242,19 @@ token_hand_over(struct token *t)
 static struct token_job *
 answered_job(struct token *t, uint32_t tag)
 {
-	struct token_job *job = TAILQ_FIRST(&t->window);
+	struct token_job *job;
 
-	if (job == NULL || job->phase != JOB_SENT || job->tag != tag)
+	TAILQ_FOREACH(job, &t->window, entry)
+		if (job->phase == JOB_SENT && job->tag == tag)
+			break;
+	if (job == NULL)
 		return NULL;
+	t->each.at_risk = false;
+	if (t->slow)
+		token_set_reason(t, "");
+	t->slow = false;
 	leave_window(job);
-	if (t->nsent > 0)
-		token_await(t);
-	else
-		token_await_nothing(t);
+	token_await_jobs(t);
 	return job;
 }
 
@@ -256,6 +317,40 @@ token_take_back(struct token *t, const char *text)
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE,
 	    "token %s failed twice with this: %s", t->name, text);
 	end_list(&given_up, &e);
+}
+
+void
+token_offer(struct token *t, const struct ht_error *e)
+{
+	struct job_list going = TAILQ_HEAD_INITIALIZER(going);
+	struct queue_item *item, *next_item;
+	struct token_job *job, *next;
+
+	for (job = TAILQ_FIRST(&t->window); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, entry);
+		if (job->phase != JOB_COMMITTED ||
+		    !job->ops.elsewhere(job->cookie))
+			continue;
+		leave_window(job);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	for (job = TAILQ_FIRST(&t->again); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, entry);
+		if (!job->ops.elsewhere(job->cookie))
+			continue;
+		TAILQ_REMOVE(&t->again, job, entry);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	for (item = queue_next(&t->queue, NULL); item != NULL;
+	     item = next_item) {
+		next_item = queue_next(&t->queue, item);
+		job = job_of(item);
+		if (!job->ops.elsewhere(job->cookie))
+			continue;
+		queue_remove(&t->queue, item);
+		TAILQ_INSERT_TAIL(&going, job, entry);
+	}
+	end_list(&going, e);
 }
 
 void
@@ -322,6 +417,7 @@ new_job(struct token *t, const struct token_work *work,
 	memcpy(job->digest, work->digest, strlen(work->digest) + 1);
 	memcpy(job->hash, work->hash, work->n);
 	job->nhash = work->n;
+	job->attempt = work->lost;
 	return job;
 }
 

@@ -14,9 +14,6 @@
  * alone decides whether a PIN with a record is tried again.
  */
 
-/* The time until an outcome that was undone is written again, in ms. */
-#define OUTCOME_AGAIN 1000
-
 /* The administrator's PIN if there is one, otherwise the configured PIN. */
 static const struct secret *
 pin_of(const struct token *t)
@@ -40,13 +37,6 @@ lock(struct token *t, const char *reason)
 	    "token %s is locked: an administrator must unlock it", t->name);
 	token_unlock_end(t, &e);
 	token_end_all(t, &e);
-}
-
-/* The name of the token in the guard's records. */
-static const char *
-guarded(const struct token *t)
-{
-	return t->serial[0] != '\0' ? t->serial : t->name;
 }
 
 /*
@@ -98,57 +88,6 @@ is_allowed(struct token *t, struct pin_attempt *a, const char **why)
 }
 
 /*
- * Write the outcome.  Where this fails for want of room the commit fails, too,
- * and is undone.
- */
-static void
-write_outcome(struct token *t)
-{
-	struct token_outcome *o = &t->outcome;
-	bool accepted = o->what == OUTCOME_ACCEPTED;
-	struct ht_error e;
-	int rc;
-
-	rc = accepted ? pin_attempt_clear(t->store, o->guarded, NULL, &e)
-	              : pin_attempt_refused(t->store, o->guarded, &e);
-	if (rc < 0)
-		log_error("token %s: %s", t->name, e.text);
-	token_note(t,
-	    accepted ? JOURNAL_TOKEN_UNLOCKED : JOURNAL_TOKEN_PIN_REFUSED,
-	    o->text);
-}
-
-static void
-write_again(void *cookie)
-{
-	struct token *t = cookie;
-	struct ht_error e;
-
-	t->outcome.later = NULL;
-	if (store_reserve(t->store, 0, &e) == 0)
-		write_outcome(t);
-	else
-		token_outcome_undone(t);
-}
-
-void
-token_outcome_undone(struct token *t)
-{
-	struct token_outcome *o = &t->outcome;
-
-	if (o->what != OUTCOME_DURABLE && o->later == NULL)
-		o->later =
-		    loop_timer_add(t->loop, OUTCOME_AGAIN, write_again, t);
-}
-
-void
-token_outcome_committed(struct token *t)
-{
-	if (t->outcome.later == NULL)
-		t->outcome.what = OUTCOME_DURABLE;
-}
-
-/*
  * 1: the PIN may be tried, and the attempt is recorded.  0: it may not, and
  * *why says why.
  */
@@ -159,23 +98,23 @@ record_attempt(struct token *t, const char **why, struct ht_error *e)
 	struct pin_attempt a;
 	int rc;
 
-	if (t->outcome.later != NULL) {
-		loop_timer_remove(t->outcome.later);
-		t->outcome.later = NULL;
-		write_outcome(t);
-	}
-	rc = pin_salt(t->store, guarded(t), salt, e);
+	token_outcome_now(t);
+	rc = pin_salt(t->store, token_guarded(t), salt, e);
 	if (rc == 0)
 		rc = secret_hash(pin_of(t), salt, sizeof(salt), hash,
 		    sizeof(hash), e);
 	if (rc == 0)
-		rc = pin_attempt_stands(t->store, guarded(t), hash, &a, e);
+		rc =
+		    pin_attempt_stands(t->store, token_guarded(t), hash, &a, e);
 	if (rc == 0 || (rc == 1 && is_allowed(t, &a, why))) {
 		a.flags = t->pin_flags;
 		a.unknown++;
-		rc = pin_attempt_add(t->store, guarded(t), salt, hash, &a, e);
+		rc = pin_attempt_add(t->store, token_guarded(t), salt, hash, &a,
+		    e);
 		if (rc == 0)
 			rc = 1;
+		memcpy(t->each.salt, salt, sizeof(salt));
+		memcpy(t->each.hash, hash, sizeof(hash));
 	} else if (rc == 1) {
 		rc = 0;
 	}
@@ -222,21 +161,10 @@ token_login_committed(struct token *t)
 	}
 }
 
-static void
-record_outcome(struct token *t, bool accepted, const char *text)
-{
-	struct token_outcome *o = &t->outcome;
-
-	o->what = accepted ? OUTCOME_ACCEPTED : OUTCOME_REFUSED;
-	(void)snprintf(o->guarded, sizeof(o->guarded), "%s", guarded(t));
-	(void)snprintf(o->text, sizeof(o->text), "%s", text);
-	write_outcome(t);
-}
-
 void
 token_logged_in(struct token *t)
 {
-	record_outcome(t, true, "");
+	token_outcome(t, true, false, "");
 	token_unlock_end(t, NULL);
 }
 
@@ -245,7 +173,7 @@ token_pin_refused(struct token *t, const char *text)
 {
 	struct ht_error e;
 
-	record_outcome(t, false, text);
+	token_outcome(t, false, false, text);
 	secret_forget(t->given);
 	(void)ht_error_set(&e, HT_ERR_DENIED,
 	    "token %s does not accept the PIN: %s", t->name, text);

@@ -1,8 +1,8 @@
 /*
  * What the files of a token share.  token.c holds the configuration and answers
  * questions.  token-state.c is the state machine.  It drives token-login.c (the
- * PIN), token-jobs.c (the jobs) and token-worker.c (the worker).  No other file
- * includes this.
+ * PIN), token-attempt.c (how attempts with it end), token-jobs.c (the jobs) and
+ * token-worker.c (the worker).  No other file includes this.
  */
 
 #ifndef KEYS_KEYD_TOKEN_TOKEN_PRIVATE_H
@@ -14,14 +14,18 @@
 #include "lib/proc.h"
 #include "protocol/messages.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 
 #define TOKEN_HASH_MAX 64
 
-/* How many times a job is handed over at most. */
-#define TOKEN_ATTEMPTS 2
-
 /* Jobs do not wait if the next start is further away than this. */
 #define TOKEN_PATIENCE 5000U /* ms */
+
+/* A job that takes longer than this makes its token slow. */
+#define TOKEN_SLOW 5000U /* ms */
+
+/* A token that is away is looked for so often. */
+#define TOKEN_LOOK 5000U /* ms */
 
 /*
  * The phases in the life of a worker, in this order.  In LOCKED the token is
@@ -45,6 +49,8 @@ struct token_key {
 	uint8_t *spki;
 	size_t nspki;
 	bool found;
+	bool warned;                /* that it is extractable */
+	bool each;                  /* it wants the PIN for each signature */
 	char reason[PROTOCOL_TEXT]; /* why it was not found */
 };
 
@@ -67,6 +73,7 @@ struct token_job {
 	enum job_phase phase;
 	unsigned int attempt; /* how many hand-overs were authorised */
 	uint32_t tag;
+	uint64_t since; /* loop_now() when the worker began with it, or 0 */
 	uint32_t key;
 	char digest[PROTOCOL_WORD];
 	uint8_t hash[TOKEN_HASH_MAX];
@@ -90,9 +97,24 @@ struct token_unlocking {
  */
 struct token_outcome {
 	enum { OUTCOME_DURABLE, OUTCOME_ACCEPTED, OUTCOME_REFUSED } what;
+	bool each;                   /* for a signature */
 	char guarded[PROTOCOL_NAME]; /* the token's name in the records */
 	char text[PROTOCOL_TEXT];
 	struct loop_timer *later;
+};
+
+/*
+ * The attempts of keys that want the PIN for each signature.  One record stands
+ * for all jobs in the window.
+ */
+struct token_each {
+	enum {
+		EACH_NONE,
+		EACH_WRITTEN, /* it is recorded, not yet durable */
+		EACH_DURABLE  /* the worker may use the PIN */
+	} phase;
+	bool at_risk; /* the token may be about to refuse it */
+	uint8_t salt[PIN_SALT], hash[PIN_HASH]; /* of the PIN */
 };
 
 struct token_machine;
@@ -111,6 +133,7 @@ struct token {
 	enum conf_pin pin_source;
 	char *pin_where;      /* or the key file's path; for token_matches */
 	unsigned int timeout; /* milliseconds */
+	unsigned int sessions;
 	bool pin_counted;
 	unsigned int pin_retries;
 	char *guard_path;
@@ -128,15 +151,21 @@ struct token {
 	uint64_t retry_at; /* loop_now() of the earliest restart */
 
 	char serial[PROTOCOL_NAME];
+	char about[PROTOCOL_TEXT]; /* what the journal says of the token */
 	uint8_t pin_flags;         /* when the token was opened */
 	struct secret *configured; /* the PIN of the file or credential */
 	struct secret *given;      /* the PIN that an administrator gave */
 	struct token_unlocking unlocking;
 	struct token_outcome outcome;
+	struct token_each each;
+	bool slow; /* does not answer, and has not hung for long enough */
+	uint64_t signatures;
 
 	struct token_key *keys;
 	size_t nkeys;
-	size_t next_key; /* the first that was not yet looked for */
+	size_t next_key;            /* the first that was not yet looked for */
+	struct loop_timer *missing; /* looks again for those not found */
+	bool ready_said;            /* in the log, since the worker started */
 
 	struct queue queue;
 	struct job_list again;  /* jobs for their second attempt */
@@ -152,13 +181,14 @@ struct token {
  * What token-worker.c reports to the state machine above it.  answered: the
  * worker sent an answer.  failed: the worker died, hung, or cannot be reached;
  * when failed returns, the link is closed.  not_started: the worker could not
- * be started again.
+ * be started again.  slow: a job takes long.
  */
 struct token_machine {
 	void (*answered)(struct token *t, const struct msg *m,
 	    const union protocol_body *body);
 	void (*failed)(struct token *t, const char *text);
 	void (*not_started)(struct token *t, const struct ht_error *e);
+	void (*slow)(struct token *t);
 };
 extern const struct token_machine token_machine;
 
@@ -179,10 +209,11 @@ bool token_say(struct token *t, enum protocol_type type, uint32_t tag,
     const void *body, int fd);
 
 /*
- * token_await sets the deadline for an answer: the configured time from now.
- * token_await_nothing removes it.
+ * token_await sets the deadline for an answer: the configured time from now, or
+ * from since.  token_await_nothing removes it.
  */
 void token_await(struct token *t);
+void token_await_since(struct token *t, uint64_t since);
 void token_await_nothing(struct token *t);
 
 /*
@@ -202,6 +233,8 @@ int token_say_away(const struct token *t, struct ht_error *e);
  * token_parent.spawn, or HT_ERR_INTERNAL if there is no memory.
  */
 int token_wake(struct token *t, struct ht_error *e);
+/* There is no worker: start one after a while. */
+void token_look_again(struct token *t);
 int token_wake_now(struct token *t, struct ht_error *e);
 
 /*
@@ -225,6 +258,39 @@ void token_set_reason(struct token *t, const char *text);
 int token_guard(struct token *t, struct ht_error *e);
 void token_unguard(struct token *t);
 
+/* --- token-attempt.c --------------------------------------------------- */
+
+/*
+ * token_guarded returns the name of the token in the records of attempts.
+ *
+ * token_outcome records how an attempt ended; each, that of a key which wants the
+ * PIN for each signature.  An outcome that was undone is written again when there
+ * is room, and by token_outcome_now, which comes before another attempt.
+ *
+ * token_outcome_committed, token_outcome_undone: a commit worked, or was undone.
+ */
+const char *token_guarded(const struct token *t);
+void token_outcome(struct token *t, bool accepted, bool each, const char *text);
+void token_outcome_now(struct token *t);
+void token_outcome_committed(struct token *t);
+void token_outcome_undone(struct token *t);
+
+/*
+ * For keys that want the PIN for each signature.
+ *
+ * token_each_record: such a key is going to be used.  Records an attempt, unless
+ * one stands, and returns whether it is durable.
+ *
+ * token_each_done: no job wants the PIN any more, or the worker is gone.  Clears
+ * the attempt, unless nobody knows what became of it.
+ *
+ * token_each_failed: the token has refused the PIN, or nobody knows.  The
+ * attempt stands.
+ */
+bool token_each_record(struct token *t);
+void token_each_done(struct token *t);
+void token_each_failed(struct token *t, bool refused, const char *text);
+
 /* --- token-login.c ----------------------------------------------------- */
 
 /*
@@ -235,17 +301,11 @@ void token_unguard(struct token *t);
  *
  * token_logged_in, token_pin_refused: the token's answer.  The first clears all
  * attempts; the second records that it was refused, and locks.
- *
- * token_outcome_committed, token_outcome_undone: a commit worked, or was undone.
- * An outcome that was undone is written again when there is room, and before
- * another attempt is.
  */
 void token_login(struct token *t);
 void token_login_committed(struct token *t);
 void token_logged_in(struct token *t);
 void token_pin_refused(struct token *t, const char *text);
-void token_outcome_committed(struct token *t);
-void token_outcome_undone(struct token *t);
 
 /*
  * End an unlock if one is in progress.  e is NULL if it succeeded.
@@ -265,8 +325,8 @@ void token_fill(struct token *t);
 void token_hand_over(struct token *t);
 
 /*
- * The answer to the first job that was sent.  token_signed and token_not_signed
- * end the job.  Return false if tag is not that job's.
+ * The answer to a job that was sent.  token_signed and token_not_signed end the
+ * job.  Return false if tag is no such job's.
  */
 bool token_signed(struct token *t, uint32_t tag, struct cursor signature);
 bool token_not_signed(struct token *t, uint32_t tag, const char *why);
@@ -277,6 +337,16 @@ bool token_not_signed(struct token *t, uint32_t tag, const char *why);
  * attempt.
  */
 void token_take_back(struct token *t, const char *text);
+
+/*
+ * Set the deadline for the jobs that the worker has.
+ */
+void token_await_jobs(struct token *t);
+
+/*
+ * End the jobs that the worker does not have and that go to another token.
+ */
+void token_offer(struct token *t, const struct ht_error *e);
 
 /*
  * End the jobs whose decision was not committed.

@@ -37,6 +37,11 @@ on_deadline(void *cookie)
 	char text[PROTOCOL_TEXT];
 
 	t->deadline = NULL;
+	if (t->phase == TOKEN_READY && !t->slow && t->timeout > TOKEN_SLOW) {
+		t->slow = true;
+		t->machine->slow(t);
+		return;
+	}
 	(void)snprintf(text, sizeof(text), "no answer in %u s",
 	    t->timeout / 1000);
 	t->machine->failed(t, text);
@@ -50,12 +55,24 @@ token_await_nothing(struct token *t)
 }
 
 void
-token_await(struct token *t)
+token_await_since(struct token *t, uint64_t since)
 {
+	bool patient =
+	    t->phase != TOKEN_READY || t->slow || t->timeout <= TOKEN_SLOW;
+	uint64_t until = since + (patient ? t->timeout : TOKEN_SLOW);
+	uint64_t now = loop_now();
+
 	token_await_nothing(t);
-	t->deadline = loop_timer_add(t->loop, t->timeout, on_deadline, t);
+	t->deadline = loop_timer_add(t->loop, until > now ? until - now : 0,
+	    on_deadline, t);
 	if (t->deadline == NULL)
 		log_error("token %s: out of memory: no deadline", t->name);
+}
+
+void
+token_await(struct token *t)
+{
+	token_await_since(t, loop_now());
 }
 
 static void
@@ -141,7 +158,8 @@ token_stop(struct token *t)
 
 	token_await_nothing(t);
 	loop_timer_remove(t->restart);
-	t->restart = NULL;
+	loop_timer_remove(t->missing);
+	t->restart = t->missing = NULL;
 	loop_watch_remove(t->watch);
 	t->watch = NULL;
 	if (t->link.channel != NULL)
@@ -151,6 +169,7 @@ token_stop(struct token *t)
 	    t->parent.kill(t->parent.cookie, t->index, &e) < 0)
 		log_error("token %s: %s", t->name, e.text);
 	t->phase = TOKEN_DOWN;
+	t->slow = false;
 }
 
 static int
@@ -164,6 +183,7 @@ start(struct token *t, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	t->next_key = 0;
+	t->ready_said = false;
 	for (i = 0; i < t->nkeys; i++)
 		t->keys[i].found = false;
 	proc_backoff_started(&t->backoff);
@@ -184,8 +204,24 @@ on_restart(void *cookie)
 
 	t->restart = NULL;
 	t->phase = TOKEN_DOWN;
-	if (start(t, &e) < 0)
+	if (start(t, &e) < 0) {
 		t->machine->not_started(t, &e);
+		token_look_again(t);
+	}
+}
+
+void
+token_look_again(struct token *t)
+{
+	uint64_t now = loop_now();
+	uint64_t at = now + TOKEN_LOOK;
+
+	if (t->phase != TOKEN_DOWN)
+		return;
+	if (at < t->retry_at)
+		at = t->retry_at;
+	loop_timer_remove(t->restart);
+	t->restart = loop_timer_add(t->loop, at - now, on_restart, t);
 }
 
 /* Jobs wait: start a worker, at retry_at or later. */
@@ -196,6 +232,7 @@ start_soon(struct token *t, struct ht_error *e)
 
 	if (now >= t->retry_at)
 		return start(t, e);
+	loop_timer_remove(t->restart);
 	t->restart = loop_timer_add(t->loop, t->retry_at - now, on_restart, t);
 	if (t->restart == NULL)
 		return ht_error_memory(e);

@@ -72,6 +72,7 @@ copy_conf(struct token *t, const struct conf_token *conf, struct ht_error *e)
 		return ht_error_memory(e);
 	t->open.environment = buf_cursor(&t->environment);
 	t->open.writable = buf_cursor(&t->writable);
+	t->open.sessions = t->sessions = conf->sessions;
 	return 0;
 }
 
@@ -292,10 +293,32 @@ token_state(const struct token *t)
 	case TOKEN_LOCKED:
 		return "locked";
 	case TOKEN_READY:
-		return "ready";
+		return t->slow ? "slow" : "ready";
 	default:
 		return "starting";
 	}
+}
+
+unsigned int
+token_readiness(const struct token *t, uint32_t key)
+{
+	struct ht_error e;
+
+	if (token_check_now(t, key, &e) < 0)
+		return 0;
+	return t->phase == TOKEN_READY && !t->slow ? 2 : 1;
+}
+
+size_t
+token_jobs(const struct token *t)
+{
+	return t->njobs;
+}
+
+uint64_t
+token_signatures(const struct token *t)
+{
+	return t->signatures;
 }
 
 const char *
@@ -355,6 +378,7 @@ token_matches(const struct token *t, const struct conf_token *conf)
 	    t->timeout == conf->timeout * 1000 &&
 	    t->pin_counted == conf->pin_counted &&
 	    t->pin_retries == conf->pin_retries &&
+	    t->sessions == conf->sessions &&
 	    same_texts(&t->environment, conf->environment,
 	        conf->nenvironment) &&
 	    same_texts(&t->writable, conf->writable, conf->nwritable);

@@ -3,7 +3,7 @@
  * A job is a hash that one of the token's keys is to sign.
  *
  * The event loop drives a token; a token never waits.  Its worker is started by
- * token_start, or when a job needs it.  The worker is told to open the token
+ * token_start, when a job needs it, and again while the token is away.  The worker is told to open the token
  * and to log in, is told each key, and then gets jobs.  A worker that dies, or
  * does not answer within the configured time, is killed and started again after
  * a while.  Each job that it had is handed over once more.  If that fails, too,
@@ -37,7 +37,10 @@
  * The most jobs in the window: authorised and not yet answered.  There are
  * several, so that a token has work while an fsync runs.
  */
-#define TOKEN_WINDOW 4
+#define TOKEN_WINDOW 4 /* for each of a token's sessions */
+
+/* How many times what is to be signed is lost at most. */
+#define TOKEN_ATTEMPTS 2
 
 /* The longest PIN, in bytes. */
 #define TOKEN_PIN_MAX 255
@@ -61,8 +64,8 @@ struct token_parent {
  */
 struct token_job_ops {
 	/*
-	 * The job is about to be handed over.  attempt is 1 or 2.  Look at
-	 * policy again and write the event "decided".  Return 0 to continue.  A
+	 * The job is about to be handed over.  attempt counts that, with
+	 * what was lost before.  Look at policy again and write the event "decided".  Return 0 to continue.  A
 	 * negative HT_ERR_* with *e ends the job, and done() follows with *e.
 	 */
 	int (
@@ -77,6 +80,11 @@ struct token_job_ops {
 	 * event "maybe-signed".  text says why.  authorise() or done() follows.
 	 */
 	void (*lost)(void *cookie, const char *text);
+	/*
+	 * The token is in trouble.  Return true if another one would sign now;
+	 * then done() follows, with HT_ERR_UNAVAILABLE.
+	 */
+	bool (*elsewhere)(void *cookie);
 	/*
 	 * The end of the job, called exactly once.  The job is freed
 	 * afterwards.  signature is n bytes, not yet verified, and valid during
@@ -94,7 +102,9 @@ struct token_work {
 	uint32_t key;       /* from token_key */
 	const char *digest; /* "sha256", "sha384", "sha512" */
 	const uint8_t *hash;
-	size_t n; /* bytes of hash */
+	size_t n;          /* bytes of hash */
+	unsigned int lost; /* how often a token had it already, and nobody knows
+	                      what became of that: below TOKEN_ATTEMPTS */
 };
 
 /*
@@ -174,6 +184,15 @@ int token_check(const struct token *t, uint32_t key, struct ht_error *e);
 int token_check_now(const struct token *t, uint32_t key, struct ht_error *e);
 
 /*
+ * How soon the token is going to sign with this key: 2, it answers; 1, it is
+ * starting, or has a job for longer than it should; 0, otherwise.  token_jobs
+ * says how many jobs it has, and token_signatures how many it has done.
+ */
+unsigned int token_readiness(const struct token *t, uint32_t key);
+size_t token_jobs(const struct token *t);
+uint64_t token_signatures(const struct token *t);
+
+/*
  * Queue a job.  work and ops are copied.  *job is valid until done() is called,
  * or token_cancel returns true.  No callback is called before the next round of
  * the loop.  Errors: those of token_check; those of token_parent.spawn;
@@ -218,7 +237,7 @@ void token_unlock_forget(struct token *t, void *cookie);
 const char *token_name(const struct token *t);
 
 /*
- * For people.  token_state is "ready", "locked", "starting" or "away".
+ * For people.  token_state is "ready", "slow", "locked", "starting" or "away".
  * token_reason says why, or is "".  Both are borrowed.
  */
 const char *token_state(const struct token *t);

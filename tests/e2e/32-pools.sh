@@ -79,8 +79,11 @@ sign_many "$files" >"$work/failed" &
 many=$!
 check "a third is under way" within 120 begun $((16 + files / 3))
 worker=$(worker_of_second)
+# Stopped for a moment, so that it has something to lose.
+kill -STOP "$worker"
+sleep 2
 mv "$place/second" "$place/away"
-kill -KILL "$worker" 2>/dev/null
+kill -KILL "$worker"
 wait "$many"
 check "$files files, one token taken away: none fails" \
     test ! -s "$work/failed"

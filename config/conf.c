@@ -41,6 +41,7 @@ static const struct conf_field users_fields[] = {
 	{ "admin", read_account, USER(CONF_USER_ADMIN) },
 	{ "auth", read_account, USER(CONF_USER_AUTH) },
 	{ "fetch", read_account, USER(CONF_USER_FETCH) },
+	{ "pump", read_account, USER(CONF_USER_PUMP) },
 	{ .key = NULL },
 };
 
@@ -60,12 +61,17 @@ root_defaults(void *out)
 		[CONF_USER_ADMIN] = "htsign-admin",
 		[CONF_USER_AUTH] = "htsign-auth",
 		[CONF_USER_FETCH] = "htsign-fetch",
+		[CONF_USER_PUMP] = "htsign-pump",
 	};
 	struct conf *c = out;
 	size_t i;
 
 	c->state = "/var/lib/htsign";
 	c->run = "/run/htsign";
+	c->clamav_socket = "/run/clamav/clamd.ctl";
+	c->clamav_max_size = (uint64_t)100 << 20;
+	c->clamav_max_age = 7;
+	c->clamav_parallel = 8;
 	for (i = 0; i < CONF_USERS; i++) {
 		c->users[i].name = names[i];
 		c->users[i].line = 1;
@@ -122,6 +128,21 @@ root_check(struct conf_reader *r, const config_setting_t *s,
 	return c->single_user ? check_single_user(r, s) : 0;
 }
 
+static int
+read_max_scan(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf *c = out;
+	int rc = conf_read_size(r, s, f, out);
+
+	if (rc == 0 &&
+	    (c->clamav_max_size < CONF_MIN_SCAN ||
+	        c->clamav_max_size > CONF_MAX_SCAN))
+		rc = conf_mistake(r, s,
+		    "clamav_max_size must be from \"1K\" to \"2000M\"");
+	return rc;
+}
+
 #define ROOT(member) .offset = offsetof(struct conf, member)
 #define ROOT_COUNT(member) .count_offset = offsetof(struct conf, member)
 
@@ -141,9 +162,14 @@ static const struct conf_field root_fields[] = {
 	{ "proxy", conf_read_http, ROOT(proxy) },
 	{ "timestamp_servers", conf_read_list, ROOT(servers),
 	    ROOT_COUNT(nservers), .section = &conf_server_section },
+	{ "clamav_socket", conf_read_path, ROOT(clamav_socket) },
+	{ "clamav_max_size", read_max_scan, ROOT(clamav_max_size) },
+	{ "clamav_max_age", conf_read_number, ROOT(clamav_max_age), .min = 1,
+	    .max = 3650 },
+	{ "clamav_parallel", conf_read_number, ROOT(clamav_parallel), .min = 1,
+	    .max = 100 },
 	{ "profiles", conf_read_list, ROOT(profiles), ROOT_COUNT(nprofiles),
 	    .section = &conf_profile_section },
-	{ .key = "scanners", .read = conf_read_later },
 	{ .key = NULL },
 };
 
@@ -286,6 +312,12 @@ resolve_account(struct conf *c, struct conf_account *account,
 	}
 	pw = account->name != NULL ? getpwnam(account->name)
 	                           : getpwuid(account->uid);
+	if (pw == NULL && account->name != NULL && !conf_pumps(c) &&
+	    account == &c->users[CONF_USER_PUMP]) {
+		account->uid = (uid_t)-1;
+		account->gid = (gid_t)-1;
+		return 0;
+	}
 	if (pw == NULL && account->name != NULL) {
 		(void)ht_error_set(e, HT_ERR_USAGE,
 		    "there is no account \"%s\"", account->name);

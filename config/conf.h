@@ -33,6 +33,10 @@
 /* The largest max_ctl, in bytes: PROTOCOL_CTL_MAX. */
 #define CONF_MAX_CTL ((uint64_t)960 << 10)
 
+/* The least and the largest clamav_max_size: clamd scans nothing over 2 GB. */
+#define CONF_MIN_SCAN ((uint64_t)1 << 10)
+#define CONF_MAX_SCAN ((uint64_t)2000 << 20)
+
 /* The longest run, in bytes: the path of its sockets must fit sockaddr_un. */
 #define CONF_RUN_MAX 90
 
@@ -44,6 +48,7 @@ enum conf_user {
 	CONF_USER_ADMIN, /* htsign-admin: shells of administrators */
 	CONF_USER_AUTH,  /* htsign-auth: htsign-principals */
 	CONF_USER_FETCH, /* htsign-fetch: HTTP for keyd */
+	CONF_USER_PUMP,  /* htsign-pump: needed only if conf_pumps */
 	CONF_USERS
 };
 
@@ -162,6 +167,13 @@ enum conf_timestamp {
 	CONF_TIMESTAMP_REQUIRED
 };
 
+/* Whether a file must be scanned before it is signed. */
+enum conf_scan {
+	CONF_SCAN_NONE,
+	CONF_SCAN_ATTEMPT, /* also signed if it cannot be scanned */
+	CONF_SCAN_REQUIRED
+};
+
 /* What happens to a file that is signed already. */
 enum conf_existing {
 	CONF_EXISTING_OWN,     /* if we signed it, replace the signature;
@@ -218,6 +230,7 @@ struct conf_profile {
 	                                             all.  At least 1, if a
 	                                             timestamp is wanted */
 	size_t nservers;
+	enum conf_scan clamav; /* default CONF_SCAN_NONE */
 };
 
 /* Some lines of the text that a configuration is. */
@@ -244,6 +257,13 @@ struct conf {
 	const char *proxy; /* of htsign-fetch: http:// or https://; or NULL */
 	const struct conf_server *servers; /* of timestamps */
 	size_t nservers;
+	const char *clamav_socket;    /* of clamd; default
+	                              /run/clamav/clamd.ctl */
+	uint64_t clamav_max_size;     /* a larger file is not scanned; bytes, at
+	                              most CONF_MAX_SCAN; default 100 MiB */
+	unsigned int clamav_max_age;  /* of the database, in days, 1 to 3650;
+	                                 default 7 */
+	unsigned int clamav_parallel; /* streams, 1 to 100; default 8 */
 	const struct conf_profile *profiles;
 	size_t nprofiles;
 	struct conf_memory *memory; /* private */
@@ -278,9 +298,16 @@ void conf_free(struct conf *c); /* NULL is fine */
  * PROC_SAME.  Otherwise looks up names with getpwnam(3) and numbers with
  * getpwuid(3).  A number without an account gets the group of the same number.
  * HT_ERR_USAGE ("FILE:LINE: …") if there is no such account, two accounts
- * share a uid, or an account is root's.
+ * share a uid, or an account is root's.  Where not conf_pumps, that of
+ * htsign-pump may be missing: its uid is (uid_t)-1 then.
  */
 int conf_resolve(struct conf *c, struct ht_error *e);
+
+/*
+ * Whether htsign-pump is needed: for this profile, or for any.
+ */
+bool conf_profile_pumps(const struct conf_profile *p);
+bool conf_pumps(const struct conf *c);
 
 /*
  * Put "FILE:LINE: " before the text of *e, which tells what is wrong with text,

@@ -66,6 +66,13 @@ static const struct conf_word timestamps[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word scans[] = {
+	{ "none", CONF_SCAN_NONE },
+	{ "attempt", CONF_SCAN_ATTEMPT },
+	{ "required", CONF_SCAN_REQUIRED },
+	{ NULL, 0 },
+};
+
 static const struct conf_word statements[] = {
 	{ "individual", CONF_STATEMENT_INDIVIDUAL },
 	{ "commercial", CONF_STATEMENT_COMMERCIAL },
@@ -457,11 +464,11 @@ static const struct conf_field profile_fields[] = {
 	{ "timestamp", conf_read_word, PROFILE(timestamp),
 	    .words = timestamps },
 	{ .key = "timestamp_servers", .read = read_servers },
+	{ "clamav", conf_read_word, PROFILE(clamav), .words = scans },
 	{ .key = "timestamp_policy", .read = conf_read_later },
-	{ .key = "clamav", .read = conf_read_later },
 	{ .key = "virustotal", .read = conf_read_later },
 	{ .key = "approval", .read = conf_read_later },
-	{ .key = "keep", .read = conf_read_later },
+	{ .key = "archive", .read = conf_read_later },
 	{ .key = "page_hashes", .read = conf_read_later },
 	{ .key = "sign_rate", .read = conf_read_later },
 	{ .key = NULL },
@@ -542,6 +549,23 @@ conf_profile(const struct conf *c, const char *name)
 		if (strcmp(c->profiles[i].name, name) == 0)
 			return &c->profiles[i];
 	return NULL;
+}
+
+bool
+conf_profile_pumps(const struct conf_profile *p)
+{
+	return p->clamav != CONF_SCAN_NONE;
+}
+
+bool
+conf_pumps(const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nprofiles; i++)
+		if (conf_profile_pumps(&c->profiles[i]))
+			return true;
+	return false;
 }
 
 const char *

@@ -292,6 +292,12 @@ existing_nests(const struct protocol_go *go)
 	return strcmp(go->existing, "nest") == 0;
 }
 
+bool
+existing_keeps(const struct protocol_go *go)
+{
+	return strcmp(go->existing, "keep") == 0;
+}
+
 int
 existing_decide(const struct protocol_go *go, struct format_file *file,
     enum existing_action *action, struct ht_error *e)

@@ -25,6 +25,11 @@ enum existing_action {
 bool existing_nests(const struct protocol_go *go);
 
 /*
+ * Whether the profile gives back as it came what is signed already.
+ */
+bool existing_keeps(const struct protocol_go *go);
+
+/*
  * Decide what to do with file, which was digested with the option remains.
  * Returns 0 and *action; for a file that is not signed this is EXISTING_SIGN.
  * For EXISTING_NEST only the old signatures that stay are left in

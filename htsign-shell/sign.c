@@ -50,7 +50,8 @@ struct signing {
 	struct tap tap;
 	struct input *in;
 	struct format_file *file;
-	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input */
+	bool hashes; /* the input; else htsign-pump does */
+	uint8_t sha256[REQUEST_LINE_SHA256]; /* of the input, if it hashes */
 	enum existing_action action;
 	bool had_timestamp;          /* of the signature that is replaced */
 	struct protocol_signed said; /* of the new signature */
@@ -136,6 +137,7 @@ open_input(struct signing *s, struct ht_error *e)
 	struct input_stream how = {
 		.fd = STDIN_FILENO,
 		.spool = again ? s->spool : -1,
+		.pipe = s->keyd->pipe,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
 		.watch_fd = keyd_client_fd(s->keyd),
@@ -149,6 +151,10 @@ open_input(struct signing *s, struct ht_error *e)
 	s->in = input_stream(&how, e);
 	if (s->in == NULL)
 		return HT_ERR_INTERNAL;
+	/* What goes back as it came is compared with what htsign-pump has. */
+	s->hashes = s->keyd->pipe < 0 || existing_keeps(&s->go);
+	if (!s->hashes)
+		return 0;
 	rc = tap_start(&s->tap, e);
 	if (rc == 0)
 		rc = input_tap(s->in, tap_bytes, &s->tap, e);
@@ -258,7 +264,8 @@ check_input(struct signing *s, struct ht_error *e)
 		blame_upload(s, rc);
 		return rc;
 	}
-	rc = tap_end(&s->tap, s->sha256, e);
+	if (s->hashes)
+		rc = tap_end(&s->tap, s->sha256, e);
 	if (rc < 0)
 		return rc;
 	s->why = WHY_CUT;
@@ -267,7 +274,7 @@ check_input(struct signing *s, struct ht_error *e)
 		    "%s%" PRIu64 " bytes arrived, not %" PRIu64,
 		    size < begin->size ? "the upload was cut: " : "", size,
 		    begin->size);
-	if (begin->sha256.left == sizeof(s->sha256) &&
+	if (s->hashes && begin->sha256.left == sizeof(s->sha256) &&
 	    memcmp(begin->sha256.p, s->sha256, sizeof(s->sha256)) != 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the upload was cut: its SHA-256 differs");
@@ -354,11 +361,12 @@ get_signature(struct signing *s, struct ht_error *e)
 	if (publisher->len > 0 && publisher->len < sizeof(content.publisher))
 		memcpy(content.publisher, publisher->data, publisher->len);
 	content.size = s->file->size;
-	content.sha256 = cursor_over(s->sha256, sizeof(s->sha256));
+	content.sha256 =
+	    cursor_over(s->sha256, s->hashes ? sizeof(s->sha256) : 0);
 	content.existing = s->file->was_signed;
 	s->why = NULL;
-	rc = keyd_client_content(s->keyd, &content, s->over, show_waiting, s,
-	    &s->pkcs7, &s->said, e);
+	rc = keyd_client_content(s->keyd, &content, s->over, &s->pkcs7,
+	    &s->said, e);
 	if (rc < 0)
 		return rc;
 	/* With page hashes the content is too long for a second copy. */
@@ -529,6 +537,8 @@ sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
 
 	memset(&s, 0, sizeof(s));
 	s.keyd = keyd;
+	keyd->waiting = show_waiting;
+	keyd->cookie = &s;
 	s.welcome = welcome;
 	s.request = request;
 	s.spool = -1;
@@ -537,6 +547,8 @@ sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
 		(void)keyd_client_fail(keyd, e, s.why, &ignored);
 	if (rc == HT_ERR_USAGE && request->bare && keyd->refused)
 		greeting_show(s.welcome);
+	keyd->waiting = NULL;
+	keyd->cookie = NULL;
 	output_free(s.out);
 	format_file_free(s.file);
 	input_free(s.in);

@@ -189,6 +189,27 @@ stream_receive(const struct input_stream *how, uint8_t *p, size_t n,
 	return 0;
 }
 
+/* The reader of the pipe may be slow: it is waited for. */
+static int
+stream_pipe(const struct input_stream *how, const uint8_t *p, size_t n,
+    struct ht_error *e)
+{
+	ssize_t did;
+
+	while (n > 0) {
+		did = write(how->pipe, p, n);
+		if (did < 0 && errno == EINTR)
+			continue;
+		if (did < 0)
+			return ht_error_set(e, HT_ERR_UNAVAILABLE,
+			    "the upload cannot be passed on: %s",
+			    strerror(errno));
+		p += did;
+		n -= (size_t)did;
+	}
+	return 0;
+}
+
 static int
 stream_spool(const struct input_stream *how, const uint8_t *p, size_t n,
     struct ht_error *e)
@@ -253,11 +274,12 @@ stream_take(struct input *in, size_t n, struct ht_error *e)
 	in->ended = got == 0;
 	if (in->ended)
 		return 0;
-	if (in->how.spool >= 0) {
+	if (in->how.spool >= 0)
 		rc = stream_spool(&in->how, p, got, e);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc == 0 && in->how.pipe >= 0)
+		rc = stream_pipe(&in->how, p, got, e);
+	if (rc < 0)
+		return rc;
 	if (in->arrived < INPUT_HEAD) {
 		keep = INPUT_HEAD - (size_t)in->arrived;
 		memcpy(in->head + in->arrived, p, got < keep ? got : keep);

@@ -46,6 +46,8 @@ struct input_stream {
 	int fd;            /* the caller keeps it */
 	int spool;         /* an empty read-write file, which the caller
 				 keeps; or -1 */
+	int pipe;          /* each byte is written to it, too; the caller
+				 keeps it; or -1 */
 	uint64_t max_size; /* in bytes; a longer stream is HT_ERR_REFUSED, and
 				 no tap or consumer sees the byte beyond */
 	unsigned int idle; /* after so many seconds without a byte:

@@ -37,6 +37,7 @@ static const struct {
 } programs[] = {
 	{ "htsign-keyd", HT_SBINDIR, "keys/keyd" },
 	{ "htsign-principals", HT_LIBEXECDIR, "keys/principals" },
+	{ "htsign-pump", HT_LIBEXECDIR, "pump" },
 	{ "htsign-shell", HT_LIBEXECDIR, "htsign-shell" },
 	{ "htsign-token", HT_LIBEXECDIR, "keys/token" },
 	{ "sshd-sign", HT_SBINDIR, "sshd-sign" },

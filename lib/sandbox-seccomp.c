@@ -23,9 +23,10 @@
 #define TOKEN (1U << SANDBOX_TOKEN | USB)
 #define PARENT (1U << SANDBOX_PARENT)
 #define FETCH (1U << SANDBOX_FETCH)
+#define PUMP (1U << SANDBOX_PUMP)
 
-#define LISTED (SHELL | NETWORK | KEYD | FETCH) /* have an allow-list */
-#define DENIED (TOKEN | PARENT)                 /* have a deny-list */
+#define LISTED (SHELL | NETWORK | KEYD | FETCH | PUMP) /* have an allow-list */
+#define DENIED (TOKEN | PARENT)                        /* have a deny-list */
 
 /* Argument n is v; or, of its bits in mask, exactly those of v are set. */
 #define IS(n, v)                                                               \

@@ -34,6 +34,7 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 #else
 #define SHELL (1U << SANDBOX_SHELL)
 #define NETWORK (1U << SANDBOX_NETWORK)
+#define PUMP (1U << SANDBOX_PUMP)
 
 /*
  * Limit what a process takes from the machine that handles a client's bytes, to
@@ -48,9 +49,9 @@ limit(enum sandbox_role role, struct ht_error *e)
 		rlim_t most;
 		unsigned int roles;
 	} limits[] = {
-		{ RLIMIT_AS, (rlim_t)256 << 20, SHELL | NETWORK },
+		{ RLIMIT_AS, (rlim_t)256 << 20, SHELL | NETWORK | PUMP },
 		{ RLIMIT_CPU, 86400, SHELL },
-		{ RLIMIT_NOFILE, 64, SHELL },
+		{ RLIMIT_NOFILE, 64, SHELL | PUMP },
 	};
 	struct rlimit now;
 	size_t i;

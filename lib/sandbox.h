@@ -19,6 +19,7 @@ enum sandbox_role {
 	SANDBOX_PARENT,   /* deny-list: starts processes, parses nothing */
 	SANDBOX_FETCH,    /* allow-list: unix and IP sockets, its files to
 			     read, threads; no exec */
+	SANDBOX_PUMP,     /* allow-list: the descriptors it has, memory, time */
 	SANDBOX_TOKEN_USB /* as TOKEN; netlink sockets, for libusb */
 };
 
@@ -44,7 +45,8 @@ struct sandbox_path {
  * With an allow-list, any other call kills the process.  With a deny-list, a
  * listed call fails with EPERM.  So do calls that libraries are known to probe.
  *
- * A SHELL is also limited in memory, descriptors and processor time.  It gets a
+ * A SHELL and a PUMP are also limited in memory and descriptors, and a SHELL in
+ * processor time.  It gets a
  * day of processor time, and less once it knows what it may sign.
  *
  * *landlock is the kernel's version of Landlock, or 0 if it has none.  0 is no

@@ -25,6 +25,7 @@ keyd_client_bound(struct keyd_client *k, int fd, enum protocol_kind kind,
     struct ht_error *e)
 {
 	memset(k, 0, sizeof(*k));
+	k->pipe = -1;
 	return protocol_open(&k->link, fd, kind, true, e);
 }
 
@@ -52,6 +53,7 @@ keyd_client_connect(struct keyd_client *k, const char *path,
 	int fd;
 
 	memset(k, 0, sizeof(*k));
+	k->pipe = -1;
 	memset(&un, 0, sizeof(un));
 	un.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(un.sun_path))
@@ -70,9 +72,19 @@ keyd_client_connect(struct keyd_client *k, const char *path,
 	return keyd_client_bound(k, fd, kind, e);
 }
 
+/* The input has come to its end: htsign-pump is told so. */
+static void
+end_pipe(struct keyd_client *k)
+{
+	if (k->pipe >= 0)
+		(void)close(k->pipe);
+	k->pipe = -1;
+}
+
 void
 keyd_client_close(struct keyd_client *k)
 {
+	end_pipe(k);
 	if (k->link.channel != NULL)
 		protocol_close(&k->link);
 	buf_free(&k->own);
@@ -162,6 +174,28 @@ await(struct keyd_client *k, struct msg *m, union protocol_body *body,
 	return 0;
 }
 
+/* Whether nothing comes from keyd within KEYD_CLIENT_PATIENCE. */
+static bool
+is_slow(const struct keyd_client *k)
+{
+	struct pollfd in = { keyd_client_fd(k), POLLIN, 0 };
+
+	return poll(&in, 1, KEYD_CLIENT_PATIENCE) == 0;
+}
+
+/* Wait for a message of this type.  Only WAITs come before it. */
+static int
+await_type(struct keyd_client *k, enum protocol_type type, struct msg *m,
+    union protocol_body *body, struct ht_error *e)
+{
+	int rc;
+
+	while ((rc = await(k, m, body, e)) == 0 && m->type != type)
+		if (k->waiting != NULL && is_slow(k))
+			k->waiting(k->cookie, &body->wait);
+	return rc;
+}
+
 int
 keyd_client_greet(struct keyd_client *k, const struct protocol_hello *hello,
     struct protocol_welcome *welcome, struct buf *profiles, struct ht_error *e)
@@ -220,9 +254,10 @@ keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
 	int rc;
 
 	*spool = -1;
+	end_pipe(k);
 	rc = send_message(k, PROTOCOL_BEGIN, begin, e);
 	if (rc == 0)
-		rc = await(k, &m, &body, e);
+		rc = await_type(k, PROTOCOL_GO, &m, &body, e);
 	if (rc < 0)
 		return rc;
 	*go = body.go;
@@ -231,11 +266,14 @@ keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
 	    keep(&k->own, &go->own, PROTOCOL_OWN_MAX) < 0)
 		rc = ht_error_set(e, HT_ERR_INTERNAL,
 		    "fingerprints of %zu bytes", go->own.left);
-	if (rc == 0)
-		*spool = m.fd[0];
-	else
+	if (rc < 0) {
 		msg_close_fds(&m);
-	return rc;
+		return rc;
+	}
+	*spool = m.fd[0];
+	if (m.nfds > 1)
+		k->pipe = m.fd[1];
+	return 0;
 }
 
 int
@@ -286,15 +324,6 @@ collect(struct keyd_client *k, uint32_t length, struct buf *out,
 	return 0;
 }
 
-/* Whether nothing comes from keyd within KEYD_CLIENT_PATIENCE. */
-static bool
-is_slow(const struct keyd_client *k)
-{
-	struct pollfd in = { keyd_client_fd(k), POLLIN, 0 };
-
-	return poll(&in, 1, KEYD_CLIENT_PATIENCE) == 0;
-}
-
 /* Send one PART at a time: a queue with all of them would be large. */
 static int
 send_content(struct keyd_client *k, const struct protocol_content *content,
@@ -311,8 +340,8 @@ send_content(struct keyd_client *k, const struct protocol_content *content,
 
 int
 keyd_client_content(struct keyd_client *k, struct protocol_content *content,
-    struct cursor der, keyd_client_waiting_fn *waiting, void *cookie,
-    struct buf *pkcs7, struct protocol_signed *said, struct ht_error *e)
+    struct cursor der, struct buf *pkcs7, struct protocol_signed *said,
+    struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
@@ -324,14 +353,10 @@ keyd_client_content(struct keyd_client *k, struct protocol_content *content,
 		    "%zu bytes of content are more than can be signed",
 		    der.left);
 	content->length = (uint32_t)der.left;
+	end_pipe(k);
 	rc = send_content(k, content, der, e);
-	while (rc == 0) {
-		rc = await(k, &m, &body, e);
-		if (rc < 0 || m.type == PROTOCOL_SIGNED)
-			break;
-		if (waiting != NULL && is_slow(k))
-			waiting(cookie, &body.wait);
-	}
+	if (rc == 0)
+		rc = await_type(k, PROTOCOL_SIGNED, &m, &body, e);
 	if (rc < 0)
 		return rc;
 	*said = body.signed_;
@@ -363,9 +388,10 @@ keyd_client_kept(struct keyd_client *k, const struct protocol_kept *kept,
 	struct msg m;
 	int rc;
 
+	end_pipe(k);
 	rc = send_message(k, PROTOCOL_KEPT, kept, e);
 	if (rc == 0)
-		rc = await(k, &m, &body, e);
+		rc = await_type(k, PROTOCOL_RELEASE, &m, &body, e);
 	return rc;
 }
 

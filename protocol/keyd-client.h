@@ -22,8 +22,17 @@
 /* The shortest wait that the user is told of, in milliseconds. */
 #define KEYD_CLIENT_PATIENCE 2000
 
+typedef void keyd_client_waiting_fn(void *cookie,
+    const struct protocol_wait *wait);
+
 struct keyd_client {
 	struct protocol_link link;
+	int pipe; /* of the open request: for each byte of the input; or -1.
+	             What sends KEPT or CONTENT closes it before */
+	keyd_client_waiting_fn *waiting; /* the caller's: called when nothing
+	                                    follows a WAIT within
+	                                    KEYD_CLIENT_PATIENCE; or NULL */
+	void *cookie;
 	struct buf own;   /* memory of own in the last GO */
 	struct buf roots; /* memory of roots in the last SIGNED */
 	uint64_t number;  /* of the open or the last request; or 0 */
@@ -61,7 +70,8 @@ int keyd_client_ticket(struct keyd_client *k, const struct protocol_ask *ask,
 
 /*
  * BEGIN and GO.  The caller closes *spool; it is -1 on error.  go->own is valid
- * until the next keyd_client_begin or keyd_client_close.  Sets k->number.
+ * until the next keyd_client_begin or keyd_client_close.  Sets k->number and
+ * k->pipe.
  */
 int keyd_client_begin(struct keyd_client *k, const struct protocol_begin *begin,
     struct protocol_go *go, int *spool, struct ht_error *e);
@@ -77,16 +87,13 @@ int keyd_client_check(struct keyd_client *k, struct ht_error *e);
 
 /*
  * CONTENT with der in PARTs, then wait for SIGNED.  Sets content->length.
- * Calls waiting, unless NULL, when nothing follows a WAIT within
- * KEYD_CLIENT_PATIENCE.  Appends the PKCS#7 to *pkcs7.  said->roots is valid
- * until the next such call or keyd_client_close.  HT_ERR_REFUSED if der is empty
- * or exceeds protocol_content_max.
+ * Appends the PKCS#7 to *pkcs7.  said->roots is valid until the next such call
+ * or keyd_client_close.  HT_ERR_REFUSED if der is empty or exceeds
+ * protocol_content_max.
  */
-typedef void keyd_client_waiting_fn(void *cookie,
-    const struct protocol_wait *wait);
 int keyd_client_content(struct keyd_client *k, struct protocol_content *content,
-    struct cursor der, keyd_client_waiting_fn *waiting, void *cookie,
-    struct buf *pkcs7, struct protocol_signed *said, struct ht_error *e);
+    struct cursor der, struct buf *pkcs7, struct protocol_signed *said,
+    struct ht_error *e);
 
 /*
  * OUTPUT and RELEASE.  After success the output may leave the process.

@@ -73,7 +73,8 @@ static const struct field revoked[] = { TEXT(revoked, name),
 static const struct field stranger[] = { TEXT(stranger, peer) };
 static const struct field start[] = { U8(start, admin) };
 static const struct field ready[] = { U32(ready, token_uid),
-	U32(ready, token_gid), U32(ready, tokens) };
+	U32(ready, token_gid), U32(ready, tokens), U32(ready, pump_uid),
+	U32(ready, pump_gid) };
 static const struct field worker[] = { U32(worker, index) };
 static const struct field token_open[] = { TEXT(token_open, module),
 	TEXT(token_open, label), TEXT(token_open, serial),
@@ -105,6 +106,15 @@ static const struct field look[] = { BYTES(look, certificate),
 	BYTES(look, issuer) };
 static const struct field looked[] = { TEXT(looked, verdict),
 	TEXT(looked, text), U64(looked, revoked) };
+static const struct field pump[] = { TEXT(pump, clamd), U64(pump, scan_max),
+	U64(pump, max_size) };
+static const struct field test[] = { TEXT(test, clamd), U64(test, scan_max) };
+static const struct field pumped[] = { U64(pumped, size),
+	BYTES(pumped, sha256) };
+static const struct field verdict[] = { TEXT(verdict, verdict),
+	TEXT(verdict, text), TEXT(verdict, database) };
+static const struct field tested[] = { TEXT(tested, trouble),
+	TEXT(tested, database), U64(tested, date) };
 
 struct layout {
 	const char *name;
@@ -162,6 +172,11 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_STAMP_FAILED] = LAYOUT("STAMP-FAILED", stamp_failed),
 	[PROTOCOL_LOOK] = LAYOUT("LOOK", look),
 	[PROTOCOL_LOOKED] = LAYOUT("LOOKED", looked),
+	[PROTOCOL_PUMP] = LAYOUT("PUMP", pump),
+	[PROTOCOL_TEST] = LAYOUT("TEST", test),
+	[PROTOCOL_PUMPED] = LAYOUT("PUMPED", pumped),
+	[PROTOCOL_VERDICT] = LAYOUT("VERDICT", verdict),
+	[PROTOCOL_TESTED] = LAYOUT("TESTED", tested),
 };
 
 /* --- what may be said when ------------------------------------------------ */
@@ -187,16 +202,19 @@ struct rule {
 #define PARENT PROTOCOL_LINK_PARENT
 #define TOKEN PROTOCOL_LINK_TOKEN
 #define FETCH PROTOCOL_LINK_FETCH
+#define PUMP PROTOCOL_LINK_PUMP
+#define REPORT PROTOCOL_LINK_REPORT
 
 static const struct rule rules[] = {
 	/* The signing connection: shell asks, keyd answers. */
 	{ SIGN, true, PROTOCOL_HELLO, IN(NEW), PROTOCOL_GREETED, 0, 0 },
 	{ SIGN, false, PROTOCOL_WELCOME, IN(GREETED), PROTOCOL_IDLE, 0, 0 },
 	{ SIGN, true, PROTOCOL_BEGIN, IN(IDLE), PROTOCOL_ASKED, 0, 0 },
-	{ SIGN, false, PROTOCOL_GO, IN(ASKED), PROTOCOL_GRANTED, 1, 1 },
+	{ SIGN, false, PROTOCOL_GO, IN(ASKED), PROTOCOL_GRANTED, 1, 2 },
 	{ SIGN, true, PROTOCOL_CONTENT, IN(GRANTED), PROTOCOL_CONTENTS, 0, 0 },
 	{ SIGN, true, PROTOCOL_PART, IN(CONTENTS), SAME, 0, 0 },
-	{ SIGN, false, PROTOCOL_WAIT, IN(CONTENTS), SAME, 0, 0 },
+	{ SIGN, false, PROTOCOL_WAIT, IN(ASKED) | IN(CONTENTS) | IN(MADE), SAME,
+	    0, 0 },
 	{ SIGN, false, PROTOCOL_SIGNED, IN(CONTENTS), PROTOCOL_SIGNING, 0, 0 },
 	{ SIGN, false, PROTOCOL_PART, IN(SIGNING), SAME, 0, 0 },
 	{ SIGN, true, PROTOCOL_OUTPUT, IN(SIGNING), PROTOCOL_MADE, 0, 0 },
@@ -259,6 +277,13 @@ static const struct rule rules[] = {
 	{ FETCH, false, PROTOCOL_LOOK, IN(IDLE), SAME, 0, 0 },
 	{ FETCH, true, PROTOCOL_LOOKED, IN(IDLE), SAME, 0, 0 },
 	{ FETCH, false, PROTOCOL_REFUSE, IN(IDLE), PROTOCOL_OVER, 0, 0 },
+
+	/* keyd asks htsign-pump, a child of which reports. */
+	{ PUMP, false, PROTOCOL_PUMP, IN(IDLE), SAME, 2, 2 },
+	{ PUMP, false, PROTOCOL_TEST, IN(IDLE), SAME, 1, 1 },
+	{ REPORT, true, PROTOCOL_PUMPED, IN(IDLE), PROTOCOL_BUSY, 0, 0 },
+	{ REPORT, true, PROTOCOL_VERDICT, IN(BUSY), PROTOCOL_OVER, 0, 0 },
+	{ REPORT, true, PROTOCOL_TESTED, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 };
 /* clang-format on */
 

@@ -107,6 +107,12 @@ enum protocol_type {
 	PROTOCOL_STAMP_FAILED,
 	PROTOCOL_LOOK,
 	PROTOCOL_LOOKED,
+	/* keyd and htsign-pump, and the children of that */
+	PROTOCOL_PUMP,
+	PROTOCOL_TEST,
+	PROTOCOL_PUMPED,
+	PROTOCOL_VERDICT,
+	PROTOCOL_TESTED,
 	PROTOCOL_TYPES /* one more than the last */
 };
 
@@ -173,7 +179,7 @@ struct protocol_begin {
 	struct cursor sha256;        /* 32 bytes, or empty */
 };
 
-struct protocol_go { /* with one descriptor: the spool */
+struct protocol_go { /* with the spool, and perhaps a pipe to htsign-pump */
 	uint64_t number;
 	char profile[PROTOCOL_NAME];
 	char digest[PROTOCOL_WORD];   /* sha256, sha384, sha512 */
@@ -189,7 +195,8 @@ struct protocol_content { /* length bytes follow in PARTs */
 	uint8_t kind;     /* enum protocol_content_kind */
 	char format[PROTOCOL_WORD];
 	uint64_t size;        /* of the input, bytes */
-	struct cursor sha256; /* of the input, 32 bytes */
+	struct cursor sha256; /* of the input, 32 bytes; empty if there is a
+				 pipe */
 	uint8_t existing;     /* 1: the input carried a signature */
 	char publisher[PROTOCOL_PUBLISHER]; /* the only signer that the input
 					       allows, or "" */
@@ -201,7 +208,7 @@ struct protocol_part {
 };
 
 struct protocol_wait {
-	char reason[PROTOCOL_WORD]; /* queue, pin, timestamp */
+	char reason[PROTOCOL_WORD]; /* queue, pin, timestamp, scan */
 	char text[PROTOCOL_TEXT];
 };
 
@@ -297,11 +304,13 @@ struct protocol_start { /* with one descriptor: the bound connection */
 struct protocol_ready {
 	uint32_t token_uid; /* (uid_t)-1: that of the parent */
 	uint32_t token_gid;
-	uint32_t tokens; /* the number of workers */
+	uint32_t tokens;   /* the number of workers */
+	uint32_t pump_uid; /* (uid_t)-1: that of the parent */
+	uint32_t pump_gid;
 };
 
 struct protocol_worker { /* SPAWN, KILL; SPAWNED with one descriptor */
-	uint32_t index;
+	uint32_t index;  /* the number of tokens: htsign-pump */
 };
 
 struct protocol_token_open {        /* with one descriptor for a key file */
@@ -412,6 +421,38 @@ struct protocol_looked {
 	uint64_t revoked;            /* since 1970 in seconds; or 0 */
 };
 
+struct protocol_pump { /* with a pipe to read, and a link for reports */
+	char clamd[PROTOCOL_PATH]; /* its socket; "": nothing is scanned */
+	uint64_t scan_max;         /* a file of more bytes is not scanned */
+	uint64_t max_size;         /* there are never more bytes than that */
+};
+
+struct protocol_test { /* with a link for reports */
+	char clamd[PROTOCOL_PATH];
+	uint64_t scan_max;
+};
+
+struct protocol_pumped { /* all has arrived */
+	uint64_t size;
+	struct cursor sha256; /* 32 bytes */
+};
+
+struct protocol_verdict {
+	char verdict[PROTOCOL_WORD];  /* PROTOCOL_VERDICT_*, or "" */
+	char text[PROTOCOL_TEXT];     /* the virus, or why it is unscanned */
+	char database[PROTOCOL_TEXT]; /* the scanner and its database, or "" */
+};
+
+#define PROTOCOL_VERDICT_CLEAN "clean"
+#define PROTOCOL_VERDICT_VIRUS "virus"
+#define PROTOCOL_VERDICT_UNSCANNED "unscanned"
+
+struct protocol_tested {
+	char trouble[PROTOCOL_TEXT]; /* "": it finds what it should */
+	char database[PROTOCOL_TEXT];
+	uint64_t date; /* of the database, in seconds since 1970; 0: none */
+};
+
 #define PROTOCOL_LOOKED_GOOD "good"
 #define PROTOCOL_LOOKED_REVOKED "revoked"
 #define PROTOCOL_LOOKED_UNKNOWN "unknown"
@@ -457,6 +498,11 @@ union protocol_body {
 	struct protocol_stamp_failed stamp_failed;
 	struct protocol_look look;
 	struct protocol_looked looked;
+	struct protocol_pump pump;
+	struct protocol_test test;
+	struct protocol_pumped pumped;
+	struct protocol_verdict verdict;
+	struct protocol_tested tested;
 };
 
 /* Who is at the two ends.  One asks; the other answers, and that is keyd
@@ -469,6 +515,8 @@ enum protocol_kind {
 	PROTOCOL_LINK_PARENT, /* keyd asks its parent */
 	PROTOCOL_LINK_TOKEN,  /* keyd asks a worker */
 	PROTOCOL_LINK_FETCH,  /* htsign-fetch says HELLO, keyd asks then */
+	PROTOCOL_LINK_PUMP,   /* keyd asks htsign-pump */
+	PROTOCOL_LINK_REPORT, /* a child of htsign-pump tells keyd */
 	PROTOCOL_LINK_KINDS   /* how many there are */
 };
 
@@ -484,7 +532,7 @@ enum protocol_state {
 	PROTOCOL_MADE,     /* after OUTPUT or KEPT */
 	PROTOCOL_RELEASED, /* after RELEASE */
 	PROTOCOL_FAILED,   /* after FAIL, before NOTED */
-	PROTOCOL_BUSY,     /* a COMMAND runs */
+	PROTOCOL_BUSY,     /* a COMMAND runs; after PUMPED */
 	PROTOCOL_OVER      /* no message is allowed */
 };
 

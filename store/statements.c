@@ -42,6 +42,9 @@
 	"'format', format, " \
 	"'size', size, " \
 	"'sha256', sha256, " \
+	"'scan', scan, " \
+	"'scan_text', scan_text, " \
+	"'scan_database', scan_database, " \
 	"'old_signature', " BOOL("old_signature") ", " \
 	"'algorithm', algorithm, " \
 	"'digest', digest, " \
@@ -74,7 +77,8 @@
 #define SIGNING_ROW \
 	"SELECT request, " DATE("asked") ", client, profile, status, name, " \
 	"description, certificate, " \
-	"coalesce(error, 'no timestamp: ' || stamp_error), " SIGNING_JSON " " \
+	"coalesce(error, iif(scan = 'unscanned', 'not scanned: ' || scan_text, " \
+	"NULL), 'no timestamp: ' || stamp_error), " SIGNING_JSON " " \
 	"FROM signing "
 
 #define EVENT_JSON COMPACT( \
@@ -171,6 +175,13 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'name', ?11, "
 		"'options', nullif(?12, '')")
 	    ") RETURNING seq, request",
+	[SQL_PUMPED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'pumped', '', " COMPACT(
+		"'size', ?3, "
+		"'sha256', ?4, "
+		"'scan', nullif(?5, ''), "
+		"'text', nullif(?6, ''), "
+		"'database', nullif(?7, '')") ") RETURNING seq, request",
 	[SQL_DECIDED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'decided', '', "
 	    COMPACT(
@@ -261,6 +272,12 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "detail ->> 'name', "
 	    "detail ->> 'options' "
 	    "FROM event WHERE seq = ?1",
+	[SQL_PROJECT_PUMPED] = PROJECT(
+	    "size = e.detail ->> 'size', "
+	    "sha256 = e.detail ->> 'sha256', "
+	    "scan = e.detail ->> 'scan', "
+	    "scan_text = e.detail ->> 'text', "
+	    "scan_database = e.detail ->> 'database'"),
 	[SQL_PROJECT_DECIDED] = PROJECT(
 	    "status = 'decided', decided = e.at, "
 	    "format = e.detail ->> 'format', "

@@ -42,6 +42,11 @@ static const char *const steps[] = {
 	"CREATE INDEX event_signer ON event (seq) "
 	"WHERE kind GLOB 'signer-*';"
 	"PRAGMA user_version = 5;",
+	/* What the scanner said. */
+	"ALTER TABLE signing ADD COLUMN scan TEXT;"
+	"ALTER TABLE signing ADD COLUMN scan_text TEXT;"
+	"ALTER TABLE signing ADD COLUMN scan_database TEXT;"
+	"PRAGMA user_version = 6;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

@@ -45,6 +45,7 @@ keys/keyd/token: lib protocol config store store/journal
 htsign-shell: lib protocol signature formats
 sshd-sign: lib protocol config
 fetch: lib protocol config signature
+pump: lib protocol
 htsign: lib signature formats
 '
 
@@ -63,6 +64,7 @@ libtoken.a: libbase.a libprotocol.a / crypto
 libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
+libpump.a: libbase.a libprotocol.a / crypto z
 libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl crypto
 '
 
@@ -74,6 +76,7 @@ keys/token/htsign-token: crypto seccomp / sqlite3 config ssh curl jansson
 keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh curl jansson
 htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson
+pump/htsign-pump: crypto seccomp z / sqlite3 ssh config curl jansson
 fetch/htsign-fetch: curl crypto config seccomp / sqlite3 ssh jansson
 htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson
 '

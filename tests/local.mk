@@ -30,6 +30,7 @@ unit_tests = \
 	tests/unit/test_cab \
 	tests/unit/test_cat \
 	tests/unit/test_cfb \
+	tests/unit/test_clamd \
 	tests/unit/test_clients \
 	tests/unit/test_cms \
 	tests/unit/test_conf \
@@ -56,6 +57,7 @@ unit_tests = \
 	tests/unit/test_keyd_disk \
 	tests/unit/test_keyd_link \
 	tests/unit/test_keyd_look \
+	tests/unit/test_keyd_pump \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_stamp \
 	tests/unit/test_keyd_storm \
@@ -114,6 +116,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_appx \
 	tests/fuzz/fuzz_cab \
 	tests/fuzz/fuzz_cat \
+	tests/fuzz/fuzz_clamd \
 	tests/fuzz/fuzz_cms \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_msg \
@@ -189,7 +192,9 @@ e2e_tests = \
 	tests/e2e/80-timestamps.sh \
 	tests/e2e/81-false-timestamps.sh \
 	tests/e2e/82-revocation.sh \
-	tests/e2e/83-bad-authorities.sh
+	tests/e2e/83-bad-authorities.sh \
+	tests/e2e/90-clamav.sh \
+	tests/e2e/91-clamav-uids.sh
 
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
@@ -208,7 +213,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
 	tests/support/reference.py tests/support/second-token.sh \
 	tests/support/sources.sh \
-	tests/support/timestamps.sh tests/support/tsa_server.py \
+	tests/support/clamav.sh tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/worst_client.py
 
@@ -218,7 +223,7 @@ EXTRA_DIST += $(e2e_tests) \
 # It may use all that there is; the linker takes what it needs.
 
 LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
-	libsshcert.a libtoken.a libfetch.a libformats.a libspc.a libstore.a libconf.a \
+	libsshcert.a libtoken.a libfetch.a libpump.a libformats.a libspc.a libstore.a libconf.a \
 	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
 	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)
@@ -284,6 +289,7 @@ tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
 tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
+tests_unit_test_keyd_pump_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=token_check_now -Wl,--wrap=token_jobs \

@@ -30,6 +30,8 @@ static const size_t shares[PROTOCOL_LINK_KINDS] = {
 	[PROTOCOL_LINK_PRINCIPALS] = KEYD_PRINCIPALS,
 	[PROTOCOL_LINK_SSHD] = KEYD_SSHD,
 	[PROTOCOL_LINK_FETCH] = KEYD_FETCH,
+	[PROTOCOL_LINK_PUMP] = KEYD_PUMPS,
+	[PROTOCOL_LINK_REPORT] = KEYD_REPORTS,
 };
 
 static void
@@ -136,7 +138,8 @@ keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 		c->next->at = &c->next;
 	k->connections = c;
 	k->nconnections[kind]++;
-	if (kind != PROTOCOL_LINK_SSHD)
+	if (kind != PROTOCOL_LINK_SSHD && kind != PROTOCOL_LINK_PUMP &&
+	    kind != PROTOCOL_LINK_REPORT)
 		allow(c, GREETING);
 	return 0;
 }

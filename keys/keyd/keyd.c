@@ -19,6 +19,7 @@
 #include "keys/keyd/failures.h"
 #include "keys/keyd/fetch-link.h"
 #include "keys/keyd/keyd.h"
+#include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sockets.h"
@@ -115,6 +116,12 @@ setup_again(struct keyd *k, struct ht_error *e)
 		conf_free(conf);
 		return NULL;
 	}
+	if (conf_pumps(conf) && conf->users[CONF_USER_PUMP].uid == (uid_t)-1) {
+		(void)ht_error_set(e, HT_ERR_USAGE,
+		    "the first profile that scans needs a restart");
+		conf_free(conf);
+		return NULL;
+	}
 	if (tokens_match(k->tokens, conf, e) < 0) {
 		conf_free(conf);
 		return NULL;
@@ -138,6 +145,7 @@ reload(struct keyd *k)
 	} else {
 		setup_free(k->setup);
 		k->setup = setup;
+		pump_configured(k->pump);
 		log_notice("the configuration was read again");
 		rc = journal_configured(k->store, &actor, "read again", &e);
 		fetch_look(k->fetch);
@@ -351,8 +359,10 @@ open_journal(struct keyd *k, struct ht_error *e)
 	k->failures = failures_new(k->loop, k->store);
 	k->quota = quota_new();
 	k->fetch = fetch_new(k);
+	k->pump = pump_new(k);
 	if (rc == 0 &&
-	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL))
+	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL ||
+	        k->pump == NULL))
 		rc = ht_error_memory(e);
 	if (rc == 0)
 		fetch_look(k->fetch);
@@ -363,7 +373,7 @@ static int
 start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 {
 	struct keyd *k = &p->keyd;
-	const struct conf_account *worker;
+	const struct conf_account *users;
 	bool single;
 	int rc;
 
@@ -379,10 +389,12 @@ start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	single = k->setup->conf->single_user;
-	worker = &k->setup->conf->users[CONF_USER_TOKEN];
+	users = k->setup->conf->users;
 	rc = tokens_start(k->tokens, k->store, parent_fd,
-	    single ? PROC_SAME : worker->uid, single ? (gid_t)-1 : worker->gid,
+	    single ? NULL : &users[CONF_USER_TOKEN], &users[CONF_USER_PUMP],
 	    stop, p, e);
+	if (rc == 0)
+		pump_configured(k->pump);
 	if (rc == 0)
 		rc = sockets_serve(p->sockets, k, e);
 	if (rc == 0)
@@ -400,6 +412,7 @@ finish(struct process *p)
 		failures_free(k->failures);
 		quota_free(k->quota);
 		fetch_free(k->fetch);
+		pump_free(k->pump);
 		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);
 		keyd_must(k, store_commit(k->store, &e), &e);
 		store_close(k->store);

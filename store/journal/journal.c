@@ -36,6 +36,7 @@ static const struct {
 	unsigned int after;     /* the states in which it is allowed */
 } kinds[] = {
 	{ "asked", SQL_PROJECT_ASKED, 0 },
+	{ "pumped", SQL_PROJECT_PUMPED, ASKED },
 	/* Again, if a token had it in vain, or gave it back. */
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | DECIDED | MAYBE_SIGNED },
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
@@ -193,6 +194,26 @@ journal_asked(struct store *s, const struct journal_request *request,
 	store_bind_text(s, st, 11, request->name);
 	store_bind_text(s, st, 12, request->options);
 	return insert_event(s, st, "asked", number, NULL, e);
+}
+
+int
+journal_pumped(struct store *s, uint64_t number, const struct journal_pumped *p,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "pumped", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PUMPED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_number(s, st, 3, p->size);
+	store_bind_hex(s, st, 4, p->sha256, JOURNAL_SHA256);
+	store_bind_text(s, st, 5, p->scan);
+	store_bind_text(s, st, 6, p->text);
+	store_bind_text(s, st, 7, p->database);
+	return insert_event(s, st, "pumped", NULL, NULL, e);
 }
 
 int

@@ -19,7 +19,8 @@
  * A request ends after stamped as it does after signed.  A signature for which
  * no timestamp was to be had may go on: unstamped says so, and changes no state.
  * For a file that goes back as it came, kept follows asked and takes the place
- * of finished.
+ * of finished.  Where a profile scans, pumped comes after asked, and changes no
+ * state either.
  *
  * HT_ERR_INTERNAL if the state of a request does not allow the event, or the
  * request does not exist.  Then nothing is written.  Errors of the engine:
@@ -65,6 +66,21 @@ struct journal_request {
  */
 int journal_asked(struct store *s, const struct journal_request *request,
     uint64_t *number, struct ht_error *e);
+
+/* What htsign-pump says of the input.  A text may be "". */
+struct journal_pumped {
+	uint64_t size; /* bytes */
+	const uint8_t *sha256;
+	const char *scan; /* "clean", "virus", "unscanned"; "": not asked for */
+	const char *text; /* the virus, or why it is unscanned */
+	const char *database; /* the scanner and its database */
+};
+
+/*
+ * "pumped": the input has passed htsign-pump.  Changes no state.
+ */
+int journal_pumped(struct store *s, uint64_t number,
+    const struct journal_pumped *p, struct ht_error *e);
 
 /* What is handed to the token. */
 struct journal_decision {

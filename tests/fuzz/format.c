@@ -159,6 +159,7 @@ static int
 open_stream(const uint8_t *p, size_t n, struct input **in)
 {
 	struct input_stream how = { .spool = -1,
+		.pipe = -1,
 		.max_size = UINT64_MAX,
 		.watch_fd = -1 };
 

@@ -13,6 +13,7 @@
 
 #include "keys/keyd/failures.h"
 #include "keys/keyd/fetch-link.h"
+#include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
@@ -91,6 +92,7 @@ core_set_up(void **state)
 	core.failures = failures_new(core.loop, store);
 	core.quota = quota_new();
 	core.fetch = fetch_new(&core);
+	core.pump = pump_new(&core);
 	core.files = 1024;
 	commit_init(&core.commits);
 	share_init(&core.links, KEYD_SIGNING);
@@ -110,6 +112,7 @@ core_tear_down(void **state)
 	failures_free(core.failures);
 	quota_free(core.quota);
 	fetch_free(core.fetch);
+	pump_free(core.pump);
 	setup_free(core.setup);
 	tokens_free(core.tokens);
 	loop_free(core.loop);

@@ -472,8 +472,7 @@ endpoint_sign(struct keyd_client *a, struct cursor der, struct buf *pkcs7,
 	(void)snprintf(content.format, sizeof(content.format), "pe");
 	content.size = 1024;
 	content.sha256 = cursor_over(sha256, sizeof(sha256));
-	return keyd_client_content(a, &content, der, NULL, NULL, pkcs7, &said,
-	    e);
+	return keyd_client_content(a, &content, der, pkcs7, &said, e);
 }
 
 void

@@ -280,8 +280,8 @@ stand_open(struct stand *stand)
 	assert_non_null(stand->token);
 	if (stand->token_conf.file == NULL)
 		add_keys(stand);
-	assert_int_equal(tokens_start(stand->tokens, stand->store, fd,
-	                     PROC_SAME, (gid_t)-1, on_gone, stand, &e),
+	assert_int_equal(tokens_start(stand->tokens, stand->store, fd, NULL,
+	                     NULL, on_gone, stand, &e),
 	    0);
 }
 

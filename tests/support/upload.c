@@ -31,6 +31,7 @@ upload_start(struct upload *upload, const struct buf *bytes, size_t piece)
 {
 	struct input_stream how = {
 		.spool = -1,
+		.pipe = -1,
 		.max_size = UINT64_MAX,
 		.watch_fd = -1,
 	};

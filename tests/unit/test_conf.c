@@ -285,7 +285,6 @@ test_root_mistakes(void **state)
 	refuse("ssh: {\n};\n", "f:1: ssh needs user_ca");
 	refuse("\nssh = 1;\n", "f:2: ssh must be a group { … }");
 	refuse(SSH "\ncolour = 1;\n", "f:3: unknown key colour");
-	refuse(SSH "scanners = ();", "f:2: scanners is not built yet");
 	refuse(SSH "state = \"/a\";\nstate = \"/b\";\n",
 	    "f:3: duplicate setting name");
 	refuse(SSH "state = \"var\";", "f:2: state must be an absolute path");
@@ -529,8 +528,8 @@ test_profile_mistakes(void **state)
 	static const char *const sizes[] = { "0", "-5", "2.5", "\"\"", "\"2T\"",
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
-	static const char *const later[] = { "timestamp_policy", "clamav",
-		"virustotal", "approval", "keep", "page_hashes", "sign_rate" };
+	static const char *const later[] = { "timestamp_policy", "virustotal",
+		"approval", "archive", "page_hashes", "sign_rate" };
 	char text[1024], expected[128];
 	size_t i;
 

@@ -91,6 +91,7 @@ static struct input_stream
 over(int fd)
 {
 	return (struct input_stream){
+		.pipe = -1,
 		.fd = fd,
 		.spool = -1,
 		.max_size = SIZE,

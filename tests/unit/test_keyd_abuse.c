@@ -88,8 +88,7 @@ a_size_beyond_the_limit_is_refused_with_the_content(void **state)
 		endpoint_connect(&a);
 		assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 		assert_int_equal(keyd_client_content(&a, &content,
-		                     buf_cursor(&der), NULL, NULL, &pkcs7,
-		                     &said, &e),
+		                     buf_cursor(&der), &pkcs7, &said, &e),
 		    HT_ERR_REFUSED);
 		keyd_client_close(&a);
 		assert_true(endpoint_last_row_holds("\"failed\""));

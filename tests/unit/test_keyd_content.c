@@ -381,8 +381,8 @@ the_asking_half_knows_the_limits(void **state)
 		(void)snprintf(content.format, sizeof(content.format), "%s",
 		    cases[i].format);
 		der.left = cases[i].most + 1;
-		assert_int_equal(keyd_client_content(&a, &content, der, NULL,
-		                     NULL, &pkcs7, &said, &e),
+		assert_int_equal(
+		    keyd_client_content(&a, &content, der, &pkcs7, &said, &e),
 		    HT_ERR_REFUSED);
 		assert_non_null(strstr(e.text, "more than can be signed"));
 	}

@@ -264,11 +264,11 @@ static const struct {
 	{ BIT(HELLO), 0 },
 	{ 0, BIT(WELCOME) | BIT(REFUSE) },
 	{ BIT(BEGIN) | BIT(FAIL), BIT(REFUSE) },
-	{ BIT(FAIL), BIT(GO) | BIT(REFUSE) },
+	{ BIT(FAIL), BIT(GO) | BIT(WAIT) | BIT(REFUSE) },
 	{ BIT(CONTENT) | BIT(KEPT) | BIT(FAIL), BIT(REFUSE) },
 	{ BIT(PART) | BIT(FAIL), BIT(WAIT) | BIT(SIGNED) | BIT(REFUSE) },
 	{ BIT(OUTPUT) | BIT(FAIL), BIT(PART) | BIT(REFUSE) },
-	{ BIT(FAIL), BIT(RELEASE) | BIT(REFUSE) },
+	{ BIT(FAIL), BIT(RELEASE) | BIT(WAIT) | BIT(REFUSE) },
 	{ BIT(DELIVERED), 0 },
 };
 
@@ -350,7 +350,7 @@ descriptors_are_counted(void **state)
 	struct pair p;
 
 	(void)state;
-	/* GO without its spool, or with two. */
+	/* GO without its spool. */
 	lead(&p, 3);
 	assert_int_equal(send_zeros(&p.answerer, PROTOCOL_GO, 0),
 	    HT_ERR_INTERNAL);

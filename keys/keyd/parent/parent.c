@@ -38,11 +38,14 @@ struct parent {
 	const struct parent_options *options;
 	struct loop *loop;
 	struct children children;
-	struct child *keyd;                 /* or NULL */
-	struct child *workers[WORKERS_MAX]; /* or NULL */
-	uint32_t nworkers;                  /* from READY */
+	struct child *keyd; /* or NULL */
+	/* Or NULL; htsign-pump is behind the tokens' workers. */
+	struct child *workers[WORKERS_MAX + 1];
+	uint32_t nworkers; /* from READY; without htsign-pump */
 	uid_t uid;
 	gid_t gid;
+	uid_t pump_uid;
+	gid_t pump_gid;
 	struct protocol_link link;
 	struct loop_watch *link_watch;
 	int signals;
@@ -69,7 +72,7 @@ on_worker_end(void *cookie, short revents)
 	size_t i;
 
 	(void)revents;
-	for (i = 0; i < WORKERS_MAX; i++)
+	for (i = 0; i <= WORKERS_MAX; i++)
 		if (p->workers[i] == c)
 			p->workers[i] = NULL;
 	status = child_collect(c);
@@ -78,20 +81,25 @@ on_worker_end(void *cookie, short revents)
 }
 
 static int
-start_worker(struct parent *p, struct child **at, int *fd, struct ht_error *e)
+start_worker(struct parent *p, uint32_t index, int *fd, struct ht_error *e)
 {
+	bool pump = index == p->nworkers;
 	char program[PROTOCOL_PATH];
 	const char *argv[3] = { program, NULL, NULL };
-	struct child_spec spec = { "htsign-token", argv, p->uid, p->gid,
+	struct child_spec spec = { pump ? "htsign-pump" : "htsign-token", argv,
+		pump ? p->pump_uid : p->uid, pump ? p->pump_gid : p->gid,
 		on_worker_end, p };
+	struct child **at = &p->workers[index];
 	int rc;
 
+	if (pump && p->pump_uid == PROC_SAME && p->uid != PROC_SAME)
+		return ht_error_set(e, HT_ERR_USAGE, "it has no account");
 	if (p->children.n >= CHILDREN_MAX)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
 		    "too many killed workers have not ended yet");
 	if (p->options->to_syslog)
 		argv[1] = "--syslog";
-	rc = proc_program("htsign-token", program, sizeof(program), e);
+	rc = proc_program(spec.name, program, sizeof(program), e);
 	if (rc < 0)
 		return rc;
 	*at = child_start(&p->children, &spec, fd, e);
@@ -119,9 +127,11 @@ spawn(struct parent *p, uint32_t index, struct ht_error *e)
 	int fd, rc;
 
 	child_kill(&p->workers[index]);
-	rc = start_worker(p, &p->workers[index], &fd, e);
+	rc = start_worker(p, index, &fd, e);
 	if (rc < 0) {
-		log_error("htsign-token: %s", e->text);
+		log_error("%s: %s",
+		    index == p->nworkers ? "htsign-pump" : "htsign-token",
+		    e->text);
 		rc = closed_link(&fd, e);
 	}
 	if (rc < 0)
@@ -156,10 +166,13 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 {
 	if (ready->tokens > WORKERS_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "too many tokens");
-	if (!may_be(ready->token_uid, ready->token_gid))
-		return ht_error_set(e, HT_ERR_DATA, "tokens run as root");
+	if (!may_be(ready->token_uid, ready->token_gid) ||
+	    !may_be(ready->pump_uid, ready->pump_gid))
+		return ht_error_set(e, HT_ERR_DATA, "workers run as root");
 	p->uid = (uid_t)ready->token_uid;
 	p->gid = (gid_t)ready->token_gid;
+	p->pump_uid = (uid_t)ready->pump_uid;
+	p->pump_gid = (gid_t)ready->pump_gid;
 	p->nworkers = ready->tokens;
 	p->backoff.served = true;
 	if (notify_ready(p->loop, e) < 0)
@@ -173,7 +186,7 @@ obey(struct parent *p, const struct msg *m, const union protocol_body *body,
 {
 	if (m->type == PROTOCOL_READY)
 		return get_ready(p, &body->ready, e);
-	if (body->worker.index >= p->nworkers)
+	if (body->worker.index > p->nworkers)
 		return ht_error_set(e, HT_ERR_DATA, "no worker %u",
 		    (unsigned int)body->worker.index);
 	if (m->type == PROTOCOL_SPAWN)
@@ -192,7 +205,7 @@ drop_link(struct parent *p)
 	p->link_watch = NULL;
 	if (p->link.channel != NULL)
 		protocol_close(&p->link);
-	for (i = 0; i < WORKERS_MAX; i++)
+	for (i = 0; i <= WORKERS_MAX; i++)
 		child_kill(&p->workers[i]);
 	p->nworkers = 0;
 	if (!p->starting)

@@ -1,7 +1,8 @@
 /*
- * The parent of htsign-keyd.  It starts keyd, and the token workers under their
- * own uid.  It restarts what ended, and connects keyd and workers by socket
- * pairs.  It parses nothing: all that keyd tells it is four numbers.
+ * The parent of htsign-keyd.  It starts keyd, and the token workers and
+ * htsign-pump under uids of their own.  It restarts what ended, and connects keyd
+ * and workers by socket pairs.  It parses nothing: all that keyd tells it is six
+ * numbers.
  */
 
 #ifndef KEYS_KEYD_PARENT_PARENT_H

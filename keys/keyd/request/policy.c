@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys/keyd/fetch-link.h"
+#include "keys/keyd/pump-link.h"
 #include "keys/keyd/request/policy.h"
 #include "lib/log.h"
 #include "signature/publisher.h"
@@ -304,6 +305,19 @@ policy_can_stamp(const struct keyd *k, const struct conf_profile *profile,
 }
 
 int
+policy_can_scan(const struct keyd *k, const struct conf_profile *profile,
+    struct protocol_refuse *r)
+{
+	struct ht_error e;
+
+	if (profile->clamav != CONF_SCAN_REQUIRED ||
+	    pump_can_scan(k->pump, &e) == 0)
+		return 0;
+	keyd_refusal(r, HT_ERR_UNAVAILABLE, "scan", "%s", e.text);
+	return HT_ERR_UNAVAILABLE;
+}
+
+int
 policy_can_sign(struct keyd *k, const struct conf_profile *profile,
     struct ht_error *e)
 {
@@ -313,6 +327,8 @@ policy_can_sign(struct keyd *k, const struct conf_profile *profile,
 
 	if (rc == 0)
 		rc = policy_can_stamp(k, profile, &r);
+	if (rc == 0)
+		rc = policy_can_scan(k, profile, &r);
 	if (rc < 0)
 		return ht_error_set(e, rc, "%s", r.text);
 	return token_check_now(c->token, c->key, e);

@@ -88,6 +88,13 @@ int policy_can_stamp(const struct keyd *k, const struct conf_profile *profile,
     struct protocol_refuse *r);
 
 /*
+ * Whether the file can be scanned, if the profile requires that.
+ * HT_ERR_UNAVAILABLE, with *r set to the refusal, as pump_can_scan says.
+ */
+int policy_can_scan(const struct keyd *k, const struct conf_profile *profile,
+    struct protocol_refuse *r);
+
+/*
  * Return the name of the profile that "" stands for: the client's default, or
  * the only one granted.  "" if there is neither, or if the store cannot be
  * read.  Valid until the loop is entered again.

@@ -59,22 +59,6 @@ take_room(struct request *r, size_t n, struct protocol_refuse *no)
 /* --- CONTENT ------------------------------------------------------------- */
 
 /*
- * The file must be the one that was announced.  The announcement came before
- * the shell saw the first byte of the file.  So a file that takes over its
- * parser cannot change the announcement.
- */
-bool
-request_is_announced(const struct request *r, uint64_t size,
-    const uint8_t *sha256)
-{
-	if (r->announced != PROTOCOL_SIZE_UNKNOWN && r->announced != size)
-		return false;
-	return !r->has_sha256 ||
-	    memcmp(r->announced_sha256, sha256, sizeof(r->announced_sha256)) ==
-	    0;
-}
-
-/*
  * Return the most bytes of content.  Catalogs send a CTL, within the size that
  * the profile allows; other formats never do.  The profile exists, because
  * request_check_format came first.
@@ -100,11 +84,13 @@ check_content(const struct request *r, const struct protocol_content *content,
 	if (request_check_format(r, content->format, e) < 0)
 		return HT_ERR_REFUSED;
 	if (content->length == 0 || content->length > content_max(r, content) ||
-	    content->sha256.left != sizeof(r->decision.sha256))
+	    content->sha256.left !=
+	        (r->pumps && !r->may_keep ? 0 : sizeof(r->decision.sha256)))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "content of a kind or a size that is never signed");
 	*word = "cut";
-	if (!request_is_announced(r, content->size, content->sha256.p))
+	if (!r->pumps &&
+	    !request_is_announced(r, content->size, content->sha256.p))
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the file is not the one that was announced");
 	return 0;
@@ -137,7 +123,9 @@ request_content(struct request *r, const struct protocol_content *content)
 	memcpy(r->format, content->format, sizeof(r->format));
 	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
 	r->decision.size = content->size;
-	memcpy(r->decision.sha256, content->sha256.p, content->sha256.left);
+	if (!r->pumps)
+		memcpy(r->decision.sha256, content->sha256.p,
+		    content->sha256.left);
 	r->decision.old_signature = content->existing != 0;
 	r->length = content->length;
 	buf_reserve(&r->der, r->length);
@@ -165,8 +153,51 @@ request_part(struct request *r, struct cursor bytes)
 		(void)ht_error_memory(&e);
 		request_give_up(r, "content", &e);
 	} else if (r->der.len == r->length) {
-		loop_timer_remove(r->transfer);
-		r->transfer = NULL;
-		request_sign(r);
+		request_whole(r);
 	}
+}
+
+/* --- KEPT ---------------------------------------------------------------- */
+
+/* True if the output is the unchanged file, or a part of it for a PKCS#7. */
+static bool
+is_as_it_came(const struct request *r, const struct protocol_kept *kept)
+{
+	if (r->reply == PROTOCOL_REPLY_PKCS7)
+		return kept->output_size <= kept->size;
+	return kept->output_size == kept->size &&
+	    memcmp(kept->output_sha256.p, kept->sha256.p, JOURNAL_SHA256) == 0;
+}
+
+void
+request_kept(struct request *r, const struct protocol_kept *kept)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+	struct ht_error e;
+
+	if (r->phase != REQUEST_OPEN || !r->may_keep ||
+	    kept->sha256.left != JOURNAL_SHA256 ||
+	    kept->output_sha256.left != JOURNAL_SHA256 ||
+	    !is_as_it_came(r, kept)) {
+		keyd_close(r->connection);
+		return;
+	}
+	if (!r->pumps && !request_is_announced(r, kept->size, kept->sha256.p)) {
+		(void)ht_error_set(&e, HT_ERR_DATA,
+		    "the file is not the one that was announced");
+		request_give_up(r, "kept", &e);
+		return;
+	}
+	r->keeps = true;
+	r->kept = *kept;
+	memcpy(r->kept_sha256[0], kept->sha256.p, JOURNAL_SHA256);
+	memcpy(r->kept_sha256[1], kept->output_sha256.p, JOURNAL_SHA256);
+	r->kept.sha256.p = r->kept_sha256[0];
+	r->kept.output_sha256.p = r->kept_sha256[1];
+	if (r->pumps && profile != NULL) {
+		request_start_transfer(r);
+		request_start_deadline(r, profile->deadline);
+	}
+	request_whole(r);
 }

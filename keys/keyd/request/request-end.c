@@ -20,6 +20,8 @@ request_let_go(struct request *r)
 {
 	loop_timer_remove(r->transfer);
 	r->transfer = NULL;
+	pump_cancel(r->pump);
+	r->pump = NULL;
 	fetch_cancel(r->stamp);
 	r->stamp = NULL;
 	cms_signer_free(r->signer);
@@ -236,6 +238,15 @@ request_start_transfer(struct request *r)
 	r->transfer = loop_timer_add(r->keyd->loop, TRANSFER, too_slow, r);
 }
 
+void
+request_stop_transfer(struct request *r)
+{
+	if (!r->whole || (r->pumps && !r->pumped))
+		return;
+	loop_timer_remove(r->transfer);
+	r->transfer = NULL;
+}
+
 /* Tell the shell what it waits for, and that we are alive. */
 static void
 still_waiting(void *cookie)
@@ -247,6 +258,11 @@ still_waiting(void *cookie)
 		(void)snprintf(wait.reason, sizeof(wait.reason), "timestamp");
 		(void)snprintf(wait.text, sizeof(wait.text),
 		    "waiting for a timestamp");
+	} else if (r->phase == REQUEST_OPEN) {
+		(void)snprintf(wait.reason, sizeof(wait.reason), "scan");
+		(void)snprintf(wait.text, sizeof(wait.text),
+		    r->whole ? "waiting until the file is scanned"
+		             : "waiting for a place at the virus scanner");
 	} else {
 		(void)snprintf(wait.reason, sizeof(wait.reason), "queue");
 		(void)snprintf(wait.text, sizeof(wait.text),

@@ -1,8 +1,7 @@
 /*
- * What the files of a request share.  request.c has its beginning, and what
- * follows a signature.  request-content.c has the content, which comes in
- * parts.  request-sign.c has the way to the token and back, request-stamp.c that
- * to the timestamp and to the shell.  request-end.c has all its endings, and the
+ * What the files of a request share.  request.c has its beginning.
+ * request-content.c has the content, which comes in parts.  request-pump.c has
+ * GO, and the way through htsign-pump, request-sign.c that to the token and back, request-stamp.c that to the timestamp and to the shell, request-output.c what follows a signature.  request-end.c has all its endings, and the
  * timers.  room.c has the room in the journal.
  */
 
@@ -10,6 +9,7 @@
 #define KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
 
 #include "keys/keyd/fetch-link.h"
+#include "keys/keyd/pump-link.h"
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
@@ -55,12 +55,23 @@ struct request {
 	char publisher[PROTOCOL_PUBLISHER]; /* named by the file, or "" */
 	uint32_t length;
 	struct loop_timer *transfer; /* for content or PKCS#7 */
+	bool pumps;                  /* the input passes htsign-pump */
+	struct pump_job *pump;     /* until it has given its verdict; or NULL */
+	bool keeps;                /* KEPT came, instead of CONTENT */
+	struct protocol_kept kept; /* its digests point to: */
+	uint8_t kept_sha256[2][JOURNAL_SHA256];
+	bool whole;  /* all of CONTENT, or KEPT, has arrived */
+	bool pumped; /* htsign-pump has seen the end of the input: */
+	uint64_t pumped_size;
+	uint8_t pumped_sha256[JOURNAL_SHA256];
+	bool judged; /* and has said this of it: */
+	struct protocol_verdict verdict;
 	struct cms_signer *signer;
 	int64_t from, until;       /* the certificate's validity, in seconds */
 	struct spc_digest imprint; /* of the signature, for the timestamp */
 	struct fetch_job *stamp;   /* is asked for; or NULL */
 	char stamp_server[NAMES_SIZE]; /* who gave it, or "" */
-	char note[PROTOCOL_TEXT];      /* why there is none, or "" */
+	char note[PROTOCOL_TEXT];      /* what is not as wanted, or "" */
 	struct buf pkcs7;              /* until all of it is sent */
 	struct cursor rest;            /* the unsent end of pkcs7 */
 	struct token_job *job;
@@ -93,7 +104,13 @@ int request_room(struct keyd *k, uint64_t bytes, struct protocol_refuse *no);
  */
 int request_may_write(struct request *r, struct protocol_refuse *no);
 
-/* --- request-content.c ------------------------------------------------- */
+/* --- request-pump.c ----------------------------------------------------- */
+
+/*
+ * Answer GO with a spool: at once, or when the input can pass htsign-pump, if the
+ * profile wants that.  On error ends the request.
+ */
+void request_go(struct request *r, const struct conf_profile *profile);
 
 /*
  * True if size and sha256 (JOURNAL_SHA256 bytes) are those that BEGIN
@@ -101,6 +118,20 @@ int request_may_write(struct request *r, struct protocol_refuse *no);
  */
 bool request_is_announced(const struct request *r, uint64_t size,
     const uint8_t *sha256);
+
+/*
+ * All of the content, or KEPT, has arrived.  Goes on with request_sign or
+ * request_keep, when htsign-pump has given its verdict, if there is to be one.
+ */
+void request_whole(struct request *r);
+
+/* --- request-output.c --------------------------------------------------- */
+
+/*
+ * Record what KEPT has said, and release it, if the profile takes such a file.
+ * On error ends the request.
+ */
+void request_keep(struct request *r);
 
 /* --- request-sign.c ---------------------------------------------------- */
 
@@ -133,6 +164,12 @@ void request_stamp(struct request *r, const uint8_t *signature, size_t n);
  * limit.
  */
 void request_start_transfer(struct request *r);
+
+/*
+ * The shell has sent all, and what went through the pipe has arrived, too, if
+ * there is one: then it needs no more time.
+ */
+void request_stop_transfer(struct request *r);
 
 /*
  * The shell is told what it waits for, for as long as r->waiting is there.

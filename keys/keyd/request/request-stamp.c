@@ -88,6 +88,7 @@ no_stamp(void *cookie, unsigned int tries, const char *text)
 	struct keyd *k = r->keyd;
 	const struct conf_profile *profile = profile_of(r);
 	struct ht_error e;
+	size_t n;
 
 	go_on(r);
 	if (profile == NULL || profile->timestamp != CONF_TIMESTAMP_ATTEMPT) {
@@ -98,7 +99,9 @@ no_stamp(void *cookie, unsigned int tries, const char *text)
 	}
 	keyd_must(k, journal_unstamped(k->store, r->number, tries, text, &e),
 	    &e);
-	(void)snprintf(r->note, sizeof(r->note), "no timestamp: %s", text);
+	n = strlen(r->note);
+	(void)snprintf(r->note + n, sizeof(r->note) - n,
+	    "%sno timestamp: %.200s", n > 0 ? "; " : "", text);
 	r->phase = REQUEST_SIGNED;
 	hand_out(r);
 }

@@ -117,7 +117,8 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		    (unsigned long long)profile->max_size, profile->name);
 		return HT_ERR_REFUSED;
 	}
-	if (policy_can_stamp(r->keyd, profile, no) < 0)
+	if (policy_can_scan(r->keyd, profile, no) < 0 ||
+	    policy_can_stamp(r->keyd, profile, no) < 0)
 		return HT_ERR_UNAVAILABLE;
 	if (open_requests(r->keyd, r->who.name) > profile->max_queue) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "queue",
@@ -127,55 +128,6 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		return HT_ERR_TEMPORARY;
 	}
 	return 0;
-}
-
-/* Append the fingerprints of all certificates that could be read. */
-static void
-put_own(const struct setup *setup, struct buf *own)
-{
-	uint8_t fingerprint[PROTOCOL_FINGERPRINT];
-	size_t i;
-
-	_Static_assert(CONF_LIST_MAX * PROTOCOL_FINGERPRINT <= PROTOCOL_OWN_MAX,
-	    "GO has room for every certificate");
-	for (i = 0; i < setup->ncertificates; i++) {
-		if (setup->certificates[i].chain == NULL)
-			continue;
-		chain_fingerprint(setup->certificates[i].chain, fingerprint);
-		buf_bytes(own, fingerprint, sizeof(fingerprint));
-	}
-}
-
-static void
-go(struct request *r, const struct conf_profile *profile)
-{
-	struct buf own = BUF_INIT;
-	struct protocol_go say = { 0 };
-	struct ht_error e;
-	int spool;
-
-	r->spool = spool_new(r->keyd->spools, r->who.name, request_over, r,
-	    &spool, &e);
-	if (r->spool == NULL) {
-		request_give_up(r, "spool", &e);
-		return;
-	}
-	say.number = r->number;
-	say.max_size = profile->max_size;
-	say.max_ctl = profile->max_ctl;
-	(void)snprintf(say.profile, sizeof(say.profile), "%s", profile->name);
-	(void)snprintf(say.digest, sizeof(say.digest), "%s",
-	    conf_digest_text(profile->digest));
-	conf_formats_text(profile->formats, say.formats, sizeof(say.formats));
-	(void)snprintf(say.existing, sizeof(say.existing), "%s",
-	    conf_existing_text(profile->existing));
-	if (profile->existing == CONF_EXISTING_OWN)
-		put_own(r->keyd->setup, &own);
-	say.own = buf_cursor(&own);
-	r->may_keep = profile->existing == CONF_EXISTING_KEEP;
-	keyd_say(r->connection, PROTOCOL_GO, r->tag, &say, &spool, 1);
-	(void)close(spool);
-	buf_free(&own);
 }
 
 struct request *
@@ -213,125 +165,8 @@ request_begin(const struct request_peer *peer,
 	if (rc < 0)
 		request_say_no(r, true, &no);
 	else
-		go(r, profile);
+		request_go(r, profile);
 	return r;
-}
-
-/* --- the end ----------------------------------------------------------- */
-
-/* "finished" is durable.  May the client still have the result? */
-static void
-release(void *cookie)
-{
-	struct request *r = cookie;
-	const struct setup_certificate *certificate;
-	struct protocol_number number = { r->number };
-	struct protocol_refuse no;
-
-	if (request_verdict(r, &certificate, &no) < 0) {
-		request_say_no(r, false, &no);
-		return;
-	}
-	spool_keep(r->spool);
-	keyd_say(r->connection, PROTOCOL_RELEASE, r->tag, &number, NULL, 0);
-}
-
-/* The end is recorded.  release() follows after the commit. */
-static void
-finish(struct request *r, uint64_t output)
-{
-	r->output = output;
-	r->phase = REQUEST_FINISHED;
-	loop_timer_remove(r->deadline);
-	r->deadline = NULL;
-	r->release.run = release;
-	r->release.cookie = r;
-	commit_after(&r->keyd->commits, &r->release);
-}
-
-void
-request_output(struct request *r, const struct protocol_output *output)
-{
-	struct keyd *k = r->keyd;
-	struct ht_error e;
-
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len > 0 ||
-	    output->sha256.left != JOURNAL_SHA256 ||
-	    output->size > JOURNAL_SIZE_MAX) {
-		keyd_close(r->connection);
-		return;
-	}
-	keyd_must(k,
-	    journal_finished(k->store, r->number, output->size,
-	        output->sha256.p, &e),
-	    &e);
-	finish(r, output->size);
-}
-
-/* True if the output is the unchanged file, or a part of it for a PKCS#7. */
-static bool
-is_as_it_came(const struct request *r, const struct protocol_kept *kept)
-{
-	if (r->reply == PROTOCOL_REPLY_PKCS7)
-		return kept->output_size <= kept->size;
-	return kept->output_size == kept->size &&
-	    memcmp(kept->output_sha256.p, kept->sha256.p, JOURNAL_SHA256) == 0;
-}
-
-/* Check a kept file: the profile must take its format and its size. */
-static int
-check_kept(const struct request *r, const struct protocol_kept *kept,
-    struct ht_error *e)
-{
-	const struct conf_profile *profile =
-	    conf_profile(r->keyd->setup->conf, r->profile);
-
-	if (!request_is_announced(r, kept->size, kept->sha256.p))
-		return ht_error_set(e, HT_ERR_DATA,
-		    "the file is not the one that was announced");
-	if (profile == NULL ||
-	    !conf_format_in(profile->formats, kept->format) ||
-	    kept->size > profile->max_size)
-		return ht_error_set(e, HT_ERR_REFUSED,
-		    "profile %s does not take such a file", r->profile);
-	return 0;
-}
-
-void
-request_kept(struct request *r, const struct protocol_kept *kept)
-{
-	const struct journal_kept record = { kept->format, kept->size,
-		kept->sha256.p, kept->output_size, kept->output_sha256.p };
-	struct ht_error e;
-
-	if (r->phase != REQUEST_OPEN || !r->may_keep ||
-	    kept->sha256.left != JOURNAL_SHA256 ||
-	    kept->output_sha256.left != JOURNAL_SHA256 ||
-	    !is_as_it_came(r, kept)) {
-		keyd_close(r->connection);
-		return;
-	}
-	if (check_kept(r, kept, &e) < 0) {
-		request_give_up(r, "kept", &e);
-		return;
-	}
-	keyd_must(r->keyd, journal_kept(r->keyd->store, r->number, &record, &e),
-	    &e);
-	finish(r, kept->output_size);
-}
-
-void
-request_delivered(struct request *r, uint64_t bytes)
-{
-	struct ht_error e;
-
-	if (bytes != r->output) {
-		keyd_close(r->connection);
-		return;
-	}
-	keyd_must(r->keyd,
-	    journal_delivered(r->keyd->store, r->number, bytes, &e), &e);
-	request_end(r);
 }
 
 void

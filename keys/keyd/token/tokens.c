@@ -16,6 +16,8 @@ struct tokens {
 	size_t n;
 	struct protocol_link parent;
 	struct loop_watch *watch;
+	tokens_pump_fn *pump_spawned; /* or NULL */
+	void *pump;
 	void (*gone)(void *cookie);
 	void *cookie;
 };
@@ -87,6 +89,9 @@ on_parent(void *cookie, short revents)
 		} else if (rc == 1 && body.worker.index < ts->n) {
 			token_spawned(ts->token[body.worker.index], m.fd[0]);
 			m.fd[0] = -1;
+		} else if (rc == 1 && ts->pump_spawned != NULL) {
+			ts->pump_spawned(ts->pump, m.fd[0]);
+			m.fd[0] = -1;
 		}
 		if (rc == 1)
 			msg_close_fds(&m);
@@ -94,18 +99,24 @@ on_parent(void *cookie, short revents)
 }
 
 int
-tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
-    gid_t gid, void (*gone)(void *cookie), void *cookie, struct ht_error *e)
+tokens_start(struct tokens *ts, struct store *s, int parent_fd,
+    const struct conf_account *worker, const struct conf_account *pump,
+    void (*gone)(void *cookie), void *cookie, struct ht_error *e)
 {
-	struct protocol_ready ready;
+	struct protocol_ready ready = { UINT32_MAX, UINT32_MAX, 0, UINT32_MAX,
+		UINT32_MAX };
 	size_t i;
 	int rc;
 
 	ts->store = s;
 	ts->gone = gone;
 	ts->cookie = cookie;
-	ready.token_uid = (uint32_t)uid;
-	ready.token_gid = (uint32_t)gid;
+	if (worker != NULL) {
+		ready.token_uid = (uint32_t)worker->uid;
+		ready.token_gid = (uint32_t)worker->gid;
+		ready.pump_uid = (uint32_t)pump->uid;
+		ready.pump_gid = (uint32_t)pump->gid;
+	}
 	ready.tokens = (uint32_t)ts->n;
 	rc = protocol_open(&ts->parent, parent_fd, PROTOCOL_LINK_PARENT, true,
 	    e);
@@ -118,6 +129,17 @@ tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
 	for (i = 0; i < ts->n && rc == 0; i++)
 		token_start(ts->token[i], s);
 	return rc;
+}
+
+int
+tokens_start_pump(struct tokens *ts, tokens_pump_fn *spawned, void *cookie,
+    struct ht_error *e)
+{
+	struct protocol_worker body = { (uint32_t)ts->n };
+
+	ts->pump_spawned = spawned;
+	ts->pump = cookie;
+	return ask(ts, PROTOCOL_SPAWN, &body, e);
 }
 
 /* --- the set ----------------------------------------------------------- */

@@ -29,13 +29,23 @@ size_t tokens_count(const struct tokens *ts);
 struct token *tokens_at(const struct tokens *ts, size_t index);
 
 /*
- * Send READY on parent_fd and start all tokens.  Takes over parent_fd.  READY
- * names the ids of the workers; PROC_SAME for both means the parent's own.
- * When the parent goes away, gone(cookie) is called once, and keyd ends.
+ * Send READY on parent_fd and start all tokens.  Takes over parent_fd.  worker
+ * and pump are whose ids the workers and htsign-pump get; NULL for both means
+ * the parent's own.  When the parent goes away, gone(cookie) is called once, and keyd ends.
  * Returns HT_ERR_INTERNAL if there is no memory, or an error of the link.
  */
-int tokens_start(struct tokens *ts, struct store *s, int parent_fd, uid_t uid,
-    gid_t gid, void (*gone)(void *cookie), void *cookie, struct ht_error *e);
+int tokens_start(struct tokens *ts, struct store *s, int parent_fd,
+    const struct conf_account *worker, const struct conf_account *pump,
+    void (*gone)(void *cookie), void *cookie, struct ht_error *e);
+
+/*
+ * Have the parent start htsign-pump.  spawned(cookie, fd) gets the link to it,
+ * and owns fd.  If it cannot be started, fd is closed at its other end.  Returns
+ * an error of the link to the parent.
+ */
+typedef void tokens_pump_fn(void *cookie, int fd);
+int tokens_start_pump(struct tokens *ts, tokens_pump_fn *spawned, void *cookie,
+    struct ht_error *e);
 
 /*
  * store_commit has returned 0: go on with what waited for it.  Does nothing if

@@ -1,0 +1,101 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "keys/keyd/request/request-private.h"
+
+/* "finished" is durable.  May the client still have the result? */
+static void
+release(void *cookie)
+{
+	struct request *r = cookie;
+	const struct setup_certificate *certificate;
+	struct protocol_number number = { r->number };
+	struct protocol_refuse no;
+
+	if (request_verdict(r, &certificate, &no) < 0) {
+		request_say_no(r, false, &no);
+		return;
+	}
+	spool_keep(r->spool);
+	keyd_say(r->connection, PROTOCOL_RELEASE, r->tag, &number, NULL, 0);
+}
+
+/* The end is recorded.  release() follows after the commit. */
+static void
+finish(struct request *r, uint64_t output)
+{
+	r->output = output;
+	r->phase = REQUEST_FINISHED;
+	loop_timer_remove(r->deadline);
+	r->deadline = NULL;
+	r->release.run = release;
+	r->release.cookie = r;
+	commit_after(&r->keyd->commits, &r->release);
+}
+
+void
+request_output(struct request *r, const struct protocol_output *output)
+{
+	struct keyd *k = r->keyd;
+	struct ht_error e;
+
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len > 0 ||
+	    output->sha256.left != JOURNAL_SHA256 ||
+	    output->size > JOURNAL_SIZE_MAX) {
+		keyd_close(r->connection);
+		return;
+	}
+	keyd_must(k,
+	    journal_finished(k->store, r->number, output->size,
+	        output->sha256.p, &e),
+	    &e);
+	finish(r, output->size);
+}
+
+/* Check a kept file: the profile must take its format and its size. */
+static int
+check_kept(const struct request *r, const struct protocol_kept *kept,
+    struct ht_error *e)
+{
+	const struct conf_profile *profile =
+	    conf_profile(r->keyd->setup->conf, r->profile);
+
+	if (profile == NULL ||
+	    !conf_format_in(profile->formats, kept->format) ||
+	    kept->size > profile->max_size)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "profile %s does not take such a file", r->profile);
+	return 0;
+}
+
+void
+request_keep(struct request *r)
+{
+	const struct protocol_kept *kept = &r->kept;
+	const struct journal_kept record = { kept->format, kept->size,
+		kept->sha256.p, kept->output_size, kept->output_sha256.p };
+	struct ht_error e;
+
+	if (check_kept(r, kept, &e) < 0) {
+		request_give_up(r, "kept", &e);
+		return;
+	}
+	keyd_must(r->keyd, journal_kept(r->keyd->store, r->number, &record, &e),
+	    &e);
+	finish(r, kept->output_size);
+}
+
+void
+request_delivered(struct request *r, uint64_t bytes)
+{
+	struct ht_error e;
+
+	if (bytes != r->output) {
+		keyd_close(r->connection);
+		return;
+	}
+	keyd_must(r->keyd,
+	    journal_delivered(r->keyd->store, r->number, bytes, &e), &e);
+	request_end(r);
+}

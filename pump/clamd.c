@@ -103,11 +103,13 @@ void
 clamd_open(struct clamd *d, const struct child *child, const char *path,
     uint64_t most)
 {
+	struct ht_error ignored;
+
 	d->child = child;
 	d->left = most;
 	ht_error_clear(&d->e);
-	d->version = connect_to(path, &d->e);
-	d->stream = d->e.code < 0 ? -1 : connect_to(path, &d->e);
+	d->version = connect_to(path, &ignored);
+	d->stream = connect_to(path, &d->e);
 }
 
 /* Send all of it. */
@@ -172,9 +174,10 @@ void
 clamd_begin(struct clamd *d)
 {
 	static const char version[] = "zVERSION", stream[] = "zINSTREAM";
+	struct ht_error ignored;
 
-	if (d->e.code == 0)
-		(void)put(d, d->version, version, sizeof(version), &d->e);
+	if (d->version >= 0)
+		(void)put(d, d->version, version, sizeof(version), &ignored);
 	put_stream(d, stream, sizeof(stream));
 }
 

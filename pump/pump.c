@@ -53,8 +53,11 @@ be_child(pid_t parent, struct msg *m, const union protocol_body *body,
 	int rc;
 
 	(void)proc_nicer(0, 0);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		return ht_error_errno(e, "child");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return ht_error_errno(e, "prctl");
+	if (getppid() != parent)
+		return ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "htsign-pump has ended");
 	rc = protocol_open(&c.report, m->fd[m->nfds - 1], PROTOCOL_LINK_REPORT,
 	    true, e);
 	if (rc < 0)

@@ -81,6 +81,7 @@ unit_tests = \
 	tests/unit/test_policy \
 	tests/unit/test_principals \
 	tests/unit/test_proc \
+	tests/unit/test_pump \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \

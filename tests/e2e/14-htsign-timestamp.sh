@@ -32,6 +32,7 @@ for name in root tsa-root other; do
 	certificate $name basicConstraints=critical,CA:TRUE
 done
 certificate signer extendedKeyUsage=codeSigning -CA root.pem -CAkey root.key
+cat signer.pem root.pem >chain.pem
 certificate tsa extendedKeyUsage=critical,timeStamping -CA tsa-root.pem \
     -CAkey tsa-root.key
 cat >tsa.conf <<-END
@@ -109,7 +110,7 @@ done
 
 sign()
 {
-	"$sign_pe" --key=signer.key --chain=signer.pem "$@"
+	"$sign_pe" --key=signer.key --chain=chain.pem "$@"
 }
 sign <a.exe >once.exe
 sign --digest=sha384 --nest <once.exe >twice.exe

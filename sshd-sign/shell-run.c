@@ -23,7 +23,7 @@
  * Who has more sessions than that lets each of these places rest for a while, in
  * milliseconds.  So a client's next hundred come over some seconds.
  */
-#define MANY_SESSIONS 32
+#define MANY_SESSIONS 16
 #define START_REST 200
 
 /* Seconds after which a session or a connection may have ended. */

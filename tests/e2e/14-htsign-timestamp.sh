@@ -98,10 +98,7 @@ for file in a.exe a.cab a.msi a.cat a.ps1; do
 	stamp 0 "signed-$file" --url="$url/" --tsa-ca=tsa-root.pem
 	mv stdout "stamped-$file"
 	stamped "stamped-$file" 1
-	case $file in
-	*.cat) ;; # osslsigncode wants the files that it lists
-	*) theirs "stamped-$file" ;;
-	esac
+	theirs "stamped-$file"
 	stamp 0 "signed-$file" --url="$url/" --tsa-ca=tsa-root.pem -i
 	stamped "signed-$file" 1
 done

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,6 @@ struct process {
 	struct stamping *stamping;
 	struct looking *looking;
 	struct link *link;
-	int signals;
 	struct stat resolver; /* RESOLV_CONF when the sandbox was entered */
 	bool ending;
 	bool stop;
@@ -199,36 +197,14 @@ give_up_rights(struct process *p, struct ht_error *e)
 }
 
 static void
-signalled(void *cookie, short revents)
+signalled(void *cookie, int signal)
 {
 	struct process *p = cookie;
-	struct signalfd_siginfo info;
 
-	(void)revents;
-	if (read(p->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
+	(void)signal;
 	if (p->ending)
 		p->stop = true;
 	drain(p, "a signal");
-}
-
-static int
-watch_signals(struct process *p, struct ht_error *e)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return ht_error_errno(e, "sigprocmask");
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p->signals < 0)
-		return ht_error_errno(e, "signalfd");
-	if (loop_watch_add(p->loop, p->signals, POLLIN, signalled, p) == NULL)
-		return ht_error_memory(e);
-	return 0;
 }
 
 static int
@@ -250,6 +226,7 @@ connect_to_keyd(struct process *p, struct ht_error *e)
 static int
 start(struct process *p, const char *path, struct ht_error *e)
 {
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	int rc;
 
 	p->conf = conf_load(path, e);
@@ -268,7 +245,8 @@ start(struct process *p, const char *path, struct ht_error *e)
 	p->http = http_new(p->loop, p->conf->proxy, e);
 	if (p->http == NULL)
 		return e->code;
-	rc = watch_signals(p, e);
+	rc = loop_signals(p->loop, signals, sizeof(signals) / sizeof(*signals),
+	    signalled, p, e);
 	if (rc == 0)
 		rc = give_up_rights(p, e);
 	if (rc == 0)
@@ -290,8 +268,6 @@ finish(struct process *p)
 	http_free(p->http);
 	servers_clear(&p->servers);
 	loop_free(p->loop);
-	if (p->signals >= 0)
-		(void)close(p->signals);
 	conf_free(p->conf);
 }
 
@@ -301,7 +277,6 @@ fetch_run(const char *path, struct ht_error *e)
 	static struct process p;
 	int rc;
 
-	p.signals = -1;
 	rc = start(&p, path, e);
 	while (rc == 0 && !p.stop &&
 	    !(p.ending && stamping_number(p.stamping) == 0))

@@ -20,6 +20,7 @@ struct stamp {
 	struct stamping *all;
 	bool probe; /* nobody waits for it */
 	uint32_t tag;
+	uint32_t place;
 	char digest[PROTOCOL_WORD];
 	struct buf imprint;
 	struct timestamp_query query; /* its nonce is new for each server */
@@ -39,9 +40,9 @@ struct stamping {
 	struct servers *servers;
 	stamping_answer_fn *fn;
 	void *cookie;
-	LIST_HEAD(stamp_list, stamp) stamps;
-	size_t n;                /* without the probes */
-	struct loop_timer *wake; /* all that wait look again */
+	LIST_HEAD(stamp_list, stamp) stamps; /* by their places */
+	size_t n;                            /* without the probes */
+	struct loop_timer *wake;             /* all that wait look again */
 };
 
 static void next(struct stamp *t);
@@ -128,7 +129,7 @@ look_again(void *cookie)
 	all->wake = NULL;
 	for (t = LIST_FIRST(&all->stamps); t != NULL; t = after) {
 		after = LIST_NEXT(t, entry);
-		if (t->timer != NULL)
+		if (t->request == NULL)
 			next(t);
 	}
 }
@@ -241,7 +242,7 @@ waited(void *cookie)
 	struct stamp *t = cookie;
 
 	t->timer = NULL;
-	next(t);
+	wake_all(t->all);
 }
 
 /* Ask the next server, wait for one, or give up. */
@@ -305,6 +306,21 @@ new_stamp(struct stamping *all, const char *digest, struct cursor imprint,
 		return t;
 	free(t);
 	return NULL;
+}
+
+/* Behind those that are to be served before it. */
+static void
+insert(struct stamp *t)
+{
+	struct stamp *after = NULL, *one;
+
+	LIST_FOREACH(one, &t->all->stamps, entry)
+		if (one->place <= t->place)
+			after = one;
+	if (after != NULL)
+		LIST_INSERT_AFTER(after, t, entry);
+	else
+		LIST_INSERT_HEAD(&t->all->stamps, t, entry);
 }
 
 /* Ask whoever is due for it after a failure, for random bytes. */
@@ -371,7 +387,8 @@ stamping_begin(struct stamping *s, uint32_t tag,
 	t->not_before = (int64_t)what->not_before;
 	t->not_after = (int64_t)what->not_after;
 	t->left = bits_of(s->servers, what->servers);
-	LIST_INSERT_HEAD(&s->stamps, t, entry);
+	t->place = what->place;
+	insert(t);
 	s->n++;
 	send_probes(s);
 	next(t);

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/loop.h"
 
@@ -47,6 +50,9 @@ struct loop {
 	size_t size;   /* allocated */
 	bool stale;
 	uint64_t round;
+	int signals; /* a signalfd, or -1 */
+	loop_signal_fn *signal_fn;
+	void *signal_cookie;
 };
 
 struct loop *
@@ -59,6 +65,7 @@ loop_new(void)
 		return NULL;
 	TAILQ_INIT(&l->watches);
 	TAILQ_INIT(&l->timers);
+	l->signals = -1;
 	return l;
 }
 
@@ -71,9 +78,43 @@ loop_free(struct loop *l)
 		loop_watch_remove(TAILQ_FIRST(&l->watches));
 	while (!TAILQ_EMPTY(&l->timers))
 		loop_timer_remove(TAILQ_FIRST(&l->timers));
+	if (l->signals >= 0)
+		(void)close(l->signals);
 	free(l->polled);
 	free(l->slots);
 	free(l);
+}
+
+static void
+signalled(void *cookie, short revents)
+{
+	struct loop *l = cookie;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	if (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		l->signal_fn(l->signal_cookie, (int)info.ssi_signo);
+}
+
+int
+loop_signals(struct loop *l, const int signals[], size_t n, loop_signal_fn *fn,
+    void *cookie, struct ht_error *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	while (n > 0)
+		(void)sigaddset(&set, signals[--n]);
+	l->signal_fn = fn;
+	l->signal_cookie = cookie;
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return ht_error_errno(e, "sigprocmask");
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signals < 0)
+		return ht_error_errno(e, "signalfd");
+	if (loop_watch_add(l, l->signals, POLLIN, signalled, l) == NULL)
+		return ht_error_memory(e);
+	return 0;
 }
 
 struct loop_watch *

@@ -21,6 +21,7 @@ struct loop_timer;
 /* revents as poll(2) gives them: POLLIN, POLLOUT, POLLHUP, POLLERR. */
 typedef void loop_watch_fn(void *cookie, short revents);
 typedef void loop_timer_fn(void *cookie);
+typedef void loop_signal_fn(void *cookie, int signal);
 
 /*
  * NULL if there is no memory.  loop_free also frees the watches and timers
@@ -46,6 +47,13 @@ void loop_watch_remove(struct loop_watch *w); /* NULL is fine */
 struct loop_timer *loop_timer_add(struct loop *l, uint64_t ms,
     loop_timer_fn *fn, void *cookie);
 void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
+
+/*
+ * Block the n signals, and call fn with each that comes.  Once for a loop.
+ * HT_ERR_INTERNAL if the system forbids it or there is no memory.
+ */
+int loop_signals(struct loop *l, const int signals[], size_t n,
+    loop_signal_fn *fn, void *cookie, struct ht_error *e);
 
 /*
  * Wait for an event or a signal, then call each ready watch and each due timer

@@ -96,7 +96,7 @@ static const struct field token_trouble[] = { U8(token_trouble, trouble),
 static const struct field fetch_hello[] = { U32(fetch_hello, version) };
 static const struct field stamp[] = { TEXT(stamp, digest),
 	BYTES(stamp, imprint), U64(stamp, not_before), U64(stamp, not_after),
-	U32(stamp, milliseconds), BYTES(stamp, servers) };
+	U32(stamp, milliseconds), BYTES(stamp, servers), U32(stamp, place) };
 static const struct field stamped[] = { TEXT(stamped, server),
 	U64(stamped, time), TEXT(stamped, serial), U32(stamped, tries),
 	BYTES(stamped, token) };

@@ -395,6 +395,7 @@ struct protocol_stamp {             /* the tag names it to the end */
 	uint32_t milliseconds;      /* for all servers together, at most
 				       PROTOCOL_STAMP_TIME */
 	struct cursor servers;      /* names that may be asked: strings */
+	uint32_t place;             /* who has a lower one is asked for first */
 };
 
 struct protocol_stamped {

@@ -27,7 +27,7 @@ _Static_assert(FORKSERVER_LINK_FDS <= FDS_MAX, "they go in one message");
 #define SHELLS 100
 
 /* A process that has not answered after this many seconds never will. */
-#define PATIENCE 5
+#define PATIENCE 15
 
 struct process {
 	struct forkserver_link *forkserver;
@@ -183,7 +183,8 @@ ask(int fd, const int fds[FORKSERVER_LINK_FDS], int nicer, pid_t *pid,
 	} while (n < 0 && errno == EINTR);
 	if (n != sizeof(*pid))
 		return ht_error_set(e, HT_ERR_INTERNAL,
-		    "the forkserver does not answer");
+		    n < 0 ? "the forkserver does not answer"
+		          : "the forkserver has ended");
 	if (!is_child(*pid))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "the forkserver names a process that is no child");

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,9 +36,7 @@
 struct listener {
 	struct server server;
 	char shell[PATH_MAX];
-	struct socket *sockets; /* as many as conf->ssh.nlisten */
-	int signals;
-	struct loop_watch *signals_watch;
+	struct socket *sockets;    /* as many as conf->ssh.nlisten */
 	struct loop_timer *resume; /* runs while nothing is accepted */
 	struct log_often away;
 	struct log_often breaks;
@@ -254,14 +251,11 @@ time_is_up(void *cookie)
 
 /* The first signal drains the connections, the second one ends them at once. */
 static void
-signalled(void *cookie, short revents)
+signalled(void *cookie, int signal)
 {
 	struct listener *l = cookie;
-	struct signalfd_siginfo info;
 
-	(void)revents;
-	if (read(l->signals, &info, sizeof(info)) != sizeof(info))
-		return;
+	(void)signal;
 	if (l->draining) {
 		time_is_up(l);
 		return;
@@ -274,24 +268,6 @@ signalled(void *cookie, short revents)
 	connection_drain_all(&l->server);
 	if (loop_timer_add(l->server.loop, DRAIN_TIME, time_is_up, l) == NULL)
 		time_is_up(l);
-}
-
-static int
-watch_signals(struct listener *l, struct ht_error *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return ht_error_errno(e, "signals");
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (l->signals < 0)
-		return ht_error_errno(e, "signals");
-	l->signals_watch =
-	    loop_watch_add(l->server.loop, l->signals, POLLIN, signalled, l);
-	return l->signals_watch == NULL ? ht_error_errno(e, "signals") : 0;
 }
 
 /* --- the beginning ----------------------------------------------------- */
@@ -350,6 +326,7 @@ revoked(void *cookie, const struct protocol_revoked *what)
 static int
 prepare(struct listener *l, struct ht_error *e)
 {
+	static const int signals[] = { SIGINT, SIGTERM };
 	struct server *s = &l->server;
 	char path[PATH_MAX];
 	int landlock, rc;
@@ -378,7 +355,8 @@ prepare(struct listener *l, struct ht_error *e)
 	s->keyd = keyd_link_new(s->loop, path, revoked, s);
 	if (s->keyd == NULL)
 		return ht_error_errno(e, "keyd");
-	rc = watch_signals(l, e);
+	rc = loop_signals(l->server.loop, signals,
+	    sizeof(signals) / sizeof(*signals), signalled, l, e);
 	if (rc == 0)
 		rc = prepare_forkserver(l, e);
 	if (rc == 0)
@@ -396,7 +374,6 @@ listener_run(const struct conf *conf, struct ht_error *e)
 
 	l.server.conf = conf;
 	connection_prepare(&l.server);
-	l.signals = -1;
 	rc = prepare(&l, e);
 	while (rc == 0 && !l.over && !(l.draining && l.server.connections == 0))
 		rc = loop_once(l.server.loop, e);

@@ -197,6 +197,14 @@ e2e_tests = \
 	tests/e2e/90-clamav.sh \
 	tests/e2e/91-clamav-uids.sh
 
+# What takes all of a machine that it can get.  run-tests runs one at a time.
+e2e_floods = \
+	tests/e2e/45-shares.sh \
+	tests/e2e/46-startups.sh \
+	tests/e2e/49-hostile-peers.sh \
+	tests/e2e/56-load.sh \
+	tests/e2e/76-ten-others.sh
+
 EXTRA_DIST += $(e2e_tests) \
 	tests/arm64.sh tests/bench/bench.sh tests/bench/formats.sh \
 	tests/bench/table.sh tests/bench/tokens.sh tests/fuzz/corpus \

@@ -115,6 +115,8 @@ send_more(struct fetch *f)
 		if (job->tag != 0 ||
 		    !share_take_one(&f->share, job->client, FETCH_CLIENT))
 			continue;
+		job->stamp.place =
+		    (uint32_t)share_of(&f->share, job->client) - 1;
 		job->tag = next_tag(f);
 		job->sent++;
 		job->patience = loop_timer_add(f->keyd->loop, FETCH_PATIENCE,

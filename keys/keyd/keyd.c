@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -40,8 +39,6 @@
 struct process {
 	struct keyd keyd; /* first */
 	struct sockets *sockets;
-	int signals;
-	struct loop_watch *signal_watch;
 	bool stop;
 };
 
@@ -154,42 +151,17 @@ reload(struct keyd *k)
 }
 
 static void
-signalled(void *cookie, short revents)
+signalled(void *cookie, int signal)
 {
 	struct process *p = cookie;
-	struct signalfd_siginfo info;
 
-	(void)revents;
-	if (read(p->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
-	if (info.ssi_signo == SIGHUP)
+	if (signal == SIGHUP)
 		reload(&p->keyd);
 	else
 		drain(p);
 }
 
 /* --- starting ---------------------------------------------------------- */
-
-static int
-watch_signals(struct process *p, struct ht_error *e)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return ht_error_errno(e, "sigprocmask");
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p->signals < 0)
-		return ht_error_errno(e, "signalfd");
-	p->signal_watch =
-	    loop_watch_add(p->keyd.loop, p->signals, POLLIN, signalled, p);
-	if (p->signal_watch == NULL)
-		return ht_error_memory(e);
-	return 0;
-}
 
 /*
  * Make a folder, and open it.  A symbolic link in its place is not followed:
@@ -372,6 +344,7 @@ open_journal(struct keyd *k, struct ht_error *e)
 static int
 start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 {
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	struct keyd *k = &p->keyd;
 	const struct conf_account *users;
 	bool single;
@@ -381,7 +354,8 @@ start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 	if (rc == 0)
 		rc = prepare(p, path, e);
 	if (rc == 0)
-		rc = watch_signals(p, e);
+		rc = loop_signals(p->keyd.loop, signals,
+		    sizeof(signals) / sizeof(*signals), signalled, p, e);
 	if (rc == 0)
 		rc = give_up_rights(k, e);
 	if (rc == 0)

@@ -1,11 +1,16 @@
 /*
  * What we call of PKCS#11: the types and values of PKCS #11 v2.40 as they are on
- * this machine.  A field that we do not use has a
- * name that begins with "no_".
+ * this machine, and how they are called.  A field that we do not use has a name
+ * that begins with "no_".
  */
 
 #ifndef KEYS_TOKEN_CRYPTOKI_H
 #define KEYS_TOKEN_CRYPTOKI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
 
 /* CK_RV, CK_ULONG and all handles. */
 typedef unsigned long ck_t;
@@ -127,5 +132,51 @@ struct cryptoki {
 
 /* The type of C_GetFunctionList, the one name that is looked up. */
 typedef ck_t cryptoki_get(struct cryptoki **list);
+
+/*
+ * Load the module at path, and do not initialize it.  libcrypto may be the
+ * module's as well as ours, so it stays for as long as the process.  The result
+ * is the module's own.  NULL if the file cannot be loaded or is no PKCS#11
+ * module; e is HT_ERR_UNAVAILABLE then.
+ */
+struct cryptoki *cryptoki_load(const char *path, struct ht_error *e);
+
+/* What a token says of itself.  Texts are not escaped. */
+struct cryptoki_token {
+	char label[33];
+	char manufacturer[33];
+	char model[17];
+	char serial[17];
+	char firmware[8]; /* "2.6" */
+	ck_t flags;       /* CKF_* */
+};
+
+/*
+ * Ask the token in a slot what it is.  Returns a CKR_*.
+ */
+ck_t cryptoki_token(const struct cryptoki *p, ck_t slot,
+    struct cryptoki_token *token);
+
+/*
+ * Find the *n objects that the session sees and that have all wanted attributes;
+ * those after CRYPTOKI_OBJECTS are left out.  Returns a CKR_*.
+ */
+#define CRYPTOKI_OBJECTS 64
+ck_t cryptoki_find(const struct cryptoki *p, ck_t session,
+    struct ck_attribute *wanted, ck_t nwanted, ck_t objects[CRYPTOKI_OBJECTS],
+    ck_t *n);
+
+/*
+ * Read an attribute of an object.  Returns its length in bytes; 0 if there is
+ * none, or if it is longer than size.
+ */
+size_t cryptoki_attribute(const struct cryptoki *p, ck_t session, ck_t object,
+    ck_t type, void *out, size_t size);
+
+/*
+ * Whether an attribute of the type CK_BBOOL is there, and true.
+ */
+bool cryptoki_is_true(const struct cryptoki *p, ck_t session, ck_t object,
+    ck_t type);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What a token says of itself and of what is on it, for --probe.
+ * What is on a token, for --probe.
  */
 
 #ifndef KEYS_TOKEN_INVENTORY_H
@@ -10,18 +10,8 @@
 #include <stdint.h>
 
 #include "keys/token/cryptoki.h"
-#include "lib/error.h"
 
 /* Texts are the token's, and not escaped. */
-struct inventory_token {
-	char label[33];
-	char manufacturer[33];
-	char model[17];
-	char serial[17];
-	char firmware[8]; /* "2.6" */
-	ck_t flags;       /* CKF_* */
-};
-
 struct inventory_object {
 	char label[64];
 	uint8_t id[64];
@@ -35,21 +25,8 @@ struct inventory_object {
 };
 
 /*
- * Load the module at path, and do not initialize it.  The result is the
- * module's own, and stays for as long as the process.  NULL if the file is no
- * PKCS#11 module; e is HT_ERR_UNAVAILABLE then.
- */
-struct cryptoki *inventory_load(const char *path, struct ht_error *e);
-
-/*
- * What the token in a slot says of itself.  Returns a CKR_*.
- */
-ck_t inventory_token(const struct cryptoki *p, ck_t slot,
-    struct inventory_token *token);
-
-/*
  * Call each(cookie, object) for the objects of this class, CKO_*, that the
- * session sees, but for those after the 64th.  The object is valid during the
+ * session sees, but for those after CRYPTOKI_OBJECTS.  The object is valid during the
  * call.  Returns a CKR_*.
  */
 ck_t inventory_objects(const struct cryptoki *p, ck_t session, ck_t class,

@@ -9,34 +9,22 @@
 #include "keys/token/key.h"
 #include "keys/token/uri.h"
 
-#define OBJECTS_MAX 64
 #define VALUE_MAX 8192 /* bytes of an attribute, such as a certificate */
 #define ID_MAX 256
 
 /* --- objects ----------------------------------------------------------- */
 
-/*
- * Read an attribute.  Returns its length; 0 if there is none, or if it is
- * longer than size.
- */
 static size_t
 attribute(const struct module *m, ck_t object, ck_t type, void *out,
     size_t size)
 {
-	struct ck_attribute a = { type, out, size };
-
-	if (m->p->get_attribute_value(m->session, object, &a, 1) != CKR_OK ||
-	    a.n > size)
-		return 0;
-	return a.n;
+	return cryptoki_attribute(m->p, m->session, object, type, out, size);
 }
 
 static bool
 is_true(const struct module *m, ck_t object, ck_t type)
 {
-	unsigned char value = 0;
-
-	return attribute(m, object, type, &value, 1) == 1 && value != 0;
+	return cryptoki_is_true(m->p, m->session, object, type);
 }
 
 /* What objects must have. */
@@ -62,18 +50,10 @@ want_class(struct wanted *w, ck_t class)
 	want(w, CKA_CLASS, &w->class, sizeof(w->class));
 }
 
-/* The objects that have it; those after the 64th are left out. */
 static ck_t
 find(const struct module *m, struct wanted *w, ck_t *objects, ck_t *n)
 {
-	ck_t rv = m->p->find_init(m->session, w->attributes, w->n);
-
-	*n = 0;
-	if (rv != CKR_OK)
-		return rv;
-	rv = m->p->find(m->session, objects, OBJECTS_MAX, n);
-	(void)m->p->find_final(m->session);
-	return rv;
+	return cryptoki_find(m->p, m->session, w->attributes, w->n, objects, n);
 }
 
 /* --- whose key is it? -------------------------------------------------- */
@@ -150,7 +130,7 @@ compare_others(const struct module *m, ck_t object, EVP_PKEY *public)
 	unsigned char id[ID_MAX];
 	size_t nid = attribute(m, object, CKA_ID, id, sizeof(id));
 	enum likeness like = LIKE_PERHAPS;
-	ck_t objects[OBJECTS_MAX];
+	ck_t objects[CRYPTOKI_OBJECTS];
 	struct wanted w;
 	ck_t i, n;
 
@@ -214,11 +194,11 @@ consider(struct search *s, ck_t object)
 static bool
 is_our_token(const struct module *m, const struct uri *uri)
 {
-	return uri_fits(&uri->token, m->label, strlen(m->label)) &&
-	    uri_fits(&uri->serial, m->serial, strlen(m->serial)) &&
-	    uri_fits(&uri->model, m->model, strlen(m->model)) &&
-	    uri_fits(&uri->manufacturer, m->manufacturer,
-	        strlen(m->manufacturer));
+	return uri_fits(&uri->token, m->token.label, strlen(m->token.label)) &&
+	    uri_fits(&uri->serial, m->token.serial, strlen(m->token.serial)) &&
+	    uri_fits(&uri->model, m->token.model, strlen(m->token.model)) &&
+	    uri_fits(&uri->manufacturer, m->token.manufacturer,
+	        strlen(m->token.manufacturer));
 }
 
 /* The keys that the URI names, and that have this id unless nid is 0. */
@@ -227,7 +207,7 @@ consider_named(struct search *s, const struct uri *uri, const uint8_t *id,
     size_t nid)
 {
 	unsigned char label[URI_VALUE], own[ID_MAX];
-	ck_t objects[OBJECTS_MAX];
+	ck_t objects[CRYPTOKI_OBJECTS];
 	struct wanted w;
 	ck_t i, n;
 	ck_t rv;
@@ -250,7 +230,7 @@ consider_named(struct search *s, const struct uri *uri, const uint8_t *id,
 static void
 consider_certified(struct search *s, const struct uri *uri)
 {
-	ck_t objects[OBJECTS_MAX];
+	ck_t objects[CRYPTOKI_OBJECTS];
 	unsigned char id[ID_MAX];
 	struct wanted w;
 	size_t nid;

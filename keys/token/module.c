@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,27 +79,17 @@ module_complaint(struct protocol_token_trouble *t, const char *call, ck_t value)
 
 /* --- opening ----------------------------------------------------------- */
 
-/*
- * A module that cannot have locks is told that there is one thread.  libcrypto
- * may be the module's as well as ours, so the library is never unloaded.
- */
+/* A module that cannot have locks is told that there is one thread. */
 static int
 load(struct module *m, const char *path, struct protocol_token_trouble *t)
 {
 	struct ck_initialize threads = { .flags = CKF_OS_LOCKING_OK };
-	cryptoki_get *get = NULL;
+	struct ht_error e;
 	ck_t rv;
 
-	m->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (m->library == NULL)
-		return module_trouble(t, PROTOCOL_TROUBLE_FAILED, "%s",
-		    dlerror());
-	get = (cryptoki_get *)dlsym(m->library, "C_GetFunctionList");
-	if (get == NULL || get(&m->p) != CKR_OK || m->p == NULL) {
-		m->p = NULL;
-		return module_trouble(t, PROTOCOL_TROUBLE_FAILED,
-		    "%s is no PKCS#11 module", path);
-	}
+	m->p = cryptoki_load(path, &e);
+	if (m->p == NULL)
+		return module_trouble(t, PROTOCOL_TROUBLE_FAILED, "%s", e.text);
 	rv = m->p->initialize(&threads);
 	m->threads = rv == CKR_OK;
 	if (rv == CKR_CANT_LOCK || rv == CKR_ARGUMENTS_BAD)
@@ -112,23 +101,9 @@ load(struct module *m, const char *path, struct protocol_token_trouble *t)
 	return 0;
 }
 
-/* Such texts are padded with spaces, some wrongly with NULs. */
-static void
-copy_padded(char *out, const unsigned char *text, size_t n)
-{
-	n = strnlen((const char *)text, n);
-	while (n > 0 && text[n - 1] == ' ')
-		n--;
-	memcpy(out, text, n);
-	out[n] = '\0';
-}
-
 static bool
-is_wanted(const char *text, const unsigned char *padded, size_t n)
+is_wanted(const char *text, const char *own)
 {
-	char own[33];
-
-	copy_padded(own, padded, n);
 	return text[0] == '\0' || strcmp(text, own) == 0;
 }
 
@@ -138,7 +113,7 @@ look(struct module *m, const char *label, const char *serial, ck_t *n,
     unsigned int *found, struct protocol_token_trouble *t)
 {
 	ck_t slots[SLOTS_MAX];
-	struct ck_token_info info;
+	struct cryptoki_token token;
 	ck_t rv, i;
 
 	*n = SLOTS_MAX;
@@ -147,15 +122,14 @@ look(struct module *m, const char *label, const char *serial, ck_t *n,
 	if (rv != CKR_OK)
 		return module_complaint(t, "C_GetSlotList", rv);
 	for (i = 0; i < *n; i++) {
-		memset(&info, 0, sizeof(info));
-		if (m->p->get_token_info(slots[i], &info) != CKR_OK ||
-		    (info.flags & CKF_TOKEN_INITIALIZED) == 0 ||
-		    !is_wanted(label, info.label, sizeof(info.label)) ||
-		    !is_wanted(serial, info.serial, sizeof(info.serial)))
+		if (cryptoki_token(m->p, slots[i], &token) != CKR_OK ||
+		    (token.flags & CKF_TOKEN_INITIALIZED) == 0 ||
+		    !is_wanted(label, token.label) ||
+		    !is_wanted(serial, token.serial))
 			continue;
 		(*found)++;
 		m->slot = slots[i];
-		m->info = info;
+		m->token = token;
 	}
 	return 0;
 }
@@ -181,11 +155,6 @@ find_token(struct module *m, const char *label, const char *serial,
 		return module_trouble(t, PROTOCOL_TROUBLE_GONE,
 		    "no token \"%s\" in %lu slots",
 		    label[0] != '\0' ? label : serial, n);
-	copy_padded(m->label, m->info.label, sizeof(m->info.label));
-	copy_padded(m->manufacturer, m->info.manufacturer,
-	    sizeof(m->info.manufacturer));
-	copy_padded(m->model, m->info.model, sizeof(m->info.model));
-	copy_padded(m->serial, m->info.serial, sizeof(m->info.serial));
 	return module_session(m, &m->session, t);
 }
 
@@ -231,7 +200,7 @@ module_session(struct module *m, ck_t *session,
 bool
 module_wants_login(const struct module *m)
 {
-	return (m->info.flags & CKF_LOGIN_REQUIRED) != 0;
+	return (m->token.flags & CKF_LOGIN_REQUIRED) != 0;
 }
 
 uint8_t
@@ -239,11 +208,11 @@ module_pin_flags(const struct module *m)
 {
 	uint8_t flags = 0;
 
-	if ((m->info.flags & CKF_USER_PIN_COUNT_LOW) != 0)
+	if ((m->token.flags & CKF_USER_PIN_COUNT_LOW) != 0)
 		flags |= PROTOCOL_PIN_COUNT_LOW;
-	if ((m->info.flags & CKF_USER_PIN_FINAL_TRY) != 0)
+	if ((m->token.flags & CKF_USER_PIN_FINAL_TRY) != 0)
 		flags |= PROTOCOL_PIN_FINAL_TRY;
-	if ((m->info.flags & CKF_USER_PIN_LOCKED) != 0)
+	if ((m->token.flags & CKF_USER_PIN_LOCKED) != 0)
 		flags |= PROTOCOL_PIN_LOCKED;
 	return flags;
 }

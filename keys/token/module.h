@@ -13,13 +13,11 @@
 
 /* Only this file's functions change it. */
 struct module {
-	void *library;
 	struct cryptoki *p;
 	bool threads; /* it can be called by several at a time */
 	ck_t slot;
 	ck_t session; /* the first */
-	struct ck_token_info info;
-	char label[33], manufacturer[33], model[17], serial[17];
+	struct cryptoki_token token;
 };
 
 /*

@@ -14,7 +14,6 @@
 #include "lib/log.h"
 
 #define SLOTS_MAX 64
-#define OBJECTS_MAX 64
 #define PIN_MAX 255
 
 struct probe {
@@ -24,9 +23,9 @@ struct probe {
 	const char *pin_file; /* or NULL */
 	int pin;              /* ask for it at the terminal */
 	int list;
-	struct inventory_token token;
-	struct inventory_object certificates[OBJECTS_MAX];
-	struct inventory_object keys[OBJECTS_MAX];
+	struct cryptoki_token token;
+	struct inventory_object certificates[CRYPTOKI_OBJECTS];
+	struct inventory_object keys[CRYPTOKI_OBJECTS];
 	size_t ncertificates, nkeys;
 	bool privates;              /* keys are private, and no public halves */
 	struct buf tokens, signing; /* groups of the configuration */
@@ -209,7 +208,7 @@ keep_certificate(void *cookie, const struct inventory_object *object)
 {
 	struct probe *b = cookie;
 
-	if (b->ncertificates < OBJECTS_MAX)
+	if (b->ncertificates < CRYPTOKI_OBJECTS)
 		b->certificates[b->ncertificates++] = *object;
 }
 
@@ -218,7 +217,7 @@ keep_key(void *cookie, const struct inventory_object *object)
 {
 	struct probe *b = cookie;
 
-	if (b->nkeys < OBJECTS_MAX)
+	if (b->nkeys < CRYPTOKI_OBJECTS)
 		b->keys[b->nkeys++] = *object;
 }
 
@@ -291,7 +290,7 @@ look(struct probe *b, ck_t session)
 static void
 say_token(const struct probe *b, ck_t slot)
 {
-	const struct inventory_token *t = &b->token;
+	const struct cryptoki_token *t = &b->token;
 
 	printf("# slot %lu: token %s", slot, quoted(t->label).text);
 	printf(", %s, %s", shown(t->manufacturer).text, shown(t->model).text);
@@ -330,7 +329,7 @@ visit(struct probe *b, ck_t slot)
 {
 	ck_t session, rv;
 
-	rv = inventory_token(b->p, slot, &b->token);
+	rv = cryptoki_token(b->p, slot, &b->token);
 	if (rv != CKR_OK || (b->token.flags & CKF_TOKEN_INITIALIZED) == 0) {
 		printf("# slot %lu: no token, or an empty one\n", slot);
 		return;
@@ -358,12 +357,12 @@ visit(struct probe *b, ck_t slot)
 static int
 count_logins(const struct probe *b, const ck_t *slots, ck_t n)
 {
-	struct inventory_token token;
+	struct cryptoki_token token;
 	int logins = 0;
 	ck_t i;
 
 	for (i = 0; i < n; i++)
-		if (inventory_token(b->p, slots[i], &token) == CKR_OK &&
+		if (cryptoki_token(b->p, slots[i], &token) == CKR_OK &&
 		    (token.flags & CKF_TOKEN_INITIALIZED) != 0 &&
 		    (token.flags & CKF_LOGIN_REQUIRED) != 0 &&
 		    (b->wanted == NULL || strcmp(b->wanted, token.label) == 0))
@@ -399,7 +398,7 @@ probe(struct probe *b, struct ht_error *e)
 	int rc;
 	ck_t rv;
 
-	b->p = inventory_load(b->module, e);
+	b->p = cryptoki_load(b->module, e);
 	if (b->p == NULL)
 		return e->code;
 	rv = b->p->initialize(NULL);

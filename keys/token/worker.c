@@ -138,11 +138,12 @@ open_module(struct worker *w, const struct protocol_token_open *open,
 	w->nsessions = w->module->threads ? open->sessions : 1;
 	a->type = PROTOCOL_TOKEN_OPENED;
 	memset(opened, 0, sizeof(*opened));
-	memcpy(opened->serial, w->module->serial, sizeof(w->module->serial));
-	memcpy(opened->model, w->module->model, sizeof(w->module->model));
-	(void)snprintf(opened->firmware, sizeof(opened->firmware), "%u.%u",
-	    (unsigned int)w->module->info.firmware[0],
-	    (unsigned int)w->module->info.firmware[1]);
+	memcpy(opened->serial, w->module->token.serial,
+	    sizeof(w->module->token.serial));
+	memcpy(opened->model, w->module->token.model,
+	    sizeof(w->module->token.model));
+	memcpy(opened->firmware, w->module->token.firmware,
+	    sizeof(w->module->token.firmware));
 	opened->login = module_wants_login(w->module) ? 1 : 0;
 	opened->pin_flags = module_pin_flags(w->module);
 }

@@ -111,7 +111,7 @@ start_cat()
 	    exec /usr/sbin/sshd -D -e -f "$1/sshd_config.cat"' \
 	    sh "$fake" 2>"$dir/cat.log" &
 	sshd_cat=$!
-	port=$port_cat wait_for cat port_answers
+	port=$port_cat within 20 port_answers || fail "cat"
 	for port in $port_cat $port_sink; do
 		printf '[127.0.0.1]:%s %s\n' "$port" \
 		    "$(cat "$dir/host_ed25519.pub")" >>"$dir/known_hosts"

@@ -88,31 +88,36 @@ open_slot(struct slot *s)
 	w->started++;
 }
 
-/* Send what the window takes; see whether the file has come back. */
-static void
+/*
+ * Send what the window takes; see whether the file has come back.  Returns
+ * whether it called what may have read packets of other channels.
+ */
+static bool
 step(struct slot *s)
 {
 	struct work *w = s->work;
 	uint32_t window, n;
+	bool spoke = false;
 	int rc;
 
 	while (s->sent < w->size) {
 		window = ssh_channel_window_size(s->channel);
 		if (window == 0)
-			return;
+			return spoke;
 		n = w->size - s->sent < window ? (uint32_t)(w->size - s->sent)
 		                               : window;
 		rc = ssh_channel_write(s->channel, w->file + s->sent, n);
 		if (rc < 0)
 			die("write", ssh_get_error(w->session));
 		s->sent += (size_t)rc;
+		spoke = true;
 	}
 	if (!s->eof) {
-		s->eof = true;
+		s->eof = spoke = true;
 		(void)ssh_channel_send_eof(s->channel);
 	}
 	if (s->status < 0 || !ssh_channel_is_closed(s->channel))
-		return;
+		return spoke;
 	if (s->status != 0 || s->received <= w->size)
 		die("a file", "was not signed");
 	ssh_channel_free(s->channel);
@@ -120,6 +125,7 @@ step(struct slot *s)
 	w->finished++;
 	if (w->started < w->count)
 		open_slot(s);
+	return true;
 }
 
 static void
@@ -143,7 +149,7 @@ log_in(char **argv)
 {
 	ssh_session session = ssh_new();
 	ssh_key key, certificate;
-	int no = 0;
+	int no = 0, yes = 1;
 
 	if (session == NULL)
 		die("session", "no memory");
@@ -151,6 +157,8 @@ log_in(char **argv)
 	(void)ssh_options_set(session, SSH_OPTIONS_HOST, argv[1]);
 	(void)ssh_options_set(session, SSH_OPTIONS_PORT_STR, argv[2]);
 	(void)ssh_options_set(session, SSH_OPTIONS_USER, argv[3]);
+	/* As OpenSSH's client does. */
+	(void)ssh_options_set(session, SSH_OPTIONS_NODELAY, &yes);
 	if (ssh_connect(session) != SSH_OK)
 		die("connect", ssh_get_error(session));
 	if (ssh_pki_import_privkey_file(argv[4], NULL, NULL, NULL, &key) !=
@@ -178,6 +186,7 @@ static void
 run(struct work *w, struct slot *slots, long channels)
 {
 	ssh_event event = ssh_event_new();
+	bool spoke;
 	long i;
 
 	if (event == NULL || ssh_event_add_session(event, w->session) != SSH_OK)
@@ -190,11 +199,11 @@ run(struct work *w, struct slot *slots, long channels)
 		open_slot(&slots[i]);
 	}
 	while (w->finished < w->count) {
+		spoke = false;
 		for (i = 0; i < channels; i++)
-			if (slots[i].channel != NULL)
-				step(&slots[i]);
-		if (w->finished < w->count &&
-		    ssh_event_dopoll(event, 1000) == SSH_ERROR)
+			if (slots[i].channel != NULL && step(&slots[i]))
+				spoke = true;
+		if (!spoke && ssh_event_dopoll(event, 1000) == SSH_ERROR)
 			die("poll", ssh_get_error(w->session));
 	}
 	ssh_event_free(event);

@@ -120,6 +120,7 @@ in_2020='20200101000000 20210101000000'
 		certify tsa authority $century -cert tsa-root.pem \
 		    -keyfile tsa-root.key
 	}
+	cat signer.pem root.pem >chain.pem
 } >openssl.log 2>&1 || { cat openssl.log >&2; exit 1; }
 
 "$make_pe" >a.exe
@@ -127,7 +128,7 @@ in_2020='20200101000000 20210101000000'
 
 sign()
 {
-	"$sign_pe" --key=signer.key --chain=signer.pem --time=1700000000 "$@"
+	"$sign_pe" --key=signer.key --chain=chain.pem --time=1700000000 "$@"
 }
 
 # --- nested signatures ---------------------------------------------------------

@@ -32,6 +32,7 @@ for name in root tsa-root other; do
 	certificate $name basicConstraints=critical,CA:TRUE
 done
 certificate signer extendedKeyUsage=codeSigning -CA root.pem -CAkey root.key
+cat signer.pem root.pem >chain.pem
 certificate tsa extendedKeyUsage=critical,timeStamping -CA tsa-root.pem \
     -CAkey tsa-root.key
 cat >tsa.conf <<-END
@@ -97,10 +98,7 @@ for file in a.exe a.cab a.msi a.cat a.ps1; do
 	stamp 0 "signed-$file" --url="$url/" --tsa-ca=tsa-root.pem
 	mv stdout "stamped-$file"
 	stamped "stamped-$file" 1
-	case $file in
-	*.cat) ;; # osslsigncode wants the files that it lists
-	*) theirs "stamped-$file" ;;
-	esac
+	theirs "stamped-$file"
 	stamp 0 "signed-$file" --url="$url/" --tsa-ca=tsa-root.pem -i
 	stamped "signed-$file" 1
 done
@@ -109,7 +107,7 @@ done
 
 sign()
 {
-	"$sign_pe" --key=signer.key --chain=signer.pem "$@"
+	"$sign_pe" --key=signer.key --chain=chain.pem "$@"
 }
 sign <a.exe >once.exe
 sign --digest=sha384 --nest <once.exe >twice.exe

@@ -191,6 +191,7 @@ wait "$client"
 # --- dropping early -----------------------------------------------------------------------------
 
 with 's/keepalive = 0; idle = 2;/max_startups = "5:100:5"; login_grace = 30;/'
+sleep 1 # until the look whether it listens has a process
 check "the look whether it listens is over" within 10 no_networks
 strangers=()
 for i in 1 2 3 4 5; do

@@ -45,7 +45,13 @@ play()
 	client=$!
 	exec 3>"$work/say"
 	within 120 test -s "$work/played"
+	within 20 has_network
+}
+
+has_network()
+{
 	network=$(children sshd-sign)
+	[ -n "$network" ]
 }
 
 # played TEXT RESULT: let it end, and see what came of it.

@@ -4,10 +4,10 @@
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh openssl python3 osslsigncode
-servers=()
+answering=()
 cleanup_more()
 {
-	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
+	[ ${#answering[@]} -eq 0 ] || kill "${answering[@]}" 2>/dev/null
 }
 
 # --- an authority ------------------------------------------------------------------
@@ -81,18 +81,18 @@ serve()
 	cd "$work/ca" || return
 	openssl ocsp -port "$ocsp" -index index -CA ca.pem -rsigner ca.pem \
 	    -rkey ca.key -ndays 1 >"$work/ocsp.log" 2>&1 &
-	servers=($!)
+	answering=($!)
 	python3 -u -m http.server -b 127.0.0.1 -d public "$crl" \
 	    >"$work/crl.log" 2>&1 &
-	servers+=($!)
+	answering+=($!)
 	cd "$work" && within 10 grep -q waiting "$work/ocsp.log" &&
 	    within 10 grep -q Serving "$work/crl.log"
 }
 serve_no_more()
 {
-	kill "${servers[@]}"
-	wait "${servers[@]}" 2>/dev/null
-	servers=()
+	kill "${answering[@]}"
+	wait "${answering[@]}" 2>/dev/null
+	answering=()
 }
 check "its servers" serve
 cd "$work" || exit 1

@@ -30,7 +30,7 @@ static const char configuration[] =
 
 struct keyd core;
 int64_t core_now;
-static time_t core_waited; /* seconds that only timers know of */
+static time_t core_waited; /* for timers no other seconds pass */
 const struct sshcert_request core_request = {
 	.principal = { NAMES_CLIENT, "ci" },
 	.serial = 7,
@@ -40,20 +40,18 @@ const struct sshcert_request core_request = {
 const struct store_actor core_actor = { "ann", "admin", "::1" };
 
 /* The clock, by the names that the linker gives to what takes its place. */
-int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 time_t __wrap_time(time_t *now);
 
 int
 __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-	if (clock != CLOCK_REALTIME) {
-		(void)__real_clock_gettime(clock, now);
-		now->tv_sec += core_waited;
-		return 0;
+	now->tv_sec = 1 + core_waited;
+	now->tv_nsec = 0;
+	if (clock == CLOCK_REALTIME) {
+		now->tv_sec = core_now / 1000000;
+		now->tv_nsec = core_now % 1000000 * 1000;
 	}
-	now->tv_sec = core_now / 1000000;
-	now->tv_nsec = core_now % 1000000 * 1000;
 	return 0;
 }
 

@@ -138,7 +138,7 @@ start_openssh()
 	CONF
 	/usr/sbin/sshd -D -e -f "$fake/sshd_config" 2>"$dir/openssh.log" &
 	sshd_door=$!
-	port=$1 wait_for openssh port_answers
+	port=$1 within 20 port_answers || { cat "$dir/openssh.log" >&2; exit 1; }
 }
 
 # new_door HOST USER: a host of ssh_config at OpenSSH's port.

@@ -395,6 +395,7 @@ test_pkcs7(void **state)
 	assert_memory_equal(der.data, signed_data, der.len);
 	assert_int_equal(stamped.len, 0);
 	buf_free(&der);
+	buf_free(&stamped);
 }
 
 /* The token is kept beside the signature, and is given out with it. */
@@ -484,6 +485,7 @@ sign_at_length(size_t n, struct buf *shown)
 	    journal_show(store, number, append_row, append_event, shown, &e),
 	    0);
 	buf_free(&der);
+	buf_free(&stamped);
 	free(long_data);
 }
 
@@ -583,6 +585,7 @@ test_recover(void **state)
 	assert_int_equal(journal_pkcs7(store, finished, &der, &stamped, NULL),
 	    0);
 	buf_free(&der);
+	buf_free(&stamped);
 	expect_status(delivered, "delivered");
 	expect_status(held, "undelivered");
 	expect_kinds(held, "asked kept undelivered ");

@@ -425,6 +425,8 @@ one_client_does_not_take_all(void **state)
 			first = core_fetch_hear(PROTOCOL_STAMP, &body);
 		else if (i < FETCH_CLIENT)
 			(void)core_fetch_hear(PROTOCOL_STAMP, &body);
+		if (i < FETCH_CLIENT)
+			assert_int_equal(body.stamp.place, i);
 	}
 	core_fetch_hear_nothing();
 	assert_int_equal(
@@ -435,6 +437,7 @@ one_client_does_not_take_all(void **state)
 	    "cd");
 	sign(&other, "must");
 	(void)core_fetch_hear(PROTOCOL_STAMP, &body);
+	assert_int_equal(body.stamp.place, 0);
 	core_fetch_hear_nothing();
 	core_fetch_say(PROTOCOL_STAMPED, first, &answer);
 	assert_int_equal(hear_signature(&a[0], &said), 1);

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,7 +47,6 @@ struct parent {
 	gid_t pump_gid;
 	struct protocol_link link;
 	struct loop_watch *link_watch;
-	int signals;
 	struct loop_timer *timer; /* for the next start of keyd, or for DRAIN */
 	struct proc_backoff backoff;
 	bool starting; /* we start keyd; false in parent_serve */
@@ -383,38 +381,14 @@ end(struct parent *p)
 }
 
 static void
-on_signal(void *cookie, short revents)
+on_signal(void *cookie, int signal)
 {
 	struct parent *p = cookie;
-	struct signalfd_siginfo info;
 
-	(void)revents;
-	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGHUP) {
+	if (signal == SIGHUP)
 		child_signal(p->keyd, SIGHUP);
-	} else {
+	else
 		end(p);
-	}
-}
-
-static int
-watch_signals(struct parent *p, struct ht_error *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return ht_error_errno(e, "signals");
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p->signals < 0)
-		return ht_error_errno(e, "signals");
-	if (loop_watch_add(p->loop, p->signals, POLLIN, on_signal, p) == NULL)
-		return ht_error_memory(e);
-	return 0;
 }
 
 /* --- the process ------------------------------------------------------- */
@@ -432,7 +406,6 @@ parent_new(const struct parent_options *options, struct ht_error *e)
 		return NULL;
 	}
 	p->options = options;
-	p->signals = -1;
 	children_init(&p->children, p->loop);
 	return p;
 }
@@ -443,8 +416,6 @@ parent_free(struct parent *p)
 	drop_link(p);
 	children_kill(&p->children);
 	loop_free(p->loop);
-	if (p->signals >= 0)
-		(void)close(p->signals);
 	free(p);
 }
 
@@ -461,6 +432,7 @@ run(struct parent *p, struct ht_error *e)
 int
 parent_run(const struct parent_options *options)
 {
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	struct ht_error e;
 	struct parent *p = parent_new(options, &e);
 	int landlock, rc, status;
@@ -469,7 +441,8 @@ parent_run(const struct parent_options *options)
 		log_error("%s", e.text);
 		return -e.code;
 	}
-	rc = watch_signals(p, &e);
+	rc = loop_signals(p->loop, signals, sizeof(signals) / sizeof(*signals),
+	    on_signal, p, &e);
 	if (rc == 0)
 		rc = sandbox_enter(SANDBOX_PARENT, NULL, 0, &landlock, &e);
 	if (rc == 0) {

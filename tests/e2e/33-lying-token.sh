@@ -177,6 +177,7 @@ ok "faults by lot: $(sed -n 's/^fault //p' "$control/calls" | sort | uniq -c |
 
 # --- several sessions ---------------------------------------------------------
 
+lie extractable 1
 reconfigure 's|pin_counted|sessions = 4; &|'
 all_signed()
 {
@@ -237,6 +238,8 @@ check "and verifies" released_is_whole
 check "nothing of others was" nothing_but_whole_files
 check "the token signed nothing that was not on record before" handed_over
 check "and never refused a PIN" no_pin_spent
+check "a key that it says can be copied is on record" \
+    test "$(events key-extractable)" = 1
 check "the journal has the token's model, firmware and serial, once a start" \
     test "$(admin 'events --json --limit=1000000' | grep -cE \
     '"kind":"token-opened".*SoftHSM v2, firmware [0-9.]+, serial [0-9a-f]+')" = 3

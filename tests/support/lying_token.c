@@ -16,6 +16,7 @@
  *	login-wrong	a PIN is refused that is right
  *	open-removed open-arguments	C_OpenSession
  *	slots-empty keys-empty	nothing is there at first
+ *	extractable	a key is said to be
  *	finalize-crash	as the module is unloaded
  *	unplugs reopens	from C_SignInit on, for a while: what follows
  *
@@ -435,6 +436,18 @@ find(ck_t session, ck_t *objects, ck_t max, ck_t *n)
 }
 
 static ck_t
+get_attribute_value(ck_t session, ck_t object, struct ck_attribute *wanted,
+    ck_t n)
+{
+	ck_t rv = real->get_attribute_value(session, object, wanted, n);
+
+	if (rv == CKR_OK && wanted->type == CKA_EXTRACTABLE &&
+	    wanted->value != NULL && is_due("extractable"))
+		*(unsigned char *)wanted->value = 1;
+	return rv;
+}
+
+static ck_t
 sign_init(ck_t session, void *mechanism, ck_t key)
 {
 	draw();
@@ -526,6 +539,7 @@ C_GetFunctionList(struct cryptoki **list)
 	ours.login = login;
 	ours.find_init = find_init;
 	ours.find = find;
+	ours.get_attribute_value = get_attribute_value;
 	ours.sign_init = sign_init;
 	ours.sign = sign;
 	ours.seed_random = seed_random;

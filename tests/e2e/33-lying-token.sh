@@ -37,7 +37,7 @@ ask()
 	local out=$work/released/$2 err=$work/$2.err
 	ssh -F "$dir/ssh_config" "$1" test-signing "$2" <"$work/app.exe" \
 	    >"$out" 2>"$err"
-	status=$? line=$(cat "$err")
+	status=$? line=$(tail -n 1 "$err") # after those that say why it waits
 	[ "$status" -eq 0 ] || mv "$out" "$out.part"
 	rm "$err"
 	printf '%s\t%s\t%s\n' "$status" "$2" "$line" >>"$work/ends"

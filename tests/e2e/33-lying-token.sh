@@ -224,7 +224,8 @@ handed_over()
 	local events
 	events=$(events decided)
 	echo "$(calls sign) of the token, $events events"
-	[ "$(calls sign)" -gt "$full" ] && [ "$(calls sign)" -le "$events" ]
+	[ "$(calls sign)" -ge "$(grep -c '^0' "$work/ends")" ] &&
+	    [ "$(calls sign)" -le "$events" ]
 }
 no_pin_spent()
 {

@@ -190,7 +190,10 @@ check "after it has said so" test "$(calls open-session)" -gt \
     "$(calls session-opened)"
 rm "$control/session-limit"
 : >"$control/one-thread"
-at_once threads 2
+for i in 1 2 3 4 5; do # a busy machine may have them one after the other
+	at_once "threads-$i" 2
+	[ "$(calls two-threads)" -eq 0 ] || break
+done
 check "two threads were in a module that breaks then" \
     test "$(calls two-threads)" -gt 0
 rm "$control/one-thread"

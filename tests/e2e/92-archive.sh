@@ -202,8 +202,12 @@ released=0 unkept=0
 for ((i = 0; i < kills; i++)); do
 	sample kill.exe
 	head -c $((RANDOM * 100)) /dev/urandom >>"$work/kill.exe"
-	request both <"$work/kill.exe" &
-	sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+	{
+		head -c 1000 "$work/kill.exe"
+		sleep 0.3
+		tail -c +1001 "$work/kill.exe"
+	} | request both &
+	sleep "0.$((RANDOM % 8))$((RANDOM % 10))$((RANDOM % 10))"
 	for pid in $(descendants "$(cat "$dir/htsign-keyd.pid")" htsign-pump)
 	do
 		kill -KILL "$pid" 2>/dev/null

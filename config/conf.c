@@ -72,6 +72,8 @@ root_defaults(void *out)
 	c->clamav_max_size = (uint64_t)100 << 20;
 	c->clamav_max_age = 7;
 	c->clamav_parallel = 8;
+	c->archive_days = 730;
+	c->archive_max = (uint64_t)16 << 30;
 	for (i = 0; i < CONF_USERS; i++) {
 		c->users[i].name = names[i];
 		c->users[i].line = 1;
@@ -168,6 +170,9 @@ static const struct conf_field root_fields[] = {
 	    .max = 3650 },
 	{ "clamav_parallel", conf_read_number, ROOT(clamav_parallel), .min = 1,
 	    .max = 100 },
+	{ "archive_days", conf_read_number, ROOT(archive_days), .min = 1,
+	    .max = 36500 },
+	{ "archive_max", conf_read_size, ROOT(archive_max) },
 	{ "profiles", conf_read_list, ROOT(profiles), ROOT_COUNT(nprofiles),
 	    .section = &conf_profile_section },
 	{ .key = NULL },

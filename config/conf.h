@@ -174,6 +174,13 @@ enum conf_scan {
 	CONF_SCAN_REQUIRED
 };
 
+/* What is kept of what is signed. */
+enum conf_archive {
+	CONF_ARCHIVE_NONE,
+	CONF_ARCHIVE_INPUT,
+	CONF_ARCHIVE_BOTH /* and how the output is made of it */
+};
+
 /* What happens to a file that is signed already. */
 enum conf_existing {
 	CONF_EXISTING_OWN,     /* if we signed it, replace the signature;
@@ -230,7 +237,8 @@ struct conf_profile {
 	                                             all.  At least 1, if a
 	                                             timestamp is wanted */
 	size_t nservers;
-	enum conf_scan clamav; /* default CONF_SCAN_NONE */
+	enum conf_scan clamav;     /* default CONF_SCAN_NONE */
+	enum conf_archive archive; /* default CONF_ARCHIVE_NONE */
 };
 
 /* Some lines of the text that a configuration is. */
@@ -264,6 +272,10 @@ struct conf {
 	unsigned int clamav_max_age;  /* of the database, in days, 1 to 3650;
 	                                 default 7 */
 	unsigned int clamav_parallel; /* streams, 1 to 100; default 8 */
+	unsigned int archive_days;    /* that files are kept, 1 to 36500;
+	                                 default 730 */
+	uint64_t archive_max;         /* bytes of all kept files; default
+	                                 16 GiB */
 	const struct conf_profile *profiles;
 	size_t nprofiles;
 	struct conf_memory *memory; /* private */

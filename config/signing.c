@@ -73,6 +73,13 @@ static const struct conf_word scans[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word archives[] = {
+	{ "none", CONF_ARCHIVE_NONE },
+	{ "input", CONF_ARCHIVE_INPUT },
+	{ "both", CONF_ARCHIVE_BOTH },
+	{ NULL, 0 },
+};
+
 static const struct conf_word statements[] = {
 	{ "individual", CONF_STATEMENT_INDIVIDUAL },
 	{ "commercial", CONF_STATEMENT_COMMERCIAL },
@@ -465,10 +472,10 @@ static const struct conf_field profile_fields[] = {
 	    .words = timestamps },
 	{ .key = "timestamp_servers", .read = read_servers },
 	{ "clamav", conf_read_word, PROFILE(clamav), .words = scans },
+	{ "archive", conf_read_word, PROFILE(archive), .words = archives },
 	{ .key = "timestamp_policy", .read = conf_read_later },
 	{ .key = "virustotal", .read = conf_read_later },
 	{ .key = "approval", .read = conf_read_later },
-	{ .key = "archive", .read = conf_read_later },
 	{ .key = "page_hashes", .read = conf_read_later },
 	{ .key = "sign_rate", .read = conf_read_later },
 	{ .key = NULL },
@@ -554,7 +561,7 @@ conf_profile(const struct conf *c, const char *name)
 bool
 conf_profile_pumps(const struct conf_profile *p)
 {
-	return p->clamav != CONF_SCAN_NONE;
+	return p->clamav != CONF_SCAN_NONE || p->archive != CONF_ARCHIVE_NONE;
 }
 
 bool

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "htsign-shell/admin.h"
+#include "htsign-shell/fetched.h"
 #include "htsign-shell/report.h"
 #include "htsign-shell/words.h"
 #include "lib/log.h"
@@ -144,12 +145,30 @@ read_secret(struct buf *out, struct ht_error *e)
 
 /* --- the command --------------------------------------------------------- */
 
+/* What keyd answers. */
+struct answer {
+	int fd;            /* to which it goes */
+	struct fetched *f; /* or a file that is fetched */
+};
+
 static int
 print(void *cookie, struct cursor bytes, struct ht_error *e)
 {
-	const int *fd = cookie;
+	struct answer *a = cookie;
 
-	return report_write(*fd, bytes.p, bytes.left, e);
+	if (a->f != NULL)
+		return fetched_recipe(a->f, bytes, e);
+	return report_write(a->fd, bytes.p, bytes.left, e);
+}
+
+static int
+take_file(void *cookie, int fd, const struct protocol_file *file,
+    struct ht_error *e)
+{
+	struct answer *a = cookie;
+
+	a->f = fetched_new(fd, file, e);
+	return a->f == NULL ? e->code : 0;
 }
 
 static int
@@ -163,10 +182,13 @@ static int
 run(struct keyd_client *keyd, const struct words *words,
     const struct buf *input, int fd, struct ht_error *e)
 {
+	struct answer answer = { fd, NULL };
 	struct buf encoded = BUF_INIT;
 	struct protocol_done done;
 	size_t i;
 	int rc;
+
+	keyd->file = take_file;
 
 	for (i = 0; i < words->n; i++)
 		buf_text(&encoded, words->word[i]);
@@ -174,7 +196,10 @@ run(struct keyd_client *keyd, const struct words *words,
 		rc = ht_error_memory(e);
 	else
 		rc = keyd_client_command(keyd, &encoded, buf_cursor(input),
-		    print, &fd, &done, e);
+		    print, &answer, &done, e);
+	if (rc == 0 && done.status == 0 && answer.f != NULL)
+		rc = fetched_write(answer.f, fd, e);
+	fetched_free(answer.f);
 	buf_free(&encoded);
 	if (rc < 0)
 		return rc;

@@ -76,7 +76,7 @@ prepare(struct shell *sh, int argc, char *const *argv, struct ht_error *e)
 	if (strcmp(v->door, PROTOCOL_DOOR_OPENSSH) == 0)
 		rc = environment_open_user_auth(&sh->source.user_auth, e);
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-	if (rc == 0 && !v->admin)
+	if (rc == 0)
 		rc = authenticode_init(e);
 	return rc;
 }

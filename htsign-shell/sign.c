@@ -410,12 +410,47 @@ nest(struct signing *s, struct ht_error *e)
 	return existing_nest(s->file, &s->pkcs7, &s->over, e);
 }
 
-/* Make and verify the output.  Have keyd record and release it. */
+/* How the output is made of the input, if keyd keeps that. */
+static int
+write_recipe(const struct signing *s, struct buf *recipe, struct ht_error *e)
+{
+	if (s->go.recipe == 0)
+		return 0;
+	output_recipe(s->out, recipe);
+	if (buf_failed(recipe) < 0)
+		return ht_error_memory(e);
+	if (recipe->len > PROTOCOL_RECIPE_MAX)
+		return ht_error_set(e, HT_ERR_REFUSED,
+		    "the output has %zu bytes that the file has not, which is "
+		    "more than can be kept",
+		    recipe->len);
+	return 0;
+}
+
+/* Have keyd record and release the output. */
+static int
+say_output(struct signing *s, const uint8_t *sha256, struct ht_error *e)
+{
+	struct protocol_output output;
+	struct buf recipe = BUF_INIT;
+	int rc = write_recipe(s, &recipe, e);
+
+	if (rc == 0) {
+		s->why = NULL;
+		output.size = output_size(s->out);
+		output.sha256 = cursor_over(sha256, REQUEST_LINE_SHA256);
+		rc = keyd_client_output(s->keyd, &output, buf_cursor(&recipe),
+		    e);
+	}
+	buf_free(&recipe);
+	return rc;
+}
+
+/* Make and verify the output, and have it released. */
 static int
 release_output(struct signing *s, struct ht_error *e)
 {
 	uint8_t sha256[REQUEST_LINE_SHA256];
-	struct protocol_output output;
 	int rc = 0;
 
 	s->why = WHY_OUTPUT;
@@ -432,12 +467,7 @@ release_output(struct signing *s, struct ht_error *e)
 		    s->over, sha256, e);
 	else
 		rc = postflight_pkcs7(&s->pkcs7, s->over, sha256, e);
-	if (rc < 0)
-		return rc;
-	s->why = NULL;
-	output.size = output_size(s->out);
-	output.sha256 = cursor_over(sha256, sizeof(sha256));
-	return keyd_client_output(s->keyd, &output, e);
+	return rc < 0 ? rc : say_output(s, sha256, e);
 }
 
 static int

@@ -174,6 +174,58 @@ output_range(struct output *out, uint64_t offset, uint64_t n,
 	return append(out, s, e);
 }
 
+/* --- the recipe ---------------------------------------------------------- */
+
+#define RECIPE_RANGE 0
+#define RECIPE_BYTES 1
+
+void
+output_recipe(const struct output *out, struct buf *recipe)
+{
+	const struct segment *s;
+	size_t i;
+
+	for (i = 0; i < out->count; i++) {
+		s = &out->segments[i];
+		if (s->source == RANGE) {
+			buf_u8(recipe, RECIPE_RANGE);
+			buf_u64be(recipe, s->from.offset);
+			buf_u64be(recipe, s->length);
+			continue;
+		}
+		buf_u8(recipe, RECIPE_BYTES);
+		buf_u64be(recipe, s->length);
+		buf_bytes(recipe,
+		    s->source == LITERAL ? out->literals + s->from.offset
+		                         : s->from.bytes,
+		    (size_t)s->length);
+	}
+}
+
+int
+output_follow(struct output *out, struct cursor recipe, struct ht_error *e)
+{
+	struct cursor bytes;
+	uint64_t offset, n;
+	uint8_t kind;
+	int rc = 0;
+
+	while (rc == 0 && recipe.left > 0) {
+		if (cursor_u8(&recipe, &kind) == 0 && kind == RECIPE_RANGE &&
+		    cursor_u64be(&recipe, &offset) == 0 &&
+		    cursor_u64be(&recipe, &n) == 0)
+			rc = output_range(out, offset, n, e);
+		else if (kind == RECIPE_BYTES &&
+		    cursor_u64be(&recipe, &n) == 0 && n <= recipe.left &&
+		    cursor_bytes(&recipe, (size_t)n, &bytes) == 0)
+			rc = output_literal(out, bytes.p, bytes.left, e);
+		else
+			rc = ht_error_set(e, HT_ERR_DATA,
+			    "the recipe of an output is damaged");
+	}
+	return rc;
+}
+
 uint64_t
 output_size(const struct output *out)
 {

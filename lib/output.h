@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/error.h"
 
 struct input;
@@ -36,6 +37,18 @@ int output_borrowed(struct output *out, const void *p, size_t n,
     struct ht_error *e);
 int output_range(struct output *out, uint64_t offset, uint64_t n,
     struct ht_error *e);
+
+/*
+ * output_recipe appends the plan to recipe (see buf_failed): one or more of
+ *
+ *	u8 0, u64 offset, u64 length	bytes of the input
+ *	u8 1, u64 length, bytes		these bytes
+ *
+ * output_follow appends what a recipe says to the plan.  HT_ERR_DATA if it is
+ * none; HT_ERR_INTERNAL as above.
+ */
+void output_recipe(const struct output *out, struct buf *recipe);
+int output_follow(struct output *out, struct cursor recipe, struct ht_error *e);
 
 /*
  * The size of the planned file in bytes.

@@ -326,13 +326,13 @@ collect(struct keyd_client *k, uint32_t length, struct buf *out,
 
 /* Send one PART at a time: a queue with all of them would be large. */
 static int
-send_content(struct keyd_client *k, const struct protocol_content *content,
-    struct cursor der, struct ht_error *e)
+send_parts(struct keyd_client *k, enum protocol_type type, const void *body,
+    struct cursor bytes, struct ht_error *e)
 {
-	int rc = send_message(k, PROTOCOL_CONTENT, content, e);
+	int rc = send_message(k, type, body, e);
 
-	while (rc == 0 && der.left > 0) {
-		rc = protocol_part(&k->link, TAG, &der, e);
+	while (rc == 0 && bytes.left > 0) {
+		rc = protocol_part(&k->link, TAG, &bytes, e);
 		rc = rc < 0 ? lost(rc, e) : drain(k, e);
 	}
 	return rc;
@@ -354,7 +354,7 @@ keyd_client_content(struct keyd_client *k, struct protocol_content *content,
 		    der.left);
 	content->length = (uint32_t)der.left;
 	end_pipe(k);
-	rc = send_content(k, content, der, e);
+	rc = send_parts(k, PROTOCOL_CONTENT, content, der, e);
 	if (rc == 0)
 		rc = await_type(k, PROTOCOL_SIGNED, &m, &body, e);
 	if (rc < 0)
@@ -367,14 +367,15 @@ keyd_client_content(struct keyd_client *k, struct protocol_content *content,
 }
 
 int
-keyd_client_output(struct keyd_client *k, const struct protocol_output *output,
-    struct ht_error *e)
+keyd_client_output(struct keyd_client *k, struct protocol_output *output,
+    struct cursor recipe, struct ht_error *e)
 {
 	union protocol_body body;
 	struct msg m;
 	int rc;
 
-	rc = send_message(k, PROTOCOL_OUTPUT, output, e);
+	output->length = (uint32_t)recipe.left;
+	rc = send_parts(k, PROTOCOL_OUTPUT, output, recipe, e);
 	if (rc == 0)
 		rc = await(k, &m, &body, e);
 	return rc;
@@ -428,6 +429,13 @@ keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
 	return rc;
 }
 
+static int
+stray_file(struct msg *m, struct ht_error *e)
+{
+	msg_close_fds(m);
+	return ht_error_set(e, HT_ERR_INTERNAL, "a file came out of turn");
+}
+
 int
 keyd_client_command(struct keyd_client *k, const struct buf *words,
     struct cursor input, keyd_client_print_fn *print, void *cookie,
@@ -443,7 +451,12 @@ keyd_client_command(struct keyd_client *k, const struct buf *words,
 		rc = await(k, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_DONE)
 			break;
-		rc = print(cookie, body.print.bytes, e);
+		if (m.type == PROTOCOL_FILE && k->file != NULL)
+			rc = k->file(cookie, m.fd[0], &body.file, e);
+		else if (m.type == PROTOCOL_FILE)
+			rc = stray_file(&m, e);
+		else
+			rc = print(cookie, body.print.bytes, e);
 	}
 	if (rc == 0)
 		*done = body.done;

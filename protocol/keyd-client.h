@@ -33,9 +33,11 @@ struct keyd_client {
 	                                    follows a WAIT within
 	                                    KEYD_CLIENT_PATIENCE; or NULL */
 	void *cookie;
-	struct buf own;   /* memory of own in the last GO */
-	struct buf roots; /* memory of roots in the last SIGNED */
-	uint64_t number;  /* of the open or the last request; or 0 */
+	int (*file)(void *cookie, int fd, const struct protocol_file *file,
+	    struct ht_error *e); /* the caller's, for FILE; or NULL */
+	struct buf own;          /* memory of own in the last GO */
+	struct buf roots;        /* memory of roots in the last SIGNED */
+	uint64_t number;         /* of the open or the last request; or 0 */
 	bool refused;
 	struct protocol_refuse refusal;
 };
@@ -96,10 +98,11 @@ int keyd_client_content(struct keyd_client *k, struct protocol_content *content,
     struct ht_error *e);
 
 /*
- * OUTPUT and RELEASE.  After success the output may leave the process.
+ * OUTPUT, with the recipe in PARTs if GO wants one, and RELEASE.  Sets
+ * output->length.  After success the output may leave the process.
  */
-int keyd_client_output(struct keyd_client *k,
-    const struct protocol_output *output, struct ht_error *e);
+int keyd_client_output(struct keyd_client *k, struct protocol_output *output,
+    struct cursor recipe, struct ht_error *e);
 
 /*
  * KEPT and RELEASE, for a file that goes back as it came.  Replaces
@@ -125,8 +128,9 @@ int keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
     const char *word, struct ht_error *e);
 
 /*
- * COMMAND, PRINT and DONE.  words is a list of strings made with buf_text.
+ * COMMAND, FILE, PRINT and DONE.  words is a list of strings made with buf_text.
  * Calls print with each piece of stdout; an error of print ends the command.
+ * For a FILE it calls k->file before, which takes over fd.
  * done->status says how the command ended: a failed command is no error of this
  * function.
  */

@@ -40,7 +40,8 @@ static const struct field begin[] = { TEXT(begin, profile),
 	BYTES(begin, sha256) };
 static const struct field go[] = { U64(go, number), TEXT(go, profile),
 	TEXT(go, digest), U64(go, max_size), TEXT(go, formats),
-	TEXT(go, existing), BYTES(go, own), U64(go, max_ctl) };
+	TEXT(go, existing), BYTES(go, own), U64(go, max_ctl),
+	U8(go, recipe) };
 static const struct field content[] = { U8(content, kind),
 	TEXT(content, format), U64(content, size), BYTES(content, sha256),
 	U8(content, existing), TEXT(content, publisher), U32(content, length) };
@@ -49,7 +50,7 @@ static const struct field wait[] = { TEXT(wait, reason), TEXT(wait, text) };
 static const struct field signed_[] = { TEXT(signed, certificate),
 	U32(signed, length), BYTES(signed, roots), TEXT(signed, note) };
 static const struct field output[] = { U64(output, size),
-	BYTES(output, sha256) };
+	BYTES(output, sha256), U32(output, length) };
 static const struct field kept[] = { TEXT(kept, format), U64(kept, size),
 	BYTES(kept, sha256), U64(kept, output_size),
 	BYTES(kept, output_sha256) };
@@ -60,6 +61,8 @@ static const struct field fail[] = { U32(fail, status), TEXT(fail, code),
 static const struct field command[] = { BYTES(command, words),
 	BYTES(command, input) };
 static const struct field print[] = { BYTES(print, bytes) };
+static const struct field file[] = { U64(file, size), BYTES(file, sha256),
+	U32(file, length) };
 static const struct field done[] = { U32(done, status), TEXT(done, text) };
 static const struct field ask[] = { TEXT(ask, user), BYTES(ask, certificate) };
 static const struct field ticket_for[] = { TEXT(ticket_for, ticket),
@@ -109,6 +112,7 @@ static const struct field looked[] = { TEXT(looked, verdict),
 static const struct field pump[] = { TEXT(pump, clamd), U64(pump, scan_max),
 	U64(pump, max_size) };
 static const struct field test[] = { TEXT(test, clamd), U64(test, scan_max) };
+static const struct field unkept[] = { TEXT(unkept, text) };
 static const struct field pumped[] = { U64(pumped, size),
 	BYTES(pumped, sha256) };
 static const struct field verdict[] = { TEXT(verdict, verdict),
@@ -143,6 +147,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_NOTED] = LAYOUT("NOTED", number),
 	[PROTOCOL_COMMAND] = LAYOUT("COMMAND", command),
 	[PROTOCOL_PRINT] = LAYOUT("PRINT", print),
+	[PROTOCOL_FILE] = LAYOUT("FILE", file),
 	[PROTOCOL_DONE] = LAYOUT("DONE", done),
 	[PROTOCOL_ASK] = LAYOUT("ASK", ask),
 	[PROTOCOL_TICKET_FOR] = LAYOUT("TICKET", ticket_for),
@@ -174,6 +179,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_LOOKED] = LAYOUT("LOOKED", looked),
 	[PROTOCOL_PUMP] = LAYOUT("PUMP", pump),
 	[PROTOCOL_TEST] = LAYOUT("TEST", test),
+	[PROTOCOL_UNKEPT] = LAYOUT("UNKEPT", unkept),
 	[PROTOCOL_PUMPED] = LAYOUT("PUMPED", pumped),
 	[PROTOCOL_VERDICT] = LAYOUT("VERDICT", verdict),
 	[PROTOCOL_TESTED] = LAYOUT("TESTED", tested),
@@ -212,7 +218,7 @@ static const struct rule rules[] = {
 	{ SIGN, true, PROTOCOL_BEGIN, IN(IDLE), PROTOCOL_ASKED, 0, 0 },
 	{ SIGN, false, PROTOCOL_GO, IN(ASKED), PROTOCOL_GRANTED, 1, 2 },
 	{ SIGN, true, PROTOCOL_CONTENT, IN(GRANTED), PROTOCOL_CONTENTS, 0, 0 },
-	{ SIGN, true, PROTOCOL_PART, IN(CONTENTS), SAME, 0, 0 },
+	{ SIGN, true, PROTOCOL_PART, IN(CONTENTS) | IN(MADE), SAME, 0, 0 },
 	{ SIGN, false, PROTOCOL_WAIT, IN(ASKED) | IN(CONTENTS) | IN(MADE), SAME,
 	    0, 0 },
 	{ SIGN, false, PROTOCOL_SIGNED, IN(CONTENTS), PROTOCOL_SIGNING, 0, 0 },
@@ -232,6 +238,7 @@ static const struct rule rules[] = {
 	{ ADMIN, false, PROTOCOL_WELCOME, IN(GREETED), PROTOCOL_IDLE, 0, 0 },
 	{ ADMIN, true, PROTOCOL_COMMAND, IN(IDLE), PROTOCOL_BUSY, 0, 0 },
 	{ ADMIN, false, PROTOCOL_PRINT, IN(BUSY), SAME, 0, 0 },
+	{ ADMIN, false, PROTOCOL_FILE, IN(BUSY), SAME, 1, 1 },
 	{ ADMIN, false, PROTOCOL_DONE, IN(BUSY), PROTOCOL_IDLE, 0, 0 },
 	{ ADMIN, false, PROTOCOL_REFUSE, IN(GREETED) | IN(IDLE) | IN(BUSY),
 	    PROTOCOL_OVER, 0, 0 },
@@ -279,8 +286,9 @@ static const struct rule rules[] = {
 	{ FETCH, false, PROTOCOL_REFUSE, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 
 	/* keyd asks htsign-pump, a child of which reports. */
-	{ PUMP, false, PROTOCOL_PUMP, IN(IDLE), SAME, 2, 2 },
+	{ PUMP, false, PROTOCOL_PUMP, IN(IDLE), SAME, 2, 3 },
 	{ PUMP, false, PROTOCOL_TEST, IN(IDLE), SAME, 1, 1 },
+	{ REPORT, true, PROTOCOL_UNKEPT, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 	{ REPORT, true, PROTOCOL_PUMPED, IN(IDLE), PROTOCOL_BUSY, 0, 0 },
 	{ REPORT, true, PROTOCOL_VERDICT, IN(BUSY), PROTOCOL_OVER, 0, 0 },
 	{ REPORT, true, PROTOCOL_TESTED, IN(IDLE), PROTOCOL_OVER, 0, 0 },

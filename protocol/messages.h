@@ -35,6 +35,7 @@
 #define PROTOCOL_PAGES_MAX ((uint32_t)9441075) /* a PE's with page hashes */
 #define PROTOCOL_CTL_MAX ((uint32_t)960 << 10)
 #define PROTOCOL_PKCS7_MAX ((uint32_t)10 << 20)
+#define PROTOCOL_RECIPE_MAX ((uint32_t)12 << 20)
 #define PROTOCOL_PART_MAX ((size_t)60 << 10)
 #define PROTOCOL_PROFILES_MAX 64
 
@@ -73,6 +74,7 @@ enum protocol_type {
 	/* shell and keyd: administration */
 	PROTOCOL_COMMAND,
 	PROTOCOL_PRINT,
+	PROTOCOL_FILE,
 	PROTOCOL_DONE,
 	/* htsign-principals and keyd */
 	PROTOCOL_ASK,
@@ -110,6 +112,7 @@ enum protocol_type {
 	/* keyd and htsign-pump, and the children of that */
 	PROTOCOL_PUMP,
 	PROTOCOL_TEST,
+	PROTOCOL_UNKEPT,
 	PROTOCOL_PUMPED,
 	PROTOCOL_VERDICT,
 	PROTOCOL_TESTED,
@@ -189,6 +192,7 @@ struct protocol_go { /* with the spool, and perhaps a pipe to htsign-pump */
 	struct cursor own; /* for "own": our certificates, each as the SHA-256
 	                      of its DER; at most PROTOCOL_OWN_MAX bytes */
 	uint64_t max_ctl;  /* of a catalog's CTL, bytes */
+	uint8_t recipe;    /* 1: OUTPUT has one */
 };
 
 struct protocol_content { /* length bytes follow in PARTs */
@@ -223,6 +227,7 @@ struct protocol_signed { /* length bytes follow in PARTs */
 struct protocol_output {
 	uint64_t size;
 	struct cursor sha256;
+	uint32_t length; /* of the recipe, which follows in PARTs; or 0 */
 };
 
 struct protocol_kept { /* instead of CONTENT, SIGNED and OUTPUT */
@@ -255,6 +260,13 @@ struct protocol_command {
 
 struct protocol_print {
 	struct cursor bytes;
+};
+
+struct protocol_file {        /* with a file to read */
+	uint64_t size;        /* of what is made of it */
+	struct cursor sha256; /* and that, 32 bytes */
+	uint32_t length;      /* of the recipe, which follows in PRINTs; 0: the
+	                         file itself */
 };
 
 struct protocol_done {
@@ -422,7 +434,8 @@ struct protocol_looked {
 	uint64_t revoked;            /* since 1970 in seconds; or 0 */
 };
 
-struct protocol_pump { /* with a pipe to read, and a link for reports */
+struct protocol_pump { /* with a pipe to read, perhaps a file to keep it in,
+                          and a link for reports */
 	char clamd[PROTOCOL_PATH]; /* its socket; "": nothing is scanned */
 	uint64_t scan_max;         /* a file of more bytes is not scanned */
 	uint64_t max_size;         /* there are never more bytes than that */
@@ -433,7 +446,11 @@ struct protocol_test { /* with a link for reports */
 	uint64_t scan_max;
 };
 
-struct protocol_pumped { /* all has arrived */
+struct protocol_unkept {
+	char text[PROTOCOL_TEXT]; /* why what came could not be kept */
+};
+
+struct protocol_pumped { /* all has arrived, and is kept if it was to be */
 	uint64_t size;
 	struct cursor sha256; /* 32 bytes */
 };
@@ -475,6 +492,7 @@ union protocol_body {
 	struct protocol_fail fail;
 	struct protocol_command command;
 	struct protocol_print print;
+	struct protocol_file file;
 	struct protocol_done done;
 	struct protocol_ask ask;
 	struct protocol_ticket_for ticket_for;
@@ -501,6 +519,7 @@ union protocol_body {
 	struct protocol_looked looked;
 	struct protocol_pump pump;
 	struct protocol_test test;
+	struct protocol_unkept unkept;
 	struct protocol_pumped pumped;
 	struct protocol_verdict verdict;
 	struct protocol_tested tested;

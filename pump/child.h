@@ -14,6 +14,7 @@
 struct child {
 	struct protocol_link report; /* to keyd */
 	int pipe;                    /* what the shell reads; or -1 */
+	int file;                    /* to keep it in; or -1 */
 };
 
 /*

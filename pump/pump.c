@@ -49,7 +49,7 @@ static int
 be_child(pid_t parent, struct msg *m, const union protocol_body *body,
     struct ht_error *e)
 {
-	struct child c = { .pipe = -1 };
+	struct child c = { .pipe = -1, .file = -1 };
 	int rc;
 
 	(void)proc_nicer(0, 0);
@@ -65,6 +65,8 @@ be_child(pid_t parent, struct msg *m, const union protocol_body *body,
 	if (m->type == PROTOCOL_TEST)
 		return selftest_run(&c, &body->test, e);
 	c.pipe = m->fd[0];
+	if (m->nfds > 2)
+		c.file = m->fd[1];
 	return stream_run(&c, &body->pump, e);
 }
 

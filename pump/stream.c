@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +14,9 @@
 
 /* The bytes of one read.  A pipe has no more at a time. */
 #define PIECE ((size_t)64 << 10)
+
+/* After so many bytes the kernel is told to write them. */
+#define STRIDE ((uint64_t)8 << 20)
 
 #define SHA256 32
 
@@ -34,10 +39,47 @@ take(const struct child *c, uint8_t *p, size_t *n, struct ht_error *e)
 	return 0;
 }
 
-/* All that comes is hashed, and is for clamd as well. */
+/* What cannot be kept is said to keyd, which refuses the file then. */
 static int
-pass(const struct child *c, const struct protocol_pump *what,
-    struct clamd *clamd, EVP_MD_CTX *md, uint64_t *size, struct ht_error *e)
+unkept(struct child *c, int why, struct ht_error *e)
+{
+	struct protocol_unkept body;
+
+	(void)snprintf(body.text, sizeof(body.text),
+	    "the file cannot be kept: %s", strerror(why));
+	(void)child_report(c, PROTOCOL_UNKEPT, &body, e);
+	return ht_error_set(e, HT_ERR_UNAVAILABLE, "%s", body.text);
+}
+
+static int
+keep(struct child *c, const uint8_t *p, size_t n, struct ht_error *e)
+{
+	ssize_t did;
+
+	while (c->file >= 0 && n > 0) {
+		did = write(c->file, p, n);
+		if (did < 0 && errno != EINTR)
+			return unkept(c, errno, e);
+		if (did > 0) {
+			p += did;
+			n -= (size_t)did;
+		}
+	}
+	return 0;
+}
+
+/* Have the kernel write what it has, so that less is left for the end. */
+static void
+write_out(const struct child *c, uint64_t from, uint64_t to)
+{
+	if (c->file >= 0 && to / STRIDE > from / STRIDE)
+		(void)sync_file_range(c->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+/* All that comes is hashed, is for clamd as well, and is kept. */
+static int
+pass(struct child *c, const struct protocol_pump *what, struct clamd *clamd,
+    EVP_MD_CTX *md, uint64_t *size, struct ht_error *e)
 {
 	uint8_t piece[PIECE];
 	size_t n;
@@ -45,6 +87,8 @@ pass(const struct child *c, const struct protocol_pump *what,
 
 	for (*size = 0;; *size += n) {
 		rc = take(c, piece, &n, e);
+		if (rc == 0 && n == 0 && c->file >= 0 && fsync(c->file) < 0)
+			return unkept(c, errno, e);
 		if (rc < 0 || n == 0)
 			return rc;
 		if (n > what->max_size - *size)
@@ -54,6 +98,10 @@ pass(const struct child *c, const struct protocol_pump *what,
 		if (EVP_DigestUpdate(md, piece, n) != 1)
 			return ht_error_set(e, HT_ERR_INTERNAL,
 			    "SHA-256 failed");
+		rc = keep(c, piece, n, e);
+		if (rc < 0)
+			return rc;
+		write_out(c, *size, *size + n);
 		if (clamd != NULL)
 			clamd_bytes(clamd, piece, n);
 	}

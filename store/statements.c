@@ -62,6 +62,9 @@
 	"'stamp_error', stamp_error, " \
 	"'output_size', output_size, " \
 	"'output_sha256', output_sha256, " \
+	"'archive', archive, " \
+	"'pruned', (SELECT " DATE("pruned") " FROM archive AS a " \
+	"WHERE a.sha256 = signing.sha256 AND signing.archive IS NOT NULL), " \
 	"'delivered_bytes', delivered_bytes, " \
 	"'exit', exit, " \
 	"'code', code, " \
@@ -224,6 +227,18 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'sha256', ?5, "
 		"'output_size', ?6, "
 		"'output_sha256', ?7)) RETURNING seq, request",
+	[SQL_ARCHIVED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'archived', '', json_object("
+		"'what', ?3, "
+		"'size', ?4, "
+		"'sha256', ?5, "
+		"'client', ?6)) RETURNING seq, request",
+	[SQL_RECIPE_ADD] = "INSERT INTO recipe (request, bytes) VALUES (?1, ?2)",
+	[SQL_PRUNED] = EVENT_INSERT
+	    "VALUES (?1, NULL, 'pruned', '', json_object("
+		"'sha256', ?2, "
+		"'size', ?3, "
+		"'text', ?4)) RETURNING seq, request",
 	[SQL_NOTE] = EVENT_INSERT
 	    "VALUES (?1, nullif(?2, 0), ?3, coalesce(?4, ''), "
 	    COMPACT(
@@ -327,6 +342,41 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "offset = e.detail ->> 'offset', "
 	    "error = e.detail ->> 'text'"),
 
+	[SQL_PROJECT_ARCHIVED] = PROJECT("archive = e.detail ->> 'what'"),
+	[SQL_PROJECT_PRUNED] =
+	    "UPDATE archive SET pruned = e.at, why = e.detail ->> 'text' "
+	    "FROM event AS e "
+	    "WHERE e.seq = ?1 AND archive.sha256 = e.detail ->> 'sha256'",
+	[SQL_ARCHIVE_ADD] =
+	    "INSERT INTO archive (sha256, size, client, request, at) "
+	    "SELECT detail ->> 'sha256', detail ->> 'size', "
+	    "detail ->> 'client', request, at FROM event WHERE seq = ?1 "
+	    "ON CONFLICT DO UPDATE SET request = excluded.request, "
+	    "at = excluded.at, pruned = NULL, why = NULL",
+	[SQL_ARCHIVE_HAS] =
+	    "SELECT 1 FROM archive WHERE sha256 = ?1 AND pruned IS NULL",
+	[SQL_ARCHIVE_HELD] =
+	    "SELECT coalesce(sum(bytes), 0), "
+	    "coalesce(sum(bytes) FILTER (WHERE client = ?1), 0) "
+	    "FROM archive_share",
+	[SQL_ARCHIVE_OLDEST] =
+	    "SELECT a.sha256, a.size FROM archive AS a "
+	    "JOIN signing USING (request) "
+	    "WHERE at < ?1 AND pruned IS NULL AND ended IS NOT NULL "
+	    "ORDER BY at LIMIT 1",
+	[SQL_ARCHIVE_FIND] =
+	    "SELECT s.archive, status, s.size, s.sha256, output_size, "
+	    "output_sha256, recipe.bytes, "
+	    DATE("pruned") " || ', ' || why "
+	    "FROM signing AS s LEFT JOIN recipe USING (request) "
+	    "LEFT JOIN archive ON archive.sha256 = s.sha256 "
+	    "WHERE s.request = ?1",
+	[SQL_ARCHIVE_CLEAR] = "DELETE FROM archive",
+	[SQL_SHARES_CLEAR] = "DELETE FROM archive_share",
+	[SQL_RECIPE_CLEAR] =
+	    "DELETE FROM recipe WHERE request IN "
+	    "(SELECT request FROM signing WHERE sha256 = ?1)",
+
 	[SQL_SIGNER_VERDICT] =
 	    "SELECT substr(kind, 8) FROM event " SIGNER
 	    "AND kind <> 'signer-expires' ORDER BY seq DESC LIMIT 1",
@@ -340,8 +390,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "ORDER BY request LIMIT 1",
 	[SQL_SIGNING_CLEAR] = "DELETE FROM signing",
 	[SQL_REQUEST_EVENTS] =
-	    "SELECT seq, kind FROM event WHERE request IS NOT NULL "
-	    "ORDER BY seq",
+	    "SELECT seq, kind FROM event "
+	    "WHERE request IS NOT NULL OR kind = 'pruned' ORDER BY seq",
 
 	[SQL_LOG] = SIGNING_ROW
 	    "WHERE request IN (SELECT request FROM signing "

@@ -47,6 +47,34 @@ static const char *const steps[] = {
 	"ALTER TABLE signing ADD COLUMN scan_text TEXT;"
 	"ALTER TABLE signing ADD COLUMN scan_database TEXT;"
 	"PRAGMA user_version = 6;",
+	/*
+	 * The kept files, each with the last request that had it and the client
+	 * that it counts for; those that were pruned, with the reason; and how
+	 * outputs are made of them.
+	 */
+	"ALTER TABLE signing ADD COLUMN archive TEXT;"
+	"CREATE INDEX signing_sha256 ON signing (sha256);"
+	"CREATE TABLE archive ("
+	"sha256 TEXT PRIMARY KEY NOT NULL, size INTEGER NOT NULL, "
+	"client TEXT NOT NULL, request INTEGER NOT NULL, "
+	"at INTEGER NOT NULL, pruned INTEGER, why TEXT) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE INDEX archive_at ON archive (at) WHERE pruned IS NULL;"
+	"CREATE TABLE archive_share ("
+	"client TEXT PRIMARY KEY NOT NULL, bytes INTEGER NOT NULL) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER archive_insert AFTER INSERT ON archive BEGIN "
+	"INSERT INTO archive_share VALUES (NEW.client, NEW.size) "
+	"ON CONFLICT DO UPDATE SET bytes = bytes + NEW.size; END;"
+	"CREATE TRIGGER archive_update AFTER UPDATE OF pruned ON archive BEGIN "
+	"UPDATE archive_share SET bytes = bytes + "
+	"((NEW.pruned IS NULL) - (OLD.pruned IS NULL)) * OLD.size "
+	"WHERE client = OLD.client; END;"
+	"CREATE TABLE recipe ("
+	"request INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
+	"CREATE TRIGGER recipe_update BEFORE UPDATE ON recipe BEGIN "
+	"SELECT RAISE(ABORT, 'a kept recipe never changes'); END;"
+	"PRAGMA user_version = 7;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

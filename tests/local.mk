@@ -57,6 +57,7 @@ unit_tests = \
 	tests/unit/test_keyd_disk \
 	tests/unit/test_keyd_link \
 	tests/unit/test_keyd_look \
+	tests/unit/test_keyd_archive \
 	tests/unit/test_keyd_pump \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_stamp \
@@ -195,7 +196,8 @@ e2e_tests = \
 	tests/e2e/82-revocation.sh \
 	tests/e2e/83-bad-authorities.sh \
 	tests/e2e/90-clamav.sh \
-	tests/e2e/91-clamav-uids.sh
+	tests/e2e/91-clamav-uids.sh \
+	tests/e2e/92-archive.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.
 e2e_floods = \
@@ -298,6 +300,7 @@ tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge
 tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
+tests_unit_test_keyd_archive_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_pump_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \

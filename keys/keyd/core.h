@@ -64,6 +64,7 @@
 #define KEYD_RESERVE ((uint64_t)1 << 20)
 #define KEYD_ENDING ((uint64_t)64 << 10)
 
+struct archive;
 struct failures;
 struct fetch;
 struct pump;
@@ -101,6 +102,7 @@ struct keyd {
 	struct tokens *tokens; /* as configured at the start */
 	uint8_t ticket_key[TICKET_KEY_SIZE];
 	struct spools *spools;
+	struct archive *archive;
 	struct holders holders; /* of tickets */
 	struct keyd_connection *connections;
 	size_t nconnections[PROTOCOL_LINK_KINDS];

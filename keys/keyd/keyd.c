@@ -14,6 +14,7 @@
 
 #include <openssl/rand.h>
 
+#include "keys/keyd/archive.h"
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/fetch-link.h"
@@ -115,7 +116,8 @@ setup_again(struct keyd *k, struct ht_error *e)
 	}
 	if (conf_pumps(conf) && conf->users[CONF_USER_PUMP].uid == (uid_t)-1) {
 		(void)ht_error_set(e, HT_ERR_USAGE,
-		    "the first profile that scans needs a restart");
+		    "the first profile that scans or archives needs a "
+		    "restart");
 		conf_free(conf);
 		return NULL;
 	}
@@ -205,6 +207,7 @@ own_folder(const struct conf *conf, const char *path, int *out,
 static int
 open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 {
+	char path[PATH_MAX];
 	int folder, rc;
 
 	rc = own_folder(conf, conf->state, &folder, e);
@@ -215,7 +218,16 @@ open_folders(struct keyd *k, const struct conf *conf, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	k->spools = spools_new(k->loop, folder);
-	if (k->spools != NULL)
+	if (k->spools == NULL) {
+		(void)close(folder);
+		return ht_error_memory(e);
+	}
+	(void)snprintf(path, sizeof(path), "%s/archive", conf->state);
+	rc = own_folder(conf, path, &folder, e);
+	if (rc < 0)
+		return rc;
+	k->archive = archive_new(k, folder);
+	if (k->archive != NULL)
 		return 0;
 	(void)close(folder);
 	return ht_error_memory(e);
@@ -336,8 +348,10 @@ open_journal(struct keyd *k, struct ht_error *e)
 	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL ||
 	        k->pump == NULL))
 		rc = ht_error_memory(e);
-	if (rc == 0)
+	if (rc == 0) {
 		fetch_look(k->fetch);
+		archive_start(k->archive);
+	}
 	return rc;
 }
 
@@ -392,6 +406,7 @@ finish(struct process *p)
 		store_close(k->store);
 	}
 	tokens_free(k->tokens);
+	archive_free(k->archive);
 	spools_free(k->spools);
 	sockets_free(p->sockets);
 	setup_free(k->setup);

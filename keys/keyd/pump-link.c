@@ -27,6 +27,7 @@ struct pump_job {
 	bool scans;
 	char client[NAMES_SIZE];
 	uint64_t max_size;
+	int file;                   /* until it runs; or -1 */
 	const struct pump_ops *ops; /* NULL: a test, or cancelled */
 	void *cookie;
 };
@@ -89,6 +90,8 @@ free_job(struct pump_job *job)
 		share_give(&job->pump->scans, job->client, 1);
 	if (!job->runs)
 		TAILQ_REMOVE(&job->pump->waiting, job, entry);
+	if (job->file >= 0)
+		(void)close(job->file);
 	free(job);
 }
 
@@ -151,6 +154,9 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 	} else if (tests) {
 		got_test(job->pump, &body->tested);
 		keyd_close(c);
+	} else if (m->type == PROTOCOL_UNKEPT) {
+		fail(job, body->unkept.text);
+		keyd_close(c);
 	} else if (m->type == PROTOCOL_VERDICT) {
 		got_verdict(job, &body->verdict);
 		keyd_close(c);
@@ -190,15 +196,16 @@ job_gone(struct keyd_connection *c)
 }
 
 /*
- * Ask the pump, with the pipe's reading end, if there is one, and a link for
- * reports.  On error the job is not running.
+ * Ask the pump, with the pipe's reading end and the job's file, if there are
+ * such, and a link for reports.  On error the job is not running.
  */
 static int
 ask(struct pump_job *job, enum protocol_type type, const void *body, int pipe,
     struct ht_error *e)
 {
 	struct pump *p = job->pump;
-	int fds[2] = { pipe, -1 }, pair[2], rc;
+	int fds[3], pair[2], rc;
+	size_t n = 0;
 
 	rc = proc_socketpair(pair, e);
 	if (rc < 0)
@@ -207,10 +214,13 @@ ask(struct pump_job *job, enum protocol_type type, const void *body, int pipe,
 	job->c.gone = job_gone;
 	rc = keyd_connection_add(p->keyd, &job->c, pair[0],
 	    PROTOCOL_LINK_REPORT, e);
-	fds[1] = pair[1];
+	if (pipe >= 0)
+		fds[n++] = pipe;
+	if (job->file >= 0)
+		fds[n++] = job->file;
+	fds[n++] = pair[1];
 	if (rc == 0)
-		keyd_say(p->link, type, 0, body, pipe < 0 ? fds + 1 : fds,
-		    pipe < 0 ? 1 : 2);
+		keyd_say(p->link, type, 0, body, fds, n);
 	(void)close(pair[1]);
 	return rc;
 }
@@ -234,6 +244,9 @@ run(struct pump_job *job, struct ht_error *e)
 		(void)close(pipe[1]);
 		return rc;
 	}
+	if (job->file >= 0)
+		(void)close(job->file);
+	job->file = -1;
 	TAILQ_REMOVE(&job->pump->waiting, job, entry);
 	job->runs = true;
 	job->ops->begun(job->cookie, pipe[1]);
@@ -272,15 +285,19 @@ send_more(struct pump *p)
 
 int
 pump_begin(struct pump *p, const char *client,
-    const struct conf_profile *profile, const struct pump_ops *ops,
+    const struct conf_profile *profile, int file, const struct pump_ops *ops,
     void *cookie, struct pump_job **out, struct ht_error *e)
 {
 	struct pump_job *job = calloc(1, sizeof(*job));
 
 	*out = job;
-	if (job == NULL)
+	if (job == NULL) {
+		if (file >= 0)
+			(void)close(file);
 		return ht_error_memory(e);
+	}
 	job->pump = p;
+	job->file = file;
 	job->scans = profile->clamav != CONF_SCAN_NONE;
 	job->max_size = profile->max_size;
 	job->ops = ops;
@@ -325,6 +342,7 @@ try_test(struct pump *p, struct ht_error *e)
 	(void)snprintf(body.clamd, sizeof(body.clamd), "%s",
 	    conf->clamav_socket);
 	job->pump = p;
+	job->file = -1;
 	job->runs = true;
 	rc = ask(job, PROTOCOL_TEST, &body, -1, e);
 	if (rc == 0)

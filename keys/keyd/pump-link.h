@@ -58,11 +58,12 @@ void pump_spawned(void *cookie, int fd);
 int pump_can_scan(const struct pump *p, struct ht_error *e);
 
 /*
- * Pump what client uploads under the profile.  begun may be called before this
- * returns.  *job is NULL on error.  HT_ERR_INTERNAL if there is no memory.
+ * Pump what client uploads under the profile, and keep it in file, unless that is
+ * -1; pump_begin takes file over.  begun may be called before this returns.
+ * *job is NULL on error.  HT_ERR_INTERNAL if there is no memory.
  */
 int pump_begin(struct pump *p, const char *client,
-    const struct conf_profile *profile, const struct pump_ops *ops,
+    const struct conf_profile *profile, int file, const struct pump_ops *ops,
     void *cookie, struct pump_job **job, struct ht_error *e);
 
 /*

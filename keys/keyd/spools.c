@@ -184,8 +184,7 @@ make_file(const struct spools *s, int *fd, int *ours, struct ht_error *e)
 {
 	char path[64];
 
-	*fd = openat(s->folder, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC,
-	    0600);
+	*fd = openat(s->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (*fd < 0)
 		return ht_error_errno(e, "no spool");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
@@ -247,6 +246,21 @@ void
 spool_keep(struct spool *p)
 {
 	p->kept = true;
+}
+
+int
+spool_link(struct spool *p, const char *name, struct ht_error *e)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", p->fd);
+	if ((linkat(AT_FDCWD, path, p->spools->folder, name,
+	         AT_SYMLINK_FOLLOW) < 0 &&
+	        errno != EEXIST) ||
+	    fsync(p->spools->folder) < 0)
+		return ht_error_errno(e, "the file cannot be kept");
+	p->kept = true;
+	return 0;
 }
 
 void

@@ -47,6 +47,12 @@ struct spool *spool_new(struct spools *s, const char *client,
 void spool_keep(struct spool *p);
 
 /*
+ * Give the spool a name in its folder, durably, unless there is such a file, and
+ * keep it.  Its bytes are durable already.  HT_ERR_INTERNAL.
+ */
+int spool_link(struct spool *p, const char *name, struct ht_error *e);
+
+/*
  * The owner is gone.  The spool counts until no shell has it open.  NULL is
  * fine.
  */

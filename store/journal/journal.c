@@ -37,6 +37,8 @@ static const struct {
 } kinds[] = {
 	{ "asked", SQL_PROJECT_ASKED, 0 },
 	{ "pumped", SQL_PROJECT_PUMPED, ASKED },
+	{ "archived", SQL_PROJECT_ARCHIVED, ASKED },
+	{ "pruned", SQL_PROJECT_PRUNED, 0 }, /* of no request */
 	/* Again, if a token had it in vain, or gave it back. */
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | DECIDED | MAYBE_SIGNED },
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
@@ -145,6 +147,12 @@ journal_project(struct store *s, const char *kind, int64_t seq,
 		return 0;
 	st = store_statement(s, kinds[i].project);
 	store_bind_time(s, st, 1, seq);
+	if (kinds[i].project != SQL_PROJECT_ARCHIVED)
+		return store_write(s, st, e);
+	if (store_write(s, st, e) < 0)
+		return e->code;
+	st = store_statement(s, SQL_ARCHIVE_ADD);
+	store_bind_time(s, st, 1, seq);
 	return store_write(s, st, e);
 }
 
@@ -157,7 +165,7 @@ insert_event(struct store *s, sqlite3_stmt *st, const char *kind,
 	int ret;
 
 	ret = store_write_returning(s, st, row, e);
-	if (ret == 0 && row[1] != 0)
+	if (ret == 0)
 		ret = journal_project(s, kind, row[0], e);
 	if (ret < 0)
 		return ret;
@@ -238,6 +246,46 @@ journal_decided(struct store *s, uint64_t number,
 	store_bind_text(s, st, 10, decision->token);
 	store_bind_number(s, st, 11, decision->attempt);
 	return insert_event(s, st, "decided", NULL, NULL, e);
+}
+
+int
+journal_archived(struct store *s, uint64_t number,
+    const struct journal_archived *a, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "archived", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_ARCHIVED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, a->both ? "both" : "input");
+	store_bind_number(s, st, 4, a->size);
+	store_bind_hex(s, st, 5, a->sha256, JOURNAL_SHA256);
+	store_bind_text(s, st, 6, a->client);
+	return insert_event(s, st, "archived", NULL, NULL, e);
+}
+
+int
+journal_pruned(struct store *s, const struct journal_old *old, const char *text,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = store_begin(s, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PRUNED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_text(s, st, 2, old->sha256);
+	store_bind_number(s, st, 3, old->size);
+	store_bind_text(s, st, 4, text);
+	if ((ret = insert_event(s, st, "pruned", NULL, NULL, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_RECIPE_CLEAR);
+	store_bind_text(s, st, 1, old->sha256);
+	return store_write(s, st, e);
 }
 
 /* Keep the n bytes at p beside the events of a request. */
@@ -333,6 +381,13 @@ journal_finished(struct store *s, uint64_t number, uint64_t size,
 	store_bind_number(s, st, 3, size);
 	store_bind_hex(s, st, 4, sha256, JOURNAL_SHA256);
 	return insert_event(s, st, "finished", NULL, NULL, e);
+}
+
+int
+journal_recipe(struct store *s, uint64_t number, const uint8_t *bytes, size_t n,
+    struct ht_error *e)
+{
+	return keep(s, SQL_RECIPE_ADD, number, bytes, n, e);
 }
 
 int

@@ -82,6 +82,69 @@ struct journal_pumped {
 int journal_pumped(struct store *s, uint64_t number,
     const struct journal_pumped *p, struct ht_error *e);
 
+/* A file that is kept. */
+struct journal_archived {
+	uint64_t size; /* bytes */
+	const uint8_t *sha256;
+	bool both;          /* what its output is made by is to be kept, too */
+	const char *client; /* whose it is, if it was not there before */
+};
+
+/*
+ * "archived": the input is kept.  Changes no state.  Commit before it is signed.
+ * journal_recipe keeps how the output is made of it; in the transaction of
+ * "finished".
+ */
+int journal_archived(struct store *s, uint64_t number,
+    const struct journal_archived *a, struct ht_error *e);
+int journal_recipe(struct store *s, uint64_t number, const uint8_t *bytes,
+    size_t n, struct ht_error *e);
+
+/*
+ * "pruned": this file is not kept any more; text says why.  The recipes of its
+ * outputs go with it.  Remove the file after the commit.
+ */
+struct journal_old {
+	char sha256[2 * JOURNAL_SHA256 + 1];
+	uint64_t size;
+};
+int journal_pruned(struct store *s, const struct journal_old *old,
+    const char *text, struct ht_error *e);
+
+/*
+ * journal_archive_oldest finds the file that was kept last before that time, in
+ * microseconds, and longest ago, unless its last request is still open.
+ * journal_archive_has: is the file with this SHA-256, in hexadecimal digits,
+ * kept?  Both return 1 for yes, 0 for no.  journal_archive_held: the bytes of
+ * all kept files, and of those of one client.
+ */
+int journal_archive_oldest(struct store *s, int64_t before,
+    struct journal_old *old, struct ht_error *e);
+int journal_archive_has(struct store *s, const char *sha256,
+    struct ht_error *e);
+int journal_archive_held(struct store *s, const char *client, uint64_t *all,
+    uint64_t *own, struct ht_error *e);
+
+/* What is kept of a request. */
+struct journal_archive {
+	bool kept;                         /* its input was kept */
+	bool released;                     /* its output was released */
+	bool as_it_came;                   /* and is its input */
+	char name[2 * JOURNAL_SHA256 + 1]; /* the SHA-256 of the input */
+	uint64_t size;
+	uint8_t sha256[JOURNAL_SHA256];
+	uint64_t output_size;
+	uint8_t output_sha256[JOURNAL_SHA256];
+	struct buf recipe; /* of the output, or empty; the caller frees it */
+	char pruned[256];  /* "", or when and why it is kept no more */
+};
+
+/*
+ * Find that.  *out is zeroed.  HT_ERR_USAGE if there is no such request.
+ */
+int journal_archive_find(struct store *s, uint64_t number,
+    struct journal_archive *out, struct ht_error *e);
+
 /* What is handed to the token. */
 struct journal_decision {
 	const char *format;             /* "pe" */

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/journal/journal.h"
@@ -148,6 +149,97 @@ journal_pkcs7(struct store *s, uint64_t number, struct buf *out,
 		    (uintmax_t)number);
 	put_blob(st, 0, out);
 	put_blob(st, 1, token);
+	(void)sqlite3_reset(st);
+	return 0;
+}
+
+/* --- kept files ---------------------------------------------------------- */
+
+int
+journal_archive_has(struct store *s, const char *sha256, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_ARCHIVE_HAS);
+	int ret;
+
+	store_bind_text(s, st, 1, sha256);
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+journal_archive_held(struct store *s, const char *client, uint64_t *all,
+    uint64_t *own, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_ARCHIVE_HELD);
+	int ret;
+
+	store_bind_text(s, st, 1, client);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	*all = (uint64_t)sqlite3_column_int64(st, 0);
+	*own = (uint64_t)sqlite3_column_int64(st, 1);
+	(void)sqlite3_reset(st);
+	return 0;
+}
+
+int
+journal_archive_oldest(struct store *s, int64_t before, struct journal_old *old,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_ARCHIVE_OLDEST);
+	int ret;
+
+	store_bind_time(s, st, 1, before);
+	if ((ret = store_step(s, st, e)) <= 0)
+		return ret;
+	(void)snprintf(old->sha256, sizeof(old->sha256), "%s",
+	    store_column(st, 0));
+	old->size = (uint64_t)sqlite3_column_int64(st, 1);
+	(void)sqlite3_reset(st);
+	return 1;
+}
+
+/* The bytes of a SHA-256 in hexadecimal digits, as the store has them. */
+static void
+from_hex(const char *hex, uint8_t out[JOURNAL_SHA256])
+{
+	unsigned int byte;
+	size_t i;
+
+	memset(out, 0, JOURNAL_SHA256);
+	for (i = 0; i < JOURNAL_SHA256; i++)
+		if (sscanf(hex + 2 * i, "%2x", &byte) == 1)
+			out[i] = (uint8_t)byte;
+}
+
+int
+journal_archive_find(struct store *s, uint64_t number,
+    struct journal_archive *out, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_ARCHIVE_FIND);
+	int ret;
+
+	store_bind_number(s, st, 1, number);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret == 0)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no request %ju",
+		    (uintmax_t)number);
+	out->kept = store_column(st, 0)[0] != '\0';
+	out->released = strcmp(store_column(st, 1), "delivered") == 0 ||
+	    strcmp(store_column(st, 1), "undelivered") == 0 ||
+	    strcmp(store_column(st, 1), "kept") == 0;
+	out->size = (uint64_t)sqlite3_column_int64(st, 2);
+	(void)snprintf(out->name, sizeof(out->name), "%s", store_column(st, 3));
+	from_hex(out->name, out->sha256);
+	out->output_size = (uint64_t)sqlite3_column_int64(st, 4);
+	from_hex(store_column(st, 5), out->output_sha256);
+	out->as_it_came =
+	    memcmp(out->sha256, out->output_sha256, JOURNAL_SHA256) == 0;
+	put_blob(st, 6, &out->recipe);
+	(void)snprintf(out->pruned, sizeof(out->pruned), "%s",
+	    store_column(st, 7));
 	(void)sqlite3_reset(st);
 	return 0;
 }

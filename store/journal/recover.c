@@ -25,6 +25,10 @@ journal_rebuild(struct store *s, const struct store_actor *actor,
 	if ((ret = store_begin(s, e)) < 0)
 		return ret;
 	ret = store_write(s, store_statement(s, SQL_SIGNING_CLEAR), e);
+	if (ret == 0)
+		ret = store_write(s, store_statement(s, SQL_ARCHIVE_CLEAR), e);
+	if (ret == 0)
+		ret = store_write(s, store_statement(s, SQL_SHARES_CLEAR), e);
 	if (ret < 0)
 		return ret;
 	st = store_statement(s, SQL_REQUEST_EVENTS);

@@ -78,7 +78,7 @@ show fetch events rebuild" "$admin" ""
 offers "add change disable enable list" "$admin" client ""
 offers "--default= --ttl=" "$admin" client add name --
 offers "--json" "$admin" client list ""
-offers "pkcs7" "$admin" fetch 17 ""
+offers "input output pkcs7" "$admin" fetch 17 ""
 check "htsign-admin joins words" "$admin" "client add" two
 
 # --- mistakes ------------------------------------------------------------------

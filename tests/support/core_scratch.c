@@ -13,6 +13,7 @@
 
 #include "keys/keyd/failures.h"
 #include "keys/keyd/fetch-link.h"
+#include "keys/keyd/archive.h"
 #include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
@@ -106,6 +107,7 @@ core_tear_down(void **state)
 
 	for (turns = 0; turns < 16 && core.connections != NULL; turns++)
 		core_wait(0);
+	archive_free(core.archive);
 	spools_free(core.spools);
 	failures_free(core.failures);
 	quota_free(core.quota);

@@ -529,7 +529,7 @@ test_profile_mistakes(void **state)
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
 	static const char *const later[] = { "timestamp_policy", "virustotal",
-		"approval", "archive", "page_hashes", "sign_rate" };
+		"approval", "page_hashes", "sign_rate" };
 	char text[1024], expected[128];
 	size_t i;
 

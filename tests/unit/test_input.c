@@ -555,6 +555,48 @@ test_plan_reads_as_a_file(void **state)
 	free(expected);
 }
 
+/* Each start of a recipe is a recipe, or is refused. */
+static void
+test_plan_from_its_recipe(void **state)
+{
+	struct buf recipe = BUF_INIT;
+	uint8_t *expected = malloc(SIZE);
+	struct ht_error e;
+	struct input *in = input_memory(sample, SIZE, &e);
+	struct output *plan;
+	const uint8_t *p;
+	size_t got, n, i, good = 0;
+
+	(void)state;
+	assert_non_null(expected);
+	plan = make_plan(in, expected, &n);
+	output_recipe(plan, &recipe);
+	output_free(plan);
+	for (i = 0; i <= recipe.len; i++) {
+		plan = output_new(in, &e);
+		if (output_follow(plan, cursor_over(recipe.data, i), &e) == 0)
+			good++;
+		else
+			assert_int_equal(e.code, HT_ERR_DATA);
+		if (i < recipe.len)
+			output_free(plan);
+	}
+	assert_int_equal(good, 7); /* none, and after each of six */
+	assert_int_equal(output_size(plan), n);
+	assert_int_equal(output_read(plan, 900, 2000, &p, &got, &e), 0);
+	assert_memory_equal(p, expected + 900, got);
+	assert_int_equal(output_read(plan, n - 100, 100, &p, &got, &e), 0);
+	assert_memory_equal(p, expected + n - 100, 100);
+	output_free(plan);
+	plan = output_new(in, &e);
+	assert_int_equal(output_follow(plan, cursor_over("\2", 1), &e),
+	    HT_ERR_DATA);
+	output_free(plan);
+	buf_free(&recipe);
+	input_free(in);
+	free(expected);
+}
+
 static void
 test_plan_is_written(void **state)
 {
@@ -618,6 +660,7 @@ main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_memory_and_limits),
 		cmocka_unit_test(test_plan_reads_as_a_file),
+		cmocka_unit_test(test_plan_from_its_recipe),
 		cmocka_unit_test(test_plan_is_written),
 	};
 	size_t i;

@@ -49,7 +49,7 @@ static void
 a_request_goes_through_and_is_on_record(void **state)
 {
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) }, 0 };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;
@@ -68,7 +68,9 @@ a_request_goes_through_and_is_on_record(void **state)
 		                     der.data, der.len, &e),
 		    0);
 		assert_true(endpoint_last_row_holds("\"signed\""));
-		assert_int_equal(keyd_client_output(&a, &output, &e), 0);
+		assert_int_equal(
+		    keyd_client_output(&a, &output, cursor_over(NULL, 0), &e),
+		    0);
 		assert_true(endpoint_last_row_holds("\"finished\""));
 		assert_int_equal(keyd_client_delivered(&a, 2048, &e), 0);
 	}
@@ -213,7 +215,7 @@ static void
 revoked_between_signature_and_release_nothing_is_released(void **state)
 {
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) }, 0 };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;
@@ -224,7 +226,9 @@ revoked_between_signature_and_release_nothing_is_released(void **state)
 	assert_int_equal(endpoint_begin(&a, "test", &e), 0);
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&der), &pkcs7, &e), 0);
 	assert_int_equal(endpoint_admin("revoke ci", NULL, NULL), 0);
-	assert_int_equal(keyd_client_output(&a, &output, &e), HT_ERR_DENIED);
+	assert_int_equal(
+	    keyd_client_output(&a, &output, cursor_over(NULL, 0), &e),
+	    HT_ERR_DENIED);
 	keyd_client_close(&a);
 	assert_true(endpoint_last_row_holds("\"failed\""));
 	buf_free(&der);
@@ -271,7 +275,7 @@ a_size_over_the_limit_is_refused_before_the_upload(void **state)
 static void
 messages_out_of_turn_close_the_connection(void **state)
 {
-	struct protocol_output output = { 1, { (const uint8_t *)"", 0 } };
+	struct protocol_output output = { 1, { (const uint8_t *)"", 0 }, 0 };
 	struct buf bytes = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;

@@ -145,7 +145,7 @@ an_output_beyond_all_sizes_ends_the_connection(void **state)
 {
 	static const uint8_t sha256[32];
 	struct protocol_output output = { UINT64_C(1) << 63,
-		{ sha256, sizeof(sha256) } };
+		{ sha256, sizeof(sha256) }, 0 };
 	struct keyd_client a;
 
 	(void)state;
@@ -161,7 +161,7 @@ delivered_is_all_of_it(void **state)
 {
 	static const uint64_t bytes[] = { 0, 2047, 2049, UINT64_MAX };
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) }, 0 };
 	struct protocol_delivered delivered;
 	struct ht_error e;
 	struct keyd_client a;
@@ -170,7 +170,9 @@ delivered_is_all_of_it(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		sign(&a);
-		assert_int_equal(keyd_client_output(&a, &output, &e), 0);
+		assert_int_equal(
+		    keyd_client_output(&a, &output, cursor_over(NULL, 0), &e),
+		    0);
 		delivered.bytes = bytes[i];
 		endpoint_say(&a, PROTOCOL_DELIVERED, &delivered);
 		endpoint_await_end(&a);

@@ -216,7 +216,7 @@ static void
 the_largest_content_is_signed(void **state)
 {
 	static const uint8_t sha256[32];
-	struct protocol_output output = { 2048, { sha256, sizeof(sha256) } };
+	struct protocol_output output = { 2048, { sha256, sizeof(sha256) }, 0 };
 	struct buf pkcs7 = BUF_INIT;
 	struct ht_error e;
 	struct keyd_client a;
@@ -226,7 +226,8 @@ the_largest_content_is_signed(void **state)
 	assert_int_equal(endpoint_sign(&a, buf_cursor(&large), &pkcs7, &e), 0);
 	assert_true(pkcs7.len > large.len);
 	has_room_for_a_timestamp(&pkcs7);
-	assert_int_equal(keyd_client_output(&a, &output, &e), 0);
+	assert_int_equal(
+	    keyd_client_output(&a, &output, cursor_over(NULL, 0), &e), 0);
 	assert_int_equal(keyd_client_delivered(&a, 2048, &e), 0);
 	assert_int_equal(endpoint_begin(&a, "other", &e), 0);
 	keyd_client_close(&a);

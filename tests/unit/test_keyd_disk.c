@@ -298,9 +298,11 @@ an_undone_commit_ends_what_stood_on_it(void **state)
 	assert_false(store_dirty(core.store));
 	assert_int_equal(core_events("asked", ""), asked);
 	assert_int_equal(core_events("aborted", ""), 0);
+	/* Who comes now is told so, since no room can be promised. */
 	core_client_open(&b);
 	core_client_say(&b, PROTOCOL_BEGIN, &begin);
-	core_client_hear_end(&b);
+	core_client_hear_no(&b, HT_ERR_UNAVAILABLE, "full",
+	    "there is no room on the disk of the journal");
 	limit_files(0);
 	core_client_begin(&b, &begin);
 	assert_int_equal(core_events("aborted", "no room on the disk"), 1);

@@ -420,7 +420,7 @@ static void
 what_is_signed_is_not_released(void **state)
 {
 	const struct protocol_output output = { 1000,
-		cursor_over(core_client_sha256, JOURNAL_SHA256) };
+		cursor_over(core_client_sha256, JOURNAL_SHA256), 0 };
 	struct keyd_client a;
 	uint32_t tags[2];
 	char text[64];

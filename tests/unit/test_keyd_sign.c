@@ -69,7 +69,7 @@ hear_signature(struct keyd_client *a, struct buf *pkcs7)
 static void
 a_request_is_signed_and_delivered(void **state)
 {
-	const struct protocol_output output = { JOURNAL_SIZE_MAX, SHA256 };
+	const struct protocol_output output = { JOURNAL_SIZE_MAX, SHA256, 0 };
 	const struct protocol_delivered delivered = { JOURNAL_SIZE_MAX };
 	struct buf der = BUF_INIT, pkcs7 = BUF_INIT;
 	union protocol_body body;
@@ -730,7 +730,7 @@ queue_and_sign(struct keyd_client *a)
 static void
 output_that_makes_no_sense_is_cut_off(void **state)
 {
-	struct protocol_output output = { 1, SHA256 };
+	struct protocol_output output = { 1, SHA256, 0 };
 	struct keyd_client a;
 
 	(void)state;
@@ -750,7 +750,7 @@ output_that_makes_no_sense_is_cut_off(void **state)
 static void
 a_cut_of_what_is_finished_is_on_record(void **state)
 {
-	const struct protocol_output output = { 1, SHA256 };
+	const struct protocol_output output = { 1, SHA256, 0 };
 	struct keyd_client a;
 
 	(void)state;
@@ -765,7 +765,7 @@ a_cut_of_what_is_finished_is_on_record(void **state)
 static void
 what_is_finished_leaves_only_if_the_client_still_may(void **state)
 {
-	struct protocol_output output = { 1, SHA256 };
+	struct protocol_output output = { 1, SHA256, 0 };
 	struct keyd_client a;
 
 	(void)state;

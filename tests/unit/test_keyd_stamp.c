@@ -149,7 +149,7 @@ static void
 what_is_signed_is_stamped_and_then_handed_out(void **state)
 {
 	const struct protocol_output output = { 1000,
-		cursor_over(core_client_sha256, JOURNAL_SHA256) };
+		cursor_over(core_client_sha256, JOURNAL_SHA256), 0 };
 	const struct protocol_delivered delivered = { 1000 };
 	struct protocol_stamped answer = good();
 	struct protocol_signed said;
@@ -619,7 +619,7 @@ static void
 nothing_is_late_that_is_released(void **state)
 {
 	const struct protocol_output output = { 1000,
-		cursor_over(core_client_sha256, JOURNAL_SHA256) };
+		cursor_over(core_client_sha256, JOURNAL_SHA256), 0 };
 	const struct protocol_delivered delivered = { 1000 };
 	struct protocol_signed said;
 	union protocol_body body;

@@ -120,6 +120,7 @@ other_links(void **state)
 	ASK(&p, HELLO, 0);
 	ANSWER(&p, WELCOME, 0);
 	ASK(&p, COMMAND, 0);
+	ANSWER(&p, FILE, 1);
 	ANSWER(&p, PRINT, 0);
 	ANSWER(&p, PRINT, 0);
 	ANSWER(&p, DONE, 0);
@@ -268,7 +269,7 @@ static const struct {
 	{ BIT(CONTENT) | BIT(KEPT) | BIT(FAIL), BIT(REFUSE) },
 	{ BIT(PART) | BIT(FAIL), BIT(WAIT) | BIT(SIGNED) | BIT(REFUSE) },
 	{ BIT(OUTPUT) | BIT(FAIL), BIT(PART) | BIT(REFUSE) },
-	{ BIT(FAIL), BIT(RELEASE) | BIT(WAIT) | BIT(REFUSE) },
+	{ BIT(PART) | BIT(FAIL), BIT(RELEASE) | BIT(WAIT) | BIT(REFUSE) },
 	{ BIT(DELIVERED), 0 },
 };
 

@@ -12,6 +12,7 @@
 
 #include <openssl/evp.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ struct fixture {
 	int clamd; /* listens */
 	struct protocol_link report;
 	int pipe; /* the shell's end */
+	int file; /* to keep it in; or 0 */
 };
 
 static int
@@ -95,15 +97,18 @@ ask(struct fixture *f, const char *clamd, uint64_t scan_max, uint64_t max_size)
 	struct protocol_pump what = { .scan_max = scan_max,
 		.max_size = max_size };
 	struct ht_error e;
-	int pair[2], ends[2], fds[2];
+	int pair[2], ends[2], fds[3];
+	size_t n = 1;
 
 	(void)snprintf(what.clamd, sizeof(what.clamd), "%s", clamd);
 	assert_int_equal(proc_socketpair(pair, &e), 0);
 	assert_int_equal(pipe(ends), 0);
 	fds[0] = ends[0];
-	fds[1] = pair[1];
+	if (f->file > 0)
+		fds[n++] = f->file;
+	fds[n++] = pair[1];
 	assert_int_equal(
-	    protocol_send(&f->keyd, PROTOCOL_PUMP, 0, &what, fds, 2, &e), 0);
+	    protocol_send(&f->keyd, PROTOCOL_PUMP, 0, &what, fds, n, &e), 0);
 	(void)close(pair[1]);
 	(void)close(ends[0]);
 	f->pipe = ends[1];
@@ -184,6 +189,52 @@ answer(int fd, const char *text)
 }
 
 /* --- tests --------------------------------------------------------------- */
+
+static void
+what_comes_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	char bytes[8] = "";
+
+	f->file = open("kept", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_true(f->file > 0);
+	ask(f, "", 100, 100);
+	send_bytes(f, "abc");
+	send_bytes(f, "d");
+	expect_pumped(f, "abcd");
+	expect_verdict(f, "", "");
+	assert_int_equal(pread(f->file, bytes, sizeof(bytes), 0), 4);
+	assert_string_equal(bytes, "abcd");
+	(void)close(f->file);
+	f->file = 0;
+}
+
+/* A file that takes no byte, and one that cannot be made durable. */
+static void
+what_cannot_be_kept_is_said(void **state)
+{
+	struct fixture *f = *state;
+	union protocol_body body;
+	struct msg m;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		f->file = open(i == 0 ? "/dev/full" : "/dev/null", O_WRONLY);
+		assert_true(f->file > 0);
+		ask(f, "", 100, 100);
+		send_bytes(f, "abc");
+		(void)close(f->pipe);
+		assert_int_equal(hear(f, &m, &body), 1);
+		assert_int_equal(m.type, PROTOCOL_UNKEPT);
+		assert_string_equal(body.unkept.text,
+		    i == 0 ? "the file cannot be kept: No space left on device"
+		           : "the file cannot be kept: Invalid argument");
+		(void)close(f->file);
+		if (i == 0)
+			protocol_close(&f->report);
+	}
+	f->file = 0;
+}
 
 static void
 what_comes_is_hashed_and_scanned(void **state)
@@ -359,6 +410,8 @@ main(void)
 		TEST(too_much_for_a_scan_is_hashed),
 		TEST(too_much_at_all_ends_it),
 		TEST(without_a_scanner_it_is_hashed),
+		TEST(what_comes_is_kept),
+		TEST(what_cannot_be_kept_is_said),
 		TEST(a_clamd_that_is_away_scans_nothing),
 		TEST(a_clamd_that_closes_has_not_scanned),
 		TEST(nobody_goes_on_for_a_request_that_has_ended),

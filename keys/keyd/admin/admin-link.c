@@ -54,6 +54,26 @@ split(struct admin_link *a, struct cursor words, struct ht_error *e)
 	return 0;
 }
 
+/* Send a file, of which what follows is the recipe. */
+static void
+say_file(struct admin_link *a)
+{
+	const struct verbs_command *c = &a->command;
+	const struct protocol_file file = { c->size,
+		cursor_over(c->sha256, sizeof(c->sha256)),
+		(uint32_t)c->out.len };
+
+	keyd_say(&a->c, PROTOCOL_FILE, a->tag, &file, &c->fd, 1);
+}
+
+static void
+forget_file(struct admin_link *a)
+{
+	if (a->command.fd >= 0)
+		(void)close(a->command.fd);
+	a->command.fd = -1;
+}
+
 /* Send what a command printed, and its status. */
 static void
 finish(struct admin_link *a, int rc, const struct ht_error *e)
@@ -65,6 +85,9 @@ finish(struct admin_link *a, int rc, const struct ht_error *e)
 
 	if (rc == 0 && buf_failed(&a->command.out) < 0)
 		rc = HT_ERR_INTERNAL;
+	if (rc == 0 && a->command.fd >= 0)
+		say_file(a);
+	forget_file(a);
 	while (rc == 0 && out.left > 0) {
 		n = out.left < PROTOCOL_PART_MAX ? out.left : PROTOCOL_PART_MAX;
 		(void)cursor_bytes(&out, n, &print.bytes);
@@ -151,6 +174,7 @@ command(struct admin_link *a, struct msg *m,
 
 	memset(command, 0, sizeof(*command));
 	command->out.limit = VERBS_OUTPUT;
+	command->fd = -1;
 	ht_error_clear(&e);
 	a->tag = m->tag;
 	command->keyd = a->c.keyd;

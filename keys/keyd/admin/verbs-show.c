@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keys/keyd/admin/verbs-private.h"
+#include "keys/keyd/archive.h"
 #include "signature/pkcs7-nest.h"
 #include "store/journal/journal.h"
 
@@ -98,18 +99,69 @@ put_pkcs7(struct verbs_command *c, uint64_t request, struct ht_error *e)
 	return rc;
 }
 
+/* Whether the file of a request, or its output, is there to be fetched. */
+static int
+check_kept(const struct journal_archive *a, bool output, struct ht_error *e)
+{
+	if (!a->kept)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "nothing was kept of this request: its profile had no "
+		    "archive");
+	if (a->pruned[0] != '\0')
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "the file was pruned at %s", a->pruned);
+	if (output && !a->released)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "no output of this request was released");
+	if (output && !a->as_it_came && a->recipe.len == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "only the input was kept: archive = \"both\" in the "
+		    "profile keeps the output, too");
+	return 0;
+}
+
+/* A kept file, or what was made of it. */
+static int
+put_file(struct verbs_command *c, uint64_t request, bool output,
+    struct ht_error *e)
+{
+	struct journal_archive a;
+	int rc;
+
+	memset(&a, 0, sizeof(a));
+	rc = journal_archive_find(c->keyd->store, request, &a, e);
+	if (rc == 0)
+		rc = check_kept(&a, output, e);
+	if (rc == 0) {
+		c->fd = archive_open(c->keyd->archive, a.name, e);
+		rc = c->fd < 0 ? e->code : 0;
+	}
+	if (rc == 0) {
+		c->size = output ? a.output_size : a.size;
+		memcpy(c->sha256, output ? a.output_sha256 : a.sha256,
+		    sizeof(c->sha256));
+		if (output)
+			buf_bytes(&c->out, a.recipe.data, a.recipe.len);
+	}
+	buf_free(&a.recipe);
+	return rc;
+}
+
 static int
 fetch(struct verbs_command *c, struct ht_error *e)
 {
+	const char *what = c->words[2];
 	uint64_t request;
 	int rc = read_request(c, &request, e);
 
-	if (rc == 0 && strcmp(c->words[2], "pkcs7") != 0)
-		rc = ht_error_set(e, HT_ERR_USAGE,
-		    "%s is not kept of a request: only pkcs7 is", c->words[2]);
-	if (rc == 0)
-		rc = put_pkcs7(c, request, e);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (strcmp(what, "pkcs7") == 0)
+		return put_pkcs7(c, request, e);
+	if (strcmp(what, "input") == 0 || strcmp(what, "output") == 0)
+		return put_file(c, request, strcmp(what, "output") == 0, e);
+	return ht_error_set(e, HT_ERR_USAGE,
+	    "%s is nothing that is kept: fetch input, output or pkcs7", what);
 }
 
 static int
@@ -144,8 +196,8 @@ const struct verb verbs_of_journal[] = {
 	    1, 1, VERBS_READERS, list_requests, "requests, the newest last" },
 	{ "show", "REQUEST [--json]", 2, 2, VERBS_READERS, show,
 	    "one request and its events" },
-	{ "fetch", "REQUEST pkcs7", 3, 3, VERBS_ADMINS, fetch,
-	    "the signature that a request was given, to standard output" },
+	{ "fetch", "REQUEST input|output|pkcs7", 3, 3, VERBS_ADMINS, fetch,
+	    "a kept file, or the signature, to standard output" },
 	{ "events", "[--json] [--limit=N]", 1, 1, VERBS_READERS, list_events,
 	    "events of all kinds, the newest last" },
 	{ "rebuild", "", 1, 1, VERBS_ADMINS, rebuild,

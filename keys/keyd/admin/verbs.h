@@ -21,8 +21,12 @@ struct verbs_command {
 	size_t nwords;
 	char *options[VERBS_WORDS]; /* "ttl=1h", "json" */
 	size_t noptions;
-	struct cursor input;      /* from stdin */
-	struct buf out;           /* for stdout */
+	struct cursor input; /* from stdin */
+	struct buf out;      /* for stdout; the recipe, if there is a file */
+	int fd;              /* a file for stdout, or -1; and what is made
+	                             of it: */
+	uint64_t size;
+	uint8_t sha256[32];
 	char text[PROTOCOL_TEXT]; /* for stderr, or "" */
 	token_unlock_fn *later;   /* a verb that ends later calls this */
 	void *cookie;             /* for later */

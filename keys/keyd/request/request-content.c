@@ -6,55 +6,11 @@
 #include "signature/content.h"
 #include "signature/spc.h"
 
-/* Seconds after which there may be room again. */
-#define ROOM_RETRY 10
-
 _Static_assert(PROTOCOL_PAGES_MAX == SPC_PAGES_MAX,
     "a PE of 1 GiB has so many page hashes");
 _Static_assert(PROTOCOL_PAGES_MAX <= KEYD_CONTENT / 4 &&
         PROTOCOL_CTL_MAX <= KEYD_CONTENT / 4,
     "a client has room for the largest content beside any other");
-
-/* --- the room for content ------------------------------------------------ */
-
-/* Return the bytes that requests of client hold; NULL: those of all clients. */
-static size_t
-held(const struct keyd *k, const char *client)
-{
-	const struct request *r;
-	size_t n = 0;
-
-	for (r = k->requests; r != NULL; r = r->next)
-		if (client == NULL || strcmp(r->who.name, client) == 0)
-			n += r->held;
-	return n;
-}
-
-/*
- * Take room for n bytes.  A client may hold half of what the others leave.  So
- * there is always some room left, even if requests hold theirs and do nothing.
- * Small content is not counted.
- */
-static int
-take_room(struct request *r, size_t n, struct protocol_refuse *no)
-{
-	size_t own, others, most;
-
-	if (n <= PROTOCOL_CONTENT_MAX)
-		return 0;
-	own = held(r->keyd, r->who.name);
-	others = held(r->keyd, NULL) - own;
-	most = (KEYD_CONTENT - others) / 2;
-	if (n > most || own > most - n) {
-		keyd_refusal(no, HT_ERR_TEMPORARY, "room",
-		    "%s has no room for more large content now",
-		    own > 0 ? r->who.name : "the endpoint");
-		no->retry = ROOM_RETRY;
-		return HT_ERR_TEMPORARY;
-	}
-	r->held = n;
-	return 0;
-}
 
 /* --- CONTENT ------------------------------------------------------------- */
 
@@ -109,7 +65,7 @@ request_content(struct request *r, const struct protocol_content *content)
 		request_give_up(r, word, &e);
 		return;
 	}
-	if (take_room(r, content->length, &no) < 0) {
+	if (request_take(r, content->length, &no) < 0) {
 		request_say_no(r, true, &no);
 		return;
 	}
@@ -138,6 +94,10 @@ request_part(struct request *r, struct cursor bytes)
 {
 	struct ht_error e;
 
+	if (r->phase == REQUEST_SIGNED && r->made.length > 0) {
+		request_recipe_part(r, bytes);
+		return;
+	}
 	if (r->phase != REQUEST_OPEN) {
 		keyd_close(r->connection);
 		return;

@@ -28,6 +28,7 @@ request_let_go(struct request *r)
 	r->signer = NULL;
 	buf_free(&r->der);
 	buf_free(&r->pkcs7);
+	buf_free(&r->recipe);
 	r->held = 0;
 }
 
@@ -38,6 +39,7 @@ request_free(struct request *r)
 	loop_timer_remove(r->waiting);
 	loop_timer_remove(r->deadline);
 	spool_leave(r->spool);
+	spool_leave(r->archive);
 	request_let_go(r);
 	if (r->at != NULL) {
 		*r->at = r->next;
@@ -58,6 +60,8 @@ request_end(struct request *r)
 	r->deadline = NULL;
 	spool_leave(r->spool);
 	r->spool = NULL;
+	spool_leave(r->archive);
+	r->archive = NULL;
 	request_let_go(r);
 	if (r->connection == NULL)
 		request_free(r);
@@ -228,6 +232,7 @@ too_slow(void *cookie)
 	r->transfer = NULL;
 	(void)ht_error_set(&e, HT_ERR_UNAVAILABLE, "htsign-shell did not %s",
 	    r->phase == REQUEST_OPEN ? "send all of the content in time"
+	        : r->made.length > 0 ? "send all of the recipe in time"
 	                             : "take the signature in time");
 	request_give_up(r, "stalled", &e);
 }

@@ -34,23 +34,74 @@ finish(struct request *r, uint64_t output)
 	commit_after(&r->keyd->commits, &r->release);
 }
 
-void
-request_output(struct request *r, const struct protocol_output *output)
+/* The output is whole, and so is its recipe, if there is one. */
+static void
+take_output(struct request *r, const struct protocol_output *output)
 {
 	struct keyd *k = r->keyd;
 	struct ht_error e;
 
-	if (r->phase != REQUEST_SIGNED || r->pkcs7.len > 0 ||
-	    output->sha256.left != JOURNAL_SHA256 ||
-	    output->size > JOURNAL_SIZE_MAX) {
-		keyd_close(r->connection);
-		return;
-	}
 	keyd_must(k,
 	    journal_finished(k->store, r->number, output->size,
 	        output->sha256.p, &e),
 	    &e);
+	if (r->recipe.len > 0)
+		keyd_must(k,
+		    journal_recipe(k->store, r->number, r->recipe.data,
+		        r->recipe.len, &e),
+		    &e);
+	request_let_go(r);
 	finish(r, output->size);
+}
+
+/* Take room for a recipe here, and in the journal. */
+static void
+expect_recipe(struct request *r, const struct protocol_output *output)
+{
+	struct protocol_refuse no;
+
+	if (request_take(r, output->length, &no) < 0 ||
+	    request_room(r->keyd, output->length, &no) < 0) {
+		request_say_no(r, false, &no);
+		return;
+	}
+	r->made = *output;
+	memcpy(r->made_sha256, output->sha256.p, sizeof(r->made_sha256));
+	r->made.sha256.p = r->made_sha256;
+	request_start_transfer(r);
+}
+
+void
+request_recipe_part(struct request *r, struct cursor bytes)
+{
+	struct ht_error e;
+
+	if (bytes.left == 0 || bytes.left > r->made.length - r->recipe.len) {
+		keyd_close(r->connection);
+		return;
+	}
+	buf_bytes(&r->recipe, bytes.p, bytes.left);
+	if (buf_failed(&r->recipe) < 0) {
+		(void)ht_error_memory(&e);
+		request_give_up(r, "output", &e);
+	} else if (r->recipe.len == r->made.length) {
+		take_output(r, &r->made);
+	}
+}
+
+void
+request_output(struct request *r, const struct protocol_output *output)
+{
+	if (r->phase != REQUEST_SIGNED || r->pkcs7.len > 0 ||
+	    r->made.length > 0 || output->sha256.left != JOURNAL_SHA256 ||
+	    output->size > JOURNAL_SIZE_MAX ||
+	    output->length > PROTOCOL_RECIPE_MAX ||
+	    (output->length > 0) != r->both)
+		keyd_close(r->connection);
+	else if (r->both)
+		expect_recipe(r, output);
+	else
+		take_output(r, output);
 }
 
 /* Check a kept file: the profile must take its format and its size. */

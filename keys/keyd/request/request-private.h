@@ -2,7 +2,8 @@
  * What the files of a request share.  request.c has its beginning.
  * request-content.c has the content, which comes in parts.  request-pump.c has
  * GO, and the way through htsign-pump, request-sign.c that to the token and back, request-stamp.c that to the timestamp and to the shell, request-output.c what follows a signature.  request-end.c has all its endings, and the
- * timers.  room.c has the room in the journal.
+ * timers.  room.c has the room in the
+ * journal, and for content.
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
@@ -56,6 +57,11 @@ struct request {
 	uint32_t length;
 	struct loop_timer *transfer; /* for content or PKCS#7 */
 	bool pumps;                  /* the input passes htsign-pump */
+	struct spool *archive;       /* which keeps it in this file; or NULL */
+	bool both; /* and how the output is made is kept, too */
+	struct protocol_output made; /* OUTPUT, whose SHA-256 is: */
+	uint8_t made_sha256[JOURNAL_SHA256];
+	struct buf recipe;         /* of the output, from PARTs */
 	struct pump_job *pump;     /* until it has given its verdict; or NULL */
 	bool keeps;                /* KEPT came, instead of CONTENT */
 	struct protocol_kept kept; /* its digests point to: */
@@ -104,6 +110,12 @@ int request_room(struct keyd *k, uint64_t bytes, struct protocol_refuse *no);
  */
 int request_may_write(struct request *r, struct protocol_refuse *no);
 
+/*
+ * Take room in keyd for n bytes of content, or of a recipe.
+ * HT_ERR_TEMPORARY, with *no set, if the client holds its share.
+ */
+int request_take(struct request *r, size_t n, struct protocol_refuse *no);
+
 /* --- request-pump.c ----------------------------------------------------- */
 
 /*
@@ -126,6 +138,11 @@ bool request_is_announced(const struct request *r, uint64_t size,
 void request_whole(struct request *r);
 
 /* --- request-output.c --------------------------------------------------- */
+
+/*
+ * A part of the recipe of the output.  Ends the request if it does not fit.
+ */
+void request_recipe_part(struct request *r, struct cursor bytes);
 
 /*
  * Record what KEPT has said, and release it, if the profile takes such a file.

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/keyd/archive.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
 
@@ -73,6 +74,7 @@ say_go(struct request *r, int pipe)
 		put_own(r->keyd->setup, &own);
 	say.own = buf_cursor(&own);
 	r->may_keep = profile->existing == CONF_EXISTING_KEEP;
+	say.recipe = r->both;
 	fds[1] = pipe;
 	keyd_say(r->connection, PROTOCOL_GO, r->tag, &say, fds,
 	    pipe < 0 ? 1 : 2);
@@ -156,6 +158,32 @@ record(struct request *r)
 	quota_charge(r->keyd->quota, r->who.name, 0, store_written(s) - before);
 }
 
+/* What is to be signed is kept before, and that is on record. */
+static int
+archive(struct request *r, struct ht_error *e)
+{
+	const struct journal_archived kept = { r->pumped_size, r->pumped_sha256,
+		r->both, r->who.name };
+	struct keyd *k = r->keyd;
+	uint64_t before = store_written(k->store);
+	int rc;
+
+	if (r->archive == NULL)
+		return 0;
+	rc = archive_room(k->archive, r->who.name, r->pumped_size, e);
+	if (rc == 0)
+		rc = archive_keep(r->archive, r->pumped_sha256, e);
+	if (rc < 0)
+		return rc;
+	spool_leave(r->archive);
+	r->archive = NULL;
+	rc = journal_archived(k->store, r->number, &kept, e);
+	keyd_must(k, rc, e);
+	quota_charge(k->quota, r->who.name, 0,
+	    store_written(k->store) - before);
+	return 0;
+}
+
 static void
 go_on(struct request *r)
 {
@@ -184,6 +212,10 @@ decide(struct request *r)
 	rc = judge(r, &no);
 	if (rc < 0) {
 		request_say_no(r, rc == HT_ERR_REFUSED, &no);
+		return;
+	}
+	if (archive(r, &e) < 0) {
+		request_give_up(r, "archive", &e);
 		return;
 	}
 	memcpy(r->decision.sha256, r->pumped_sha256, JOURNAL_SHA256);
@@ -264,15 +296,25 @@ request_go(struct request *r, const struct conf_profile *profile)
 	static const struct pump_ops ops = { begun, pumped, got_verdict,
 		failed };
 	struct ht_error e;
+	int file = -1;
 
 	r->pumps = conf_profile_pumps(profile);
 	if (!r->pumps) {
 		say_go(r, -1);
 		return;
 	}
+	if (profile->archive != CONF_ARCHIVE_NONE) {
+		r->archive = archive_file(r->keyd->archive, r->who.name,
+		    request_over, r, &file, &e);
+		if (r->archive == NULL) {
+			request_give_up(r, "archive", &e);
+			return;
+		}
+	}
+	r->both = profile->archive == CONF_ARCHIVE_BOTH;
 	request_start_waiting(r);
 	request_start_deadline(r, profile->deadline);
-	if (pump_begin(r->keyd->pump, r->who.name, profile, &ops, r, &r->pump,
-	        &e) < 0)
+	if (pump_begin(r->keyd->pump, r->who.name, profile, file, &ops, r,
+	        &r->pump, &e) < 0)
 		request_give_up(r, "pump", &e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/keyd/archive.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
 #include "lib/log.h"
@@ -98,6 +99,8 @@ static int
 check_begin(struct request *r, const struct conf_profile *profile,
     const struct protocol_begin *begin, struct protocol_refuse *no)
 {
+	struct ht_error e;
+
 	if (r->keyd->ending) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "ending",
 		    "the endpoint is being stopped");
@@ -120,6 +123,13 @@ check_begin(struct request *r, const struct conf_profile *profile,
 	if (policy_can_scan(r->keyd, profile, no) < 0 ||
 	    policy_can_stamp(r->keyd, profile, no) < 0)
 		return HT_ERR_UNAVAILABLE;
+	if (profile->archive != CONF_ARCHIVE_NONE &&
+	    archive_room(r->keyd->archive, r->who.name,
+	        begin->size == PROTOCOL_SIZE_UNKNOWN ? 0 : begin->size,
+	        &e) < 0) {
+		keyd_refusal(no, e.code, "archive", "%s", e.text);
+		return e.code;
+	}
 	if (open_requests(r->keyd, r->who.name) > profile->max_queue) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "queue",
 		    "%u requests of %s are open already", profile->max_queue,

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <string.h>
+
 #include "keys/keyd/failures.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
@@ -81,4 +83,45 @@ request_undo(struct keyd *k, const struct ht_error *why)
 	if (k->tokens != NULL)
 		tokens_undo(k->tokens);
 	keyd_cut(k);
+}
+
+/* --- the room for content ------------------------------------------------ */
+
+/* Return the bytes that requests of client hold; NULL: those of all clients. */
+static size_t
+held(const struct keyd *k, const char *client)
+{
+	const struct request *r;
+	size_t n = 0;
+
+	for (r = k->requests; r != NULL; r = r->next)
+		if (client == NULL || strcmp(r->who.name, client) == 0)
+			n += r->held;
+	return n;
+}
+
+/*
+ * A client may hold half of what the others leave.  So there is always some room
+ * left, even if requests hold theirs and do nothing.  Small content is not
+ * counted.
+ */
+int
+request_take(struct request *r, size_t n, struct protocol_refuse *no)
+{
+	size_t own, others, most;
+
+	if (n <= PROTOCOL_CONTENT_MAX)
+		return 0;
+	own = held(r->keyd, r->who.name);
+	others = held(r->keyd, NULL) - own;
+	most = (KEYD_CONTENT - others) / 2;
+	if (n > most || own > most - n) {
+		keyd_refusal(no, HT_ERR_TEMPORARY, "room",
+		    "%s has no room for more large content now",
+		    own > 0 ? r->who.name : "the endpoint");
+		no->retry = ROOM_RETRY;
+		return HT_ERR_TEMPORARY;
+	}
+	r->held = n;
+	return 0;
 }

@@ -72,6 +72,9 @@ root_defaults(void *out)
 	c->clamav_max_size = (uint64_t)100 << 20;
 	c->clamav_max_age = 7;
 	c->clamav_parallel = 8;
+	c->virustotal_url = "https://www.virustotal.com/api/v3";
+	c->virustotal_minute = 4;
+	c->virustotal_day = 500;
 	c->archive_days = 730;
 	c->archive_max = (uint64_t)16 << 30;
 	for (i = 0; i < CONF_USERS; i++) {
@@ -170,6 +173,12 @@ static const struct conf_field root_fields[] = {
 	    .max = 3650 },
 	{ "clamav_parallel", conf_read_number, ROOT(clamav_parallel), .min = 1,
 	    .max = 100 },
+	{ "virustotal_key", conf_read_path, ROOT(virustotal_key) },
+	{ "virustotal_url", conf_read_http, ROOT(virustotal_url) },
+	{ "virustotal_minute", conf_read_number, ROOT(virustotal_minute),
+	    .min = 1, .max = 100000 },
+	{ "virustotal_day", conf_read_number, ROOT(virustotal_day), .min = 1,
+	    .max = 10000000 },
 	{ "archive_days", conf_read_number, ROOT(archive_days), .min = 1,
 	    .max = 36500 },
 	{ "archive_max", conf_read_size, ROOT(archive_max) },

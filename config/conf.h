@@ -174,6 +174,16 @@ enum conf_scan {
 	CONF_SCAN_REQUIRED
 };
 
+/* The longest file of a VirusTotal key, in bytes. */
+#define CONF_KEY_MAX ((size_t)256)
+
+/* What may be uploaded to VirusTotal. */
+enum conf_upload {
+	CONF_UPLOAD_NONE,
+	CONF_UPLOAD_PRIVATE,
+	CONF_UPLOAD_PUBLIC /* others get the file */
+};
+
 /* What is kept of what is signed. */
 enum conf_archive {
 	CONF_ARCHIVE_NONE,
@@ -237,7 +247,14 @@ struct conf_profile {
 	                                             all.  At least 1, if a
 	                                             timestamp is wanted */
 	size_t nservers;
-	enum conf_scan clamav;     /* default CONF_SCAN_NONE */
+	enum conf_scan clamav;           /* default CONF_SCAN_NONE */
+	enum conf_scan virustotal;       /* default CONF_SCAN_NONE */
+	enum conf_upload vt_upload;      /* default CONF_UPLOAD_NONE; needs an
+	                               archive */
+	unsigned int vt_max_bad_percent; /* of the engines, 0 to 100; default
+	                                    0 */
+	const char *const *vt_fatal_engines; /* each of which is enough */
+	size_t nvt_fatal_engines;
 	enum conf_archive archive; /* default CONF_ARCHIVE_NONE */
 };
 
@@ -272,9 +289,13 @@ struct conf {
 	unsigned int clamav_max_age;  /* of the database, in days, 1 to 3650;
 	                                 default 7 */
 	unsigned int clamav_parallel; /* streams, 1 to 100; default 8 */
-	unsigned int archive_days;    /* that files are kept, 1 to 36500;
+	const char *virustotal_key; /* the file of the account's key; or NULL */
+	const char *virustotal_url; /* default VirusTotal's own */
+	unsigned int virustotal_minute; /* requests, 1 to 100000; default 4 */
+	unsigned int virustotal_day;    /* 1 to 10000000; default 500 */
+	unsigned int archive_days;      /* that files are kept, 1 to 36500;
 	                                 default 730 */
-	uint64_t archive_max;         /* bytes of all kept files; default
+	uint64_t archive_max;           /* bytes of all kept files; default
 	                                 16 GiB */
 	const struct conf_profile *profiles;
 	size_t nprofiles;

@@ -73,6 +73,13 @@ static const struct conf_word scans[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word uploads[] = {
+	{ "none", CONF_UPLOAD_NONE },
+	{ "private", CONF_UPLOAD_PRIVATE },
+	{ "public", CONF_UPLOAD_PUBLIC },
+	{ NULL, 0 },
+};
+
 static const struct conf_word archives[] = {
 	{ "none", CONF_ARCHIVE_NONE },
 	{ "input", CONF_ARCHIVE_INPUT },
@@ -377,6 +384,31 @@ read_servers(struct conf_reader *r, const config_setting_t *s,
 }
 
 static int
+read_engines(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf_profile *profile = out;
+	int i, n = conf_length(r, s);
+	const char **list;
+
+	(void)f;
+	if (n < 0)
+		return r->e->code;
+	list = conf_alloc(r, (size_t)n + 1, sizeof(*list));
+	if (list == NULL)
+		return HT_ERR_INTERNAL;
+	for (i = 0; i < n; i++) {
+		list[i] =
+		    conf_string(r, config_setting_get_elem(s, (unsigned int)i));
+		if (list[i] == NULL)
+			return r->e->code;
+	}
+	profile->vt_fatal_engines = list;
+	profile->nvt_fatal_engines = (size_t)n;
+	return 0;
+}
+
+static int
 read_profile_name(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out)
 {
@@ -418,6 +450,7 @@ profile_defaults(void *out)
 	profile->statement = CONF_STATEMENT_INDIVIDUAL;
 	profile->max_queue = 256;
 	profile->deadline = 300;
+	profile->vt_max_bad_percent = 5;
 }
 
 /* A profile that names no servers has all. */
@@ -430,6 +463,18 @@ profile_check(struct conf_reader *r, const config_setting_t *s,
 	const struct conf_server **all;
 
 	(void)f;
+	if (profile->virustotal != CONF_SCAN_NONE && c->virustotal_key == NULL)
+		return conf_mistake(r, s,
+		    "profile \"%s\" asks VirusTotal: the file needs "
+		    "virustotal_key",
+		    profile->name);
+	if (profile->vt_upload != CONF_UPLOAD_NONE &&
+	    (profile->virustotal == CONF_SCAN_NONE ||
+	        profile->archive == CONF_ARCHIVE_NONE))
+		return conf_mistake(r, s,
+		    "profile \"%s\" uploads to VirusTotal: it needs "
+		    "virustotal and archive",
+		    profile->name);
 	if (profile->timestamp == CONF_TIMESTAMP_NONE || profile->nservers > 0)
 		return 0;
 	if (c->nservers == 0)
@@ -472,9 +517,13 @@ static const struct conf_field profile_fields[] = {
 	    .words = timestamps },
 	{ .key = "timestamp_servers", .read = read_servers },
 	{ "clamav", conf_read_word, PROFILE(clamav), .words = scans },
+	{ "virustotal", conf_read_word, PROFILE(virustotal), .words = scans },
+	{ "vt_upload", conf_read_word, PROFILE(vt_upload), .words = uploads },
+	{ "vt_max_bad_percent", conf_read_number, PROFILE(vt_max_bad_percent),
+	    .max = 100 },
+	{ .key = "vt_fatal_engines", .read = read_engines },
 	{ "archive", conf_read_word, PROFILE(archive), .words = archives },
 	{ .key = "timestamp_policy", .read = conf_read_later },
-	{ .key = "virustotal", .read = conf_read_later },
 	{ .key = "approval", .read = conf_read_later },
 	{ .key = "page_hashes", .read = conf_read_later },
 	{ .key = "sign_rate", .read = conf_read_later },
@@ -561,7 +610,8 @@ conf_profile(const struct conf *c, const char *name)
 bool
 conf_profile_pumps(const struct conf_profile *p)
 {
-	return p->clamav != CONF_SCAN_NONE || p->archive != CONF_ARCHIVE_NONE;
+	return p->clamav != CONF_SCAN_NONE || p->virustotal != CONF_SCAN_NONE ||
+	    p->archive != CONF_ARCHIVE_NONE;
 }
 
 bool

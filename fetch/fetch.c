@@ -12,6 +12,7 @@
 
 #include "config/conf.h"
 #include "config/files.h"
+#include "fetch/checking.h"
 #include "fetch/fetch.h"
 #include "fetch/link.h"
 #include "fetch/looking.h"
@@ -39,6 +40,9 @@ struct process {
 	struct servers servers;
 	struct stamping *stamping;
 	struct looking *looking;
+	struct buf key; /* for VirusTotal, with its NUL; or empty */
+	struct checking_how how;
+	struct checking *checking;
 	struct link *link;
 	struct stat resolver; /* RESOLV_CONF when the sandbox was entered */
 	bool ending;
@@ -79,10 +83,11 @@ watch_resolver(struct process *p)
 }
 
 static void
-asked(void *cookie, enum protocol_type type, uint32_t tag,
-    const union protocol_body *body)
+asked(void *cookie, const struct msg *m, const union protocol_body *body)
 {
 	struct process *p = cookie;
+	uint32_t tag = m->tag;
+	unsigned int type = m->type;
 
 	watch_resolver(p);
 	if (type == PROTOCOL_STAMP)
@@ -91,6 +96,11 @@ asked(void *cookie, enum protocol_type type, uint32_t tag,
 		stamping_cancel(p->stamping, tag);
 	if (type == PROTOCOL_LOOK)
 		looking_begin(p->looking, tag, &body->look);
+	if (type == PROTOCOL_CHECK)
+		checking_begin(p->checking, tag, &body->check,
+		    m->nfds > 0 ? m->fd[0] : -1);
+	if (type == PROTOCOL_CHECK_CANCEL)
+		checking_cancel(p->checking, tag);
 }
 
 static void
@@ -100,6 +110,7 @@ lost(void *cookie)
 
 	stamping_cancel_all(p->stamping);
 	looking_cancel_all(p->looking);
+	checking_cancel_all(p->checking);
 }
 
 static void
@@ -116,6 +127,14 @@ looked(void *cookie, uint32_t tag, const struct protocol_looked *body)
 	struct process *p = cookie;
 
 	link_say(p->link, PROTOCOL_LOOKED, tag, body);
+}
+
+static void
+checked(void *cookie, uint32_t tag, const struct protocol_checked *body)
+{
+	struct process *p = cookie;
+
+	link_say(p->link, PROTOCOL_CHECKED, tag, body);
 }
 
 /* --- starting ---------------------------------------------------------- */
@@ -142,6 +161,37 @@ add_servers(struct process *p, struct ht_error *e)
 		buf_free(&roots);
 	}
 	return rc;
+}
+
+/* The key's file may end with a line end.  Without a key nothing is asked. */
+static void
+read_key(struct process *p)
+{
+	const char *path = p->conf->virustotal_key;
+	struct ht_error e;
+	size_t n;
+
+	p->how = (struct checking_how){ p->conf->virustotal_url, NULL,
+		p->conf->virustotal_minute, p->conf->virustotal_day };
+	if (path == NULL)
+		return;
+	if (conf_read(p->conf, CONF_USER_FETCH, path, true, CONF_KEY_MAX, &p->key,
+	        &e) < 0) {
+		log_error("VirusTotal's key: %s", e.text);
+		return;
+	}
+	buf_u8(&p->key, '\0');
+	n = buf_failed(&p->key) < 0
+	    ? 0
+	    : strspn((char *)p->key.data,
+	          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	          "0123456789");
+	if (n > 0 && (p->key.data[n] == '\n' || p->key.data[n] == '\0')) {
+		p->key.data[n] = '\0';
+		p->how.key = (char *)p->key.data;
+	} else {
+		log_error("%s: that is no key of VirusTotal", path);
+	}
 }
 
 static int
@@ -215,7 +265,8 @@ connect_to_keyd(struct process *p, struct ht_error *e)
 
 	p->stamping = stamping_new(p->loop, p->http, &p->servers, stamped, p);
 	p->looking = looking_new(p->http, looked, p);
-	if (p->stamping == NULL || p->looking == NULL)
+	p->checking = checking_new(p->loop, p->http, &p->how, checked, p);
+	if (p->stamping == NULL || p->looking == NULL || p->checking == NULL)
 		return ht_error_memory(e);
 	(void)snprintf(path, sizeof(path), "%s/%s", p->conf->run,
 	    PROTOCOL_SOCKET_FETCH);
@@ -239,6 +290,7 @@ start(struct process *p, const char *path, struct ht_error *e)
 		rc = authenticode_init(e);
 	if (rc < 0)
 		return rc;
+	read_key(p);
 	p->loop = loop_new();
 	if (p->loop == NULL)
 		return ht_error_memory(e);
@@ -265,8 +317,12 @@ finish(struct process *p)
 	link_free(p->link);
 	stamping_free(p->stamping);
 	looking_free(p->looking);
+	checking_free(p->checking);
 	http_free(p->http);
 	servers_clear(&p->servers);
+	if (p->key.data != NULL)
+		ht_wipe(p->key.data, p->key.len);
+	buf_free(&p->key);
 	loop_free(p->loop);
 	conf_free(p->conf);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <sys/queue.h>
 
 #include "fetch/http.h"
@@ -18,6 +19,9 @@ struct http_request {
 	struct http *http;
 	CURL *curl;
 	struct curl_slist *headers;
+	curl_mime *form; /* with a file, or NULL */
+	int file;
+	off_t sent;
 	const char *accept;
 	struct buf reply; /* its limit is the largest reply */
 	size_t head;      /* bytes of headers so far */
@@ -43,6 +47,7 @@ forget(struct http_request *r)
 	(void)curl_multi_remove_handle(r->http->multi, r->curl);
 	curl_easy_cleanup(r->curl);
 	curl_slist_free_all(r->headers);
+	curl_mime_free(r->form);
 	buf_free(&r->reply);
 	free(r);
 }
@@ -252,9 +257,50 @@ add_header(struct http_request *r, const char *name, const char *value)
 	return 0;
 }
 
+/* curl_read_callback and curl_seek_callback of a file */
+static size_t
+read_file(char *p, size_t size, size_t n, void *cookie)
+{
+	struct http_request *r = cookie;
+	ssize_t did = pread(r->file, p, size * n, r->sent);
+
+	if (did < 0)
+		return CURL_READFUNC_ABORT;
+	r->sent += did;
+	return (size_t)did;
+}
+
+static int
+seek_file(void *cookie, curl_off_t offset, int origin)
+{
+	struct http_request *r = cookie;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	r->sent = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static bool
+set_form(struct http_request *r, const struct http_ask *ask)
+{
+	curl_mimepart *part;
+
+	r->file = ask->file;
+	r->form = curl_mime_init(r->curl);
+	part = r->form == NULL ? NULL : curl_mime_addpart(r->form);
+	return part != NULL && curl_mime_name(part, "file") == CURLE_OK &&
+	    curl_mime_filename(part, "file") == CURLE_OK &&
+	    curl_mime_data_cb(part, (curl_off_t)ask->size, read_file, seek_file,
+	        NULL, r) == CURLE_OK &&
+	    curl_easy_setopt(r->curl, CURLOPT_MIMEPOST, r->form) == CURLE_OK;
+}
+
 static bool
 set_body(struct http_request *r, const struct http_ask *ask)
 {
+	if (ask->file >= 0)
+		return set_form(r, ask);
 	if (ask->type == NULL)
 		return true;
 	return add_header(r, "Content-Type", ask->type) == 0 &&
@@ -271,6 +317,7 @@ static bool
 set_up(struct http_request *r, const struct http_ask *ask)
 {
 	if (r->curl == NULL || !set_body(r, ask) ||
+	    (ask->key != NULL && add_header(r, "x-apikey", ask->key) < 0) ||
 	    (ask->accept != NULL && add_header(r, "Accept", ask->accept) < 0))
 		return false;
 	return SET(URL, ask->url) && SET(PROTOCOLS_STR, "http,https") &&

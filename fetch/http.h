@@ -29,8 +29,12 @@ struct http_ask {
 	const char *type;   /* of the body; NULL: GET, without a body */
 	struct cursor body; /* copied */
 	const char *accept; /* the media type of the reply; NULL: any */
-	size_t most;        /* of the reply, in bytes */
-	uint64_t timeout;   /* for all of it, in milliseconds */
+	const char *key;    /* for the header x-apikey; or NULL */
+	int file;      /* to upload as the field "file" of a form; or -1.  The
+	                  caller keeps it, until the end */
+	uint64_t size; /* of the file, in bytes */
+	size_t most;   /* of the reply, in bytes */
+	uint64_t timeout; /* for all of it, in milliseconds */
 };
 
 struct http_reply {

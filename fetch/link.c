@@ -53,8 +53,7 @@ take(struct link *l, const struct msg *m, const union protocol_body *body,
 	l->since = loop_now();
 	if (m->type == PROTOCOL_REFUSE)
 		return ht_error_set(e, HT_ERR_DENIED, "%s", body->refuse.text);
-	l->uses.asked(l->uses.cookie, (enum protocol_type)m->type, m->tag,
-	    body);
+	l->uses.asked(l->uses.cookie, m, body);
 	return 0;
 }
 

@@ -14,11 +14,12 @@
 struct link;
 
 /*
- * asked is called with each message of keyd's.  lost is called when keyd has
+ * asked is called with each message of keyd's, of which it takes over the
+ * descriptors.  lost is called when keyd has
  * gone: nobody waits for an answer any more.
  */
 struct link_uses {
-	void (*asked)(void *cookie, enum protocol_type type, uint32_t tag,
+	void (*asked)(void *cookie, const struct msg *m,
 	    const union protocol_body *body);
 	void (*lost)(void *cookie);
 	void *cookie;

@@ -102,7 +102,8 @@ crl_came(void *cookie, const struct http_reply *reply, const struct ht_error *e)
 static void
 ask_crl(struct look *t)
 {
-	struct http_ask what = { .most = REVOCATION_CRL_MAX,
+	struct http_ask what = { .file = -1,
+		.most = REVOCATION_CRL_MAX,
 		.timeout = LOOKING_CRL_PATIENCE };
 	struct ht_error e;
 
@@ -142,7 +143,8 @@ ocsp_came(void *cookie, const struct http_reply *reply,
 static void
 ask_ocsp(struct look *t)
 {
-	struct http_ask what = { .type = REVOCATION_QUERY_TYPE,
+	struct http_ask what = { .file = -1,
+		.type = REVOCATION_QUERY_TYPE,
 		.accept = REVOCATION_OCSP_TYPE,
 		.most = REVOCATION_OCSP_MAX,
 		.timeout = LOOKING_OCSP_PATIENCE };

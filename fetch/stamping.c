@@ -213,6 +213,7 @@ ask(struct stamp *t, uint64_t now, struct ht_error *e)
 	struct http_ask what = { .url = server->url,
 		.type = TSA_QUERY_TYPE,
 		.accept = TSA_REPLY_TYPE,
+		.file = -1,
 		.most = TSA_REPLY_MAX,
 		.timeout = STAMPING_PATIENCE };
 	struct buf query = BUF_INIT;

@@ -89,6 +89,18 @@ share_give(struct share *s, const char *name, size_t n)
 	free(h);
 }
 
+void
+share_clear(struct share *s)
+{
+	struct share_holder *h;
+
+	while ((h = LIST_FIRST(&s->holders)) != NULL) {
+		LIST_REMOVE(h, entry);
+		free(h);
+	}
+	s->held = 0;
+}
+
 bool
 share_turn(struct share *s, const char *name, size_t most)
 {

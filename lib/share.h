@@ -44,6 +44,11 @@ bool share_turn(struct share *s, const char *name, size_t most);
 void share_new_round(struct share *s);
 
 /*
+ * Nobody holds anything any more.
+ */
+void share_clear(struct share *s);
+
+/*
  * How many name holds.
  */
 size_t share_of(const struct share *s, const char *name);

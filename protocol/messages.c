@@ -109,6 +109,11 @@ static const struct field look[] = { BYTES(look, certificate),
 	BYTES(look, issuer) };
 static const struct field looked[] = { TEXT(looked, verdict),
 	TEXT(looked, text), U64(looked, revoked) };
+static const struct field check[] = { BYTES(check, sha256), U64(check, size),
+	U8(check, private), U32(check, milliseconds) };
+static const struct field checked[] = { U8(checked, known),
+	U64(checked, date), U32(checked, bad), U32(checked, total),
+	BYTES(checked, engines), TEXT(checked, text) };
 static const struct field pump[] = { TEXT(pump, clamd), U64(pump, scan_max),
 	U64(pump, max_size) };
 static const struct field test[] = { TEXT(test, clamd), U64(test, scan_max) };
@@ -177,6 +182,9 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_STAMP_FAILED] = LAYOUT("STAMP-FAILED", stamp_failed),
 	[PROTOCOL_LOOK] = LAYOUT("LOOK", look),
 	[PROTOCOL_LOOKED] = LAYOUT("LOOKED", looked),
+	[PROTOCOL_CHECK] = LAYOUT("CHECK", check),
+	[PROTOCOL_CHECK_CANCEL] = EMPTY("CHECK-CANCEL"),
+	[PROTOCOL_CHECKED] = LAYOUT("CHECKED", checked),
 	[PROTOCOL_PUMP] = LAYOUT("PUMP", pump),
 	[PROTOCOL_TEST] = LAYOUT("TEST", test),
 	[PROTOCOL_UNKEPT] = LAYOUT("UNKEPT", unkept),
@@ -283,6 +291,9 @@ static const struct rule rules[] = {
 	{ FETCH, true, PROTOCOL_STAMP_FAILED, IN(IDLE), SAME, 0, 0 },
 	{ FETCH, false, PROTOCOL_LOOK, IN(IDLE), SAME, 0, 0 },
 	{ FETCH, true, PROTOCOL_LOOKED, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, false, PROTOCOL_CHECK, IN(IDLE), SAME, 0, 1 },
+	{ FETCH, false, PROTOCOL_CHECK_CANCEL, IN(IDLE), SAME, 0, 0 },
+	{ FETCH, true, PROTOCOL_CHECKED, IN(IDLE), SAME, 0, 0 },
 	{ FETCH, false, PROTOCOL_REFUSE, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 
 	/* keyd asks htsign-pump, a child of which reports. */

@@ -109,6 +109,9 @@ enum protocol_type {
 	PROTOCOL_STAMP_FAILED,
 	PROTOCOL_LOOK,
 	PROTOCOL_LOOKED,
+	PROTOCOL_CHECK,
+	PROTOCOL_CHECK_CANCEL,
+	PROTOCOL_CHECKED,
 	/* keyd and htsign-pump, and the children of that */
 	PROTOCOL_PUMP,
 	PROTOCOL_TEST,
@@ -434,6 +437,22 @@ struct protocol_looked {
 	uint64_t revoked;            /* since 1970 in seconds; or 0 */
 };
 
+struct protocol_check {        /* perhaps with the file, to be uploaded */
+	struct cursor sha256;  /* 32 bytes */
+	uint64_t size;         /* of the file, bytes */
+	uint8_t private;       /* 1: an upload is not shared with others */
+	uint32_t milliseconds; /* to the answer */
+};
+
+struct protocol_checked {
+	uint8_t known;  /* 1: there is an analysis; 0: text says why not */
+	uint64_t date;  /* of it, in seconds since 1970 */
+	uint32_t bad;   /* engines that call the file bad */
+	uint32_t total; /* that have looked at it */
+	struct cursor engines; /* strings: name, category, result, name, … */
+	char text[PROTOCOL_TEXT];
+};
+
 struct protocol_pump { /* with a pipe to read, perhaps a file to keep it in,
                           and a link for reports */
 	char clamd[PROTOCOL_PATH]; /* its socket; "": nothing is scanned */
@@ -517,6 +536,8 @@ union protocol_body {
 	struct protocol_stamp_failed stamp_failed;
 	struct protocol_look look;
 	struct protocol_looked looked;
+	struct protocol_check check;
+	struct protocol_checked checked;
 	struct protocol_pump pump;
 	struct protocol_test test;
 	struct protocol_unkept unkept;

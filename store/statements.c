@@ -45,6 +45,8 @@
 	"'scan', scan, " \
 	"'scan_text', scan_text, " \
 	"'scan_database', scan_database, " \
+	"'virustotal', virustotal, " \
+	"'virustotal_text', virustotal_text, " \
 	"'old_signature', " BOOL("old_signature") ", " \
 	"'algorithm', algorithm, " \
 	"'digest', digest, " \
@@ -81,6 +83,7 @@
 	"SELECT request, " DATE("asked") ", client, profile, status, name, " \
 	"description, certificate, " \
 	"coalesce(error, iif(scan = 'unscanned', 'not scanned: ' || scan_text, " \
+	"NULL), iif(virustotal = 'unknown', 'VirusTotal: ' || virustotal_text, " \
 	"NULL), 'no timestamp: ' || stamp_error), " SIGNING_JSON " " \
 	"FROM signing "
 
@@ -234,6 +237,14 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'sha256', ?5, "
 		"'client', ?6)) RETURNING seq, request",
 	[SQL_RECIPE_ADD] = "INSERT INTO recipe (request, bytes) VALUES (?1, ?2)",
+	[SQL_CHECKED] = EVENT_INSERT
+	    "VALUES (?1, ?2, 'virustotal', '', " COMPACT(
+		"'verdict', ?3, "
+		"'text', ?4, "
+		"'date', " DATE("nullif(?5, 0) * 1000000") ", "
+		"'bad', ?6, "
+		"'total', ?7, "
+		"'engines', json(?8)") ") RETURNING seq, request",
 	[SQL_PRUNED] = EVENT_INSERT
 	    "VALUES (?1, NULL, 'pruned', '', json_object("
 		"'sha256', ?2, "
@@ -347,6 +358,9 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "UPDATE archive SET pruned = e.at, why = e.detail ->> 'text' "
 	    "FROM event AS e "
 	    "WHERE e.seq = ?1 AND archive.sha256 = e.detail ->> 'sha256'",
+	[SQL_PROJECT_CHECKED] = PROJECT(
+	    "virustotal = e.detail ->> 'verdict', "
+	    "virustotal_text = e.detail ->> 'text'"),
 	[SQL_ARCHIVE_ADD] =
 	    "INSERT INTO archive (sha256, size, client, request, at) "
 	    "SELECT detail ->> 'sha256', detail ->> 'size', "

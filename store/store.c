@@ -75,6 +75,10 @@ static const char *const steps[] = {
 	"CREATE TRIGGER recipe_update BEFORE UPDATE ON recipe BEGIN "
 	"SELECT RAISE(ABORT, 'a kept recipe never changes'); END;"
 	"PRAGMA user_version = 7;",
+	/* What VirusTotal said. */
+	"ALTER TABLE signing ADD COLUMN virustotal TEXT;"
+	"ALTER TABLE signing ADD COLUMN virustotal_text TEXT;"
+	"PRAGMA user_version = 8;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

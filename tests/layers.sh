@@ -65,7 +65,7 @@ libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
 libpump.a: libbase.a libprotocol.a / crypto z
-libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl crypto
+libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl jansson crypto
 '
 
 # program: the libraries it may be linked with, then / and those that it must
@@ -77,7 +77,7 @@ keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh curl jans
 htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson
 pump/htsign-pump: crypto seccomp z / sqlite3 ssh config curl jansson
-fetch/htsign-fetch: curl crypto config seccomp / sqlite3 ssh jansson
+fetch/htsign-fetch: curl jansson crypto config seccomp / sqlite3 ssh
 htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson
 '
 

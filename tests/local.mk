@@ -112,6 +112,7 @@ unit_tests = \
 	tests/unit/test_token_pin \
 	tests/unit/test_tsa \
 	tests/unit/test_uri \
+	tests/unit/test_virustotal \
 	tests/unit/test_zip
 
 fuzz_targets = \
@@ -132,6 +133,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spc \
 	tests/fuzz/fuzz_sshcert \
 	tests/fuzz/fuzz_tsa \
+	tests/fuzz/fuzz_virustotal \
 	tests/fuzz/fuzz_uri
 
 # The order is that of starting: what waits for minutes comes first.
@@ -197,7 +199,8 @@ e2e_tests = \
 	tests/e2e/83-bad-authorities.sh \
 	tests/e2e/90-clamav.sh \
 	tests/e2e/91-clamav-uids.sh \
-	tests/e2e/92-archive.sh
+	tests/e2e/92-archive.sh \
+	tests/e2e/93-virustotal.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.
 e2e_floods = \
@@ -226,6 +229,7 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/sources.sh \
 	tests/support/clamav.sh tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
+	tests/support/virustotal.py \
 	tests/support/worst_client.py
 
 # --- what tests are linked with -----------------------------------------------
@@ -236,7 +240,7 @@ EXTRA_DIST += $(e2e_tests) \
 LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
 	libsshcert.a libtoken.a libfetch.a libpump.a libformats.a libspc.a libstore.a libconf.a \
 	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
-	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
+	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)
 
 libtesting_a_SOURCES = \

@@ -157,6 +157,29 @@ check_key_file(const struct setup *s, const struct conf_token *token,
 	EVP_PKEY_free(key);
 }
 
+/* --- VirusTotal ---------------------------------------------------------- */
+
+static void
+check_virustotal(const struct conf *conf, int *status)
+{
+	struct buf key = BUF_INIT;
+	struct ht_error e;
+	size_t i;
+
+	if (conf->virustotal_key != NULL &&
+	    conf_read(conf, CONF_USER_FETCH, conf->virustotal_key, true,
+	        CONF_KEY_MAX, &key, &e) < 0) {
+		(void)conf_at(conf, conf->virustotal_key, &e);
+		note(status, &e);
+	}
+	buf_free(&key);
+	for (i = 0; i < conf->nprofiles; i++)
+		if (conf->profiles[i].vt_upload == CONF_UPLOAD_PUBLIC)
+			log_notice("profile %s uploads files to VirusTotal "
+			           "where everybody can get them",
+			    conf->profiles[i].name);
+}
+
 /* --- all of it --------------------------------------------------------- */
 
 /* Certificates and tokens that cannot be used have been logged. */
@@ -201,6 +224,7 @@ check_run(const char *path)
 	if (conf_check_host_keys(conf, &e) < 0)
 		note(&status, &e);
 	check_folders(conf, &status);
+	check_virustotal(conf, &status);
 	tokens = tokens_new(NULL, conf, &e);
 	if (tokens == NULL)
 		conf_free(conf);

@@ -65,6 +65,7 @@
 #define KEYD_ENDING ((uint64_t)64 << 10)
 
 struct archive;
+struct checks;
 struct failures;
 struct fetch;
 struct pump;
@@ -111,6 +112,7 @@ struct keyd {
 	struct request *requests; /* the open ones */
 	struct failures *failures;
 	struct fetch *fetch;
+	struct checks *checks;
 	struct pump *pump;
 	struct quota *quota;
 	bool behind;      /* the journal has open requests that are not ours */

@@ -42,6 +42,7 @@ struct fetch {
 	size_t under_way;
 	uint32_t last_tag;
 	struct share share;
+	struct fetch_other other; /* come is NULL: there is none */
 };
 
 /* --- jobs ---------------------------------------------------------------- */
@@ -193,6 +194,31 @@ fetch_cancel(struct fetch_job *job)
 	send_more(f);
 }
 
+void
+fetch_other(struct fetch *f, const struct fetch_other *other)
+{
+	f->other = *other;
+}
+
+uint32_t
+fetch_ask(struct fetch *f, enum protocol_type type, const void *body, int fd)
+{
+	uint32_t tag;
+
+	if (f->link == NULL)
+		return 0;
+	tag = next_tag(f);
+	keyd_say(f->link, type, tag, body, &fd, fd >= 0 ? 1 : 0);
+	return tag;
+}
+
+void
+fetch_ask_no_more(struct fetch *f, enum protocol_type type, uint32_t tag)
+{
+	if (f->link != NULL)
+		keyd_say(f->link, type, tag, NULL, NULL, 0);
+}
+
 /* --- looks --------------------------------------------------------------- */
 
 static void
@@ -318,6 +344,8 @@ hello(struct keyd_connection *c, const struct msg *m,
 		log_notice("htsign-fetch is there");
 		send_looks(f);
 		send_more(f);
+		if (f->other.come != NULL)
+			f->other.come(f->other.cookie);
 		return;
 	}
 	keyd_refusal(&no, HT_ERR_UNAVAILABLE, "fetch", "%s",
@@ -342,6 +370,8 @@ looked(struct keyd_connection *c, uint32_t tag,
 static void
 receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 {
+	struct fetch *f = c->keyd->fetch;
+
 	switch (m->type) {
 	case PROTOCOL_FETCH_HELLO:
 		hello(c, m, &body->fetch_hello);
@@ -354,6 +384,13 @@ receive(struct keyd_connection *c, struct msg *m, union protocol_body *body)
 		break;
 	case PROTOCOL_LOOKED:
 		looked(c, m->tag, &body->looked);
+		break;
+	case PROTOCOL_CHECKED:
+		if (f->other.come != NULL &&
+		    f->other.answered(f->other.cookie, m->tag, &body->checked))
+			break;
+		log_error("htsign-fetch gave what is no answer");
+		keyd_close(c);
 		break;
 	default: /* nothing was asked that has another answer */
 		keyd_close(c);
@@ -378,6 +415,8 @@ too_long(void *cookie)
 	f->away = NULL;
 	while (!TAILQ_EMPTY(&f->jobs))
 		fail(TAILQ_FIRST(&f->jobs), 0, AWAY);
+	if (f->other.come != NULL)
+		f->other.away(f->other.cookie);
 	signers_begin(f->keyd);
 	signers_unknown(f->keyd, AWAY);
 }
@@ -392,6 +431,8 @@ gone(struct keyd_connection *c)
 		f->link = NULL;
 		log_error("htsign-fetch is gone");
 		signers_lost(f->keyd);
+		if (f->other.come != NULL)
+			f->other.lost(f->other.cookie);
 		f->away =
 		    loop_timer_add(f->keyd->loop, FETCH_AWAY, too_long, f);
 		for (job = TAILQ_FIRST(&f->jobs); job != NULL; job = next) {

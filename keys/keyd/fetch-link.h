@@ -86,4 +86,27 @@ int fetch_stamp(struct fetch *f, const struct fetch_work *work,
  */
 void fetch_cancel(struct fetch_job *job);
 
+/*
+ * Who asks htsign-fetch something else, and what becomes of that: it has come; it
+ * has answered, false if that makes no sense; it has gone; it does not come back.
+ */
+struct fetch_other {
+	void (*come)(void *cookie);
+	bool (*answered)(void *cookie, uint32_t tag,
+	    const struct protocol_checked *answer);
+	void (*lost)(void *cookie);
+	void (*away)(void *cookie);
+	void *cookie;
+};
+void fetch_other(struct fetch *f, const struct fetch_other *other);
+
+/*
+ * Ask htsign-fetch something else, with a descriptor unless fd is -1.  Returns
+ * the tag of the question; 0 if it is away.  fetch_ask_no_more says about a tag
+ * that no answer is wanted.
+ */
+uint32_t fetch_ask(struct fetch *f, enum protocol_type type, const void *body,
+    int fd);
+void fetch_ask_no_more(struct fetch *f, enum protocol_type type, uint32_t tag);
+
 #endif

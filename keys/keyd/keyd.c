@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "keys/keyd/archive.h"
+#include "keys/keyd/checks.h"
 #include "keys/keyd/core.h"
 #include "keys/keyd/failures.h"
 #include "keys/keyd/fetch-link.h"
@@ -343,10 +344,11 @@ open_journal(struct keyd *k, struct ht_error *e)
 	k->failures = failures_new(k->loop, k->store);
 	k->quota = quota_new();
 	k->fetch = fetch_new(k);
+	k->checks = k->fetch == NULL ? NULL : checks_new(k);
 	k->pump = pump_new(k);
 	if (rc == 0 &&
 	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL ||
-	        k->pump == NULL))
+	        k->checks == NULL || k->pump == NULL))
 		rc = ht_error_memory(e);
 	if (rc == 0) {
 		fetch_look(k->fetch);
@@ -399,6 +401,7 @@ finish(struct process *p)
 	if (k->store != NULL) {
 		failures_free(k->failures);
 		quota_free(k->quota);
+		checks_free(k->checks);
 		fetch_free(k->fetch);
 		pump_free(k->pump);
 		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);

@@ -38,6 +38,7 @@ static const struct {
 	{ "asked", SQL_PROJECT_ASKED, 0 },
 	{ "pumped", SQL_PROJECT_PUMPED, ASKED },
 	{ "archived", SQL_PROJECT_ARCHIVED, ASKED },
+	{ "virustotal", SQL_PROJECT_CHECKED, ASKED },
 	{ "pruned", SQL_PROJECT_PRUNED, 0 }, /* of no request */
 	/* Again, if a token had it in vain, or gave it back. */
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | DECIDED | MAYBE_SIGNED },
@@ -265,6 +266,29 @@ journal_archived(struct store *s, uint64_t number,
 	store_bind_hex(s, st, 5, a->sha256, JOURNAL_SHA256);
 	store_bind_text(s, st, 6, a->client);
 	return insert_event(s, st, "archived", NULL, NULL, e);
+}
+
+int
+journal_checked(struct store *s, uint64_t number,
+    const struct journal_checked *c, struct ht_error *e)
+{
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = check_state(s, number, "virustotal", e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_CHECKED);
+	store_bind_time(s, st, 1, stamp(s));
+	store_bind_number(s, st, 2, number);
+	store_bind_text(s, st, 3, c->verdict);
+	store_bind_text(s, st, 4, c->text);
+	store_bind_time(s, st, 5, c->date);
+	if (c->total > 0) {
+		store_bind_number(s, st, 6, c->bad);
+		store_bind_number(s, st, 7, c->total);
+		store_bind_text(s, st, 8, c->engines);
+	}
+	return insert_event(s, st, "virustotal", NULL, NULL, e);
 }
 
 int

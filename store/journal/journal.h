@@ -100,6 +100,21 @@ int journal_archived(struct store *s, uint64_t number,
 int journal_recipe(struct store *s, uint64_t number, const uint8_t *bytes,
     size_t n, struct ht_error *e);
 
+/* What VirusTotal says of the input. */
+struct journal_checked {
+	const char *verdict; /* "clean", "bad", "unknown" */
+	const char *text;    /* why, or who calls it bad */
+	int64_t date;        /* of the analysis, in seconds since 1970; or 0 */
+	uint32_t bad, total; /* engines; 0 of 0 if it is unknown */
+	const char *engines; /* a JSON array: what each has said */
+};
+
+/*
+ * "virustotal".  Changes no state.
+ */
+int journal_checked(struct store *s, uint64_t number,
+    const struct journal_checked *c, struct ht_error *e);
+
 /*
  * "pruned": this file is not kept any more; text says why.  The recipes of its
  * outputs go with it.  Remove the file after the commit.

@@ -207,7 +207,7 @@ for ((i = 0; i < kills; i++)); do
 		sleep 0.3
 		tail -c +1001 "$work/kill.exe"
 	} | request both &
-	sleep "0.$((RANDOM % 8))$((RANDOM % 10))$((RANDOM % 10))"
+	sleep "0.$((RANDOM % 4))$((RANDOM % 10))$((RANDOM % 10))"
 	for pid in $(descendants "$(cat "$dir/htsign-keyd.pid")" htsign-pump)
 	do
 		kill -KILL "$pid" 2>/dev/null

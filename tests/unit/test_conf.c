@@ -528,8 +528,8 @@ test_profile_mistakes(void **state)
 	static const char *const sizes[] = { "0", "-5", "2.5", "\"\"", "\"2T\"",
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
-	static const char *const later[] = { "timestamp_policy", "virustotal",
-		"approval", "page_hashes", "sign_rate" };
+	static const char *const later[] = { "timestamp_policy", "approval",
+		"page_hashes", "sign_rate" };
 	char text[1024], expected[128];
 	size_t i;
 

@@ -22,6 +22,8 @@ request_let_go(struct request *r)
 	r->transfer = NULL;
 	pump_cancel(r->pump);
 	r->pump = NULL;
+	checks_cancel(r->check);
+	r->check = NULL;
 	fetch_cancel(r->stamp);
 	r->stamp = NULL;
 	cms_signer_free(r->signer);
@@ -208,6 +210,7 @@ too_late(void *cookie)
 void
 request_start_deadline(struct request *r, unsigned int seconds)
 {
+	r->ends = loop_now() + (uint64_t)seconds * 1000;
 	r->deadline = loop_timer_add(r->keyd->loop, (uint64_t)seconds * 1000,
 	    too_late, r);
 }
@@ -263,6 +266,10 @@ still_waiting(void *cookie)
 		(void)snprintf(wait.reason, sizeof(wait.reason), "timestamp");
 		(void)snprintf(wait.text, sizeof(wait.text),
 		    "waiting for a timestamp");
+	} else if (r->check != NULL) {
+		(void)snprintf(wait.reason, sizeof(wait.reason), "virustotal");
+		(void)snprintf(wait.text, sizeof(wait.text),
+		    "waiting for VirusTotal");
 	} else if (r->phase == REQUEST_OPEN) {
 		(void)snprintf(wait.reason, sizeof(wait.reason), "scan");
 		(void)snprintf(wait.text, sizeof(wait.text),

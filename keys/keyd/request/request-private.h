@@ -9,6 +9,7 @@
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
 #define KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
 
+#include "keys/keyd/checks.h"
 #include "keys/keyd/fetch-link.h"
 #include "keys/keyd/pump-link.h"
 #include "keys/keyd/request/policy.h"
@@ -72,6 +73,7 @@ struct request {
 	uint8_t pumped_sha256[JOURNAL_SHA256];
 	bool judged; /* and has said this of it: */
 	struct protocol_verdict verdict;
+	struct check_job *check; /* VirusTotal is being asked; or NULL */
 	struct cms_signer *signer;
 	int64_t from, until;       /* the certificate's validity, in seconds */
 	struct spc_digest imprint; /* of the signature, for the timestamp */
@@ -83,6 +85,7 @@ struct request {
 	struct token_job *job;
 	struct loop_timer *waiting;
 	struct loop_timer *deadline; /* from CONTENT to RELEASE */
+	uint64_t ends;               /* then, by loop_now() */
 	struct commit_step release;
 	uint64_t output;                /* bytes, once it is finished */
 	struct protocol_refuse refusal; /* status 0: none; came while the
@@ -136,6 +139,14 @@ bool request_is_announced(const struct request *r, uint64_t size,
  * request_keep, when htsign-pump has given its verdict, if there is to be one.
  */
 void request_whole(struct request *r);
+
+/* --- request-check.c ----------------------------------------------------- */
+
+/*
+ * The input is there, scanned and kept, as the profile wants.  Goes on with
+ * request_sign or request_keep, when VirusTotal has been asked, if that is to be.
+ */
+void request_check(struct request *r);
 
 /* --- request-output.c --------------------------------------------------- */
 

@@ -185,15 +185,6 @@ archive(struct request *r, struct ht_error *e)
 }
 
 static void
-go_on(struct request *r)
-{
-	if (r->keeps)
-		request_keep(r);
-	else
-		request_sign(r);
-}
-
-static void
 decide(struct request *r)
 {
 	struct protocol_refuse no;
@@ -219,7 +210,7 @@ decide(struct request *r)
 		return;
 	}
 	memcpy(r->decision.sha256, r->pumped_sha256, JOURNAL_SHA256);
-	go_on(r);
+	request_check(r);
 }
 
 void
@@ -239,7 +230,7 @@ request_whole(struct request *r)
 		    r->profile);
 		request_give_up(r, "pump", &e);
 	} else {
-		go_on(r);
+		request_check(r);
 	}
 }
 

@@ -148,6 +148,21 @@ read_max_scan(struct conf_reader *r, const config_setting_t *s,
 	return rc;
 }
 
+/* The key goes with each request: in the clear to this machine alone. */
+static int
+read_virustotal(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	struct conf *c = out;
+	int rc = conf_read_http(r, s, f, out);
+
+	if (rc == 0 && strncmp(c->virustotal_url, "https://", 8) != 0 &&
+	    strncmp(c->virustotal_url, "http://127.0.0.1:", 17) != 0)
+		rc = conf_mistake(r, s,
+		    "virustotal_url must begin with https://");
+	return rc;
+}
+
 #define ROOT(member) .offset = offsetof(struct conf, member)
 #define ROOT_COUNT(member) .count_offset = offsetof(struct conf, member)
 
@@ -174,7 +189,7 @@ static const struct conf_field root_fields[] = {
 	{ "clamav_parallel", conf_read_number, ROOT(clamav_parallel), .min = 1,
 	    .max = 100 },
 	{ "virustotal_key", conf_read_path, ROOT(virustotal_key) },
-	{ "virustotal_url", conf_read_http, ROOT(virustotal_url) },
+	{ "virustotal_url", read_virustotal, ROOT(virustotal_url) },
 	{ "virustotal_minute", conf_read_number, ROOT(virustotal_minute),
 	    .min = 1, .max = 100000 },
 	{ "virustotal_day", conf_read_number, ROOT(virustotal_day), .min = 1,

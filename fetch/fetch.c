@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <jansson.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -175,8 +177,8 @@ read_key(struct process *p)
 		p->conf->virustotal_minute, p->conf->virustotal_day };
 	if (path == NULL)
 		return;
-	if (conf_read(p->conf, CONF_USER_FETCH, path, true, CONF_KEY_MAX, &p->key,
-	        &e) < 0) {
+	if (conf_read(p->conf, CONF_USER_FETCH, path, true, CONF_KEY_MAX,
+	        &p->key, &e) < 0) {
 		log_error("VirusTotal's key: %s", e.text);
 		return;
 	}
@@ -291,6 +293,7 @@ start(struct process *p, const char *path, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	read_key(p);
+	json_object_seed(0); /* the sandbox keeps it from /dev/urandom */
 	p->loop = loop_new();
 	if (p->loop == NULL)
 		return ht_error_memory(e);

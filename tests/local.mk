@@ -200,7 +200,8 @@ e2e_tests = \
 	tests/e2e/90-clamav.sh \
 	tests/e2e/91-clamav-uids.sh \
 	tests/e2e/92-archive.sh \
-	tests/e2e/93-virustotal.sh
+	tests/e2e/93-virustotal.sh \
+	tests/e2e/96-lying-shell.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.
 e2e_floods = \
@@ -342,8 +343,9 @@ tests_support_make_pe_LDADD = libbase.a
 
 # The shell, taken over by the first bytes of its input.
 tests_support_attack_shell_SOURCES = htsign-shell/main.c \
-	tests/support/attack_hook.c
-tests_support_attack_shell_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=format_detect
+	tests/support/attack_hook.c tests/support/pump_hook.c
+tests_support_attack_shell_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=format_detect \
+	-Wl,--wrap=keyd_client_begin -Wl,--wrap=input_stream
 tests_support_attack_shell_LDADD = libtesting.a \
 	$(htsign_shell_htsign_shell_LDADD)
 

@@ -523,6 +523,61 @@ test_timestamps(void **state)
 }
 
 static void
+test_what_is_looked_at_and_kept(void **state)
+{
+	const struct conf_profile *p;
+	struct conf *c;
+
+	(void)state;
+	c = parse(PROFILE(""));
+	p = conf_profile(c, "p");
+	assert_int_equal(p->virustotal, CONF_SCAN_NONE);
+	assert_int_equal(p->archive, CONF_ARCHIVE_NONE);
+	assert_int_equal(p->vt_max_bad_percent, 5);
+	assert_int_equal(c->archive_days, 730);
+	assert_true(c->archive_max == (uint64_t)16 << 30);
+	assert_int_equal(c->virustotal_minute, 4);
+	assert_int_equal(c->virustotal_day, 500);
+	assert_false(conf_pumps(c));
+	conf_free(c);
+}
+
+static void
+test_virustotal(void **state)
+{
+	static const char key[] = "virustotal_key = \"/k\"; "
+	                          "virustotal_url = \"http://127.0.0.1:1/a\"; ";
+	const struct conf_profile *p;
+	char text[1024];
+	struct conf *c;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%s%s", key,
+	    PROFILE("virustotal = \"required\"; vt_upload = \"public\"; "
+	            "archive = \"both\"; vt_max_bad_percent = 0; "
+	            "vt_fatal_engines = [ \"A\", \"B\" ];"));
+	c = parse(text);
+	p = conf_profile(c, "p");
+	assert_int_equal(p->virustotal, CONF_SCAN_REQUIRED);
+	assert_int_equal(p->vt_upload, CONF_UPLOAD_PUBLIC);
+	assert_int_equal(p->archive, CONF_ARCHIVE_BOTH);
+	assert_int_equal(p->nvt_fatal_engines, 2);
+	assert_string_equal(p->vt_fatal_engines[1], "B");
+	assert_true(conf_pumps(c));
+	conf_free(c);
+	refuse(PROFILE("virustotal = \"attempt\";"),
+	    "f:7: profile \"p\" asks VirusTotal: the file needs "
+	    "virustotal_key");
+	(void)snprintf(text, sizeof(text), "%s%s", key,
+	    PROFILE("virustotal = \"attempt\"; vt_upload = \"private\";"));
+	refuse(text,
+	    "f:7: profile \"p\" uploads to VirusTotal: it needs virustotal "
+	    "and archive");
+	refuse(SSH "virustotal_url = \"http://vt.example/api\";",
+	    "f:2: virustotal_url must begin with https://");
+}
+
+static void
 test_profile_mistakes(void **state)
 {
 	static const char *const sizes[] = { "0", "-5", "2.5", "\"\"", "\"2T\"",
@@ -881,6 +936,8 @@ main(void)
 		cmocka_unit_test(test_token_mistakes),
 		cmocka_unit_test(test_certificate_mistakes),
 		cmocka_unit_test(test_timestamps),
+		cmocka_unit_test(test_what_is_looked_at_and_kept),
+		cmocka_unit_test(test_virustotal),
 		cmocka_unit_test(test_profile_mistakes),
 		cmocka_unit_test(test_profile_references),
 		cmocka_unit_test(test_single_user),

@@ -19,6 +19,7 @@
 
 #include "keys/keyd/archive.h"
 #include "keys/keyd/pump-link.h"
+#include "keys/keyd/quota.h"
 #include "lib/proc.h"
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
@@ -314,6 +315,29 @@ the_recipe_is_kept_with_the_output(void **state)
 	buf_free(&found.recipe);
 }
 
+static void
+a_recipe_is_charged(void **state)
+{
+	static const uint8_t bytes[50000];
+	struct protocol_output output = { 1200,
+		cursor_over(sha256, sizeof(sha256)), 8 * sizeof(bytes) };
+	union protocol_body body;
+	struct asked a;
+	struct msg m;
+	int i;
+
+	(void)state;
+	sign(&a, "both");
+	quota_charge(core.quota, "ci", 0, QUOTA_BYTES - output.length);
+	assert_int_equal(quota_wait(core.quota, "ci"), 0);
+	core_client_say(&a.shell, PROTOCOL_OUTPUT, &output);
+	for (i = 0; i < 8; i++)
+		core_client_say_part(&a.shell, bytes, sizeof(bytes));
+	core_client_hear(&a.shell, PROTOCOL_RELEASE, &m, &body);
+	assert_true(quota_wait(core.quota, "ci") > 0);
+	end(&a);
+}
+
 /* A recipe where none is wanted, none where one is, one that does not fit. */
 static void
 other_recipes_are_cut_off(void **state)
@@ -417,6 +441,7 @@ main(void)
 		TEST(what_cannot_be_kept_is_not_signed),
 		TEST(there_is_room_for_every_client),
 		TEST(the_recipe_is_kept_with_the_output),
+		TEST(a_recipe_is_charged),
 		TEST(other_recipes_are_cut_off),
 		TEST(an_old_file_is_pruned),
 		TEST(a_file_of_no_request_is_removed),

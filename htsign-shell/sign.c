@@ -562,7 +562,7 @@ sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
     struct request_line *request, struct ht_error *e)
 {
 	struct signing s;
-	struct ht_error ignored;
+	struct ht_error answer;
 	int rc;
 
 	memset(&s, 0, sizeof(s));
@@ -573,8 +573,12 @@ sign_run(struct keyd_client *keyd, const struct protocol_welcome *welcome,
 	s.request = request;
 	s.spool = -1;
 	rc = sign_steps(&s, e);
-	if (rc < 0 && s.why != NULL)
-		(void)keyd_client_fail(keyd, e, s.why, &ignored);
+	/* A refusal that keyd has sent meanwhile is the one that is on record. */
+	if (rc < 0 && s.why != NULL &&
+	    keyd_client_fail(keyd, e, s.why, &answer) < 0 && keyd->refused) {
+		*e = answer;
+		rc = e->code;
+	}
 	if (rc == HT_ERR_USAGE && request->bare && keyd->refused)
 		greeting_show(s.welcome);
 	keyd->waiting = NULL;

@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include "htsign-shell/fetched.h"
+#include "htsign-shell/report.h"
 #include "htsign-shell/tap.h"
 #include "lib/input.h"
 #include "lib/output.h"
-
-/* An administrator who takes no byte for so many seconds is gone. */
-#define IDLE 120
 
 struct fetched {
 	int fd;
@@ -81,8 +79,13 @@ read_file(const void *cookie, uint64_t offset, size_t n, const uint8_t **p,
 	return did < 0 ? ht_error_errno(e, "cannot read the file") : 0;
 }
 
+/*
+ * Read all of it and compare it with what is on record.  Write it, too, unless
+ * fd is -1.
+ */
 static int
-check(const struct fetched *f, const struct output *plan, struct ht_error *e)
+pass(const struct fetched *f, const struct output *plan, int fd,
+    struct ht_error *e)
 {
 	uint8_t sha256[TAP_SHA256];
 	uint64_t done = 0;
@@ -93,8 +96,11 @@ check(const struct fetched *f, const struct output *plan, struct ht_error *e)
 
 	for (; rc == 0 && done < output_size(plan); done += n) {
 		rc = output_read(plan, done, INPUT_CHUNK, &p, &n, e);
-		if (rc == 0)
-			tap_bytes(&tap, p, n);
+		if (rc < 0)
+			break;
+		tap_bytes(&tap, p, n);
+		if (fd >= 0)
+			rc = report_write(fd, p, n, e);
 	}
 	if (rc == 0)
 		rc = tap_end(&tap, sha256, e);
@@ -102,15 +108,16 @@ check(const struct fetched *f, const struct output *plan, struct ht_error *e)
 	if (rc == 0 &&
 	    (done != f->size || memcmp(sha256, f->sha256, TAP_SHA256) != 0))
 		rc = ht_error_set(e, HT_ERR_DATA,
-		    "what is kept is not what is on record: nothing is sent");
+		    "what is kept is not what is on record: %s",
+		    fd < 0 ? "nothing is sent" : "what was sent is wrong");
 	return rc;
 }
 
+/* The disk may give other bytes to the second pass, so it compares as well. */
 static int
 plan_and_write(const struct fetched *f, struct output *plan, int fd,
     struct ht_error *e)
 {
-	uint64_t written;
 	int rc;
 
 	if (f->length == 0)
@@ -118,9 +125,9 @@ plan_and_write(const struct fetched *f, struct output *plan, int fd,
 	else
 		rc = output_follow(plan, buf_cursor(&f->recipe), e);
 	if (rc == 0)
-		rc = check(f, plan, e);
+		rc = pass(f, plan, -1, e);
 	if (rc == 0)
-		rc = output_write(plan, fd, IDLE, &written, e);
+		rc = pass(f, plan, fd, e);
 	return rc;
 }
 

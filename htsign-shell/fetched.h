@@ -26,8 +26,8 @@ int fetched_recipe(struct fetched *f, struct cursor bytes, struct ht_error *e);
 
 /*
  * Write the result to fd.  HT_ERR_DATA, before a byte of it is written, if its
- * size or SHA-256 is not the recorded one.  HT_ERR_UNAVAILABLE, HT_ERR_INTERNAL
- * as output_write.
+ * size or SHA-256 is not the recorded one; after that, if the file changes
+ * meanwhile.  HT_ERR_UNAVAILABLE if fd takes no more.  HT_ERR_INTERNAL.
  */
 int fetched_write(struct fetched *f, int fd, struct ht_error *e);
 

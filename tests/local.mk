@@ -201,6 +201,7 @@ e2e_tests = \
 	tests/e2e/91-clamav-uids.sh \
 	tests/e2e/92-archive.sh \
 	tests/e2e/93-virustotal.sh \
+	tests/e2e/94-archive-faults.sh \
 	tests/e2e/96-lying-shell.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.

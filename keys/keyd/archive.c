@@ -109,6 +109,7 @@ tidy(const struct archive *a)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	struct ht_error e;
+	size_t n = 0;
 	int rc;
 
 	if (dir == NULL) {
@@ -123,10 +124,14 @@ tidy(const struct archive *a)
 			continue;
 		rc = journal_archive_has(a->keyd->store, entry->d_name, &e);
 		keyd_must(a->keyd, rc, &e);
-		if (rc == 0)
+		if (rc == 0) {
 			discard(a, entry->d_name);
+			n++;
+		}
 	}
 	(void)closedir(dir);
+	if (n > 0)
+		log_notice("archive: %zu files that no request has", n);
 }
 
 void
@@ -162,7 +167,13 @@ struct spool *
 archive_file(struct archive *a, const char *client, spool_over_fn *over,
     void *cookie, int *fd, struct ht_error *e)
 {
-	return spool_new(a->files, client, over, cookie, fd, e);
+	struct spool *file = spool_new(a->files, client, over, cookie, fd, e);
+	struct ht_error why = *e;
+
+	if (file == NULL && why.code == HT_ERR_INTERNAL)
+		(void)ht_error_set(e, HT_ERR_UNAVAILABLE,
+		    "the file cannot be kept: %s", why.text);
+	return file;
 }
 
 int

@@ -39,14 +39,16 @@ int archive_room(const struct archive *a, const char *client, uint64_t bytes,
     struct ht_error *e);
 
 /*
- * Make a file for what client uploads.  As spool_new.
+ * Make a file for what client uploads.  As spool_new, but an error of the disk is
+ * HT_ERR_UNAVAILABLE.
  */
 struct spool *archive_file(struct archive *a, const char *client,
     spool_over_fn *over, void *cookie, int *fd, struct ht_error *e);
 
 /*
  * The file has all its bytes, which are durable and have this SHA-256: keep it,
- * durably, unless those bytes are kept already.  HT_ERR_UNAVAILABLE.
+ * durably, unless those bytes are kept already.  Frees file, but not on error:
+ * HT_ERR_UNAVAILABLE.
  */
 int archive_keep(struct spool *file, const uint8_t sha256[JOURNAL_SHA256],
     struct ht_error *e);

@@ -248,18 +248,27 @@ spool_keep(struct spool *p)
 	p->kept = true;
 }
 
+/*
+ * A name whose fsync failed is taken away: the next fsync may succeed without
+ * it.  What has a name is not looked at again: somebody who opens it while keyd
+ * has a lease would send keyd a signal.
+ */
 int
 spool_link(struct spool *p, const char *name, struct ht_error *e)
 {
+	int folder = p->spools->folder;
 	char path[64];
+	bool linked;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", p->fd);
-	if ((linkat(AT_FDCWD, path, p->spools->folder, name,
-	         AT_SYMLINK_FOLLOW) < 0 &&
-	        errno != EEXIST) ||
-	    fsync(p->spools->folder) < 0)
-		return ht_error_errno(e, "the file cannot be kept");
-	p->kept = true;
+	linked = linkat(AT_FDCWD, path, folder, name, AT_SYMLINK_FOLLOW) == 0;
+	if ((!linked && errno != EEXIST) || fsync(folder) < 0) {
+		(void)ht_error_errno(e, "the file cannot be kept");
+		if (linked)
+			(void)unlinkat(folder, name, 0);
+		return e->code;
+	}
+	spool_free(p);
 	return 0;
 }
 

@@ -47,8 +47,9 @@ struct spool *spool_new(struct spools *s, const char *client,
 void spool_keep(struct spool *p);
 
 /*
- * Give the spool a name in its folder, durably, unless there is such a file, and
- * keep it.  Its bytes are durable already.  HT_ERR_INTERNAL.
+ * Give the spool a name in its folder, durably, unless there is such a file.
+ * Its bytes are durable already.  Frees the spool, but not on error:
+ * HT_ERR_UNAVAILABLE if there is no room, HT_ERR_INTERNAL.
  */
 int spool_link(struct spool *p, const char *name, struct ht_error *e);
 

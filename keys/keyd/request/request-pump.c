@@ -175,7 +175,6 @@ archive(struct request *r, struct ht_error *e)
 		rc = archive_keep(r->archive, r->pumped_sha256, e);
 	if (rc < 0)
 		return rc;
-	spool_leave(r->archive);
 	r->archive = NULL;
 	rc = journal_archived(k->store, r->number, &kept, e);
 	keyd_must(k, rc, e);

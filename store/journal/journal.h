@@ -143,6 +143,7 @@ int journal_archive_held(struct store *s, const char *client, uint64_t *all,
 /* What is kept of a request. */
 struct journal_archive {
 	bool kept;                         /* its input was kept */
+	bool both;                         /* and the recipe of its output */
 	bool released;                     /* its output was released */
 	bool as_it_came;                   /* and is its input */
 	char name[2 * JOURNAL_SHA256 + 1]; /* the SHA-256 of the input */

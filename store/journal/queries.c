@@ -227,6 +227,7 @@ journal_archive_find(struct store *s, uint64_t number,
 		return ht_error_set(e, HT_ERR_USAGE, "there is no request %ju",
 		    (uintmax_t)number);
 	out->kept = store_column(st, 0)[0] != '\0';
+	out->both = strcmp(store_column(st, 0), "both") == 0;
 	out->released = strcmp(store_column(st, 1), "delivered") == 0 ||
 	    strcmp(store_column(st, 1), "undelivered") == 0 ||
 	    strcmp(store_column(st, 1), "kept") == 0;

@@ -146,6 +146,7 @@ check "the signature is still there" fetch admin 1 pkcs7
 request both <"$work/app.exe"
 signed "it comes again"
 same input "$work/app.exe" "$(number)"
+not_fetched "but how the first output was made is gone" 1 output 'came again'
 admin rebuild
 same input "$work/app.exe" "$(number)"
 

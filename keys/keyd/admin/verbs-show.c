@@ -113,11 +113,15 @@ check_kept(const struct journal_archive *a, bool output, struct ht_error *e)
 	if (output && !a->released)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "no output of this request was released");
-	if (output && !a->as_it_came && a->recipe.len == 0)
+	if (!output || a->as_it_came || a->recipe.len > 0)
+		return 0;
+	if (a->both)
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "only the input was kept: archive = \"both\" in the "
-		    "profile keeps the output, too");
-	return 0;
+		    "the file was pruned, and came again: how this output was "
+		    "made of it is kept no more");
+	return ht_error_set(e, HT_ERR_USAGE,
+	    "only the input was kept: archive = \"both\" in the profile "
+	    "keeps the output, too");
 }
 
 /* A kept file, or what was made of it. */

@@ -404,6 +404,15 @@ keyd_client_delivered(struct keyd_client *k, uint64_t bytes, struct ht_error *e)
 	return send_message(k, PROTOCOL_DELIVERED, &delivered, e);
 }
 
+/* Whether htsign-pump has left the pipe.  keyd then refuses by itself. */
+static bool
+is_pump_gone(const struct keyd_client *k)
+{
+	struct pollfd out = { k->pipe, POLLOUT, 0 };
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 int
 keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
     const char *word, struct ht_error *e)
@@ -420,7 +429,7 @@ keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
 	fail.offset = why->offset;
 	memcpy(fail.code, word, strnlen(word, sizeof(fail.code) - 1));
 	memcpy(fail.text, why->text, strnlen(why->text, sizeof(fail.text) - 1));
-	rc = send_message(k, PROTOCOL_FAIL, &fail, e);
+	rc = is_pump_gone(k) ? 0 : send_message(k, PROTOCOL_FAIL, &fail, e);
 	/* If a SIGNED crosses our FAIL, await fails: the rules forbid it. */
 	if (rc == 0)
 		rc = await(k, &m, &body, e);

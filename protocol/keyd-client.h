@@ -122,7 +122,8 @@ int keyd_client_delivered(struct keyd_client *k, uint64_t bytes,
  * FAIL and NOTED: end the request with the code, offset and text of *why.
  * word is its code in the journal.  Sets k->number.  Does nothing and returns 0
  * if keyd has refused, because the journal has that already, or if there is no
- * connection.  Harmless if keyd is gone.
+ * connection.  If htsign-pump has left the pipe, waits for keyd's refusal instead.
+ * Harmless if keyd is gone.
  */
 int keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
     const char *word, struct ht_error *e);

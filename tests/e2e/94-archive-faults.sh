@@ -19,7 +19,20 @@ unkept=0 refused=0 met=0
 
 pump()
 {
-	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-pump | head -n 1
+	local pid
+	for pid in $(descendants "$(cat "$dir/htsign-keyd.pid")" htsign-pump); do
+		if ! has_ended "$pid"; then
+			echo "$pid"
+			return
+		fi
+	done
+}
+
+# The first poll is also htsign-pump's own: then that is away for a while.
+has_pump()
+{
+	pump=$(pump)
+	[ -n "$pump" ]
 }
 
 # another: a program that nobody has kept yet.
@@ -29,11 +42,11 @@ another()
 	head -c 300000 /dev/urandom >>"$work/app.exe"
 }
 
-# trace PID INJECTION: what the process and its children do.
+# trace PID CALLS [FAULT]: what the process and its children call.
 trace()
 {
-	strace -qq -f -o "$work/trace" -e "trace=${2%%:*}" -e "inject=$2" \
-	    -p "$1" 2>>"$work/strace.log" &
+	strace -qq -f -o "$work/trace" -e "trace=$2" \
+	    ${3:+-e "inject=$2:$3"} -p "$1" 2>>"$work/strace.log" &
 	tracer=$!
 	until grep -q "^TracerPid:.$tracer\$" "/proc/$1/status"; do
 		kill -0 "$tracer" || return
@@ -53,17 +66,18 @@ is_kept()
 	    "$archive/$(sha256sum <"$work/app.exe" | cut -d ' ' -f 1)"
 }
 
-# fault TEXT PID INJECTION STATUS PATTERN
+# fault TEXT PID CALL ERROR WHEN: that call of the process, or of its child.
 fault()
 {
 	another
-	check "$1" trace "$2" "$3"
+	check "$1" trace "$2" "$3" "error=$4:syscall=getpid:when=$5"
 	request both <"$work/app.exe"
 	untrace
 	check "it was met" grep -q INJECTED "$work/trace"
-	refused "$1" "$4"
-	check "who asks is told" grep -Eq "$5" "$work/err"
-	journal_says "it is on record" "\"exit\":$4" '"status":"failed"'
+	refused "$1" 69
+	check "who asks is told" grep -Eq \
+	    'cannot be kept: .*(No space|Input/output)' "$work/err"
+	journal_says "it is on record" '"exit":69' '"status":"failed"'
 	check "nothing was signed" not grep -qE '"signed"|"decided"' \
 	    <(last_request)
 	check "and nothing is kept" not is_kept
@@ -79,17 +93,11 @@ request both <"$work/app.exe"
 signed "a file is kept"
 first=$(keyd_process)
 for error in EIO ENOSPC; do
-	text='cannot be kept: .*(No space|Input/output)'
-	fault "$error when the file is written" "$(pump)" \
-	    "write:error=$error:syscall=getpid:when=1" 69 "$text"
-	fault "$error in the middle" "$(pump)" \
-	    "write:error=$error:syscall=getpid:when=3" 69 "$text"
-	fault "$error when it is made durable" "$(pump)" \
-	    "fsync:error=$error:syscall=getpid:when=1" 69 "$text"
-	fault "$error when it gets its name" "$first" \
-	    "linkat:error=$error:syscall=getpid:when=1" 69 "$text"
-	fault "$error when the name is made durable" "$first" \
-	    "fsync:error=$error:syscall=getpid:when=1" 69 "$text"
+	fault "$error when the file is written" "$(pump)" write "$error" 1
+	fault "$error in the middle" "$(pump)" write "$error" 3
+	fault "$error when it is made durable" "$(pump)" fsync "$error" 1
+	fault "$error when it gets its name" "$first" linkat "$error" 1
+	fault "$error when the name is made durable" "$first" fsync "$error" 1
 done
 check "keyd was not started anew" test "$(keyd_process)" = "$first"
 
@@ -122,12 +130,23 @@ kills=${HTSIGN_KILLS:-8}
 seed=${HTSIGN_KILLS_SEED:-$RANDOM}
 RANDOM=$seed
 ok "HTSIGN_KILLS_SEED=$seed"
-calls=(read write fsync sendmsg poll recvmsg)
+calls=prctl,poll,read,write,fsync,sendmsg,close,exit_group
+has_pump
+another
+trace "$pump" "$calls"
+request both <"$work/app.exe"
+untrace
+# Each call of the child, and which of that name it is.
+mapfile -t points < <(awk -v pump="$pump" '$1 != pump &&
+    match($2, /^[a-z_]+\(/) { call = substr($2, 1, RLENGTH - 1)
+    print call, ++n[call] }' "$work/trace")
+check "a child of htsign-pump makes ${#points[@]} calls" \
+    test "${#points[@]}" -gt 10
 for ((i = 0; i < kills; i++)); do
-	call=${calls[RANDOM % ${#calls[@]}]} when=$((1 + RANDOM % 8))
+	read -r call when <<<"${points[RANDOM % ${#points[@]}]}"
 	another
-	within 10 pump >/dev/null
-	trace "$(pump)" "$call:signal=SIGKILL:when=$when"
+	within 40 has_pump || break
+	trace "$pump" "$call" "signal=SIGKILL:when=$when"
 	request both <"$work/app.exe"
 	untrace
 	! grep -q 'killed by SIGKILL' "$work/trace" || met=$((met + 1))
@@ -148,7 +167,7 @@ ok "$met of $kills points were met, $refused before the file was kept"
 check "some were" test "$refused" -gt 0
 check "nothing was signed that is not kept" test "$unkept" -eq 0
 another
-trace "$(keyd_process)" "fsync:signal=SIGKILL:when=1"
+trace "$(keyd_process)" fsync signal=SIGKILL:when=1
 request both <"$work/app.exe"
 untrace
 check "keyd is killed when the file has a name, but no row" \

@@ -2,14 +2,11 @@
 # What was signed is kept, and can be fetched, byte for byte: the input, the
 # output, the signature; pruned on record; and nothing is signed that cannot be
 # kept.
-#
-# HTSIGN_KILLS (5) is how often htsign-pump is killed; 50 by hand.
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util /usr/sbin/sshd setpriv unshare msibuild sqlite3
 # shellcheck source=tests/support/installed.sh
 . "$srcdir/tests/support/installed.sh"
-kills=${HTSIGN_KILLS:-5}
 installed_endpoint 2921 2922
 archive=$fake/state/archive
 reconfigure '/^profiles = (/a\
@@ -187,44 +184,4 @@ same output "$work/out" "$(number)"
 stop_programs
 umount "$archive"
 start_programs no
-
-# --- killing --------------------------------------------------------------------------
-
-# What was released is fetched again, and the shell compares its SHA-256.
-released_is_kept()
-{
-	local n
-	for n in $(admin "log --json --profile=both --limit=$((kills + 1))" |
-	    sed -n '/"output_sha256"/s/.*"request":\([0-9]*\),.*/\1/p'); do
-		fetch admin "$n" input && fetch admin "$n" output || return 1
-	done
-}
-released=0 unkept=0
-for ((i = 0; i < kills; i++)); do
-	sample kill.exe
-	head -c $((RANDOM * 100)) /dev/urandom >>"$work/kill.exe"
-	{
-		head -c 1000 "$work/kill.exe"
-		sleep 0.3
-		tail -c +1001 "$work/kill.exe"
-	} | request both &
-	sleep "0.$((RANDOM % 4))$((RANDOM % 10))$((RANDOM % 10))"
-	for pid in $(descendants "$(cat "$dir/htsign-keyd.pid")" htsign-pump)
-	do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	wait "$!"
-	[ -s "$work/out" ] || continue
-	released=$((released + 1))
-	[ -e "$archive/$(sum "$work/kill.exe")" ] || unkept=$((unkept + 1))
-done
-check "$kills kills of htsign-pump, $released signed all the same: each is kept" \
-    test "$unkept" -eq 0
-check "and can be fetched" released_is_kept
-works()
-{
-	request both <"$work/app.exe"
-	[ "$status" -eq 0 ]
-}
-check "then it works again" within 20 works
 done_testing

@@ -14,7 +14,7 @@
 #define MINUTE 60000
 #define DAY 86400000
 
-/* The pause after a refused key, or an answer that makes no sense. */
+/* The pause after a refused key, or if there is no answer. */
 #define PAUSE 60000
 
 #define URL (2 * VIRUSTOTAL_URL)
@@ -27,7 +27,7 @@ struct rate {
 };
 
 /* What a check does next, or waits for. */
-enum step { LOOK_UP, ASK_URL, UPLOAD, ASK_ANALYSIS };
+enum step { LOOK_UP, ASK_URL, UPLOAD, ASK_ANALYSIS, ASK_REPORT };
 
 struct check {
 	LIST_ENTRY(check) entry;
@@ -39,6 +39,7 @@ struct check {
 	int file; /* or -1: there is no upload */
 	enum step step;
 	char where[VIRUSTOTAL_URL]; /* an upload's URL; an analysis */
+	int64_t date;               /* of a private analysis */
 	uint64_t deadline;          /* by loop_now() */
 	struct http_request *request;
 	struct loop_timer *timer;
@@ -215,14 +216,32 @@ static int
 analysed(struct check *c, struct cursor json, struct ht_error *e)
 {
 	struct virustotal_report report;
-	int rc = virustotal_analysis(json, c->sha256, &report, e);
+	int rc = virustotal_analysis(json, c->sha256, c->private, &report, e);
 
-	if (rc == 1)
+	if (rc == 1 && c->private) {
+		c->date = report.date;
+		c->step = ASK_REPORT;
+		next(c);
+	} else if (rc == 1) {
 		give(c, &report);
-	else if (rc == 0)
+	} else if (rc == 0) {
 		again(c, "the analysis was not completed in time");
+	}
 	buf_free(&report.engines);
 	return rc < 0 ? rc : 0;
+}
+
+static int
+reported(struct check *c, struct cursor json, struct ht_error *e)
+{
+	struct virustotal_report report;
+	int rc = virustotal_private(json, c->sha256, &report, e);
+
+	report.date = c->date;
+	if (rc == 0)
+		give(c, &report);
+	buf_free(&report.engines);
+	return rc;
 }
 
 static int
@@ -242,7 +261,7 @@ uploaded(struct check *c, struct cursor json, struct ht_error *e)
 static int
 got_url(struct check *c, struct cursor json, struct ht_error *e)
 {
-	int rc = virustotal_upload_url(json, c->where, e);
+	int rc = virustotal_upload_url(json, c->all->how->url, c->where, e);
 
 	if (rc < 0)
 		return rc;
@@ -263,6 +282,8 @@ good(struct check *c, struct cursor json, struct ht_error *e)
 		return uploaded(c, json, e);
 	case ASK_ANALYSIS:
 		return analysed(c, json, e);
+	case ASK_REPORT:
+		return reported(c, json, e);
 	}
 	return HT_ERR_INTERNAL;
 }
@@ -275,6 +296,18 @@ pause_all(struct checking *all, uint64_t ms)
 
 	if (all->pause < until)
 		all->pause = until;
+}
+
+/*
+ * Whether a status says something of the server, and not of one file: status 200
+ * is here if an answer is too long.
+ */
+static bool
+is_of_all(unsigned int status)
+{
+	if (status == 401 || status == 403)
+		return true;
+	return status != 200 && (status < 400 || status >= 500);
 }
 
 /* http_done_fn */
@@ -298,8 +331,12 @@ replied(void *cookie, const struct http_reply *reply, const struct ht_error *e)
 		/* Somebody else uploads it just now. */
 		c->step = LOOK_UP;
 		again(c, "another upload of it goes on");
+	} else if (loop_now() >= c->deadline) {
+		/* Its own time is over, which says nothing of theirs. */
+		give_up(c, "the time is over");
 	} else {
-		pause_all(all, PAUSE);
+		if (is_of_all(reply->status))
+			pause_all(all, PAUSE);
 		give_up(c,
 		    reply->status == 401 || reply->status == 403
 		        ? "it does not take our key"
@@ -319,7 +356,9 @@ make_url(const struct check *c, char url[URL])
 
 	switch (c->step) {
 	case LOOK_UP:
-		n = snprintf(url, URL, "%s/files/", base);
+	case ASK_REPORT:
+		n = snprintf(url, URL, "%s/%sfiles/", base,
+		    c->step == LOOK_UP ? "" : private);
 		for (i = 0; i < VIRUSTOTAL_SHA256; i++)
 			n += snprintf(url + n, URL - (size_t)n, "%02x",
 			    c->sha256[i]);
@@ -339,20 +378,6 @@ make_url(const struct check *c, char url[URL])
 		    c->where);
 		break;
 	}
-}
-
-/* The key goes to no other host than that of the configuration. */
-static bool
-is_theirs(const struct check *c, const char *url)
-{
-	const char *base = c->all->how->url;
-	const char *host = strstr(base, "//");
-	size_t n;
-
-	if (host == NULL)
-		return false;
-	n = (size_t)(host - base) + 2 + strcspn(host + 2, "/");
-	return strncmp(url, base, n) == 0 && (url[n] == '/' || url[n] == '\0');
 }
 
 /* Ask what the step is about, or wait until that is possible. */
@@ -376,10 +401,6 @@ next(struct check *c)
 	if (!may_ask(c, now))
 		return;
 	make_url(c, url);
-	if (!is_theirs(c, url)) {
-		give_up(c, "it names another host for uploads");
-		return;
-	}
 	if (c->step == UPLOAD) {
 		ask.file = c->file;
 		ask.size = c->size;

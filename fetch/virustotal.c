@@ -52,15 +52,34 @@ has_verdict(const char *category, bool *bad)
 	    strcmp(category, "undetected") == 0;
 }
 
+/* One more engine.  HT_ERR_DATA if there are too many. */
 static int
-count(json_t *engines, struct virustotal_report *out, struct ht_error *e)
+add(struct virustotal_report *out, const char *name, const char *category,
+    const char *result, struct ht_error *e)
+{
+	bool bad;
+
+	if (out->listed == VIRUSTOTAL_ENGINES)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "its answer lists too many engines");
+	out->listed++;
+	if (has_verdict(category, &bad)) {
+		out->total++;
+		out->bad += bad;
+	}
+	put(&out->engines, name);
+	put(&out->engines, category);
+	put(&out->engines, result);
+	return 0;
+}
+
+static int
+add_all(struct virustotal_report *out, json_t *engines, struct ht_error *e)
 {
 	const char *name, *category;
 	json_t *engine;
-	bool bad;
 
-	if (!json_is_object(engines) ||
-	    json_object_size(engines) > VIRUSTOTAL_ENGINES)
+	if (!json_is_object(engines))
 		return ht_error_set(e, HT_ERR_DATA,
 		    "its answer does not list the engines");
 	json_object_foreach(engines, name, engine)
@@ -70,15 +89,18 @@ count(json_t *engines, struct virustotal_report *out, struct ht_error *e)
 		if (category == NULL)
 			return ht_error_set(e, HT_ERR_DATA,
 			    "its answer has an engine without a category");
-		if (has_verdict(category, &bad)) {
-			out->total++;
-			out->bad += bad;
-		}
-		put(&out->engines, name);
-		put(&out->engines, category);
-		put(&out->engines,
-		    json_string_value(json_object_get(engine, "result")));
+		if (add(out, name, category,
+		        json_string_value(json_object_get(engine, "result")),
+		        e) < 0)
+			return e->code;
 	}
+	return 0;
+}
+
+/* What is listed is all. */
+static int
+complete(const struct virustotal_report *out, struct ht_error *e)
+{
 	if (buf_failed(&out->engines) < 0)
 		return ht_error_memory(e);
 	if (out->total == 0)
@@ -110,11 +132,13 @@ read_file(json_t *root, const uint8_t sha256[VIRUSTOTAL_SHA256],
 
 	if (check_file(MEMBER(about, "sha256"), sha256, e) < 0)
 		return e->code;
-	if (!json_is_integer(date))
+	if (!json_is_integer(date) || json_integer_value(date) < 0)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "its answer has no date of an analysis");
 	out->date = json_integer_value(date);
-	return count(MEMBER(about, "last_analysis_results"), out, e);
+	if (add_all(out, MEMBER(about, "last_analysis_results"), e) < 0)
+		return e->code;
+	return complete(out, e);
 }
 
 int
@@ -132,29 +156,48 @@ virustotal_file(struct cursor json, const uint8_t sha256[VIRUSTOTAL_SHA256],
 	return rc;
 }
 
+/* The words for a verdict, and the categories that mean the same. */
+static const struct {
+	const char *verdict, *category;
+} verdicts[] = {
+	{ "VERDICT_MALICIOUS", "malicious" },
+	{ "VERDICT_SUSPICIOUS", "suspicious" },
+	{ "VERDICT_UNDETECTED", "undetected" },
+	{ "VERDICT_BENIGN", "harmless" },
+};
+
+static const char *
+category_of(const char *verdict)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (strcmp(verdict, verdicts[i].verdict) == 0)
+			return verdicts[i].category;
+	return "unknown";
+}
+
 static int
-read_analysis(json_t *root, const uint8_t sha256[VIRUSTOTAL_SHA256],
+read_private(json_t *root, const uint8_t sha256[VIRUSTOTAL_SHA256],
     struct virustotal_report *out, struct ht_error *e)
 {
 	json_t *about = MEMBER(root, "data", "attributes");
-	const char *status = json_string_value(MEMBER(about, "status"));
-	json_t *date = MEMBER(about, "date");
-	int rc;
+	json_t *sandboxes = MEMBER(about, "sandbox_verdicts");
+	const char *verdict =
+	    json_string_value(MEMBER(about, "threat_verdict"));
 
-	if (status == NULL)
-		return ht_error_set(e, HT_ERR_DATA,
-		    "its answer has no status of an analysis");
-	if (strcmp(status, "completed") != 0)
-		return 0;
-	rc = check_file(MEMBER(root, "meta", "file_info", "sha256"), sha256, e);
-	if (rc == 0)
-		rc = count(MEMBER(about, "results"), out, e);
-	out->date = json_integer_value(date);
-	return rc < 0 ? rc : 1;
+	if (check_file(MEMBER(about, "sha256"), sha256, e) < 0)
+		return e->code;
+	if (verdict != NULL &&
+	    add(out, "VirusTotal", category_of(verdict), verdict, e) < 0)
+		return e->code;
+	if (sandboxes != NULL && add_all(out, sandboxes, e) < 0)
+		return e->code;
+	return complete(out, e);
 }
 
 int
-virustotal_analysis(struct cursor json, const uint8_t sha256[VIRUSTOTAL_SHA256],
+virustotal_private(struct cursor json, const uint8_t sha256[VIRUSTOTAL_SHA256],
     struct virustotal_report *out, struct ht_error *e)
 {
 	json_t *root;
@@ -163,7 +206,50 @@ virustotal_analysis(struct cursor json, const uint8_t sha256[VIRUSTOTAL_SHA256],
 	memset(out, 0, sizeof(*out));
 	rc = read_json(json, &root, e);
 	if (rc == 0)
-		rc = read_analysis(root, sha256, out, e);
+		rc = read_private(root, sha256, out, e);
+	json_decref(root);
+	return rc;
+}
+
+static int
+read_analysis(json_t *root, const uint8_t sha256[VIRUSTOTAL_SHA256],
+    bool private, struct virustotal_report *out, struct ht_error *e)
+{
+	json_t *about = MEMBER(root, "data", "attributes");
+	const char *status = json_string_value(MEMBER(about, "status"));
+	json_t *date = MEMBER(about, "date");
+
+	if (status == NULL)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "its answer has no status of an analysis");
+	if (strcmp(status, "completed") != 0)
+		return 0;
+	if (check_file(MEMBER(root, "meta", "file_info", "sha256"), sha256, e) <
+	    0)
+		return e->code;
+	if (!json_is_integer(date) || json_integer_value(date) < 0)
+		return ht_error_set(e, HT_ERR_DATA,
+		    "its answer has no date of an analysis");
+	out->date = json_integer_value(date);
+	if (private)
+		return 1;
+	if (add_all(out, MEMBER(about, "results"), e) < 0 ||
+	    complete(out, e) < 0)
+		return e->code;
+	return 1;
+}
+
+int
+virustotal_analysis(struct cursor json, const uint8_t sha256[VIRUSTOTAL_SHA256],
+    bool private, struct virustotal_report *out, struct ht_error *e)
+{
+	json_t *root;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = read_json(json, &root, e);
+	if (rc == 0)
+		rc = read_analysis(root, sha256, private, out, e);
 	json_decref(root);
 	return rc;
 }
@@ -193,14 +279,51 @@ read_text(struct cursor json, const char *const *names, const char *allowed,
 #define ALPHANUMERIC                                                           \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+/*
+ * Whether a URL is of the base's host, or of one in its domain: VirusTotal takes
+ * large files at bigfiles.virustotal.com.
+ */
+static bool
+is_theirs(const char *base, const char *url)
+{
+	const char *own = strstr(base, "//"), *host = strstr(url, "//");
+	size_t nown, nhost;
+
+	if (own == NULL || host == NULL)
+		return false;
+	own += 2;
+	host += 2;
+	nown = strcspn(own, "/");
+	nhost = strcspn(host, "/");
+	if (nhost == nown && strncmp(host, own, nown) == 0)
+		return true;
+	if (strncmp(own, "www.", 4) != 0 ||
+	    strspn(host, ALPHANUMERIC "-.") != nhost)
+		return false;
+	own += 3;
+	nown -= 3;
+	return nhost > nown && strncmp(host + nhost - nown, own, nown) == 0;
+}
+
 int
-virustotal_upload_url(struct cursor json, char out[VIRUSTOTAL_URL],
-    struct ht_error *e)
+virustotal_upload_url(struct cursor json, const char *base,
+    char out[VIRUSTOTAL_URL], struct ht_error *e)
 {
 	static const char *const names[] = { "data", NULL };
+	char url[VIRUSTOTAL_URL];
 
-	return read_text(json, names, ALPHANUMERIC "-._~:/?#[]@!$&'()*+,;=%",
-	    out, e);
+	out[0] = '\0';
+	if (read_text(json, names, ALPHANUMERIC "-._~:/?#[]@!$&'()*+,;=%", url,
+	        e) < 0)
+		return e->code;
+	if (!is_theirs(base, url) ||
+	    snprintf(out, VIRUSTOTAL_URL, "%.*s%s", (int)strcspn(base, "/"),
+	        base, strstr(url, "//")) >= VIRUSTOTAL_URL) {
+		out[0] = '\0';
+		return ht_error_set(e, HT_ERR_DATA,
+		    "it names another host for uploads");
+	}
+	return 0;
 }
 
 int

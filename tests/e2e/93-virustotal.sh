@@ -23,12 +23,14 @@ reconfigure "/^certificates = (/i virustotal_key = \"$dir/vt.key\";\
 	/^profiles = (/a\
 	{ name = \"must\"; certificates = [ \"test\" ]; virustotal = \"required\";\
 	  vt_max_bad_percent = 10; vt_fatal_engines = [ \"Alpha\" ];\
-	  deadline = 20; },\
+	  deadline = 24; },\
 	{ name = \"try\"; certificates = [ \"test\" ]; virustotal = \"attempt\";\
-	  vt_max_bad_percent = 20; deadline = 20; },\
+	  vt_max_bad_percent = 20; deadline = 24; },\
 	{ name = \"up\"; certificates = [ \"test\" ]; virustotal = \"required\";\
-	  archive = \"input\"; vt_upload = \"private\"; deadline = 20; },"
-for profile in must try up; do
+	  archive = \"input\"; vt_upload = \"private\"; deadline = 20; },\
+	{ name = \"pub\"; certificates = [ \"test\" ]; virustotal = \"required\";\
+	  archive = \"input\"; vt_upload = \"public\"; deadline = 20; },"
+for profile in must try up pub; do
 	admin "grant ci $profile"
 done
 there()
@@ -121,8 +123,15 @@ known 0 1
 for mode in 401 500 broken huge redirect twice another no-engines slow; do
 	echo "$mode" >"$vt/mode"
 	unknown "$mode" .
+	asked . || true
 	request must <"$work/app.exe"
-	refused "and nobody is asked for a while" 69
+	refused "and once more" 69
+	case $mode in
+	401 | 500 | redirect | slow)
+		check "nobody is asked for a while" not asked . ;;
+	*)
+		check "it is asked again" asked "^GET /api/v3/files/$sum" ;;
+	esac
 	restart
 	request must <"$work/app.exe"
 	signed "it answers again"
@@ -146,11 +155,11 @@ signed "it is there again"
 
 # --- uploads -----------------------------------------------------------------------------
 
-# upload TEXT PATTERN: a new file is signed after it.
+# upload TEXT PATTERN [PROFILE]: a new file is signed after it.
 upload()
 {
 	asked . || true
-	request up <"$work/app.exe"
+	request "${3:-up}" <"$work/app.exe"
 	signed "$1"
 	check "is asked for so" asked "$2"
 	check "and it has the file" cmp "$work/app.exe" "$vt/uploads/$sum"
@@ -160,10 +169,20 @@ upload "a file that it does not know is uploaded" \
     '^POST /api/v3/private/files$'
 check "its analysis is waited for" grep -q 'GET /api/v3/private/analyses/u-0==' \
     "$work/asked"
+check "and its report is read" grep -q "^GET /api/v3/private/files/$sum\$" \
+    "$work/asked"
+n=$(requests)
+check "show has what the sandboxes say" grep -q \
+    '"engine":"Zenbox","category":"harmless"' <(admin "show $n --json")
 anew
 echo 3 >"$vt/polls"
 upload "an analysis that takes its time" '^GET /api/v3/private/analyses/'
 rm "$vt/polls"
+anew
+upload "one that others can get" '^POST /api/v3/files$' pub
+n=$(requests)
+check "show has what the engines say" grep -q \
+    '"engine":"Kappa","category":"undetected"' <(admin "show $n --json")
 known 0 11
 upload "one that is too old" '^POST'
 anew
@@ -172,13 +191,21 @@ request up <"$work/app.exe"
 refused "what is bad then" 66
 rm "$vt/bad"
 anew
-echo 1 >"$vt/mode409"
+echo 409 >"$vt/upload"
 (sleep 1; known 0 0) &
 request up <"$work/app.exe"
 signed "somebody else has uploaded it"
 anew
+echo 413 >"$vt/upload"
+request up <"$work/app.exe"
+refused "one that it does not take" 69
+known 0 1
+request must <"$work/app.exe"
+signed "others do not wait for that"
+anew
 head -c 34000000 /dev/zero >>"$work/app.exe"
 sum=$(sha256sum <"$work/app.exe" | cut -d ' ' -f 1)
+echo "https://127.0.0.1:$vt_port" >"$vt/elsewhere"
 upload "a large one" '^GET /api/v3/private/files/upload_url$'
 check "to the URL that it names" grep -q '^POST /api/v3/upload/once$' \
     "$work/asked"
@@ -212,10 +239,8 @@ signed "another client has one"
 door=sign
 public()
 {
-	sed 's/vt_upload = "private"/vt_upload = "public"/' "$dir/htsign.conf" \
-	    >"$work/public.conf"
-	"$keyd" -t -c "$work/public.conf" 2>&1 |
-	    grep 'profile up uploads files .* everybody can get them'
+	"$keyd" -t -c "$dir/htsign.conf" 2>&1 |
+	    grep 'profile pub uploads files .* everybody can get them'
 }
 check "-t warns of uploads that are public" public
 check "the key is in no log" not grep -r good "$dir" --include='*.log'

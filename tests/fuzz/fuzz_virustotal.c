@@ -39,7 +39,9 @@ check(const struct virustotal_report *report, struct cursor json)
 	    "abcd000000000000000000000000000000000000000000000000000000000000";
 
 	if (report->total == 0 || report->bad > report->total ||
-	    report->total > engines(&report->engines) ||
+	    report->total > report->listed || report->date < 0 ||
+	    report->listed > VIRUSTOTAL_ENGINES ||
+	    report->listed != engines(&report->engines) ||
 	    memmem(json.p, json.left, hex, sizeof(hex) - 1) == NULL)
 		abort();
 }
@@ -51,17 +53,29 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct cursor json = cursor_over(p, n);
 	struct virustotal_report report;
 	char text[VIRUSTOTAL_URL];
+	const char *end;
 	struct ht_error e;
 
 	if (virustotal_file(json, sha256, &report, &e) == 0)
 		check(&report, json);
 	buf_free(&report.engines);
-	if (virustotal_analysis(json, sha256, &report, &e) == 1)
+	if (virustotal_analysis(json, sha256, false, &report, &e) == 1)
 		check(&report, json);
 	buf_free(&report.engines);
-	if (virustotal_upload_url(json, text, &e) == 0 &&
-	    strlen(text) >= VIRUSTOTAL_URL)
+	if (virustotal_analysis(json, sha256, true, &report, &e) == 1 &&
+	    (report.total != 0 || report.date < 0))
 		abort();
+	buf_free(&report.engines);
+	if (virustotal_private(json, sha256, &report, &e) == 0)
+		check(&report, json);
+	buf_free(&report.engines);
+	if (virustotal_upload_url(json, "https://www.virustotal.com/api/v3",
+	        text, &e) == 0) {
+		end = text + 8 + strcspn(text + 8, "/");
+		if (strncmp(text, "https://", 8) != 0 || end < text + 23 ||
+		    strncmp(end - 15, ".virustotal.com", 15) != 0)
+			abort();
+	}
 	if (virustotal_upload(json, text, &e) == 0 && strchr(text, '/') != NULL)
 		abort();
 	return 0;

@@ -6,8 +6,10 @@
 # FOLDER has known/SHA256 for each file that it knows, with the number of engines
 # that call it bad and the age of the analysis in days.  What is uploaded comes
 # into uploads/SHA256, and is known as soon as its analysis was asked for as often
-# as the file "polls" says.  "mode" is a word for what goes wrong.  Each request is
-# a line of "log".
+# as the file "polls" says.  No engine looks at what is private: its analysis has
+# no results, and its report says what the sandboxes think.  "mode" is a word for
+# what goes wrong, and "upload" the status with which the next upload is refused.
+# Each request is a line of "log".
 
 import hashlib
 import http.server
@@ -105,10 +107,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.goes_wrong():
             return
-        parts = [p for p in self.path.split("/")[3:] if p != "private"]
+        parts = self.path.split("/")[3:]
+        private = parts[0] == "private"
+        parts = parts[private:]
         if parts == ["files", "upload_url"]:
             where = read("elsewhere", "http://127.0.0.1:%d" % port)
             self.say(200, {"data": where + "/api/v3/upload/once"})
+        elif private and parts[0] == "files":
+            if not os.path.exists(os.path.join(folder, "uploads", parts[1])):
+                self.error(404, "NotFoundError")
+                return
+            bad = int(read("bad", "0")) > 0
+            self.say(200, {"data": {"type": "private_file", "id": parts[1],
+                "attributes": {
+                    "sha256": parts[1],
+                    "threat_verdict":
+                    "VERDICT_MALICIOUS" if bad else "VERDICT_UNDETECTED",
+                    "sandbox_verdicts": {"Zenbox": {
+                        "category": "malicious" if bad else "harmless",
+                        "sandbox_name": "Zenbox", "confidence": 1}}}}})
         elif parts[0] == "files":
             known = read("known/" + parts[1], None)
             if known is None:
@@ -120,12 +137,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             sha256, polls = analyses[parts[1]]
             analyses[parts[1]] = (sha256, polls + 1)
             done = polls + 1 >= int(read("polls", "1"))
+            about = {"status": "completed" if done else "queued",
+                     "date": int(time.time())}
+            if not private:
+                about["results"] = results(int(read("bad", "0"))) \
+                    if done else {}
             self.say(200, {
-                "data": {"attributes": {
-                    "status": "completed" if done else "queued",
-                    "date": int(time.time()),
-                    "results": results(int(read("bad", "0")))
-                    if done else {}}},
+                "data": {"attributes": about},
                 "meta": {"file_info": {"sha256": sha256}}})
         else:
             self.error(404, "NotFoundError")
@@ -135,9 +153,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if self.goes_wrong():
             return
-        if read("mode409", "") != "":
-            os.unlink(os.path.join(folder, "mode409"))
-            self.error(409, "AlreadyExistsError")
+        refused = read("upload", "")
+        if refused != "":
+            os.unlink(os.path.join(folder, "upload"))
+            self.error(int(refused), "NotTaken")
             return
         boundary = self.headers["Content-Type"].split("boundary=")[1].encode()
         part = body.split(b"--" + boundary)[1]

@@ -19,7 +19,7 @@
 
 #define URL (2 * VIRUSTOTAL_URL)
 
-/* Requests in a span of time: one more is due when the first has left it. */
+/* Requests in a span of time, which begins with the first one. */
 struct rate {
 	uint64_t span; /* milliseconds */
 	size_t most, used;

@@ -379,7 +379,7 @@ static void
 a_session_too_many_is_on_record(void **state)
 {
 	struct buf key = BUF_INIT;
-	int fd;
+	int fd, next;
 	size_t *n = &core.nconnections[PROTOCOL_LINK_SIGN];
 
 	(void)state;
@@ -387,12 +387,13 @@ a_session_too_many_is_on_record(void **state)
 	core_issue(CORE_CLIENTS_CA, ED25519, core_request, &key);
 	*n = KEYD_SIGNING;
 	fd = free_descriptor();
+	next = fcntl(fd + 1, F_GETFD); /* may be who started the test's */
 	relay(PROTOCOL_SESSION, "sign", &key);
 	expect_refusal(HT_ERR_TEMPORARY, "connections", "too many connections",
 	    5);
 	assert_int_equal(core_events("refused-login", "\"connections\""), 1);
 	assert_int_equal(free_descriptor(), fd);
-	assert_int_equal(fcntl(fd + 1, F_GETFD), -1);
+	assert_int_equal(fcntl(fd + 1, F_GETFD), next);
 	*n = 0;
 	buf_free(&key);
 }

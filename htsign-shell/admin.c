@@ -184,7 +184,7 @@ run(struct keyd_client *keyd, const struct words *words,
 {
 	struct answer answer = { fd, NULL };
 	struct buf encoded = BUF_INIT;
-	struct protocol_done done;
+	struct protocol_done done = { 0 };
 	size_t i;
 	int rc;
 

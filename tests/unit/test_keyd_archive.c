@@ -407,6 +407,7 @@ an_old_file_is_pruned(void **state)
 	memset(&found, 0, sizeof(found));
 	assert_int_equal(journal_archive_find(core.store, 1, &found, &e), 0);
 	assert_non_null(strstr(found.pruned, "Z, kept for 10 days"));
+	buf_free(&found.recipe);
 	/* So it is if the table is made anew. */
 	assert_int_equal(journal_rebuild(core.store, &core_actor, &own, &e), 0);
 	assert_int_equal(held("ci", &own), 0);

@@ -165,8 +165,11 @@ expect_verdict(struct fixture *f, const char *verdict, const char *text)
 static int
 take(struct fixture *f)
 {
-	int fd = accept(f->clamd, NULL, NULL);
+	struct pollfd ready = { f->clamd, POLLIN, 0 };
+	int fd;
 
+	assert_int_equal(poll(&ready, 1, 10000), 1);
+	fd = accept(f->clamd, NULL, NULL);
 	assert_true(fd >= 0);
 	return fd;
 }

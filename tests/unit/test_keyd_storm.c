@@ -332,6 +332,7 @@ say_output(struct peer *p)
 
 	output.size = one_in(10) ? draw_number() : 2048;
 	output.sha256 = cursor_over(sha256, one_in(30) ? draw(32) : 32);
+	output.length = one_in(10) ? draw(100) : 0;
 	say(p, PROTOCOL_OUTPUT, &output);
 }
 

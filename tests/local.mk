@@ -362,11 +362,12 @@ tests_support_lying_token_so_LDADD =
 # programs where a package would; a build for elsewhere makes one for that.
 # No other build needs the bench's programs, nor p11-kit's headers.
 
-bench_programs = tests/bench/channels tests/bench/pkcs11-loop \
-	tests/support/make-pe
+bench_programs = tests/bench/channels tests/bench/clamd-sink \
+	tests/bench/pkcs11-loop tests/support/make-pe
 EXTRA_PROGRAMS = $(bench_programs)
 CLEANFILES += $(bench_programs)
 tests_bench_channels_LDADD = $(SSH_LIBS)
+tests_bench_clamd_sink_LDADD =
 tests_bench_pkcs11_loop_CPPFLAGS = $(AM_CPPFLAGS) \
 	`$(PKG_CONFIG) --cflags p11-kit-1`
 tests_bench_pkcs11_loop_LDADD =

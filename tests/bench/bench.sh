@@ -21,7 +21,8 @@ needs ssh sshd softhsm2-util osslsigncode setpriv
 # shellcheck source=tests/support/authority.sh
 . "$srcdir/tests/support/authority.sh"
 
-parts=${PARTS:-a b c d e f g}
+parts=${PARTS:-a b c d e f g h}
+sink=
 port_sign=2460 port_openssh=2461 port_cat=2462 port_sink=2463
 curve=curve25519-sha256
 gcm=aes128-gcm@openssh.com
@@ -29,7 +30,8 @@ gcm=aes128-gcm@openssh.com
 cleanup_more()
 {
 	# shellcheck disable=SC2154 # of installed.sh
-	kill ${sshd_door:+"$sshd_door"} ${sshd_cat:+"$sshd_cat"} 2>/dev/null
+	kill ${sshd_door:+"$sshd_door"} ${sshd_cat:+"$sshd_cat"} \
+	    ${sink:+"$sink"} 2>/dev/null
 	stop_authority
 	# shellcheck disable=SC2154
 	umount -l "$fake" 2>/dev/null
@@ -465,6 +467,101 @@ part_g()
 	row "seconds more, all of them" "<= 15" "$(paste \
 	    "$work/stamped.times" "$work/channels.times" |
 	    awk '{ print $1 - $2 }')"
+}
+
+# --- (h): scanned and kept ---------------------------------------------------------------------
+
+many=16
+big_kept() { timed big_kept to_null sign kept; }
+big_plain() { timed big_plain to_null sign test-signing; }
+kept_pkcs7() { timed kept_pkcs7 to_null sign kept --pkcs7; }
+big_dd()
+{
+	timed big_dd dd if="$big" of="$work/dd" bs=1M conv=fsync status=none
+	rm -f "$work/dd"
+}
+
+# A profile that has all of a file scanned, by next to nothing, and keeps it.
+want_scans()
+{
+	"$builddir/tests/bench/clamd-sink" "$work/clamd" 2>"$work/err" &
+	sink=$!
+	within 5 test -S "$work/clamd" || fail "clamd-sink"
+	chmod 666 "$work/clamd"
+	port=$port_sign reconfigure "1i clamav_socket = \"$work/clamd\";\
+	    clamav_max_size = \"1100M\"; clamav_parallel = $((4 * many));\
+	    archive_max = \"64G\";
+	    /^profiles = (/a { name = \"kept\"; clamav = \"required\";\
+	    archive = \"both\"; certificates = [ \"test\" ]; },"
+	admin 'grant ci kept' || fail "grant"
+}
+
+# most NAME PROGRAM: the most MiB that one of listener's or parent's children of
+# that name has had, seen until $work/done is there.
+most()
+{
+	local pid
+	until [ -e "$work/done" ]; do
+		for pid in $(descendants "$listener" "$2") \
+		    $(descendants "$parent" "$2"); do
+			awk '/VmHWM/ { print $2 / 1024 }' "/proc/$pid/status"
+		done
+		sleep 0.05
+	done 2>/dev/null | sort -g | tail -n 1 >"$work/$1"
+}
+
+# memory TEXT COMMAND ...: while it runs, of the shells and the pump's children.
+memory()
+{
+	local text=$1 watchers
+	shift
+	rm -f "$work/done"
+	most shell.most htsign-shell &
+	watchers=$!
+	most pump.most htsign-pump &
+	watchers+=" $!"
+	"$@"
+	touch "$work/done"
+	# shellcheck disable=SC2086 # two numbers
+	wait $watchers
+	row "the shell's greatest memory, $text, MiB" "<= 24" \
+	    "$(cat "$work/shell.most")"
+	row "htsign-pump's, MiB" "<= 24" "$(cat "$work/pump.most")"
+}
+
+all_at_once()
+{
+	local i each=()
+	for i in $(seq "$many"); do
+		to_null sign kept &
+		each+=($!)
+	done
+	for i in "${each[@]}"; do
+		wait "$i" || fail "one of $many"
+	done
+}
+
+part_h()
+{
+	heading "(h) 1 GiB, scanned, hashed and kept, and without"
+	want_scans
+	find_processes
+	"$builddir/tests/support/make-pe" --payload=$((1 << 30)) >"$big" || exit 1
+	kept_turn() { big_plain && big_dd && big_kept && kept_pkcs7; }
+	turns "${BIG_TURNS:-3}" kept_turn true
+	sed -i 1d "$work"/{big_plain,big_dd,big_kept,kept_pkcs7}.times
+	paste "$work/big_plain.times" "$work/big_dd.times" |
+	    awk '{ print ($1 > $2 ? $1 : $2) }' >"$work/longer.times"
+	milliseconds "without" big_plain
+	milliseconds "dd conv=fsync" big_dd
+	milliseconds "scanned and kept" big_kept
+	milliseconds "scanned and kept, --pkcs7" kept_pkcs7
+	ratio "scanned and kept / the longer" "<= 1.5" big_kept longer
+	memory "alone" to_null sign kept
+	"$builddir/tests/support/make-pe" --payload=$((64 << 20)) >"$big" ||
+	    exit 1
+	memory "$many at once" all_at_once
+	rm -f "$big"
 }
 
 # --- all of it --------------------------------------------------------------------------------------

@@ -232,7 +232,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/clamav.sh tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/virustotal.py \
-	tests/support/worst_client.py
+	tests/support/worst_client.py \
+	tests/unit/store-8.sql
 
 # --- what tests are linked with -----------------------------------------------
 #

@@ -94,6 +94,7 @@
 	"'code', code, " \
 	"'offset', offset, " \
 	"'error', error, " \
+	"'result', result, " \
 	"'asked', " DATE_MICRO("asked") ", " \
 	"'received', " DATE_MICRO("received") ", " \
 	"'pumped', " DATE_MICRO("pumped") ", " \
@@ -393,6 +394,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "delivered_bytes = e.detail ->> 'bytes', "
 	    "exit = iif(e.kind = 'delivered', 0, e.detail ->> 'exit'), "
 	    "code = e.detail ->> 'code', "
+	    "result = result_word(e.kind, e.detail ->> 'exit', "
+	    "e.detail ->> 'code'), "
 	    "offset = e.detail ->> 'offset', "
 	    "error = e.detail ->> 'text'"),
 
@@ -462,6 +465,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "WHERE (?1 IS NULL OR client = ?1) "
 	    "AND (?2 IS NULL OR profile = ?2) "
 	    "AND (?3 IS NULL OR status = ?3) "
+	    "AND (?5 IS NULL OR result = ?5) "
 	    "ORDER BY request DESC LIMIT ?4) "
 	    "ORDER BY request",
 	[SQL_SHOW] = SIGNING_ROW "WHERE request = ?1",

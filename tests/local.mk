@@ -86,6 +86,7 @@ unit_tests = \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \
+	tests/unit/test_result \
 	tests/unit/test_revocation \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \

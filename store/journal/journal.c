@@ -574,14 +574,15 @@ journal_failed(struct store *s, uint64_t number, const struct journal_end *why,
 	return end_request(s, number, "failed", why, e);
 }
 
-/* Record an event that has only a text. */
+/* Record an event that has only a code and a text. */
 static int
-say(struct store *s, uint64_t number, const char *kind, const char *text,
-    struct ht_error *e)
+say(struct store *s, uint64_t number, const char *kind, const char *code,
+    const char *text, struct ht_error *e)
 {
 	const struct journal_note note = {
 		.kind = kind,
 		.request = number,
+		.code = code,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
@@ -593,21 +594,21 @@ int
 journal_maybe_signed(struct store *s, uint64_t number, const char *text,
     struct ht_error *e)
 {
-	return say(s, number, "maybe-signed", text, e);
+	return say(s, number, "maybe-signed", NULL, text, e);
 }
 
 int
-journal_aborted(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e)
+journal_aborted(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e)
 {
-	return say(s, number, "aborted", text, e);
+	return say(s, number, "aborted", code, text, e);
 }
 
 int
-journal_undelivered(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e)
+journal_undelivered(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e)
 {
-	return say(s, number, "undelivered", text, e);
+	return say(s, number, "undelivered", code, text, e);
 }
 
 int

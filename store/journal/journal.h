@@ -276,12 +276,15 @@ int journal_kept(struct store *s, uint64_t number,
 /*
  * "delivered": the client took all bytes of the result.  "undelivered": the
  * result was released, but nobody knows whether it arrived.  Both end the
- * request.
+ * request.  code is JOURNAL_CUT if the client's connection ended, and
+ * JOURNAL_ENDPOINT if it was the endpoint's doing.
  */
+#define JOURNAL_CUT "cut"
+#define JOURNAL_ENDPOINT "endpoint"
 int journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
     struct ht_error *e);
-int journal_undelivered(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e);
+int journal_undelivered(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e);
 
 /* Why a request ended without a result. */
 struct journal_end {
@@ -295,16 +298,16 @@ struct journal_end {
 
 /*
  * "refused": policy said no.  "failed": the input is damaged, or a service or
- * htsign failed.  "aborted": the connection ended first.  Each ends the
- * request.  After "finished" or "kept", of these three only "failed" is
+ * htsign failed.  "aborted": the connection ended first; code is as above.  Each
+ * ends the request.  After "finished" or "kept", of these three only "failed" is
  * allowed.
  */
 int journal_refused(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
 int journal_failed(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
-int journal_aborted(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e);
+int journal_aborted(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e);
 
 /*
  * "auth-failed": count strangers from this source prefix were not let in for
@@ -455,6 +458,7 @@ struct journal_filter {
 	const char *client;
 	const char *profile;
 	const char *status;
+	const char *result; /* of store/journal/result.h */
 	unsigned int limit; /* only so many of the newest; 0 means all */
 };
 

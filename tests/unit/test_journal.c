@@ -229,7 +229,7 @@ check_row(void *cookie, const struct journal_row *row)
 	assert_string_equal(row->error, "too large");
 	assert_non_null(strstr(row->json,
 	    "\"exit\":66,\"code\":\"size\",\"offset\":77,"
-	    "\"error\":\"too large\""));
+	    "\"error\":\"too large\",\"result\":\"too-big\","));
 	return 0;
 }
 
@@ -373,13 +373,13 @@ try_event(uint64_t number, size_t event, struct ht_error *e)
 	case 4:
 		return journal_delivered(store, number, 1, e);
 	case 5:
-		return journal_undelivered(store, number, "t", e);
+		return journal_undelivered(store, number, JOURNAL_CUT, "t", e);
 	case 6:
 		return journal_refused(store, number, &why, e);
 	case 7:
 		return journal_failed(store, number, &why, e);
 	case 8:
-		return journal_aborted(store, number, "t", e);
+		return journal_aborted(store, number, JOURNAL_CUT, "t", e);
 	case 9:
 		return journal_kept(store, number, &kept, e);
 	case 10:
@@ -474,7 +474,8 @@ test_pkcs7(void **state)
 	    HT_ERR_USAGE);
 	assert_int_equal(der.len, 0);
 	number = bring_to(FINISHED);
-	assert_int_equal(journal_undelivered(store, number, "gone", NULL), 0);
+	assert_int_equal(
+	    journal_undelivered(store, number, JOURNAL_CUT, "gone", NULL), 0);
 	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, &e), 0);
 	assert_int_equal(der.len, sizeof(signed_data));
 	number = bring_to(DELIVERED);
@@ -892,6 +893,17 @@ test_filters(void **state)
 	    "2 4 ");
 	expect_log(&(struct journal_filter){ .profile = "test" }, "3 ");
 	expect_log(&(struct journal_filter){ .status = "asked" }, "2 3 ");
+	expect_log(&(struct journal_filter){ .result = "success" }, "1 ");
+	expect_log(&(struct journal_filter){ .result = "virus" }, "");
+	assert_int_equal(journal_aborted(store, 2, JOURNAL_CUT, "t", NULL), 0);
+	assert_int_equal(journal_aborted(store, 4, JOURNAL_ENDPOINT, "t", NULL),
+	    0);
+	expect_log(&(struct journal_filter){ .result = "cancelled" }, "2 ");
+	expect_log(&(struct journal_filter){ .result = "internal-error" },
+	    "4 ");
+	expect_log(&(struct journal_filter){ .status = "aborted",
+	               .result = "cancelled" },
+	    "2 ");
 	expect_log(&(struct journal_filter){ .status = "asked",
 	               .client = "nightly",
 	               .profile = "production" },

@@ -287,6 +287,12 @@ test_upgrade(void **state)
 	                     "virustotal_date = 1764547200 "
 	                     "FROM signing WHERE request = 1"),
 	    1);
+	assert_int_equal(
+	    ask_sql("SELECT group_concat(ifnull(result, '?'), ' ') = 'success "
+	            "success virus internal-error cancelled sign-error "
+	            "cancelled ?' "
+	            "FROM (SELECT result FROM signing ORDER BY request)"),
+	    1);
 	check_integrity();
 }
 

@@ -162,13 +162,14 @@ request_abandon(struct request *r)
 	case REQUEST_STAMPING:
 	case REQUEST_SIGNED:
 		keyd_must(r->keyd,
-		    journal_aborted(s, r->number, "the connection was cut", &e),
+		    journal_aborted(s, r->number, JOURNAL_CUT,
+		        "the connection was cut", &e),
 		    &e);
 		break;
 	case REQUEST_FINISHED:
 		keyd_must(r->keyd,
-		    journal_undelivered(s, r->number, "the connection was cut",
-		        &e),
+		    journal_undelivered(s, r->number, JOURNAL_CUT,
+		        "the connection was cut", &e),
 		    &e);
 		break;
 	case REQUEST_HANDED: /* done() ends it */

@@ -25,7 +25,20 @@
 	"(SELECT 1 FROM pkcs7 WHERE pkcs7.request = signing.request), " \
 	"'false', 'null'))"
 
-#define SIGNING_JSON COMPACT( \
+/* What is known of the input, in the detail of an event. */
+#define INPUT(format, size, sha256, old, product, company, version, received) \
+	"'format', " format ", " \
+	"'size', " size ", " \
+	"'sha256', " sha256 ", " \
+	"'old_signature', " BOOL(old) ", " \
+	"'product', " product ", " \
+	"'company', " company ", " \
+	"'file_version', " version ", " \
+	"'received', " DATE_MICRO(received) ", "
+
+/* Two objects in one: a function of SQL takes 127 arguments. */
+#define SIGNING_JSON \
+	"json_patch(" COMPACT( \
 	"'request', request, " \
 	"'status', status, " \
 	"'client', client, " \
@@ -35,24 +48,33 @@
 	"'url', url, " \
 	"'door', door, " \
 	"'peer', peer, " \
+	"'port', port, " \
 	"'banner', banner, " \
 	"'serial', serial, " \
+	"'user_fingerprint', user_fingerprint, " \
+	"'version', version, " \
+	"'first_use', " BOOL("first_use") ", " \
 	"'reply', reply, " \
 	"'options', options, " \
 	"'format', format, " \
 	"'size', size, " \
 	"'sha256', sha256, " \
+	"'product', product, " \
+	"'company', company, " \
+	"'file_version', file_version, " \
 	"'scan', scan, " \
 	"'scan_text', scan_text, " \
 	"'scan_database', scan_database, " \
 	"'virustotal', virustotal, " \
 	"'virustotal_text', virustotal_text, " \
+	"'virustotal_date', " DATE("virustotal_date * 1000000") ", " \
 	"'old_signature', " BOOL("old_signature") ", " \
 	"'algorithm', algorithm, " \
 	"'digest', digest, " \
 	"'certificate', certificate, " \
+	"'fingerprint', fingerprint, " \
 	"'token', token, " \
-	"'attempts', attempts, " \
+	"'attempts', attempts") ", json_object(" \
 	"'unknown', nullif(unknown, 0), " \
 	"'pkcs7_size', pkcs7_size, " \
 	"'pkcs7_sha256', pkcs7_sha256, " \
@@ -72,12 +94,17 @@
 	"'code', code, " \
 	"'offset', offset, " \
 	"'error', error, " \
+	"'result', result, " \
 	"'asked', " DATE_MICRO("asked") ", " \
+	"'received', " DATE_MICRO("received") ", " \
+	"'pumped', " DATE_MICRO("pumped") ", " \
+	"'archived', " DATE_MICRO("archived") ", " \
+	"'checked', " DATE_MICRO("checked") ", " \
 	"'decided', " DATE_MICRO("decided") ", " \
 	"'signed', " DATE_MICRO("signed") ", " \
 	"'stamped', " DATE_MICRO("stamped") ", " \
 	"'finished', " DATE_MICRO("finished") ", " \
-	"'ended', " DATE_MICRO("ended"))
+	"'ended', " DATE_MICRO("ended") "))"
 
 #define SIGNING_ROW \
 	"SELECT request, " DATE("asked") ", client, profile, status, name, " \
@@ -153,6 +180,19 @@
 #define SIGNER \
 	"WHERE kind GLOB 'signer-*' AND detail ->> 'fingerprint' = ?1 "
 
+/* The time of DATE_MICRO again. */
+#define MICRO(date) "(unixepoch(" date ") * 1000000 + substr(" date ", 21, 6))"
+
+/* What INPUT has, if it is in the event. */
+#define INPUT_COLUMNS \
+	"format = coalesce(e.detail ->> 'format', format), " \
+	"size = coalesce(e.detail ->> 'size', size), " \
+	"sha256 = coalesce(e.detail ->> 'sha256', sha256), " \
+	"product = coalesce(e.detail ->> 'product', product), " \
+	"company = coalesce(e.detail ->> 'company', company), " \
+	"file_version = coalesce(e.detail ->> 'file_version', file_version), " \
+	"received = coalesce(" MICRO("(e.detail ->> 'received')") ", received), "
+
 /* Update the request that event ?1 belongs to. */
 #define PROJECT(set) \
 	"UPDATE signing SET " set " FROM event AS e " \
@@ -179,7 +219,10 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'description', ?9, "
 		"'url', ?10, "
 		"'name', ?11, "
-		"'options', nullif(?12, '')")
+		"'options', nullif(?12, ''), "
+		"'port', nullif(?13, 0), "
+		"'fingerprint', nullif(?14, ''), "
+		"'version', ?15")
 	    ") RETURNING seq, request",
 	[SQL_PUMPED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'pumped', '', " COMPACT(
@@ -191,15 +234,13 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_DECIDED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'decided', '', "
 	    COMPACT(
-		"'format', ?3, "
-		"'size', ?4, "
-		"'sha256', ?5, "
-		"'old_signature', " BOOL("?6") ", "
-		"'algorithm', ?7, "
-		"'digest', ?8, "
-		"'certificate', ?9, "
-		"'token', ?10, "
-		"'attempt', ?11")
+		INPUT("?3", "?4", "?5", "?6", "?7", "?8", "?9", "?10")
+		"'algorithm', ?11, "
+		"'digest', ?12, "
+		"'certificate', ?13, "
+		"'fingerprint', ?14, "
+		"'token', ?15, "
+		"'attempt', ?16")
 	    ") RETURNING seq, request",
 	[SQL_SIGNED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'signed', '', "
@@ -224,12 +265,10 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "VALUES (?1, ?2, 'finished', '', "
 	    "json_object('size', ?3, 'sha256', ?4)) RETURNING seq, request",
 	[SQL_KEPT] = EVENT_INSERT
-	    "VALUES (?1, ?2, 'kept', '', json_object("
-		"'format', ?3, "
-		"'size', ?4, "
-		"'sha256', ?5, "
-		"'output_size', ?6, "
-		"'output_sha256', ?7)) RETURNING seq, request",
+	    "VALUES (?1, ?2, 'kept', '', " COMPACT(
+		INPUT("?3", "?4", "?5", "?6", "?7", "?8", "?9", "?10")
+		"'output_size', ?11, "
+		"'output_sha256', ?12") ") RETURNING seq, request",
 	[SQL_ARCHIVED] = EVENT_INSERT
 	    "VALUES (?1, ?2, 'archived', '', json_object("
 		"'what', ?3, "
@@ -267,6 +306,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'fingerprint', ?16, "
 		"'version', ?17, "
 		"'name', ?18, "
+		INPUT("?31", "?32", "?33", "?34", "?35", "?36", "?37", "?38")
 		"'serial', nullif(?19, 0), "
 		"'count', nullif(?20, 0), "
 		"'seconds', nullif(?21, 0), "
@@ -284,7 +324,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_PROJECT_ASKED] =
 	    "INSERT INTO signing (request, status, asked, client, door, peer, "
 	    "banner, serial, profile, reply, description, url, name, "
-	    "options) "
+	    "options, port, user_fingerprint, version) "
 	    "SELECT request, 'asked', at, "
 	    "detail ->> 'client', "
 	    "detail ->> 'door', "
@@ -296,9 +336,13 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "detail ->> 'description', "
 	    "detail ->> 'url', "
 	    "detail ->> 'name', "
-	    "detail ->> 'options' "
+	    "detail ->> 'options', "
+	    "detail ->> 'port', "
+	    "detail ->> 'fingerprint', "
+	    "detail ->> 'version' "
 	    "FROM event WHERE seq = ?1",
 	[SQL_PROJECT_PUMPED] = PROJECT(
+	    "pumped = e.at, "
 	    "size = e.detail ->> 'size', "
 	    "sha256 = e.detail ->> 'sha256', "
 	    "scan = e.detail ->> 'scan', "
@@ -306,13 +350,12 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "scan_database = e.detail ->> 'database'"),
 	[SQL_PROJECT_DECIDED] = PROJECT(
 	    "status = 'decided', decided = e.at, "
-	    "format = e.detail ->> 'format', "
-	    "size = e.detail ->> 'size', "
-	    "sha256 = e.detail ->> 'sha256', "
+	    INPUT_COLUMNS
 	    "old_signature = e.detail ->> 'old_signature', "
 	    "algorithm = e.detail ->> 'algorithm', "
 	    "digest = e.detail ->> 'digest', "
 	    "certificate = e.detail ->> 'certificate', "
+	    "fingerprint = e.detail ->> 'fingerprint', "
 	    "token = e.detail ->> 'token', "
 	    "attempts = e.detail ->> 'attempt'"),
 	[SQL_PROJECT_MAYBE_SIGNED] = PROJECT(
@@ -337,9 +380,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "output_sha256 = e.detail ->> 'sha256'"),
 	[SQL_PROJECT_KEPT] = PROJECT(
 	    "status = 'kept', finished = e.at, old_signature = 1, "
-	    "format = e.detail ->> 'format', "
-	    "size = e.detail ->> 'size', "
-	    "sha256 = e.detail ->> 'sha256', "
+	    INPUT_COLUMNS
 	    "output_size = e.detail ->> 'output_size', "
 	    "output_sha256 = e.detail ->> 'output_sha256'"),
 	[SQL_PROJECT_ENDED] = PROJECT(
@@ -347,20 +388,29 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "WHEN unknown > 0 AND signed IS NULL THEN 'maybe-signed' "
 	    "WHEN status = 'kept' AND e.kind = 'delivered' THEN 'kept' "
 	    "ELSE e.kind END, ended = e.at, "
+	    INPUT_COLUMNS
+	    "old_signature = coalesce(e.detail ->> 'old_signature', "
+	    "old_signature), "
 	    "delivered_bytes = e.detail ->> 'bytes', "
 	    "exit = iif(e.kind = 'delivered', 0, e.detail ->> 'exit'), "
 	    "code = e.detail ->> 'code', "
+	    "result = result_word(e.kind, e.detail ->> 'exit', "
+	    "e.detail ->> 'code'), "
 	    "offset = e.detail ->> 'offset', "
 	    "error = e.detail ->> 'text'"),
 
-	[SQL_PROJECT_ARCHIVED] = PROJECT("archive = e.detail ->> 'what'"),
+	[SQL_PROJECT_ARCHIVED] = PROJECT(
+	    "archived = e.at, archive = e.detail ->> 'what'"),
 	[SQL_PROJECT_PRUNED] =
 	    "UPDATE archive SET pruned = e.at, why = e.detail ->> 'text' "
 	    "FROM event AS e "
 	    "WHERE e.seq = ?1 AND archive.sha256 = e.detail ->> 'sha256'",
 	[SQL_PROJECT_CHECKED] = PROJECT(
+	    "checked = e.at, "
 	    "virustotal = e.detail ->> 'verdict', "
-	    "virustotal_text = e.detail ->> 'text'"),
+	    "virustotal_text = e.detail ->> 'text', "
+	    "virustotal_date = unixepoch(e.detail ->> 'date')"),
+	[SQL_PROJECT_FIRST_USE] = PROJECT("first_use = 1"),
 	[SQL_ARCHIVE_ADD] =
 	    "INSERT INTO archive (sha256, size, client, request, at) "
 	    "SELECT detail ->> 'sha256', detail ->> 'size', "
@@ -391,6 +441,9 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "DELETE FROM recipe WHERE request IN "
 	    "(SELECT request FROM signing WHERE sha256 = ?1)",
 
+	[SQL_USED] =
+	    "SELECT 1 FROM profile_used WHERE client = ?1 AND profile = ?2",
+	[SQL_USED_CLEAR] = "DELETE FROM profile_used",
 	[SQL_SIGNER_VERDICT] =
 	    "SELECT substr(kind, 8) FROM event " SIGNER
 	    "AND kind <> 'signer-expires' ORDER BY seq DESC LIMIT 1",
@@ -412,6 +465,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "WHERE (?1 IS NULL OR client = ?1) "
 	    "AND (?2 IS NULL OR profile = ?2) "
 	    "AND (?3 IS NULL OR status = ?3) "
+	    "AND (?5 IS NULL OR result = ?5) "
 	    "ORDER BY request DESC LIMIT ?4) "
 	    "ORDER BY request",
 	[SQL_SHOW] = SIGNING_ROW "WHERE request = ?1",

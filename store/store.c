@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/journal/result.h"
 #include "store/schema.h"
 #include "store/store-private.h"
 
@@ -79,6 +80,47 @@ static const char *const steps[] = {
 	"ALTER TABLE signing ADD COLUMN virustotal TEXT;"
 	"ALTER TABLE signing ADD COLUMN virustotal_text TEXT;"
 	"PRAGMA user_version = 8;",
+	/*
+	 * What a row had not, and the profiles that each client has used.  The
+	 * rows that are there get what their events have.
+	 */
+	"ALTER TABLE signing ADD COLUMN version TEXT;"
+	"ALTER TABLE signing ADD COLUMN port INTEGER;"
+	"ALTER TABLE signing ADD COLUMN user_fingerprint TEXT;"
+	"ALTER TABLE signing ADD COLUMN fingerprint TEXT;"
+	"ALTER TABLE signing ADD COLUMN product TEXT;"
+	"ALTER TABLE signing ADD COLUMN company TEXT;"
+	"ALTER TABLE signing ADD COLUMN file_version TEXT;"
+	"ALTER TABLE signing ADD COLUMN first_use INTEGER;"
+	"ALTER TABLE signing ADD COLUMN virustotal_date INTEGER;" /* seconds */
+	"ALTER TABLE signing ADD COLUMN result TEXT;"
+	"ALTER TABLE signing ADD COLUMN received INTEGER;"
+	"ALTER TABLE signing ADD COLUMN pumped INTEGER;"
+	"ALTER TABLE signing ADD COLUMN archived INTEGER;"
+	"ALTER TABLE signing ADD COLUMN checked INTEGER;"
+	"UPDATE signing SET pumped = e.pumped, archived = e.archived, "
+	"checked = e.checked, virustotal_date = e.date, result = e.result FROM "
+	"(SELECT request, max(at) FILTER (WHERE kind = 'pumped') AS pumped, "
+	"max(at) FILTER (WHERE kind = 'archived') AS archived, "
+	"max(at) FILTER (WHERE kind = 'virustotal') AS checked, "
+	"max(unixepoch(detail ->> 'date')) "
+	"FILTER (WHERE kind = 'virustotal') AS date, "
+	"max(result_word(kind, detail ->> 'exit', detail ->> 'code')) FILTER "
+	"(WHERE kind IN ('delivered', 'undelivered', 'refused', 'failed', "
+	"'aborted')) AS result "
+	"FROM event WHERE request IS NOT NULL GROUP BY request) AS e "
+	"WHERE e.request = signing.request;"
+	"CREATE TABLE profile_used (client TEXT NOT NULL, "
+	"profile TEXT NOT NULL, PRIMARY KEY (client, profile)) "
+	"STRICT, WITHOUT ROWID;"
+	"INSERT INTO profile_used SELECT DISTINCT client, profile "
+	"FROM signing WHERE coalesce(decided, finished) IS NOT NULL "
+	"AND client IS NOT NULL AND profile IS NOT NULL;"
+	"CREATE TRIGGER signing_used AFTER UPDATE OF status ON signing "
+	"WHEN NEW.status IN ('decided', 'kept') AND NEW.client IS NOT NULL "
+	"AND NEW.profile IS NOT NULL BEGIN INSERT INTO profile_used "
+	"VALUES (NEW.client, NEW.profile) ON CONFLICT DO NOTHING; END;"
+	"PRAGMA user_version = 9;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
@@ -271,6 +313,8 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 	    &keep);
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]) && ret == 0; i++)
 		ret = set(s, i, e);
+	if (ret == 0)
+		ret = journal_result_register(s, e);
 	if (ret == 0)
 		ret = upgrade(s, e);
 	if (ret == 0)

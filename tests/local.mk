@@ -86,6 +86,7 @@ unit_tests = \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \
+	tests/unit/test_result \
 	tests/unit/test_revocation \
 	tests/unit/test_sandbox \
 	tests/unit/test_script \
@@ -232,7 +233,8 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/clamav.sh tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \
 	tests/support/virustotal.py \
-	tests/support/worst_client.py
+	tests/support/worst_client.py \
+	tests/unit/store-8.sql
 
 # --- what tests are linked with -----------------------------------------------
 #

@@ -79,7 +79,7 @@ record(struct failures *f, struct kind *kind, struct ht_error *e)
 		.peer = kind->peer,
 		.serial = kind->serial };
 	struct journal_end why = { (int)kind->why.status, kind->why.code,
-		HT_NO_OFFSET, kind->why.text };
+		HT_NO_OFFSET, kind->why.text, NULL };
 	struct store_actor actor = { kind->name, kind->door, kind->peer };
 	uint64_t count = kind->count;
 

@@ -42,6 +42,7 @@ struct journal_note {
 	uint64_t days;
 	int64_t revoked; /* seconds */
 	bool test;
+	const struct journal_input *input; /* or NULL */
 };
 
 /*

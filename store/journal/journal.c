@@ -40,6 +40,7 @@ static const struct {
 	{ "archived", SQL_PROJECT_ARCHIVED, ASKED },
 	{ "virustotal", SQL_PROJECT_CHECKED, ASKED },
 	{ "pruned", SQL_PROJECT_PRUNED, 0 }, /* of no request */
+	{ "first-use", SQL_PROJECT_FIRST_USE, ASKED | DECIDED | MAYBE_SIGNED },
 	/* Again, if a token had it in vain, or gave it back. */
 	{ "decided", SQL_PROJECT_DECIDED, ASKED | DECIDED | MAYBE_SIGNED },
 	{ "maybe-signed", SQL_PROJECT_MAYBE_SIGNED, DECIDED },
@@ -202,6 +203,9 @@ journal_asked(struct store *s, const struct journal_request *request,
 	store_bind_text(s, st, 10, request->url);
 	store_bind_text(s, st, 11, request->name);
 	store_bind_text(s, st, 12, request->options);
+	store_bind_number(s, st, 13, request->port);
+	store_bind_text(s, st, 14, request->fingerprint);
+	store_bind_text(s, st, 15, request->version);
 	return insert_event(s, st, "asked", number, NULL, e);
 }
 
@@ -225,6 +229,25 @@ journal_pumped(struct store *s, uint64_t number, const struct journal_pumped *p,
 	return insert_event(s, st, "pumped", NULL, NULL, e);
 }
 
+/* Bind the parameters of INPUT, from the i-th one on. */
+static void
+bind_input(struct store *s, sqlite3_stmt *st, int i,
+    const struct journal_input *input)
+{
+	store_bind_text(s, st, i, input->format);
+	if (input->sha256 != NULL) {
+		store_bind_number(s, st, i + 1, input->size);
+		store_bind_hex(s, st, i + 2, input->sha256, JOURNAL_SHA256);
+	}
+	if (input->format != NULL)
+		store_bind_number(s, st, i + 3, input->old_signature);
+	store_bind_text(s, st, i + 4, input->product);
+	store_bind_text(s, st, i + 5, input->company);
+	store_bind_text(s, st, i + 6, input->version);
+	if (input->received != 0)
+		store_bind_time(s, st, i + 7, input->received);
+}
+
 int
 journal_decided(struct store *s, uint64_t number,
     const struct journal_decision *decision, struct ht_error *e)
@@ -237,16 +260,45 @@ journal_decided(struct store *s, uint64_t number,
 	st = store_statement(s, SQL_DECIDED);
 	store_bind_time(s, st, 1, stamp(s));
 	store_bind_number(s, st, 2, number);
-	store_bind_text(s, st, 3, decision->format);
-	store_bind_number(s, st, 4, decision->size);
-	store_bind_hex(s, st, 5, decision->sha256, JOURNAL_SHA256);
-	store_bind_number(s, st, 6, decision->old_signature);
-	store_bind_text(s, st, 7, decision->algorithm);
-	store_bind_hex(s, st, 8, decision->digest, decision->digest_len);
-	store_bind_text(s, st, 9, decision->certificate);
-	store_bind_text(s, st, 10, decision->token);
-	store_bind_number(s, st, 11, decision->attempt);
+	bind_input(s, st, 3, &decision->input);
+	store_bind_text(s, st, 11, decision->algorithm);
+	store_bind_hex(s, st, 12, decision->digest, decision->digest_len);
+	store_bind_text(s, st, 13, decision->certificate);
+	if (decision->fingerprint != NULL)
+		store_bind_hex(s, st, 14, decision->fingerprint,
+		    JOURNAL_SHA256);
+	store_bind_text(s, st, 15, decision->token);
+	store_bind_number(s, st, 16, decision->attempt);
 	return insert_event(s, st, "decided", NULL, NULL, e);
+}
+
+int
+journal_has_used(struct store *s, const char *client, const char *profile,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_USED);
+	int ret;
+
+	store_bind_text(s, st, 1, client);
+	store_bind_text(s, st, 2, profile);
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+journal_first_use(struct store *s, uint64_t number, const char *client,
+    const char *profile, struct ht_error *e)
+{
+	const struct journal_note note = {
+		.kind = "first-use",
+		.request = number,
+		.client = client,
+		.profile = profile,
+		.offset = HT_NO_OFFSET,
+	};
+
+	return journal_note(s, &note, NULL, e);
 }
 
 int
@@ -426,11 +478,9 @@ journal_kept(struct store *s, uint64_t number, const struct journal_kept *kept,
 	st = store_statement(s, SQL_KEPT);
 	store_bind_time(s, st, 1, stamp(s));
 	store_bind_number(s, st, 2, number);
-	store_bind_text(s, st, 3, kept->format);
-	store_bind_number(s, st, 4, kept->size);
-	store_bind_hex(s, st, 5, kept->sha256, JOURNAL_SHA256);
-	store_bind_number(s, st, 6, kept->output_size);
-	store_bind_hex(s, st, 7, kept->output_sha256, JOURNAL_SHA256);
+	bind_input(s, st, 3, &kept->input);
+	store_bind_number(s, st, 11, kept->output_size);
+	store_bind_hex(s, st, 12, kept->output_sha256, JOURNAL_SHA256);
 	return insert_event(s, st, "kept", NULL, NULL, e);
 }
 
@@ -471,6 +521,8 @@ bind_note(struct store *s, sqlite3_stmt *st, const struct journal_note *note)
 	store_bind_text(s, st, 28, note->certificate);
 	store_bind_number(s, st, 29, note->days);
 	store_bind_time(s, st, 30, note->revoked);
+	if (note->input != NULL)
+		bind_input(s, st, 31, note->input);
 }
 
 int
@@ -502,6 +554,7 @@ end_request(struct store *s, uint64_t number, const char *kind,
 		.code = why->code,
 		.offset = why->offset,
 		.text = why->text,
+		.input = why->input,
 	};
 
 	return journal_note(s, &note, NULL, e);
@@ -521,14 +574,15 @@ journal_failed(struct store *s, uint64_t number, const struct journal_end *why,
 	return end_request(s, number, "failed", why, e);
 }
 
-/* Record an event that has only a text. */
+/* Record an event that has only a code and a text. */
 static int
-say(struct store *s, uint64_t number, const char *kind, const char *text,
-    struct ht_error *e)
+say(struct store *s, uint64_t number, const char *kind, const char *code,
+    const char *text, struct ht_error *e)
 {
 	const struct journal_note note = {
 		.kind = kind,
 		.request = number,
+		.code = code,
 		.text = text,
 		.offset = HT_NO_OFFSET,
 	};
@@ -540,21 +594,21 @@ int
 journal_maybe_signed(struct store *s, uint64_t number, const char *text,
     struct ht_error *e)
 {
-	return say(s, number, "maybe-signed", text, e);
+	return say(s, number, "maybe-signed", NULL, text, e);
 }
 
 int
-journal_aborted(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e)
+journal_aborted(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e)
 {
-	return say(s, number, "aborted", text, e);
+	return say(s, number, "aborted", code, text, e);
 }
 
 int
-journal_undelivered(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e)
+journal_undelivered(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e)
 {
-	return say(s, number, "undelivered", text, e);
+	return say(s, number, "undelivered", code, text, e);
 }
 
 int

@@ -20,7 +20,7 @@
  * no timestamp was to be had may go on: unstamped says so, and changes no state.
  * For a file that goes back as it came, kept follows asked and takes the place
  * of finished.  Where a profile scans, pumped comes after asked, and changes no
- * state either.
+ * state either; nor does first-use, before decided or kept.
  *
  * HT_ERR_INTERNAL if the state of a request does not allow the event, or the
  * request does not exist.  Then nothing is written.  Errors of the engine:
@@ -47,12 +47,15 @@
 /* Who asks, and for what.  A text may be NULL. */
 struct journal_request {
 	const char *client;
-	const char *door;    /* "sshd-sign", "openssh", "local" */
-	const char *peer;    /* the client's address */
-	const char *banner;  /* the client's software */
-	uint64_t serial;     /* of the user certificate */
-	const char *profile; /* as resolved; as asked if it is refused */
-	const char *reply;   /* "full", "pkcs7" */
+	const char *door;        /* "sshd-sign", "openssh", "local" */
+	const char *peer;        /* the client's address */
+	uint16_t port;           /* and its port, or 0 */
+	const char *banner;      /* the client's software */
+	uint64_t serial;         /* of the user certificate */
+	const char *fingerprint; /* of the key in it: "SHA256:…" */
+	const char *version;     /* of htsign */
+	const char *profile;     /* as resolved; as asked if it is refused */
+	const char *reply;       /* "full", "pkcs7" */
 	const char *description;
 	const char *url;
 	const char *name;    /* of the file */
@@ -161,16 +164,28 @@ struct journal_archive {
 int journal_archive_find(struct store *s, uint64_t number,
     struct journal_archive *out, struct ht_error *e);
 
+/* What is known of the input. */
+struct journal_input {
+	const char *format;    /* "pe"; NULL: nothing of it is known */
+	uint64_t size;         /* bytes */
+	const uint8_t *sha256; /* JOURNAL_SHA256 bytes; NULL: neither this nor
+	                          the size is known */
+	bool old_signature;    /* it carried a signature */
+	/* What its version resource says, or NULL. */
+	const char *product; /* ProductName */
+	const char *company; /* CompanyName */
+	const char *version; /* of the file */
+	int64_t received;    /* when all of it was there: journal_now(), or 0 */
+};
+
 /* What is handed to the token. */
 struct journal_decision {
-	const char *format;             /* "pe" */
-	uint64_t size;                  /* of the input, bytes */
-	uint8_t sha256[JOURNAL_SHA256]; /* of the input */
-	bool old_signature;             /* the input carried a signature */
-	const char *algorithm;          /* "sha256", "sha384", "sha512" */
-	const uint8_t *digest;          /* that the format defines; signed */
-	size_t digest_len;              /* bytes, at most JOURNAL_DIGEST_MAX */
+	struct journal_input input;
+	const char *algorithm; /* "sha256", "sha384", "sha512" */
+	const uint8_t *digest; /* that the format defines; signed */
+	size_t digest_len;     /* bytes, at most JOURNAL_DIGEST_MAX */
 	const char *certificate;
+	const uint8_t *fingerprint; /* SHA-256 of its DER, or NULL */
 	const char *token;
 	unsigned int attempt; /* counts hand-overs of this request, from 1 */
 };
@@ -182,6 +197,22 @@ struct journal_decision {
  */
 int journal_decided(struct store *s, uint64_t number,
     const struct journal_decision *decision, struct ht_error *e);
+
+/*
+ * Whether a file of this client has been handed to a token before, or has gone
+ * back as it came, by this profile.  Returns 1 for yes, 0 for no.  Looks into an
+ * index of its own.
+ */
+int journal_has_used(struct store *s, const char *client, const char *profile,
+    struct ht_error *e);
+
+/*
+ * "first-use": this request is the first one of a client by a profile.  Changes
+ * no state.  Call it if journal_has_used has returned 0, before journal_decided
+ * or journal_kept and in the same transaction.
+ */
+int journal_first_use(struct store *s, uint64_t number, const char *client,
+    const char *profile, struct ht_error *e);
 
 /*
  * "signed": the token signed and the signature was checked.  It is not released
@@ -229,10 +260,8 @@ int journal_finished(struct store *s, uint64_t number, uint64_t size,
 
 /* A file that goes back as it came. */
 struct journal_kept {
-	const char *format;
-	uint64_t size;         /* of the input, bytes */
-	const uint8_t *sha256; /* of the input; JOURNAL_SHA256 bytes */
-	uint64_t output_size;  /* of the file, or of the signature in it */
+	struct journal_input input;
+	uint64_t output_size; /* of the file, or of the signature in it */
 	const uint8_t *output_sha256;
 };
 
@@ -247,12 +276,15 @@ int journal_kept(struct store *s, uint64_t number,
 /*
  * "delivered": the client took all bytes of the result.  "undelivered": the
  * result was released, but nobody knows whether it arrived.  Both end the
- * request.
+ * request.  code is JOURNAL_CUT if the client's connection ended, and
+ * JOURNAL_ENDPOINT if it was the endpoint's doing.
  */
+#define JOURNAL_CUT "cut"
+#define JOURNAL_ENDPOINT "endpoint"
 int journal_delivered(struct store *s, uint64_t number, uint64_t bytes,
     struct ht_error *e);
-int journal_undelivered(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e);
+int journal_undelivered(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e);
 
 /* Why a request ended without a result. */
 struct journal_end {
@@ -260,20 +292,22 @@ struct journal_end {
 	const char *code; /* one word for programs, or NULL */
 	uint64_t offset;  /* in the input, or HT_NO_OFFSET */
 	const char *text; /* one line for people */
+	const struct journal_input *input; /* NULL: nothing is known of it, or
+	                                      the journal has it already */
 };
 
 /*
  * "refused": policy said no.  "failed": the input is damaged, or a service or
- * htsign failed.  "aborted": the connection ended first.  Each ends the
- * request.  After "finished" or "kept", of these three only "failed" is
+ * htsign failed.  "aborted": the connection ended first; code is as above.  Each
+ * ends the request.  After "finished" or "kept", of these three only "failed" is
  * allowed.
  */
 int journal_refused(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
 int journal_failed(struct store *s, uint64_t number,
     const struct journal_end *why, struct ht_error *e);
-int journal_aborted(struct store *s, uint64_t number, const char *text,
-    struct ht_error *e);
+int journal_aborted(struct store *s, uint64_t number, const char *code,
+    const char *text, struct ht_error *e);
 
 /*
  * "auth-failed": count strangers from this source prefix were not let in for
@@ -424,6 +458,7 @@ struct journal_filter {
 	const char *client;
 	const char *profile;
 	const char *status;
+	const char *result; /* of store/journal/result.h */
 	unsigned int limit; /* only so many of the newest; 0 means all */
 };
 

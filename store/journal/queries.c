@@ -90,6 +90,7 @@ journal_log(struct store *s, const struct journal_filter *filter,
 	store_bind_text(s, st, 2, filter->profile);
 	store_bind_text(s, st, 3, filter->status);
 	bind_limit(s, st, 4, filter->limit);
+	store_bind_text(s, st, 5, filter->result);
 	return each_row(s, st, fn, cookie, NULL, e);
 }
 

@@ -29,6 +29,8 @@ journal_rebuild(struct store *s, const struct store_actor *actor,
 		ret = store_write(s, store_statement(s, SQL_ARCHIVE_CLEAR), e);
 	if (ret == 0)
 		ret = store_write(s, store_statement(s, SQL_SHARES_CLEAR), e);
+	if (ret == 0)
+		ret = store_write(s, store_statement(s, SQL_USED_CLEAR), e);
 	if (ret < 0)
 		return ret;
 	st = store_statement(s, SQL_REQUEST_EVENTS);
@@ -76,10 +78,12 @@ close_request(struct store *s, uint64_t number, const char *status,
 	int ret = 0;
 
 	if (strcmp(status, "finished") == 0 || strcmp(status, "kept") == 0)
-		return journal_undelivered(s, number, text, e);
+		return journal_undelivered(s, number, JOURNAL_ENDPOINT, text,
+		    e);
 	if (strcmp(status, "decided") == 0)
 		ret = journal_maybe_signed(s, number, text, e);
-	return ret < 0 ? ret : journal_aborted(s, number, text, e);
+	return ret < 0 ? ret
+	               : journal_aborted(s, number, JOURNAL_ENDPOINT, text, e);
 }
 
 int

@@ -18,8 +18,11 @@ static const struct journal_request ask = {
 	.client = "ci",
 	.door = "sshd-sign",
 	.peer = "10.1.2.3",
+	.port = 40123,
 	.banner = "OpenSSH_9.2",
 	.serial = 5,
+	.fingerprint = "SHA256:abc",
+	.version = "0.9",
 	.profile = "production",
 	.reply = "full",
 	.description = "My \"App\"",
@@ -28,15 +31,16 @@ static const struct journal_request ask = {
 	.options = "msi-ex",
 };
 
+static const uint8_t sha256[JOURNAL_SHA256] = { 0xaa };
+
 static const struct journal_decision decision = {
-	.format = "pe",
-	.size = 100,
-	.sha256 = { 0xaa },
-	.old_signature = true,
+	.input = { "pe", 100, sha256, true, "My App", "Example", "1.2.3.4",
+	    1764547200123456 },
 	.algorithm = "sha256",
 	.digest = digest,
 	.digest_len = sizeof(digest),
 	.certificate = "ev-2026",
+	.fingerprint = digest,
 	.token = "yubikey",
 	.attempt = 1,
 };
@@ -60,9 +64,11 @@ enum stage {
 	STAMPED
 };
 #define LAST STAMPED
-#define EVENTS 12
+#define EVENTS 13
 
-static const struct journal_kept kept = { "pe", 100, digest, 40, digest };
+static const struct journal_kept kept = {
+	{ "pe", 100, digest, true, NULL, NULL, NULL, 0 }, 40, digest
+};
 
 static const uint8_t token[] = { 0x30, 1, 7 };
 static const struct journal_timestamp stamp = { "digicert", 1764547200, "0a1b",
@@ -188,9 +194,19 @@ test_delivered(void **state)
 	assert_true(holds(&b, "\"description\":\"My \\\"App\\\"\""));
 	assert_true(holds(&b, "\"reply\":\"full\",\"options\":\"msi-ex\","));
 	assert_true(holds(&b, "\"old_signature\":true"));
-	assert_true(holds(&b, "\"serial\":5,"));
+	assert_true(
+	    holds(&b, "\"peer\":\"10.1.2.3\",\"port\":40123,\"banner\":"));
+	assert_true(holds(&b,
+	    "\"serial\":5,\"user_fingerprint\":\"SHA256:abc\","
+	    "\"version\":\"0.9\","));
 	assert_true(holds(&b, "\"size\":100,\"sha256\":\"aa00"));
+	assert_true(holds(&b,
+	    "\"product\":\"My App\",\"company\":\"Example\","
+	    "\"file_version\":\"1.2.3.4\","));
 	assert_true(holds(&b, "\"digest\":\"d100"));
+	assert_true(
+	    holds(&b, "\"certificate\":\"ev-2026\",\"fingerprint\":\"d100"));
+	assert_true(holds(&b, "\"received\":\"2025-12-01T00:00:00.123456Z\","));
 	assert_true(holds(&b, "\"attempts\":1,\"pkcs7_size\":5,"));
 	assert_true(holds(&b, "\"output_size\":200,\"output_sha256\":\"d100"));
 	assert_true(holds(&b, "\"delivered_bytes\":200,\"exit\":0,"));
@@ -213,7 +229,7 @@ check_row(void *cookie, const struct journal_row *row)
 	assert_string_equal(row->error, "too large");
 	assert_non_null(strstr(row->json,
 	    "\"exit\":66,\"code\":\"size\",\"offset\":77,"
-	    "\"error\":\"too large\""));
+	    "\"error\":\"too large\",\"result\":\"too-big\","));
 	return 0;
 }
 
@@ -228,6 +244,77 @@ test_refused(void **state)
 	assert_int_equal(
 	    journal_show(store, number, check_row, NULL, &seen, NULL), 0);
 	assert_true(seen);
+}
+
+/* What was read before the refusal is in the row. */
+static void
+test_refused_input(void **state)
+{
+	const struct journal_input some = { .format = "msi" };
+	struct journal_end late = why;
+	uint64_t number = bring_to(ASKED);
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	late.input = &decision.input;
+	assert_int_equal(journal_refused(store, number, &late, NULL), 0);
+	assert_int_equal(
+	    journal_show(store, number, append_row, NULL, &b, NULL), 0);
+	assert_true(
+	    holds(&b, "\"format\":\"pe\",\"size\":100,\"sha256\":\"aa00"));
+	assert_true(holds(&b, "\"file_version\":\"1.2.3.4\","));
+	assert_true(holds(&b, "\"old_signature\":true,"));
+	assert_true(holds(&b, "\"received\":\"2025-12-01T00:00:00.123456Z\","));
+	number = bring_to(ASKED);
+	late.input = &some;
+	assert_int_equal(journal_failed(store, number, &late, NULL), 0);
+	buf_reset(&b);
+	assert_int_equal(
+	    journal_show(store, number, append_row, NULL, &b, NULL), 0);
+	assert_true(holds(&b, "\"format\":\"msi\",\"old_signature\":false,"));
+	assert_false(holds(&b, "\"size\":"));
+	buf_free(&b);
+}
+
+static void
+expect_used(int expected)
+{
+	uint64_t events;
+
+	assert_int_equal(journal_has_used(store, "ci", "production", NULL),
+	    expected);
+	assert_int_equal(journal_has_used(store, "c", "production", NULL), 0);
+	assert_int_equal(journal_has_used(store, "ci", "other", NULL), 0);
+	assert_int_equal(journal_rebuild(store, NULL, &events, NULL), 0);
+	assert_int_equal(journal_has_used(store, "ci", "production", NULL),
+	    expected);
+}
+
+/* A profile is used when a file goes to a token, or back as it came. */
+static void
+test_first_use(void **state)
+{
+	uint64_t number = bring_to(ASKED);
+	struct buf b = BUF_INIT;
+
+	expect_used(0);
+	assert_int_equal(
+	    journal_first_use(store, number, "ci", "production", NULL), 0);
+	expect_used(0);
+	assert_int_equal(journal_decided(store, number, &decision, NULL), 0);
+	expect_used(1);
+	assert_int_equal(
+	    journal_show(store, number, append_row, append_event, &b, NULL), 0);
+	assert_true(holds(&b, "\"first_use\":true,"));
+	assert_true(holds(&b,
+	    "\"kind\":\"first-use\",\"detail\":{\"client\":\"ci\","
+	    "\"profile\":\"production\"}}"));
+	buf_free(&b);
+	store_close(store);
+	assert_int_equal(store_remove(state), 0);
+	assert_int_equal(store_set_up(state), 0);
+	(void)bring_to(KEPT);
+	expect_used(1);
 }
 
 static void
@@ -286,19 +373,21 @@ try_event(uint64_t number, size_t event, struct ht_error *e)
 	case 4:
 		return journal_delivered(store, number, 1, e);
 	case 5:
-		return journal_undelivered(store, number, "t", e);
+		return journal_undelivered(store, number, JOURNAL_CUT, "t", e);
 	case 6:
 		return journal_refused(store, number, &why, e);
 	case 7:
 		return journal_failed(store, number, &why, e);
 	case 8:
-		return journal_aborted(store, number, "t", e);
+		return journal_aborted(store, number, JOURNAL_CUT, "t", e);
 	case 9:
 		return journal_kept(store, number, &kept, e);
 	case 10:
 		return journal_stamped(store, number, &stamp, e);
-	default:
+	case 11:
 		return journal_unstamped(store, number, 1, "t", e);
+	default:
+		return journal_first_use(store, number, "ci", "production", e);
 	}
 }
 
@@ -307,15 +396,15 @@ test_order(void **state)
 {
 	/* Rows are stages; columns are the events of try_event. */
 	static const char *const allowed[] = {
-		[ASKED] = "1.....1111..",
-		[DECIDED] = "111...111...",
-		[MAYBE_SIGNED] = "1.....111...",
-		[SIGNED] = "...1..111.11",
-		[FINISHED] = "....11.1....",
-		[DELIVERED] = "............",
-		[KEPT] = "....11.1....",
-		[KEPT_DELIVERED] = "............",
-		[STAMPED] = "...1..111...",
+		[ASKED] = "1.....1111..1",
+		[DECIDED] = "111...111...1",
+		[MAYBE_SIGNED] = "1.....111...1",
+		[SIGNED] = "...1..111.11.",
+		[FINISHED] = "....11.1.....",
+		[DELIVERED] = ".............",
+		[KEPT] = "....11.1.....",
+		[KEPT_DELIVERED] = ".............",
+		[STAMPED] = "...1..111....",
 	};
 	struct ht_error e;
 	uint64_t number;
@@ -385,7 +474,8 @@ test_pkcs7(void **state)
 	    HT_ERR_USAGE);
 	assert_int_equal(der.len, 0);
 	number = bring_to(FINISHED);
-	assert_int_equal(journal_undelivered(store, number, "gone", NULL), 0);
+	assert_int_equal(
+	    journal_undelivered(store, number, JOURNAL_CUT, "gone", NULL), 0);
 	assert_int_equal(journal_pkcs7(store, number, &der, &stamped, &e), 0);
 	assert_int_equal(der.len, sizeof(signed_data));
 	number = bring_to(DELIVERED);
@@ -803,6 +893,17 @@ test_filters(void **state)
 	    "2 4 ");
 	expect_log(&(struct journal_filter){ .profile = "test" }, "3 ");
 	expect_log(&(struct journal_filter){ .status = "asked" }, "2 3 ");
+	expect_log(&(struct journal_filter){ .result = "success" }, "1 ");
+	expect_log(&(struct journal_filter){ .result = "virus" }, "");
+	assert_int_equal(journal_aborted(store, 2, JOURNAL_CUT, "t", NULL), 0);
+	assert_int_equal(journal_aborted(store, 4, JOURNAL_ENDPOINT, "t", NULL),
+	    0);
+	expect_log(&(struct journal_filter){ .result = "cancelled" }, "2 ");
+	expect_log(&(struct journal_filter){ .result = "internal-error" },
+	    "4 ");
+	expect_log(&(struct journal_filter){ .status = "aborted",
+	               .result = "cancelled" },
+	    "2 ");
 	expect_log(&(struct journal_filter){ .status = "asked",
 	               .client = "nightly",
 	               .profile = "production" },
@@ -822,6 +923,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_delivered),
 		CASE(test_refused),
+		CASE(test_refused_input),
+		CASE(test_first_use),
 		CASE(test_empty_request),
 		CASE(test_hostile_text),
 		CASE(test_order),

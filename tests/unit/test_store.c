@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "lib/buf.h"
 #include "store/authority/clients.h"
 #include "store/journal/journal.h"
 #include "store/journal/pins.h"
@@ -103,7 +105,7 @@ test_new_file(void **state)
 	assert_int_equal(journal_last_time(s), 0);
 	store_close(s);
 	store_close(NULL);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 8);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 9);
 	assert_int_equal(
 	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -178,9 +180,10 @@ test_newer_schema(void **state)
 {
 	(void)state;
 	store_close(open_store());
-	assert_int_equal(run_sql("PRAGMA user_version = 9", NULL, 0), 0);
+	assert_int_equal(run_sql("PRAGMA user_version = 10", NULL, 0), 0);
 	refuse_open(HT_ERR_USAGE,
-	    "the store has version 9 of its tables; this htsign knows up to 8");
+	    "the store has version 10 of its tables; this htsign knows up to "
+	    "9");
 }
 
 static void
@@ -218,6 +221,81 @@ test_interrupted_upgrade(void **state)
 	check_integrity();
 }
 
+/* The text of a file in the source tree; the caller frees it. */
+static char *
+read_source(const char *name)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[PATH_MAX];
+	struct stat sb;
+	char *text;
+	FILE *f;
+
+	assert_non_null(srcdir);
+	(void)snprintf(path, sizeof(path), "%s/%s", srcdir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &sb), 0);
+	text = calloc(1, (size_t)sb.st_size + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)sb.st_size, f), sb.st_size);
+	(void)fclose(f);
+	return text;
+}
+
+static int
+append_row(void *cookie, const struct journal_row *row)
+{
+	buf_format(cookie, "%s\n", row->json);
+	return 0;
+}
+
+/* The rows of an older store stay, and are those that its events make. */
+static void
+test_upgrade(void **state)
+{
+	const struct journal_filter all = { .limit = 0 };
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	char *sql = read_source("tests/unit/store-8.sql");
+	struct store *s;
+	uint64_t events;
+
+	(void)state;
+	assert_int_equal(run_sql(sql, NULL, 0), 0);
+	free(sql);
+	s = open_store();
+	assert_int_equal(journal_log(s, &all, append_row, &before, NULL), 0);
+	assert_int_equal(journal_has_used(s, "ci", "production", NULL), 1);
+	assert_int_equal(journal_has_used(s, "old", "other", NULL), 1);
+	assert_int_equal(journal_has_used(s, "ci", "other", NULL), 0);
+	assert_int_equal(journal_rebuild(s, NULL, &events, NULL), 0);
+	assert_int_equal(events, 29);
+	assert_int_equal(journal_log(s, &all, append_row, &after, NULL), 0);
+	assert_int_equal(before.len, after.len);
+	assert_memory_equal(before.data, after.data, before.len);
+	assert_int_equal(journal_has_used(s, "ci", "production", NULL), 1);
+	assert_int_equal(journal_has_used(s, "old", "other", NULL), 1);
+	assert_int_equal(store_commit(s, NULL), 0);
+	store_close(s);
+	buf_free(&before);
+	buf_free(&after);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 9);
+	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), 8);
+	assert_int_equal(ask_sql(
+	                     "SELECT asked < pumped AND pumped < archived AND "
+	                     "archived < checked AND checked < decided AND "
+	                     "virustotal_date = 1764547200 "
+	                     "FROM signing WHERE request = 1"),
+	    1);
+	assert_int_equal(
+	    ask_sql("SELECT group_concat(ifnull(result, '?'), ' ') = 'success "
+	            "success virus internal-error cancelled sign-error "
+	            "cancelled ?' "
+	            "FROM (SELECT result FROM signing ORDER BY request)"),
+	    1);
+	check_integrity();
+}
+
 static void
 refuse_sql(const char *sql, const char *expected)
 {
@@ -230,7 +308,7 @@ refuse_sql(const char *sql, const char *expected)
 static void
 test_append_only(void **state)
 {
-	const struct journal_decision decision = { .format = "pe" };
+	const struct journal_decision decision = { .input.format = "pe" };
 	const uint8_t der[4] = { 1 };
 	const struct journal_timestamp stamp = { "tsa", 1, "0a", 1, der, 4 };
 	struct store *s = open_store();
@@ -267,7 +345,7 @@ test_append_only(void **state)
 static void
 run_signer(int fd)
 {
-	const struct journal_decision decision = { .format = "pe",
+	const struct journal_decision decision = { .input.format = "pe",
 		.attempt = 1 };
 	struct store *s = store_open(STORE_PATH, NULL);
 	uint64_t number, other;
@@ -620,7 +698,7 @@ test_wal_keeps_its_size(void **state)
 static void
 test_written(void **state)
 {
-	const struct journal_end why = { 77, "code", 1, "text" };
+	const struct journal_end why = { 77, "code", 1, "text", NULL };
 	struct journal_request long_ask = ask;
 	char text[1025];
 	struct store *s = open_store();
@@ -664,6 +742,7 @@ main(int argc, char **argv)
 		CASE(test_newer_schema),
 		CASE(test_foreign_files),
 		CASE(test_interrupted_upgrade),
+		CASE(test_upgrade),
 		CASE(test_append_only),
 		CASE(test_killed),
 		CASE(test_settings_are_read_back),

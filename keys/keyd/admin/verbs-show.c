@@ -6,6 +6,7 @@
 #include "keys/keyd/archive.h"
 #include "signature/pkcs7-nest.h"
 #include "store/journal/journal.h"
+#include "store/journal/result.h"
 
 /* --- the journal ------------------------------------------------------- */
 
@@ -51,8 +52,14 @@ static int
 list_requests(struct verbs_command *c, struct ht_error *e)
 {
 	struct journal_filter filter = { verbs_option(c, "client"),
-		verbs_option(c, "profile"), verbs_option(c, "status"), 0 };
+		verbs_option(c, "profile"), verbs_option(c, "status"),
+		verbs_option(c, "result"), 0 };
 	int rc = verbs_limit(c, &filter.limit, e);
+
+	if (filter.result != NULL && !journal_result_exists(filter.result))
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "--result=%.32s: the results are %s", filter.result,
+		    journal_results);
 
 	if (rc == 0)
 		rc = journal_log(c->keyd->store, &filter, put_row, c, e);
@@ -196,7 +203,7 @@ list_events(struct verbs_command *c, struct ht_error *e)
 const struct verb verbs_of_journal[] = {
 	{ "log",
 	    "[--json] [--client=NAME] [--profile=NAME] [--status=WORD] "
-	    "[--limit=N]",
+	    "[--result=WORD] [--limit=N]",
 	    1, 1, VERBS_READERS, list_requests, "requests, the newest last" },
 	{ "show", "REQUEST [--json]", 2, 2, VERBS_READERS, show,
 	    "one request and its events" },

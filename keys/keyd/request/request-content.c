@@ -41,7 +41,7 @@ check_content(const struct request *r, const struct protocol_content *content,
 		return HT_ERR_REFUSED;
 	if (content->length == 0 || content->length > content_max(r, content) ||
 	    content->sha256.left !=
-	        (r->pumps && !r->may_keep ? 0 : sizeof(r->decision.sha256)))
+	        (r->pumps && !r->may_keep ? 0 : sizeof(r->sha256)))
 		return ht_error_set(e, HT_ERR_INTERNAL,
 		    "content of a kind or a size that is never signed");
 	*word = "cut";
@@ -50,6 +50,28 @@ check_content(const struct request *r, const struct protocol_content *content,
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the file is not the one that was announced");
 	return 0;
+}
+
+/*
+ * Keep what the shell says of the input.  If the input passes htsign-pump, it is
+ * htsign-pump that says its SHA-256.
+ */
+static void
+take_input(struct request *r, const char *format, uint64_t size,
+    struct cursor sha256, bool old_signature)
+{
+	struct journal_input *input = &r->decision.input;
+
+	(void)snprintf(r->format, sizeof(r->format), "%s", format);
+	input->format = r->format;
+	input->size = size;
+	if (!r->pumps && sha256.left == sizeof(r->sha256) &&
+	    size <= JOURNAL_SIZE_MAX) {
+		memcpy(r->sha256, sha256.p, sha256.left);
+		input->sha256 = r->sha256;
+	}
+	input->old_signature = old_signature;
+	input->received = journal_now();
 }
 
 void
@@ -61,6 +83,8 @@ request_content(struct request *r, const struct protocol_content *content)
 	struct ht_error e;
 	const char *word;
 
+	take_input(r, content->format, content->size, content->sha256,
+	    content->existing != 0);
 	if (check_content(r, content, &word, &e) < 0) {
 		request_give_up(r, word, &e);
 		return;
@@ -76,13 +100,7 @@ request_content(struct request *r, const struct protocol_content *content)
 		request_say_no(r, false, &no);
 		return;
 	}
-	memcpy(r->format, content->format, sizeof(r->format));
 	memcpy(r->publisher, content->publisher, sizeof(r->publisher));
-	r->decision.size = content->size;
-	if (!r->pumps)
-		memcpy(r->decision.sha256, content->sha256.p,
-		    content->sha256.left);
-	r->decision.old_signature = content->existing != 0;
 	r->length = content->length;
 	buf_reserve(&r->der, r->length);
 	request_start_transfer(r);
@@ -143,6 +161,7 @@ request_kept(struct request *r, const struct protocol_kept *kept)
 		keyd_close(r->connection);
 		return;
 	}
+	take_input(r, kept->format, kept->size, kept->sha256, true);
 	if (!r->pumps && !request_is_announced(r, kept->size, kept->sha256.p)) {
 		(void)ht_error_set(&e, HT_ERR_DATA,
 		    "the file is not the one that was announced");

@@ -69,11 +69,23 @@ request_end(struct request *r)
 		request_free(r);
 }
 
+/* What is known of the input, if the journal does not have it yet. */
+static const struct journal_input *
+new_input(const struct request *r)
+{
+	const struct journal_input *input = &r->decision.input;
+
+	if (input->format == NULL || r->decision.attempt > 0 ||
+	    r->phase == REQUEST_FINISHED)
+		return NULL;
+	return input;
+}
+
 static void
 record_end(struct request *r, bool refused, int status, const char *code,
     uint64_t offset, const char *text)
 {
-	struct journal_end why = { status, code, offset, text };
+	struct journal_end why = { status, code, offset, text, new_input(r) };
 	struct keyd *k = r->keyd;
 	struct ht_error e;
 
@@ -150,13 +162,14 @@ request_abandon(struct request *r)
 	case REQUEST_STAMPING:
 	case REQUEST_SIGNED:
 		keyd_must(r->keyd,
-		    journal_aborted(s, r->number, "the connection was cut", &e),
+		    journal_aborted(s, r->number, JOURNAL_CUT,
+		        "the connection was cut", &e),
 		    &e);
 		break;
 	case REQUEST_FINISHED:
 		keyd_must(r->keyd,
-		    journal_undelivered(s, r->number, "the connection was cut",
-		        &e),
+		    journal_undelivered(s, r->number, JOURNAL_CUT,
+		        "the connection was cut", &e),
 		    &e);
 		break;
 	case REQUEST_HANDED: /* done() ends it */

@@ -124,8 +124,8 @@ void
 request_keep(struct request *r)
 {
 	const struct protocol_kept *kept = &r->kept;
-	const struct journal_kept record = { kept->format, kept->size,
-		kept->sha256.p, kept->output_size, kept->output_sha256.p };
+	const struct journal_kept record = { r->decision.input,
+		kept->output_size, kept->output_sha256.p };
 	struct ht_error e;
 
 	if (check_kept(r, kept, &e) < 0) {

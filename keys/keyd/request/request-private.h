@@ -47,6 +47,7 @@ struct request {
 	bool may_keep;   /* GO allowed to keep a signed file unchanged */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
+	uint8_t sha256[JOURNAL_SHA256]; /* of the input, as the shell says */
 	char certificate[NAMES_SIZE];
 	uint8_t fingerprint[PROTOCOL_FINGERPRINT]; /* the certificate's */
 	char token[NAMES_SIZE];

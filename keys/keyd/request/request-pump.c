@@ -104,14 +104,12 @@ request_is_announced(const struct request *r, uint64_t size,
 static int
 check_bytes(const struct request *r, const char **word, struct ht_error *e)
 {
-	uint64_t size = r->keeps ? r->kept.size : r->decision.size;
-
 	*word = "cut";
 	if (!request_is_announced(r, r->pumped_size, r->pumped_sha256))
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the file is not the one that was announced");
 	*word = "pump";
-	if (size != r->pumped_size ||
+	if (r->decision.input.size != r->pumped_size ||
 	    (r->keeps &&
 	        memcmp(r->kept.sha256.p, r->pumped_sha256, JOURNAL_SHA256) !=
 	            0))
@@ -208,7 +206,7 @@ decide(struct request *r)
 		request_give_up(r, "archive", &e);
 		return;
 	}
-	memcpy(r->decision.sha256, r->pumped_sha256, JOURNAL_SHA256);
+	r->decision.input.sha256 = r->pumped_sha256;
 	request_check(r);
 }
 

@@ -83,7 +83,7 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	buf_free(&r->der); /* the signer has a copy */
 	if (rc < 0)
 		return rc;
-	if (r->decision.size > profile->max_size)
+	if (r->decision.input.size > profile->max_size)
 		return ht_error_set(e, HT_ERR_REFUSED,
 		    "the file is larger than profile %s allows", r->profile);
 	file = cms_signer_file(r->signer);
@@ -97,11 +97,11 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	    token_name(certificate->token));
 	chain_fingerprint(certificate->chain, r->fingerprint);
 	chain_validity(certificate->chain, &r->from, &r->until);
-	r->decision.format = r->format;
 	r->decision.algorithm = file->algorithm;
 	r->decision.digest = file->value;
 	r->decision.digest_len = file->length;
 	r->decision.certificate = r->certificate;
+	r->decision.fingerprint = r->fingerprint;
 	r->decision.token = r->token;
 	return 0;
 }

@@ -145,6 +145,15 @@
 	GRANTS("group_concat(profile, ' ')") ", " CLIENT_JSON " " \
 	"FROM client "
 
+#define FREEZE_ROW \
+	"SELECT kind, name, text, frozen_by, " DATE("at") ", " COMPACT( \
+	"'kind', kind, " \
+	"'name', nullif(name, ''), " \
+	"'text', text, " \
+	"'by', frozen_by, " \
+	"'at', " DATE("at")) " " \
+	"FROM freeze "
+
 #define CERTIFICATE_JSON COMPACT( \
 	"'serial', serial, " \
 	"'principal', principal, " \
@@ -497,6 +506,23 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_GRANTED] =
 	    "SELECT 1 FROM client_grant JOIN client ON name = client "
 	    "WHERE client = ?1 AND profile = ?2 AND NOT disabled",
+	[SQL_CLIENT_COPY] =
+	    "INSERT INTO client "
+	    "(name, default_profile, max_ttl, disabled, created) "
+	    "SELECT ?2, default_profile, max_ttl, disabled, created "
+	    "FROM client WHERE name = ?1",
+	[SQL_GRANTS_MOVE] =
+	    "UPDATE client_grant SET client = ?2 WHERE client = ?1",
+	[SQL_GRANTS_REMOVE] = "DELETE FROM client_grant WHERE client = ?1",
+	[SQL_CLIENT_REMOVE] = "DELETE FROM client WHERE name = ?1",
+
+	[SQL_FREEZE_FIND] = FREEZE_ROW "WHERE kind = ?1 AND name = ?2",
+	[SQL_FREEZE_EACH] = FREEZE_ROW "ORDER BY kind, name",
+	[SQL_FREEZE_ADD] =
+	    "INSERT INTO freeze (kind, name, text, frozen_by, at) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_FREEZE_REMOVE] =
+	    "DELETE FROM freeze WHERE kind = ?1 AND name = ?2",
 
 	[SQL_CERTIFICATE_ADD] =
 	    "INSERT INTO user_certificate (serial, principal, name, "

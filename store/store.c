@@ -121,6 +121,12 @@ static const char *const steps[] = {
 	"AND NEW.profile IS NOT NULL BEGIN INSERT INTO profile_used "
 	"VALUES (NEW.client, NEW.profile) ON CONFLICT DO NOTHING; END;"
 	"PRAGMA user_version = 9;",
+	/* What an administrator has frozen. */
+	"CREATE TABLE freeze ("
+	"kind TEXT NOT NULL, name TEXT NOT NULL, text TEXT, "
+	"frozen_by TEXT NOT NULL, at INTEGER NOT NULL, "
+	"PRIMARY KEY (kind, name)) STRICT, WITHOUT ROWID;"
+	"PRAGMA user_version = 10;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

@@ -201,3 +201,9 @@ archive_open(const struct archive *a, const char *name, struct ht_error *e)
 		    "archive/%s cannot be read: %s", name, strerror(errno));
 	return fd;
 }
+
+uint64_t
+archive_disk(const struct archive *a)
+{
+	return spools_room(a->files);
+}

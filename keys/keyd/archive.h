@@ -60,4 +60,9 @@ int archive_keep(struct spool *file, const uint8_t sha256[JOURNAL_SHA256],
  */
 int archive_open(const struct archive *a, const char *name, struct ht_error *e);
 
+/*
+ * The bytes that are free in the file system of STATE.
+ */
+uint64_t archive_disk(const struct archive *a);
+
 #endif

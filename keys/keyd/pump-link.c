@@ -81,6 +81,12 @@ pump_can_scan(const struct pump *p, struct ht_error *e)
 	    why);
 }
 
+const char *
+pump_database(const struct pump *p)
+{
+	return p->last.database;
+}
+
 /* --- jobs ---------------------------------------------------------------- */
 
 static void

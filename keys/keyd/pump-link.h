@@ -58,6 +58,11 @@ void pump_spawned(void *cookie, int fd);
 int pump_can_scan(const struct pump *p, struct ht_error *e);
 
 /*
+ * The version and database that clamd told the last test; "" before it.  Borrowed.
+ */
+const char *pump_database(const struct pump *p);
+
+/*
  * Pump what client uploads under the profile, and keep it in file, unless that is
  * -1; pump_begin takes file over.  begun may be called before this returns.
  * *job is NULL on error.  HT_ERR_INTERNAL if there is no memory.

@@ -20,6 +20,7 @@
 
 struct welcomed {
 	struct keyd *keyd;
+	const char *client;
 	struct buf list;
 	size_t n;
 };
@@ -55,7 +56,7 @@ list_profile(void *cookie, const struct conf_profile *profile)
 	struct ht_error e;
 
 	buf_format(&text, "%s", profile->text);
-	if (policy_can_sign(w->keyd, profile, &e) < 0)
+	if (policy_can_sign(w->keyd, w->client, profile, &e) < 0)
 		buf_format(&text, "%s(cannot sign now: %s)",
 		    text.len > 0 ? " " : "", e.text);
 	if (policy_expires(w->keyd, profile, expires))
@@ -103,7 +104,7 @@ hello(struct sign_link *s, const struct msg *m,
     const struct protocol_hello *hello)
 {
 	struct keyd *k = s->c.keyd;
-	struct welcomed listed = { k, BUF_INIT, 0 };
+	struct welcomed listed = { k, s->who.name, BUF_INIT, 0 };
 	struct protocol_welcome w;
 
 	if (greet_shell(&s->c, m->tag, hello, s->bound, &s->who, &w) < 0)

@@ -242,6 +242,12 @@ spool_new(struct spools *s, const char *client, spool_over_fn *over,
 	return p;
 }
 
+uint64_t
+spools_room(const struct spools *s)
+{
+	return disk_free(s->ledger);
+}
+
 void
 spool_keep(struct spool *p)
 {

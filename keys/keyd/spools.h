@@ -42,6 +42,11 @@ struct spool *spool_new(struct spools *s, const char *client,
     spool_over_fn *over, void *cookie, int *fd, struct ht_error *e);
 
 /*
+ * The bytes that are free in their folder's file system.
+ */
+uint64_t spools_room(const struct spools *s);
+
+/*
  * Never empty this spool: what is released is read from it.
  */
 void spool_keep(struct spool *p);

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/names.h"
@@ -75,23 +76,47 @@ check_settings(const char *default_profile, uint64_t max_ttl,
 	    : check_name("profile", default_profile, e);
 }
 
+/* What a client is before it changes, for the event; long lists are cut. */
+#define BEFORE 512
+
+static int
+describe(struct store *s, const char *name, char text[BEFORE],
+    struct ht_error *e)
+{
+	struct client client;
+	int ret;
+
+	if ((ret = client_find(s, name, &client, e)) < 0)
+		return ret;
+	(void)snprintf(text, BEFORE,
+	    "before: default profile %s, certificates for %llu s, %sgrants: %s",
+	    client.default_profile != NULL ? client.default_profile : "-",
+	    (unsigned long long)client.max_ttl,
+	    client.disabled ? "disabled, " : "",
+	    client.grants[0] != '\0' ? client.grants : "-");
+	return 0;
+}
+
 static int
 write_client(struct store *s, const struct store_actor *actor, const char *name,
     const char *default_profile, uint64_t max_ttl, bool add, struct ht_error *e)
 {
+	char before[BEFORE];
 	const struct journal_note note = {
 		.kind = add ? "client-added" : "client-changed",
 		.actor = actor,
 		.client = name,
 		.profile = default_profile,
 		.seconds = max_ttl,
+		.text = add ? NULL : before,
 		.offset = HT_NO_OFFSET,
 	};
 	sqlite3_stmt *st;
 	int ret;
 
 	if ((ret = check_settings(default_profile, max_ttl, e)) < 0 ||
-	    (ret = check_client(s, name, !add, e)) < 0 ||
+	    (ret = add ? check_client(s, name, false, e)
+	               : describe(s, name, before, e)) < 0 ||
 	    (ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s, add ? SQL_CLIENT_ADD : SQL_CLIENT_CHANGE);
@@ -138,6 +163,66 @@ client_set_disabled(struct store *s, const struct store_actor *actor,
 	store_bind_text(s, st, 1, name);
 	store_bind_number(s, st, 2, disabled);
 	return store_write(s, st, e);
+}
+
+/* Run a statement about a client, or about it and its new name. */
+static int
+write_name(struct store *s, enum store_sql sql, const char *name,
+    const char *to, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, sql);
+
+	store_bind_text(s, st, 1, name);
+	if (to != NULL)
+		store_bind_text(s, st, 2, to);
+	return store_write(s, st, e);
+}
+
+int
+client_remove(struct store *s, const struct store_actor *actor,
+    const char *name, uint64_t *count, struct ht_error *e)
+{
+	struct journal_note note = {
+		.kind = "client-removed",
+		.actor = actor,
+		.client = name,
+		.offset = HT_NO_OFFSET,
+	};
+	char before[BEFORE];
+	int ret;
+
+	note.text = before;
+	if ((ret = describe(s, name, before, e)) < 0 ||
+	    (ret = journal_note(s, &note, NULL, e)) < 0 ||
+	    (ret = user_certificate_revoke_name(s, actor, name, count, e)) <
+	        0 ||
+	    (ret = write_name(s, SQL_GRANTS_REMOVE, name, NULL, e)) < 0)
+		return ret;
+	return write_name(s, SQL_CLIENT_REMOVE, name, NULL, e);
+}
+
+int
+client_rename(struct store *s, const struct store_actor *actor,
+    const char *name, const char *to, uint64_t *count, struct ht_error *e)
+{
+	const struct journal_note note = {
+		.kind = "client-renamed",
+		.actor = actor,
+		.client = name,
+		.name = to,
+		.offset = HT_NO_OFFSET,
+	};
+	int ret;
+
+	if ((ret = check_client(s, name, true, e)) < 0 ||
+	    (ret = check_client(s, to, false, e)) < 0 ||
+	    (ret = journal_note(s, &note, NULL, e)) < 0 ||
+	    (ret = user_certificate_revoke_name(s, actor, name, count, e)) <
+	        0 ||
+	    (ret = write_name(s, SQL_CLIENT_COPY, name, to, e)) < 0 ||
+	    (ret = write_name(s, SQL_GRANTS_MOVE, name, to, e)) < 0)
+		return ret;
+	return write_name(s, SQL_CLIENT_REMOVE, name, NULL, e);
 }
 
 static int
@@ -219,6 +304,19 @@ client_find(struct store *s, const char *name, struct client *client,
 	fill_client(client, st);
 	s->held = st;
 	return 0;
+}
+
+bool
+client_has_grant(const struct client *client, const char *profile)
+{
+	const char *grants = client->grants, *at;
+	size_t n = strlen(profile);
+
+	for (at = grants; (at = strstr(at, profile)) != NULL; at += n)
+		if ((at == grants || at[-1] == ' ') &&
+		    (at[n] == ' ' || at[n] == '\0'))
+			return true;
+	return false;
 }
 
 int

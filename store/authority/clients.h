@@ -49,6 +49,17 @@ int client_set_disabled(struct store *s, const struct store_actor *actor,
     const char *name, bool disabled, struct ht_error *e);
 
 /*
+ * "client-removed" and "client-renamed".  All its certificates are revoked, with
+ * an event each, since they name a client that may come again; *count says how
+ * many.  Its requests keep its name.  A client that is renamed keeps its settings
+ * and grants.  HT_ERR_USAGE if there is a client of the new name.
+ */
+int client_remove(struct store *s, const struct store_actor *actor,
+    const char *name, uint64_t *count, struct ht_error *e);
+int client_rename(struct store *s, const struct store_actor *actor,
+    const char *name, const char *to, uint64_t *count, struct ht_error *e);
+
+/*
  * "granted" and "grant-revoked".  The caller checks that the profile is
  * configured.  HT_ERR_USAGE for a second grant, and for revoking a profile that
  * is not granted.
@@ -77,6 +88,11 @@ int client_each(struct store *s, client_fn *fn, void *cookie,
  */
 int client_find(struct store *s, const char *name, struct client *client,
     struct ht_error *e);
+
+/*
+ * Whether the grants of a client have this profile.
+ */
+bool client_has_grant(const struct client *client, const char *profile);
 
 /*
  * Whether a client is enabled and has the grant: 1, 0, or a negative HT_ERR_*.

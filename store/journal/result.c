@@ -31,6 +31,7 @@ static const struct rule {
 	{ "existing", 0, JOURNAL_NOT_ALLOWED },
 	{ "expired", 0, JOURNAL_NOT_ALLOWED },
 	{ "format", 0, JOURNAL_UNSUPPORTED_FORMAT },
+	{ "frozen", 0, JOURNAL_NOT_ALLOWED },
 	{ "full", 0, JOURNAL_INTERNAL_ERROR },
 	{ "internal", 0, JOURNAL_INTERNAL_ERROR },
 	{ "journal", 0, JOURNAL_INTERNAL_ERROR },

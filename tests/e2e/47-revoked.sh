@@ -87,6 +87,28 @@ make_client
 serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" | awk '$1 == "Serial:" { print $2 }')
 lost "revoked by its serial" "certificate ci/$serial is revoked" revoke "$serial"
 
+# What is frozen ends what is open as well, and no connection.
+rm "$dir/ci-cert.pub"
+make_client
+for host in sign openssh another; do
+	hold "$host"
+done
+check "three sessions wait for their uploads" within 20 asked 3
+admin 'freeze client ci'
+for host in sign openssh; do
+	check "frozen: its session at $host ends" within 4 \
+	    has_ended "${client[$host]}"
+	hold_over "$host"
+	check "with 77 and: $(cat "$work/$host.err")" test "$status" -eq 77
+	check "which says why" grep -q 'client ci is frozen' "$work/$host.err"
+	check "as profiles does" grep -q 'client ci is frozen' \
+	    <(ssh -F "$dir/ssh_config" "$host" profiles)
+done
+cat "$work/app.exe" >&"${fifo[another]}"
+hold_over another
+check "another client's session goes on" test "$status" -eq 0
+admin 'thaw client ci'
+
 # Serial 0 is a number like others, which a certificate of another's CA may have.
 rm "$dir/ci-cert.pub"
 make_client
@@ -101,5 +123,5 @@ for host in sign another; do
 	check "which is not that of $host" test "$status" -eq 0
 done
 check "each session has its end on record" test \
-    "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 6
+    "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 8
 done_testing

@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 #include "protocol/names.h"
 #include "store/authority/clients.h"
+#include "store/authority/freezes.h"
 #include "store/journal/journal.h"
 #include "store/journal/pins.h"
 #include "tests/support/scratch.h"
@@ -78,11 +79,14 @@ test_client(void **state)
 	assert_non_null(strstr(c.json, "\"disabled\":true"));
 	assert_int_equal(client_set_disabled(store, &ann, "ci", false, &e), 0);
 #define BY_ANN "\"role\":\"admin\",\"from\":\"127.0.0.1\",\"client\":\"ci\""
-	expect_events("client-added ann {" BY_ANN
-	              ",\"profile\":\"prod\",\"seconds\":3600}\n"
-	              "client-changed ann {" BY_ANN ",\"seconds\":60}\n"
-	              "client-disabled ann {" BY_ANN "}\n"
-	              "client-enabled ann {" BY_ANN "}\n");
+	expect_events(
+	    "client-added ann {" BY_ANN
+	    ",\"profile\":\"prod\",\"seconds\":3600}\n"
+	    "client-changed ann {" BY_ANN ",\"text\":"
+	    "\"before: default profile prod, certificates for 3600 s, "
+	    "grants: -\",\"seconds\":60}\n"
+	    "client-disabled ann {" BY_ANN "}\n"
+	    "client-enabled ann {" BY_ANN "}\n");
 }
 
 static void
@@ -159,6 +163,114 @@ stop_client(void *cookie, const struct client *c)
 	(void)c;
 	++*(int *)cookie;
 	return HT_ERR_UNAVAILABLE;
+}
+
+static int
+issue_to(const char *name, struct ht_error *e)
+{
+	char principal[NAMES_PRINCIPAL_SIZE];
+	const struct user_certificate row = { .principal = principal,
+		.name = name,
+		.fingerprint = "SHA256:x",
+		.valid_after = journal_now() / 1000000,
+		.valid_before = journal_now() / 1000000 + 60,
+		.issued_by = "ann" };
+	uint64_t serial;
+
+	(void)snprintf(principal, sizeof(principal), "client:%s", name);
+	return user_certificate_issue(store, &ann, &row, &serial, e);
+}
+
+static void
+test_rename_remove(void **state)
+{
+	struct client c;
+	struct ht_error e;
+	uint64_t count;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", "prod", 60, &e), 0);
+	assert_int_equal(client_add(store, &ann, "taken", NULL, 60, &e), 0);
+	assert_int_equal(client_grant(store, &ann, "ci", "prod", &e), 0);
+	assert_int_equal(issue_to("ci", &e), 0);
+	refused(client_rename(store, &ann, "ci", "taken", &count, &e), &e,
+	    "client taken exists already");
+	refused(client_rename(store, &ann, "no", "new", &count, &e), &e,
+	    "there is no client no");
+	refused(client_rename(store, &ann, "ci", "New", &count, &e), &e,
+	    "\"New\" is no name for a client: use 1 to 63 of a-z 0-9 . _ -");
+	assert_int_equal(client_rename(store, &ann, "ci", "new", &count, &e),
+	    0);
+	assert_int_equal(count, 1);
+	refused(client_find(store, "ci", &c, &e), &e, "there is no client ci");
+	assert_int_equal(client_find(store, "new", &c, &e), 0);
+	assert_string_equal(c.grants, "prod");
+	assert_string_equal(c.default_profile, "prod");
+	assert_int_equal(c.max_ttl, 60);
+
+	/* Who comes under the old name has nothing of it. */
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(client_granted(store, "ci", "prod", &e), 0);
+
+	refused(client_remove(store, &ann, "no", &count, &e), &e,
+	    "there is no client no");
+	assert_int_equal(issue_to("new", &e), 0);
+	assert_int_equal(issue_to("new", &e), 0);
+	assert_int_equal(client_remove(store, &ann, "new", &count, &e), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(client_granted(store, "new", "prod", &e), 0);
+	assert_int_equal(client_add(store, &ann, "new", NULL, 60, &e), 0);
+	assert_int_equal(client_granted(store, "new", "prod", &e), 0);
+	assert_int_equal(store_commit(store, &e), 0);
+}
+
+static int
+append_freeze(void *cookie, const struct freeze *freeze)
+{
+	buf_format(cookie, "%s %s %s %s\n", freeze->kind, freeze->name,
+	    freeze->by, freeze->text);
+	return 0;
+}
+
+static void
+test_freezes(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct freeze f;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(freeze_find(store, FREEZE_ALL, "", &f, &e), 0);
+	assert_int_equal(
+	    freeze_add(store, &ann, FREEZE_PROFILE, "prod", "a leak", &e), 0);
+	refused(freeze_add(store, &ann, FREEZE_PROFILE, "prod", NULL, &e), &e,
+	    "profile prod is frozen already");
+	assert_int_equal(freeze_find(store, FREEZE_PROFILE, "prod", &f, &e), 1);
+	assert_string_equal(f.text, "a leak");
+	assert_string_equal(f.by, "ann");
+	assert_non_null(strstr(f.json,
+	    "{\"kind\":\"profile\",\"name\":\"prod\",\"text\":\"a leak\","
+	    "\"by\":\"ann\",\"at\":\"20"));
+	/* Nothing else of that name is. */
+	assert_int_equal(freeze_find(store, FREEZE_CLIENT, "prod", &f, &e), 0);
+	assert_int_equal(freeze_find(store, FREEZE_PROFILE, "pro", &f, &e), 0);
+	assert_int_equal(freeze_add(store, &ann, FREEZE_ALL, NULL, NULL, &e),
+	    0);
+	assert_int_equal(freeze_each(store, append_freeze, &b, &e), 0);
+	buf_u8(&b, 0);
+	assert_string_equal((const char *)b.data,
+	    "all  ann \nprofile prod ann a leak\n");
+	buf_free(&b);
+	assert_int_equal(freeze_remove(store, &ann, FREEZE_ALL, NULL, &e), 0);
+	refused(freeze_remove(store, &ann, FREEZE_ALL, NULL, &e), &e,
+	    "all is not frozen");
+	assert_int_equal(freeze_find(store, FREEZE_ALL, "", &f, &e), 0);
+	assert_int_equal(freeze_find(store, FREEZE_PROFILE, "prod", &f, &e), 1);
+#define ADMIN "\"role\":\"admin\",\"from\":\"127.0.0.1\""
+	expect_events("frozen ann {" ADMIN ",\"profile\":\"prod\","
+	              "\"reason\":\"profile\",\"text\":\"a leak\"}\n"
+	              "frozen ann {" ADMIN ",\"reason\":\"all\"}\n"
+	              "thawed ann {" ADMIN ",\"reason\":\"all\"}\n");
 }
 
 static void
@@ -515,6 +627,8 @@ main(void)
 		CASE(test_client),
 		CASE(test_client_mistakes),
 		CASE(test_grants),
+		CASE(test_rename_remove),
+		CASE(test_freezes),
 		CASE(test_client_each),
 		CASE(test_certificates),
 		CASE(test_revoked_elsewhere),

@@ -464,7 +464,7 @@ a_store_that_fails_is_not_a_refusal_of_the_client(void **state)
 
 	(void)state;
 	grant("sign");
-	for (n = 1; n <= 4; n++) {
+	for (n = 1; n <= 8; n++) {
 		broken = n;
 		expect_refused(&ci, "sign", HT_ERR_INTERNAL, "journal",
 		    "disk I/O error");

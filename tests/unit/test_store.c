@@ -105,7 +105,7 @@ test_new_file(void **state)
 	assert_int_equal(journal_last_time(s), 0);
 	store_close(s);
 	store_close(NULL);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 9);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 10);
 	assert_int_equal(
 	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -180,10 +180,10 @@ test_newer_schema(void **state)
 {
 	(void)state;
 	store_close(open_store());
-	assert_int_equal(run_sql("PRAGMA user_version = 10", NULL, 0), 0);
+	assert_int_equal(run_sql("PRAGMA user_version = 11", NULL, 0), 0);
 	refuse_open(HT_ERR_USAGE,
-	    "the store has version 10 of its tables; this htsign knows up to "
-	    "9");
+	    "the store has version 11 of its tables; this htsign knows up to "
+	    "10");
 }
 
 static void
@@ -279,7 +279,7 @@ test_upgrade(void **state)
 	store_close(s);
 	buf_free(&before);
 	buf_free(&after);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 9);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 10);
 	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), 8);
 	assert_int_equal(ask_sql(
 	                     "SELECT asked < pumped AND pumped < archived AND "

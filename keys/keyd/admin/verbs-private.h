@@ -25,8 +25,8 @@ struct verb {
 /*
  * The verbs of each file.  verbs.c lists these tables.
  */
-extern const struct verb verbs_of_clients[], verbs_of_tokens[],
-    verbs_of_journal[];
+extern const struct verb verbs_of_clients[], verbs_of_freezes[],
+    verbs_of_setup[], verbs_of_status[], verbs_of_tokens[], verbs_of_journal[];
 
 /*
  * Return the value of --name=VALUE, "" for --name alone, or NULL.  The value is
@@ -44,6 +44,12 @@ int verbs_number(const char *text, uint64_t *n);
 int verbs_duration(const char *text, uint64_t *seconds, struct ht_error *e);
 int verbs_limit(const struct verbs_command *c, unsigned int *rows,
     struct ht_error *e);
+
+/*
+ * Append a line for each thing that is wrong with the endpoint, which says what
+ * to do.  Returns their number.
+ */
+unsigned int verbs_put_troubles(struct verbs_command *c);
 
 /*
  * Returns HT_ERR_USAGE if the configuration has no such profile.

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "keys/keyd/admin/verbs-private.h"
-#include "store/journal/journal.h"
 
 static int help(struct verbs_command *c, struct ht_error *e);
 
@@ -12,68 +11,21 @@ static const struct verb general[] = {
 	{ .words = NULL },
 };
 
-static const struct verb *const tables[] = { general, verbs_of_clients,
-	verbs_of_tokens, verbs_of_journal };
+static const struct verb *const tables[] = { general, verbs_of_status,
+	verbs_of_clients, verbs_of_freezes, verbs_of_setup, verbs_of_tokens,
+	verbs_of_journal };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
-
-static void
-put_trouble(struct verbs_command *c, const char *text)
-{
-	verbs_put_escaped(&c->out, text);
-	buf_format(&c->out, "\n\n");
-}
-
-static void
-put_token(struct verbs_command *c, const struct token *t)
-{
-	const char *what = strcmp(token_state(t), "locked") == 0 ? "is locked"
-	    : token_unusable(t) ? "cannot be used"
-	                        : NULL;
-
-	if (what == NULL)
-		return;
-	buf_format(&c->out, "token %s %s: ", token_name(t), what);
-	put_trouble(c, token_reason(t));
-}
-
-/* A token that is locked has been named. */
-static void
-put_certificate(struct verbs_command *c,
-    const struct setup_certificate *certificate)
-{
-	int64_t now = journal_now() / 1000000, from, until;
-	char expires[SETUP_EXPIRES];
-	struct ht_error e;
-
-	if (certificate->chain != NULL) {
-		chain_validity(certificate->chain, &from, &until);
-		if (setup_expires(until, now, SETUP_SOON, expires))
-			buf_format(&c->out, "certificate %s %s\n\n",
-			    certificate->conf->name, expires);
-	}
-	if (setup_usable(c->keyd->setup, certificate, now, &e) < 0) {
-		put_trouble(c, e.text);
-	} else if (strcmp(token_state(certificate->token), "locked") != 0 &&
-	    token_check_now(certificate->token, certificate->key, &e) < 0) {
-		buf_format(&c->out,
-		    "certificate %s: ", certificate->conf->name);
-		put_trouble(c, e.text);
-	}
-}
 
 /* What waits for an administrator comes first: this is the greeting, too. */
 static int
 help(struct verbs_command *c, struct ht_error *e)
 {
-	const struct keyd *k = c->keyd;
 	const struct verb *v;
 	size_t i;
 
 	(void)e;
-	for (i = 0; i < tokens_count(k->tokens); i++)
-		put_token(c, tokens_at(k->tokens, i));
-	for (i = 0; i < k->setup->ncertificates; i++)
-		put_certificate(c, &k->setup->certificates[i]);
+	if (verbs_put_troubles(c) > 0)
+		buf_u8(&c->out, '\n');
 	for (i = 0; i < TABLES; i++)
 		for (v = tables[i]; v->words != NULL; v++)
 			buf_format(&c->out, "%s%s%s\n    %s\n", v->words,

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "signature/publisher.h"
 #include "store/authority/clients.h"
+#include "store/authority/freezes.h"
 #include "store/journal/journal.h"
 
 bool
@@ -34,20 +35,6 @@ policy_clock(struct keyd *k)
 	return false;
 }
 
-/* True if grants, a list separated by spaces, holds name. */
-static bool
-grants_hold(const char *grants, const char *name)
-{
-	size_t n = strlen(name);
-	const char *at;
-
-	for (at = grants; (at = strstr(at, name)) != NULL; at += n)
-		if ((at == grants || at[-1] == ' ') &&
-		    (at[n] == ' ' || at[n] == '\0'))
-			return true;
-	return false;
-}
-
 static unsigned int
 each_granted(const struct conf *conf, const struct client *client,
     policy_profile_fn *fn, void *cookie)
@@ -56,7 +43,7 @@ each_granted(const struct conf *conf, const struct client *client,
 	size_t i;
 
 	for (i = 0; i < conf->nprofiles; i++) {
-		if (!grants_hold(client->grants, conf->profiles[i].name))
+		if (!client_has_grant(client, conf->profiles[i].name))
 			continue;
 		n++;
 		if (fn != NULL)
@@ -71,10 +58,18 @@ policy_granted(struct keyd *k, const struct identity *who,
 {
 	struct client client;
 	struct ht_error e;
+	unsigned int n;
+	char *grants;
 
 	if (client_find(k->store, who->name, &client, &e) < 0)
 		return 0;
-	return each_granted(k->setup->conf, &client, fn, cookie);
+	/* fn may use the store, which takes back what it has lent. */
+	client.grants = grants = strdup(client.grants);
+	if (grants == NULL)
+		return 0;
+	n = each_granted(k->setup->conf, &client, fn, cookie);
+	free(grants);
+	return n;
 }
 
 static void
@@ -162,6 +157,36 @@ unusable(const struct conf_profile *profile,
 	if (why != NULL)
 		return why;
 	return profile->allow_weak ? NULL : chain_weak(certificate->chain);
+}
+
+static int
+check_frozen(struct keyd *k, enum freeze_kind kind, const char *what,
+    const char *name, struct protocol_refuse *r)
+{
+	struct freeze freeze;
+	struct ht_error e;
+	int rc = freeze_find(k->store, kind, name, &freeze, &e);
+
+	if (rc < 0)
+		return unread(r, &e);
+	if (rc == 0)
+		return 0;
+	keyd_refusal(r, HT_ERR_DENIED, "frozen",
+	    "%s%s is frozen by an administrator", what, name);
+	return HT_ERR_DENIED;
+}
+
+static int
+check_all_frozen(struct keyd *k, const char *client, const char *profile,
+    struct protocol_refuse *r)
+{
+	int rc = check_frozen(k, FREEZE_ALL, "signing", "", r);
+
+	if (rc == 0)
+		rc = check_frozen(k, FREEZE_CLIENT, "client ", client, r);
+	if (rc == 0)
+		rc = check_frozen(k, FREEZE_PROFILE, "profile ", profile, r);
+	return rc;
 }
 
 static const struct setup_certificate *
@@ -257,6 +282,9 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 			rc = code;
 			keyd_refusal(&no, rc, "certificate",
 			    "certificate %s: %s", c->conf->name, why);
+		} else if ((code = check_frozen(k, FREEZE_CERTIFICATE,
+		                "certificate ", c->conf->name, &no)) < 0) {
+			rc = code;
 		} else if (strcmp(token_state(c->token), "locked") == 0) {
 			rc = HT_ERR_UNAVAILABLE;
 			keyd_refusal(&no, rc, "locked",
@@ -318,13 +346,15 @@ policy_can_scan(const struct keyd *k, const struct conf_profile *profile,
 }
 
 int
-policy_can_sign(struct keyd *k, const struct conf_profile *profile,
-    struct ht_error *e)
+policy_can_sign(struct keyd *k, const char *client,
+    const struct conf_profile *profile, struct ht_error *e)
 {
 	const struct setup_certificate *c;
 	struct protocol_refuse r;
-	int rc = choose_certificate(k, profile, NULL, &c, &r);
+	int rc = check_all_frozen(k, client, profile->name, &r);
 
+	if (rc == 0)
+		rc = choose_certificate(k, profile, NULL, &c, &r);
 	if (rc == 0)
 		rc = policy_can_stamp(k, profile, &r);
 	if (rc == 0)
@@ -396,5 +426,7 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 		    "profile %s is not served at %s", name, who->door);
 		return HT_ERR_DENIED;
 	}
+	if (check_all_frozen(k, who->name, name, r) < 0)
+		return -(int)r->status;
 	return choose_certificate(k, profile, wish, certificate, r);
 }

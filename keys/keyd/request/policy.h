@@ -47,7 +47,7 @@ struct policy_wish {
  * again.
  *
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
- * certificate, its grant, or the door; HT_ERR_UNAVAILABLE if the clock is not
+ * certificate, its grant, or the door, or if one of them is frozen; HT_ERR_UNAVAILABLE if the clock is not
  * set or no certificate can sign, HT_ERR_REFUSED if that does not pass: all have
  * been revoked or have expired; HT_ERR_INTERNAL if the store cannot be read.
  */
@@ -65,12 +65,12 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
     policy_profile_fn *fn, void *cookie);
 
 /*
- * Whether a certificate of the profile can sign now, as far as is known without
- * asking its token.  If none can, says why, and returns HT_ERR_UNAVAILABLE, or
- * HT_ERR_REFUSED as policy_verdict does.
+ * Whether a certificate of the profile can sign for client now, as far as is
+ * known without asking its token.  If none can, says why, and returns
+ * HT_ERR_UNAVAILABLE; HT_ERR_REFUSED or HT_ERR_DENIED as policy_verdict does.
  */
-int policy_can_sign(struct keyd *k, const struct conf_profile *profile,
-    struct ht_error *e);
+int policy_can_sign(struct keyd *k, const char *client,
+    const struct conf_profile *profile, struct ht_error *e);
 
 /*
  * Whether all certificates of the profile that can sign expire within SETUP_SOON

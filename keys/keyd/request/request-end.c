@@ -239,6 +239,21 @@ request_revoke(struct request *r, struct protocol_refuse *no)
 		    no);
 }
 
+void
+request_revoke_refused(struct keyd *k)
+{
+	const struct setup_certificate *certificate;
+	struct request *r, *next;
+	struct protocol_refuse no;
+
+	for (r = k->requests; r != NULL; r = next) {
+		next = r->next;
+		if (!request_ended(r) &&
+		    request_verdict(r, &certificate, &no) < 0)
+			request_revoke(r, &no);
+	}
+}
+
 static void
 too_slow(void *cookie)
 {

@@ -81,15 +81,15 @@ request_failed_early(const struct request_peer *peer,
 	request_free(r);
 }
 
-static unsigned int
-open_requests(const struct keyd *k, const char *client)
+unsigned int
+request_open(const struct keyd *k, const char *client)
 {
 	const struct request *r;
 	unsigned int n = 0;
 
 	for (r = k->requests; r != NULL; r = r->next)
 		if (r->phase != REQUEST_ENDED &&
-		    strcmp(r->who.name, client) == 0)
+		    (client == NULL || strcmp(r->who.name, client) == 0))
 			n++;
 	return n;
 }
@@ -130,7 +130,7 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		keyd_refusal(no, e.code, "archive", "%s", e.text);
 		return e.code;
 	}
-	if (open_requests(r->keyd, r->who.name) > profile->max_queue) {
+	if (request_open(r->keyd, r->who.name) > profile->max_queue) {
 		keyd_refusal(no, HT_ERR_TEMPORARY, "queue",
 		    "%u requests of %s are open already", profile->max_queue,
 		    r->who.name);

@@ -87,6 +87,17 @@ void request_undo(struct keyd *k, const struct ht_error *why);
 void request_revoke(struct request *r, struct protocol_refuse *no);
 
 /*
+ * What may be signed has changed: request_revoke for each request that policy
+ * refuses now.
+ */
+void request_revoke_refused(struct keyd *k);
+
+/*
+ * How many requests of client are open; NULL: of all clients.
+ */
+unsigned int request_open(const struct keyd *k, const char *client);
+
+/*
  * True if the request has ended.
  */
 bool request_ended(const struct request *r);

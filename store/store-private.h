@@ -215,4 +215,10 @@ int store_spoil(struct store *s, const struct ht_error *why,
  */
 const char *store_column(sqlite3_stmt *st, int i);
 
+/*
+ * Make the engine know result_word(kind, exit, code), which upgrades and
+ * statements use: journal_result of store/journal/result.h.
+ */
+int store_result_word(struct store *s, struct ht_error *e);
+
 #endif

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/journal/result.h"
 #include "store/schema.h"
 #include "store/store-private.h"
 
@@ -320,7 +319,7 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]) && ret == 0; i++)
 		ret = set(s, i, e);
 	if (ret == 0)
-		ret = journal_result_register(s, e);
+		ret = store_result_word(s, e);
 	if (ret == 0)
 		ret = upgrade(s, e);
 	if (ret == 0)

@@ -180,7 +180,7 @@ write_name(struct store *s, enum store_sql sql, const char *name,
 
 int
 client_remove(struct store *s, const struct store_actor *actor,
-    const char *name, uint64_t *count, struct ht_error *e)
+    const char *name, struct ht_error *e)
 {
 	struct journal_note note = {
 		.kind = "client-removed",
@@ -194,8 +194,6 @@ client_remove(struct store *s, const struct store_actor *actor,
 	note.text = before;
 	if ((ret = describe(s, name, before, e)) < 0 ||
 	    (ret = journal_note(s, &note, NULL, e)) < 0 ||
-	    (ret = user_certificate_revoke_name(s, actor, name, count, e)) <
-	        0 ||
 	    (ret = write_name(s, SQL_GRANTS_REMOVE, name, NULL, e)) < 0)
 		return ret;
 	return write_name(s, SQL_CLIENT_REMOVE, name, NULL, e);
@@ -203,7 +201,7 @@ client_remove(struct store *s, const struct store_actor *actor,
 
 int
 client_rename(struct store *s, const struct store_actor *actor,
-    const char *name, const char *to, uint64_t *count, struct ht_error *e)
+    const char *name, const char *to, struct ht_error *e)
 {
 	const struct journal_note note = {
 		.kind = "client-renamed",
@@ -217,8 +215,6 @@ client_rename(struct store *s, const struct store_actor *actor,
 	if ((ret = check_client(s, name, true, e)) < 0 ||
 	    (ret = check_client(s, to, false, e)) < 0 ||
 	    (ret = journal_note(s, &note, NULL, e)) < 0 ||
-	    (ret = user_certificate_revoke_name(s, actor, name, count, e)) <
-	        0 ||
 	    (ret = write_name(s, SQL_CLIENT_COPY, name, to, e)) < 0 ||
 	    (ret = write_name(s, SQL_GRANTS_MOVE, name, to, e)) < 0)
 		return ret;

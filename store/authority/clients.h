@@ -49,15 +49,15 @@ int client_set_disabled(struct store *s, const struct store_actor *actor,
     const char *name, bool disabled, struct ht_error *e);
 
 /*
- * "client-removed" and "client-renamed".  All its certificates are revoked, with
- * an event each, since they name a client that may come again; *count says how
- * many.  Its requests keep its name.  A client that is renamed keeps its settings
- * and grants.  HT_ERR_USAGE if there is a client of the new name.
+ * "client-removed" and "client-renamed".  Its requests keep its name.  A client
+ * that is renamed keeps its settings and grants.  The caller revokes its
+ * certificates, since they name a client that may come again.  HT_ERR_USAGE if
+ * there is a client of the new name.
  */
 int client_remove(struct store *s, const struct store_actor *actor,
-    const char *name, uint64_t *count, struct ht_error *e);
+    const char *name, struct ht_error *e);
 int client_rename(struct store *s, const struct store_actor *actor,
-    const char *name, const char *to, uint64_t *count, struct ht_error *e);
+    const char *name, const char *to, struct ht_error *e);
 
 /*
  * "granted" and "grant-revoked".  The caller checks that the profile is

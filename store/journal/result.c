@@ -159,7 +159,7 @@ result_word(sqlite3_context *context, int n, sqlite3_value **values)
 }
 
 int
-journal_result_register(struct store *s, struct ht_error *e)
+store_result_word(struct store *s, struct ht_error *e)
 {
 	if (sqlite3_create_function(s->db, "result_word", 3,
 	        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,

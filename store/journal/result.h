@@ -39,9 +39,4 @@ const char *journal_result(const char *kind, int exit, const char *code);
 bool journal_result_exists(const char *word);
 bool journal_result_has_code(const char *code);
 
-/*
- * Make journal_result a function of the engine, result_word(kind, exit, code).
- */
-int journal_result_register(struct store *s, struct ht_error *e);
-
 #endif

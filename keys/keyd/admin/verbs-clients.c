@@ -90,9 +90,11 @@ remove_client(struct verbs_command *c, struct ht_error *e)
 	int rc;
 
 	rc = rename
-	    ? client_rename(c->keyd->store, &actor, c->words[2], c->words[3],
-	          &count, e)
-	    : client_remove(c->keyd->store, &actor, c->words[2], &count, e);
+	    ? client_rename(c->keyd->store, &actor, c->words[2], c->words[3], e)
+	    : client_remove(c->keyd->store, &actor, c->words[2], e);
+	if (rc == 0)
+		rc = user_certificate_revoke_name(c->keyd->store, &actor,
+		    c->words[2], &count, e);
 	if (rc < 0)
 		return rc;
 	(void)snprintf(what.name, sizeof(what.name), "%s", c->words[2]);

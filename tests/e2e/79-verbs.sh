@@ -125,6 +125,25 @@ admin 'freeze all' && stop_programs && start_programs no
 check "it stays frozen over a start" refused "signing is frozen"
 admin 'thaw all'
 
+# --- a token ---------------------------------------------------------------------
+
+locked_out()
+{
+	request test-signing <"$work/app.exe"
+	[ "$status" -eq 69 ] && grep -q 'is locked\|has locked it' "$work/err"
+}
+
+check "a token is locked" admin 'lock softhsm'
+check "and signs nothing, though its PIN is configured" locked_out
+check "check says what to type" within 20 says 'type: htsign-admin unlock softhsm' \
+    check
+check "it is not locked twice" says 'locked already' lock softhsm
+check "unlocked by the configured PIN" eval 'admin "unlock softhsm" </dev/null'
+check "it signs" within 20 signs
+check "both are on record with a name" test "$(admin 'events --json --limit=1000' |
+    grep -E '"kind":"token-(un)?locked"' | grep -c '"actor":"')" -ge 2
+check "no token of that name" says 'there is no token nix' lock nix
+
 # --- clients ---------------------------------------------------------------------
 
 check "a client is renamed" says 'certificates? of ci revoked: issue new ones' \

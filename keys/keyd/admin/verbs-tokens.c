@@ -5,15 +5,35 @@
 #include "keys/keyd/admin/verbs-private.h"
 
 static int
+find_token(const struct verbs_command *c, struct token **token,
+    struct ht_error *e)
+{
+	*token = tokens_find(c->keyd->tokens, c->words[1]);
+	if (*token == NULL)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no token %s",
+		    c->words[1]);
+	return 0;
+}
+
+static int
+lock(struct verbs_command *c, struct ht_error *e)
+{
+	struct store_actor actor = identity_actor(c->who);
+	struct token *token;
+	int rc = find_token(c, &token, e);
+
+	return rc < 0 ? rc : token_lock(token, &actor, e);
+}
+
+static int
 unlock(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
-	struct token *token = tokens_find(c->keyd->tokens, c->words[1]);
-	int rc;
+	struct token *token;
+	int rc = find_token(c, &token, e);
 
-	if (token == NULL)
-		return ht_error_set(e, HT_ERR_USAGE, "there is no token %s",
-		    c->words[1]);
+	if (rc < 0)
+		return rc;
 	if (strcmp(c->who->door, PROTOCOL_DOOR_SSHD_SIGN) == 0)
 		return ht_error_set(e, HT_ERR_DENIED,
 		    "sshd-sign takes no PIN: use OpenSSH, or the server");
@@ -48,6 +68,8 @@ const struct verb verbs_of_tokens[] = {
 	    "tokens and their states" },
 	{ "unlock", "TOKEN < PIN", 2, 2, VERBS_ADMINS, unlock,
 	    "log in to a token" },
+	{ "lock", "TOKEN", 2, 2, VERBS_ADMINS, lock,
+	    "log out of a token, which signs nothing until it is unlocked" },
 	{ .words = NULL },
 };
 

@@ -129,6 +129,10 @@ token_login(struct token *t)
 	struct ht_error e;
 	int rc;
 
+	if (t->held && !t->unlocking.active) {
+		lock(t, "an administrator has locked it");
+		return;
+	}
 	if (!secret_held(pin_of(t))) {
 		token_note(t, JOURNAL_TOKEN_LOCKED, "no PIN was given");
 		lock(t, "no PIN was given");
@@ -164,6 +168,7 @@ token_login_committed(struct token *t)
 void
 token_logged_in(struct token *t)
 {
+	t->held = false;
 	token_outcome(t, true, false, "");
 	token_unlock_end(t, NULL);
 }
@@ -245,6 +250,21 @@ may_unlock(const struct token *t, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "token %s is starting: try again in a while", t->name);
 	return 0;
+}
+
+int
+token_hold(struct token *t, const struct store_actor *actor, struct ht_error *e)
+{
+	if (t->key_file >= 0 || t->unusable || !t->logs_in)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "token %s has taken no PIN", t->name);
+	if (t->held || t->phase == TOKEN_LOCKED)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "token %s is locked already", t->name);
+	t->held = true;
+	secret_forget(t->given);
+	return journal_token(t->store, actor, JOURNAL_TOKEN_LOCKED, t->name,
+	    "an administrator has locked it", e);
 }
 
 static int

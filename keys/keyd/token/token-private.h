@@ -139,6 +139,8 @@ struct token {
 	char *guard_path;
 	int guard;     /* our lock of that file, or -1 */
 	bool unusable; /* never started */
+	bool logs_in;  /* wanted a PIN when it was opened last */
+	bool held;     /* locked by an administrator: no PIN is tried */
 
 	enum token_phase phase;
 	char reason[PROTOCOL_TEXT];
@@ -306,6 +308,13 @@ void token_login(struct token *t);
 void token_login_committed(struct token *t);
 void token_logged_in(struct token *t);
 void token_pin_refused(struct token *t, const char *text);
+
+/*
+ * Note that an administrator wants the token locked, as token_lock says; the
+ * caller ends the worker.
+ */
+int token_hold(struct token *t, const struct store_actor *actor,
+    struct ht_error *e);
 
 /*
  * End an unlock if one is in progress.  e is NULL if it succeeded.

@@ -235,6 +235,7 @@ opened(struct token *t, const struct protocol_token_opened *body)
 		record_device(t, body);
 	(void)snprintf(t->serial, sizeof(t->serial), "%s", body->serial);
 	t->pin_flags = body->pin_flags;
+	t->logs_in = body->login;
 	token_await_nothing(t);
 	if (body->login && t->key_file >= 0)
 		failed(t, "a key file has no PIN");
@@ -332,6 +333,16 @@ token_start(struct token *t, struct store *s)
 	t->store = s;
 	if (!t->unusable && token_wake_now(t, &e) < 0)
 		refuse(t, e.text);
+}
+
+int
+token_lock(struct token *t, const struct store_actor *actor, struct ht_error *e)
+{
+	int rc = token_hold(t, actor, e);
+
+	if (rc == 0)
+		failed(t, "an administrator has locked it");
+	return rc;
 }
 
 void

@@ -230,6 +230,16 @@ int token_unlock(struct token *t, const struct store_actor *actor,
     struct ht_error *e);
 
 /*
+ * An administrator locks the token: its worker is ended, as if it had died, the
+ * PIN that an administrator gave is forgotten, and no PIN is tried until
+ * token_unlock, or until keyd is started again.  Jobs end with
+ * HT_ERR_UNAVAILABLE.  HT_ERR_USAGE if the token takes no PIN, is unusable, or is
+ * locked.  Errors of the store.
+ */
+int token_lock(struct token *t, const struct store_actor *actor,
+    struct ht_error *e);
+
+/*
  * The one who waits for an unlock with this cookie is gone: fn is not called.
  */
 void token_unlock_forget(struct token *t, void *cookie);

@@ -60,3 +60,5 @@ expect 'no such section: lib/buf.h:2:  * Bytes (DESIGN.md, "Bytes")' \
     '2s/.*/ * Bytes (DESIGN.md, "Bytes")/' lib/buf.h
 expect 'the fields are not those of the code' \
     's/| SIGNED | `certificate` text NAME, `length` u32/| SIGNED | `certificate` text NAME, `length` u16/' PROTOCOL.md
+expect 'its policy must have script-src' \
+    's/^"use strict";$/&;/' deploy/report/report.html

@@ -4,6 +4,7 @@
 #	PROTOCOL.md	the tables of protocol/messages.[ch], to the letter
 #	DESIGN.md	"One request, file by file": files, calls, messages
 #	LIBSSH.md	the tests of its facts, our functions
+#	report.html	the hashes in its policy are those of its style and script
 #	man/		every configuration key, every program, references to our
 #			pages, mandoc -T lint
 
@@ -142,6 +143,11 @@ while read -r name; do
 	grep -q "^${name%()}(" sshd-sign/*.c ||
 	    fail "LIBSSH.md has $name, which sshd-sign does not"
 done <"$work/relying"
+
+# --- the report -------------------------------------------------------------------
+
+report=deploy/report/report.html
+wrong=$(python3 tests/support/page_hashes.py $report) || fail "$wrong"
 
 # --- manual pages ----------------------------------------------------------------
 

@@ -204,7 +204,8 @@ e2e_tests = \
 	tests/e2e/92-archive.sh \
 	tests/e2e/93-virustotal.sh \
 	tests/e2e/94-archive-faults.sh \
-	tests/e2e/96-lying-shell.sh
+	tests/e2e/96-lying-shell.sh \
+	tests/e2e/98-report.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.
 e2e_floods = \
@@ -220,16 +221,19 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/mutants.py tests/platform.sh tests/power-cut.sh tests/reproducible.sh \
 	tests/signed-files.sh tests/smoke.sh tests/systemd.sh \
 	tests/support/authority.sh \
-	tests/support/block_map.py tests/support/command.sh \
+	tests/support/block_map.py tests/support/browser.py \
+	tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
 	tests/support/false_fetch.py \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
-	tests/support/kexinit.py tests/support/lib.sh \
+	tests/support/journal_rows.py tests/support/kexinit.py \
+	tests/support/lib.sh tests/support/page_hashes.py \
 	tests/support/paramiko_client.py tests/support/piv_card.py \
 	tests/support/programs.sh \
 	tests/support/protocol-tables.awk tests/support/reading_order.py \
-	tests/support/reference.py tests/support/second-token.sh \
+	tests/support/reference.py tests/support/report_page.py \
+	tests/support/second-token.sh \
 	tests/support/sources.sh \
 	tests/support/clamav.sh tests/support/timestamps.sh tests/support/tsa_server.py \
 	tests/support/uploads.sh tests/support/valgrind.supp \

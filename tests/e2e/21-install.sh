@@ -16,7 +16,7 @@ for file in usr/bin/htsign usr/sbin/htsign-keyd usr/sbin/sshd-sign \
     usr/share/htsign/sshd_config.d/htsign.conf \
     usr/share/man/man8/htsign-admin.8 usr/lib/sysusers.d/htsign.conf \
     usr/sbin/htsign-setup usr/share/polkit-1/rules.d/htsign.rules \
-    usr/lib/tmpfiles.d/htsign.conf; do
+    usr/lib/tmpfiles.d/htsign.conf usr/share/doc/htsign/report.html; do
 	check "$file" test -f "$root/$file"
 done
 check "the shell by its names" test \

@@ -7,7 +7,8 @@
 static int help(struct verbs_command *c, struct ht_error *e);
 
 static const struct verb general[] = {
-	{ "help", "", 1, 1, VERBS_READERS, help, "this list" },
+	{ "help", "[VERB ...] [--verbs]", 1, 3, VERBS_READERS, help,
+	    "this list, or what begins with VERB; --verbs: for programs" },
 	{ .words = NULL },
 };
 
@@ -16,20 +17,52 @@ static const struct verb *const tables[] = { general, verbs_of_status,
 	verbs_of_journal };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
+/* Whether the verb begins with the words that help was given. */
+static bool
+is_asked_for(const struct verb *v, const struct verbs_command *c)
+{
+	const char *at = v->words;
+	size_t i, n;
+
+	for (i = 1; i < c->nwords; i++) {
+		n = strlen(c->words[i]);
+		if (strncmp(at, c->words[i], n) != 0 ||
+		    (at[n] != ' ' && at[n] != '\0'))
+			return false;
+		at += at[n] == ' ' ? n + 1 : n;
+	}
+	return true;
+}
+
+/* For people, or a line of fields with tabs for a program. */
+static void
+put_verb(struct verbs_command *c, const struct verb *v)
+{
+	if (verbs_option(c, "verbs") == NULL)
+		buf_format(&c->out, "%s%s%s\n    %s\n", v->words,
+		    v->args[0] != '\0' ? " " : "", v->args, v->text);
+	else if ((v->roles & 1u << c->who->role) != 0)
+		buf_format(&c->out, "%s\t%s\t%s\n", v->words, v->args,
+		    v->roles == VERBS_READERS ? "reads" : "acts");
+}
+
 /* What waits for an administrator comes first: this is the greeting, too. */
 static int
 help(struct verbs_command *c, struct ht_error *e)
 {
 	const struct verb *v;
-	size_t i;
+	size_t i, before;
 
-	(void)e;
-	if (verbs_put_troubles(c) > 0)
+	if (c->nwords == 1 && verbs_put_troubles(c) > 0)
 		buf_u8(&c->out, '\n');
+	before = c->out.len;
 	for (i = 0; i < TABLES; i++)
 		for (v = tables[i]; v->words != NULL; v++)
-			buf_format(&c->out, "%s%s%s\n    %s\n", v->words,
-			    v->args[0] != '\0' ? " " : "", v->args, v->text);
+			if (is_asked_for(v, c))
+				put_verb(c, v);
+	if (c->nwords > 1 && c->out.len == before)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "%s: no such command; `help` lists them", c->words[1]);
 	return 0;
 }
 

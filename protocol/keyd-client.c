@@ -438,6 +438,25 @@ keyd_client_fail(struct keyd_client *k, const struct ht_error *why,
 	return rc;
 }
 
+/* As await, or an error of the caller's pause. */
+static int
+await_unless(struct keyd_client *k, struct msg *m, union protocol_body *body,
+    struct ht_error *e)
+{
+	int rc;
+
+	if (k->pause == NULL)
+		return await(k, m, body, e);
+	while ((rc = protocol_next(&k->link, m, body, e)) == 0) {
+		rc = k->pause(keyd_client_fd(k), e);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc < 0)
+		return lost(rc, e);
+	return m->type == PROTOCOL_REFUSE ? refused(k, &body->refuse, e) : 0;
+}
+
 static int
 stray_file(struct msg *m, struct ht_error *e)
 {
@@ -457,7 +476,7 @@ keyd_client_command(struct keyd_client *k, const struct buf *words,
 
 	rc = send_message(k, PROTOCOL_COMMAND, &command, e);
 	while (rc == 0) {
-		rc = await(k, &m, &body, e);
+		rc = await_unless(k, &m, &body, e);
 		if (rc < 0 || m.type == PROTOCOL_DONE)
 			break;
 		if (m.type == PROTOCOL_FILE && k->file != NULL)
@@ -470,4 +489,25 @@ keyd_client_command(struct keyd_client *k, const struct buf *words,
 	if (rc == 0)
 		*done = body.done;
 	return rc;
+}
+
+bool
+keyd_client_busy(const struct keyd_client *k)
+{
+	return k->link.state == PROTOCOL_BUSY;
+}
+
+int
+keyd_client_rest(struct keyd_client *k, struct ht_error *e)
+{
+	union protocol_body body;
+	struct msg m;
+	int rc;
+
+	while ((rc = protocol_next(&k->link, &m, &body, e)) == 1) {
+		msg_close_fds(&m);
+		if (m.type == PROTOCOL_REFUSE)
+			return refused(k, &body.refuse, e);
+	}
+	return rc < 0 ? lost(rc, e) : 0;
 }

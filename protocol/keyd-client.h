@@ -35,9 +35,12 @@ struct keyd_client {
 	void *cookie;
 	int (*file)(void *cookie, int fd, const struct protocol_file *file,
 	    struct ht_error *e); /* the caller's, for FILE; or NULL */
-	struct buf own;          /* memory of own in the last GO */
-	struct buf roots;        /* memory of roots in the last SIGNED */
-	uint64_t number;         /* of the open or the last request; or 0 */
+	int (*pause)(int fd, struct ht_error *e); /* the caller's: waits until
+	                fd can be read; its error ends keyd_client_command;
+	                or NULL */
+	struct buf own;   /* memory of own in the last GO */
+	struct buf roots; /* memory of roots in the last SIGNED */
+	uint64_t number;  /* of the open or the last request; or 0 */
 	bool refused;
 	struct protocol_refuse refusal;
 };
@@ -140,5 +143,14 @@ typedef int keyd_client_print_fn(void *cookie, struct cursor bytes,
 int keyd_client_command(struct keyd_client *k, const struct buf *words,
     struct cursor input, keyd_client_print_fn *print, void *cookie,
     struct protocol_done *done, struct ht_error *e);
+
+/*
+ * A command that k->pause has ended goes on in keyd.  Until its DONE has come
+ * the connection is busy, and takes no other command.  keyd_client_rest receives
+ * what has arrived of its answer, without waiting, and forgets it.  It also
+ * tells of a connection that is gone.
+ */
+bool keyd_client_busy(const struct keyd_client *k);
+int keyd_client_rest(struct keyd_client *k, struct ht_error *e);
 
 #endif

@@ -143,12 +143,33 @@ read_secret(struct buf *out, struct ht_error *e)
 	return 0;
 }
 
+/* Read all of a file.  A person at a terminal is told how it ends. */
+static int
+read_file(struct buf *out, struct ht_error *e)
+{
+	static const char how[] = "Paste it, and press Ctrl-D on a new line:\n";
+	struct sigaction before[FATAL];
+	struct ht_error ignored;
+	int rc;
+
+	if (!isatty(STDIN_FILENO))
+		return read_input(false, out, e);
+	interrupted = 0;
+	catch_signals(before);
+	(void)report_write(STDERR_FILENO, how, sizeof(how) - 1, &ignored);
+	rc = read_input(false, out, e);
+	restore_signals(before);
+	return rc;
+}
+
 /* --- the command --------------------------------------------------------- */
 
 /* What keyd answers. */
 struct answer {
-	int fd;            /* to which it goes */
-	struct fetched *f; /* or a file that is fetched */
+	keyd_client_print_fn *print; /* which gets it; NULL means stdout */
+	void *cookie;
+	struct fetched *f; /* a file that is fetched */
+	bool unfit;        /* a file that cannot go where the answer goes */
 };
 
 static int
@@ -156,17 +177,27 @@ print(void *cookie, struct cursor bytes, struct ht_error *e)
 {
 	struct answer *a = cookie;
 
+	if (a->unfit)
+		return 0;
 	if (a->f != NULL)
 		return fetched_recipe(a->f, bytes, e);
-	return report_write(a->fd, bytes.p, bytes.left, e);
+	if (a->print != NULL)
+		return a->print(a->cookie, bytes, e);
+	return report_write(STDOUT_FILENO, bytes.p, bytes.left, e);
 }
 
+/* Bytes of a stranger could do anything to a terminal. */
 static int
 take_file(void *cookie, int fd, const struct protocol_file *file,
     struct ht_error *e)
 {
 	struct answer *a = cookie;
 
+	if (a->print != NULL || isatty(STDOUT_FILENO)) {
+		a->unfit = true;
+		(void)close(fd);
+		return 0;
+	}
 	a->f = fetched_new(fd, file, e);
 	return a->f == NULL ? e->code : 0;
 }
@@ -177,12 +208,11 @@ code_of(uint32_t status)
 	return status >= 64 && status <= 78 ? -(int)status : HT_ERR_INTERNAL;
 }
 
-/* Have keyd run the command in words.  What keyd prints goes to fd. */
+/* Have keyd run the command in words. */
 static int
 run(struct keyd_client *keyd, const struct words *words,
-    const struct buf *input, int fd, struct ht_error *e)
+    const struct buf *input, struct answer *answer, struct ht_error *e)
 {
-	struct answer answer = { fd, NULL };
 	struct buf encoded = BUF_INIT;
 	struct protocol_done done = { 0 };
 	size_t i;
@@ -196,59 +226,77 @@ run(struct keyd_client *keyd, const struct words *words,
 		rc = ht_error_memory(e);
 	else
 		rc = keyd_client_command(keyd, &encoded, buf_cursor(input),
-		    print, &answer, &done, e);
-	if (rc == 0 && done.status == 0 && answer.f != NULL)
-		rc = fetched_write(answer.f, fd, e);
-	fetched_free(answer.f);
+		    print, answer, &done, e);
+	if (rc == 0 && done.status == 0 && answer->f != NULL)
+		rc = fetched_write(answer->f, STDOUT_FILENO, e);
+	fetched_free(answer->f);
 	buf_free(&encoded);
 	if (rc < 0)
 		return rc;
 	if (done.status != 0)
 		return ht_error_set(e, code_of(done.status), "%s", done.text);
+	if (answer->unfit)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "a file cannot go to a terminal: give the command to ssh, "
+		    "and write what comes to a file");
 	if (done.text[0] != '\0')
 		log_notice("%s", done.text);
 	return 0;
+}
+
+static int
+print_help(void *cookie, struct cursor bytes, struct ht_error *e)
+{
+	(void)cookie;
+	return report_write(STDERR_FILENO, bytes.p, bytes.left, e);
 }
 
 /* There is no command: show keyd's help. */
 static int
 show_help(struct keyd_client *keyd, struct ht_error *e)
 {
-	const struct buf nothing = BUF_INIT;
 	struct words help;
 	int rc;
 
 	rc = words_split("help", &help, e);
 	if (rc == 0)
-		rc = run(keyd, &help, &nothing, STDERR_FILENO, e);
+		rc = admin_run(keyd, &help, print_help, NULL, e);
 	words_free(&help);
 	return rc < 0 ? rc : ht_error_set(e, HT_ERR_USAGE, "no command");
 }
 
 int
+admin_run(struct keyd_client *keyd, const struct words *words,
+    keyd_client_print_fn *print_fn, void *cookie, struct ht_error *e)
+{
+	struct answer answer = { print_fn, cookie, NULL, false };
+	struct buf input = BUF_INIT;
+	enum want want = want_of(words->word[0]);
+	int rc = 0;
+
+	if (want == WANT_FILE)
+		rc = read_file(&input, e);
+	else if (want == WANT_SECRET)
+		rc = read_secret(&input, e);
+	if (rc == 0)
+		rc = run(keyd, words, &input, &answer, e);
+	buf_free(&input);
+	return rc;
+}
+
+int
 admin_command(struct keyd_client *keyd, const char *line, struct ht_error *e)
 {
-	struct buf input = BUF_INIT;
 	struct words words;
-	enum want want;
 	int rc;
 
 	rc = words_split(line != NULL ? line : "", &words, e);
 	if (rc < 0)
 		return rc;
-	if (words.n == 0) {
+	if (words.n == 0)
 		rc = show_help(keyd, e);
-		goto out;
-	}
-	want = want_of(words.word[0]);
-	if (want == WANT_FILE)
-		rc = read_input(false, &input, e);
-	else if (want == WANT_SECRET)
-		rc = read_secret(&input, e);
-	if (rc == 0)
-		rc = run(keyd, &words, &input, STDOUT_FILENO, e);
-out:
-	buf_free(&input);
+	else
+		rc = admin_run(keyd, &words, NULL, NULL, e);
 	words_free(&words);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #ifndef HTSIGN_SHELL_ADMIN_H
 #define HTSIGN_SHELL_ADMIN_H
 
+#include "htsign-shell/words.h"
 #include "lib/error.h"
 #include "protocol/keyd-client.h"
 
@@ -24,5 +25,13 @@
  */
 int admin_command(struct keyd_client *keyd, const char *line,
     struct ht_error *e);
+
+/*
+ * The same for a command of at least one word.  What keyd prints goes to print
+ * with its cookie, or to stdout if print is NULL.  A file goes to stdout only,
+ * and to no terminal: HT_ERR_USAGE.  Errors of print are returned, too.
+ */
+int admin_run(struct keyd_client *keyd, const struct words *words,
+    keyd_client_print_fn *print, void *cookie, struct ht_error *e);
 
 #endif

@@ -73,18 +73,28 @@ read_admin(struct invocation *v, char *const *word, size_t n,
 {
 	size_t i = 0;
 
-	v->admin = true;
 	if (n > 1 && strcmp(word[0], "-r") == 0) {
 		v->rundir = word[1];
 		i = 2;
 	}
 	for (; i < n; i++)
 		buf_format(&v->line, v->line.len > 0 ? " %s" : "%s", word[i]);
+	if (v->line.len == 0 && buf_failed(&v->line) == 0)
+		return 0;
 	buf_u8(&v->line, '\0');
 	if (buf_failed(&v->line) < 0)
 		return ht_error_memory(e);
 	v->command = (const char *)v->line.data;
 	return 0;
+}
+
+/* Whether the words are of a forced command, and no administrator's. */
+static bool
+has_ticket(char *const *word, size_t n)
+{
+	size_t at = n > 2 && strcmp(word[0], "-r") == 0 ? 2 : 0;
+
+	return n > at && strcmp(word[at], "--ticket") == 0;
 }
 
 /* A login shell runs nothing but this program, with a ticket. */
@@ -154,11 +164,12 @@ invocation_parse(int argc, char *const *argv, const char *self,
 	memset(v, 0, sizeof(*v));
 	v->session = v->keyd = v->forkserver = -1;
 	v->rundir = INVOCATION_RUNDIR;
-	if (argc > 0 && is_called(argv[0], "htsign-admin")) {
-		rc = read_admin(v, argv + 1, n, e);
-	} else if (argc == 3 && strcmp(argv[1], "-c") == 0) {
+	v->admin = is_called(self, "htsign-admin");
+	if (argc == 3 && strcmp(argv[1], "-c") == 0) {
 		v->command = argv[2];
 		rc = read_forced(v, self, e);
+	} else if (v->admin && !has_ticket(argv + 1, n)) {
+		rc = read_admin(v, argv + 1, n, e);
 	} else {
 		rc = read_options(v, argv + 1, n, e);
 	}

@@ -1,5 +1,6 @@
 /*
- * The command line of the shell.  It tells who vouches for the client:
+ * The command lines of htsign-shell and htsign-admin.  They tell who vouches for
+ * the client:
  *
  *	htsign-shell --forkserver FD
  *		sshd-sign starts this to fork shells, which behave as if they
@@ -7,15 +8,16 @@
  *	htsign-shell --session FD --keyd FD [--admin]
  *		sshd-sign: the session blob, and the connection that keyd has
  *		bound to the client
- *	htsign-shell [--admin] [-r RUNDIR] --ticket T
+ *	htsign-shell [-r RUNDIR] --ticket T
+ *	htsign-admin [-r RUNDIR] --ticket T
  *		OpenSSH's sshd: the forced command
- *	htsign-shell -c "PATH [--admin] [-r RUNDIR] --ticket T"
+ *	htsign-shell -c "PATH [-r RUNDIR] --ticket T"
+ *	htsign-admin -c "PATH [-r RUNDIR] --ticket T"
  *		OpenSSH's sshd: the forced command, with this program as the
  *		login shell; PATH is the path of this program
  *	htsign-shell --admin [-r RUNDIR] [-c COMMAND]
  *	htsign-admin [-r RUNDIR] [WORD ...]
- *		root or keyd's own user, on this machine; htsign-admin is
- *		another name of this program
+ *		root or keyd's own user, on this machine
  *
  * The command line comes from the server that started us, or from the
  * administrator; never from a client.
@@ -48,7 +50,8 @@ struct invocation {
 };
 
 /*
- * Read the command line into *v.  self is the full path of this program.  argv
+ * Read the command line into *v.  self is the full path of this program, whose
+ * name tells which of the two it is.  argv
  * must outlive v.  On success the caller frees v with invocation_free.  After
  * an error invocation_free does nothing.
  *

@@ -35,6 +35,7 @@ static const struct {
 	const char *installed;
 	const char *built;
 } programs[] = {
+	{ "htsign-admin", HT_SBINDIR, "htsign-admin" },
 	{ "htsign-keyd", HT_SBINDIR, "keys/keyd" },
 	{ "htsign-principals", HT_LIBEXECDIR, "keys/principals" },
 	{ "htsign-pump", HT_LIBEXECDIR, "pump" },

@@ -43,6 +43,7 @@ keys/keyd/parent: lib protocol
 keys/keyd/request: lib store/authority store/journal signature keys/keyd
 keys/keyd/token: lib protocol config store store/journal
 htsign-shell: lib protocol signature formats
+htsign-admin: lib protocol signature htsign-shell
 sshd-sign: lib protocol config
 fetch: lib protocol config signature
 pump: lib protocol
@@ -61,7 +62,9 @@ libsshcert.a: libbase.a libprotocol.a / crypto
 libkeyd.a: libbase.a libprotocol.a libconf.a libstore.a libspc.a libsshcert.a / crypto
 libparent.a: libbase.a libprotocol.a /
 libtoken.a: libbase.a libprotocol.a / crypto
-libshell.a: libbase.a libprotocol.a libspc.a libformats.a / crypto
+libcommand.a: libbase.a libprotocol.a / crypto
+libshell.a: libbase.a libprotocol.a libcommand.a libspc.a libformats.a / crypto
+libadmin.a: libbase.a libprotocol.a libcommand.a / edit
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
 libpump.a: libbase.a libprotocol.a / crypto z
@@ -71,14 +74,15 @@ libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl jansson crypto
 # program: the libraries it may be linked with, then / and those that it must
 # not even reach through others.
 programs='
-keys/keyd/htsign-keyd: crypto sqlite3 config seccomp / ssh curl jansson
-keys/token/htsign-token: crypto seccomp / sqlite3 config ssh curl jansson
-keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh curl jansson
-htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson
-sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson
-pump/htsign-pump: crypto seccomp z / sqlite3 ssh config curl jansson
-fetch/htsign-fetch: curl jansson crypto config seccomp / sqlite3 ssh
-htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson
+keys/keyd/htsign-keyd: crypto sqlite3 config seccomp / ssh curl jansson edit
+keys/token/htsign-token: crypto seccomp / sqlite3 config ssh curl jansson edit
+keys/principals/htsign-principals: seccomp / crypto sqlite3 config ssh curl jansson edit
+htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson edit
+htsign-admin/htsign-admin: edit crypto seccomp / ssh sqlite3 config curl jansson z
+sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson edit
+pump/htsign-pump: crypto seccomp z / sqlite3 ssh config curl jansson edit
+fetch/htsign-fetch: curl jansson crypto config seccomp / sqlite3 ssh edit
+htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson edit
 '
 
 # Whether the word $1 is among the others.
@@ -100,6 +104,7 @@ cat >"$work/owner.awk" <<'END'
 /^PKCS11_/ { print "p11", $0 }
 /^config_/ { print "config", $0 }
 /^curl_/ { print "curl", $0 }
+/^(el_|history)/ { print "edit", $0 }
 /^json_/ { print "jansson", $0 }
 /^seccomp_/ { print "seccomp", $0 }
 /^(inflate|deflate|crc32)/ { print "z", $0 }

@@ -23,6 +23,8 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)' builddir='$(abs_builddir)'; \
 	export srcdir builddir;
 
 unit_tests = \
+	tests/unit/test_admin_grammar \
+	tests/unit/test_admin_screen \
 	tests/unit/test_answers \
 	tests/unit/test_appx \
 	tests/unit/test_base64 \
@@ -195,6 +197,7 @@ e2e_tests = \
 	tests/e2e/74-faults.sh \
 	tests/e2e/76-ten-others.sh \
 	tests/e2e/79-verbs.sh \
+	tests/e2e/78-admin-shell.sh \
 	tests/e2e/80-timestamps.sh \
 	tests/e2e/81-false-timestamps.sh \
 	tests/e2e/82-revocation.sh \
@@ -246,10 +249,10 @@ EXTRA_DIST += $(e2e_tests) \
 # A program has one source, which is called like it, unless a line here says more.
 # It may use all that there is; the linker takes what it needs.
 
-LDADD = libtesting.a libhtsign.a libshell.a libsshd.a libkeyd.a libparent.a \
+LDADD = libtesting.a libhtsign.a libadmin.a libshell.a libcommand.a libsshd.a libkeyd.a libparent.a \
 	libsshcert.a libtoken.a libfetch.a libpump.a libformats.a libspc.a libstore.a libconf.a \
 	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
-	$(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
+	$(EDIT_LIBS) $(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)
 
 libtesting_a_SOURCES = \

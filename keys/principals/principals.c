@@ -88,6 +88,12 @@ connect_keyd(const struct question *q, struct keyd_client *keyd,
 	return keyd_client_connect(keyd, path, PROTOCOL_LINK_PRINCIPALS, e);
 }
 
+/* The paths of what serves a client and an administrator. */
+struct programs {
+	char shell[PROTOCOL_PATH];
+	char admin[PROTOCOL_PATH];
+};
+
 static int
 ask(const struct question *q, struct keyd_client *keyd,
     struct protocol_ticket_for *ticket, struct ht_error *e)
@@ -136,7 +142,7 @@ put_path(struct buf *line, const char *path, struct ht_error *e)
 }
 
 static int
-put_line(const struct question *q, const char *shell,
+put_line(const struct question *q, const struct programs *programs,
     const struct protocol_ticket_for *t, struct buf *line, struct ht_error *e)
 {
 	struct names_principal principal;
@@ -149,10 +155,8 @@ put_line(const struct question *q, const char *shell,
 		return ht_error_set(e, HT_ERR_INTERNAL, "not a ticket");
 	admin = principal.role != NAMES_CLIENT;
 	buf_format(line, "restrict%s,command=\"", admin ? ",pty" : "");
-	if (put_path(line, shell, e) < 0)
+	if (put_path(line, admin ? programs->admin : programs->shell, e) < 0)
 		return HT_ERR_INTERNAL;
-	if (admin)
-		buf_format(line, " --admin");
 	if (q->rundir != NULL) {
 		buf_format(line, " -r ");
 		if (put_path(line, q->rundir, e) < 0)
@@ -180,11 +184,15 @@ answer(const struct question *q, struct ht_error *e)
 	struct keyd_client keyd;
 	struct protocol_ticket_for ticket;
 	struct buf line = BUF_INIT;
-	char shell[PROTOCOL_PATH];
+	struct programs programs;
 	int landlock, rc;
 
 	memset(&keyd, 0, sizeof(keyd));
-	rc = proc_program("htsign-shell", shell, sizeof(shell), e);
+	rc = proc_program("htsign-shell", programs.shell,
+	    sizeof(programs.shell), e);
+	if (rc == 0)
+		rc = proc_program("htsign-admin", programs.admin,
+		    sizeof(programs.admin), e);
 	if (rc == 0)
 		rc = connect_keyd(q, &keyd, e);
 	if (rc == 0)
@@ -192,7 +200,7 @@ answer(const struct question *q, struct ht_error *e)
 	if (rc == 0)
 		rc = ask(q, &keyd, &ticket, e);
 	if (rc == 0)
-		rc = put_line(q, shell, &ticket, &line, e);
+		rc = put_line(q, &programs, &ticket, &line, e);
 	if (rc == 0)
 		rc = print_line(&line, e);
 	buf_free(&line);

@@ -69,7 +69,8 @@ done
 expect sign "trustedusercakeys /etc/htsign/user_ca.pub" "permittty no" \
     "acceptenv HTSIGN_DESCRIPTION" "acceptenv HTSIGN_URL" \
     "acceptenv HTSIGN_NAME"
-expect admin "trustedusercakeys /etc/htsign/admin_ca.pub" "permittty yes"
+expect admin "trustedusercakeys /etc/htsign/admin_ca.pub" "permittty yes" \
+    "acceptenv NO_COLOR"
 if [ "$(grep -ci '^acceptenv' "$dir/sign")" -ne 3 ]; then
 	echo "sign: more environment than the three variables"
 	exit 1

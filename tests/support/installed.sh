@@ -64,13 +64,15 @@ install_programs()
 
 make_accounts()
 {
-	local account name uid
+	local account name uid program
 	mkdir "$fake/etc" && cp -a /etc/. "$fake/etc" &&
 	    mount --bind "$fake/etc" /etc || exit 1
 	for account in $accounts; do
 		name=${account%:*} uid=${account#*:}
 		sed -i "/^$name:/d" /etc/passwd /etc/group /etc/shadow
-		echo "$name:x:$uid:$uid::/:/usr/sbin/htsign-shell" >>/etc/passwd
+		program=htsign-shell
+		[ "$name" != admin ] || program=htsign-admin
+		echo "$name:x:$uid:$uid::/:/usr/sbin/$program" >>/etc/passwd
 		echo "$name:*:19000:0:99999:7:::" >>/etc/shadow
 		case $name in
 		htsign-*) echo "$name:x:$uid:" >>/etc/group ;;

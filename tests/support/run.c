@@ -17,6 +17,7 @@
 #include "tests/support/scratch.h"
 
 #define SHELL HT_BUILDDIR "/htsign-shell/htsign-shell"
+#define ADMIN HT_BUILDDIR "/htsign-admin/htsign-admin"
 
 static int
 open_scratch(const char *name)
@@ -51,7 +52,8 @@ run_start(struct run *run)
 		(void)dup2(in, 0);
 		(void)dup2(out, 1);
 		(void)dup2(err, 2);
-		execv(SHELL, (char *const *)(uintptr_t)run->argv);
+		execv(strcmp(run->argv[0], "htsign-admin") == 0 ? ADMIN : SHELL,
+		    (char *const *)(uintptr_t)run->argv);
 		_exit(127);
 	}
 	(void)close(in);

@@ -1,5 +1,5 @@
 /*
- * Runs htsign-shell as it was built, in its sandbox, with files as stdin,
+ * Runs htsign-shell, or htsign-admin if argv[0] is that, as it was built, in its sandbox, with files as stdin,
  * stdout and stderr.  The working folder is the test's own (scratch.h).
  */
 

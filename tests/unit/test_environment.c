@@ -23,17 +23,23 @@
 /* --- the command line ---------------------------------------------------- */
 
 static int
-invoke(const char *const *arguments, struct invocation *v)
+invoke_as(const char *self, const char *const *arguments, struct invocation *v)
 {
 	char *argv[ARGUMENTS + 2] = { NULL };
 	struct ht_error e;
 	int argc = 1;
 
 	/* The parser takes what main takes, and changes nothing. */
-	argv[0] = (char *)(uintptr_t) "htsign-shell";
+	argv[0] = (char *)(uintptr_t) "-any";
 	for (; arguments[argc - 1] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
-	return invocation_parse(argc, argv, SELF, v, &e);
+	return invocation_parse(argc, argv, self, v, &e);
+}
+
+static int
+invoke(const char *const *arguments, struct invocation *v)
+{
+	return invoke_as(SELF, arguments, v);
 }
 
 #define ARGS(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -91,6 +97,45 @@ from_the_machine(void **state)
 	assert_true(v.admin);
 	assert_int_equal(invoke(ARGS("--admin", "-r", "/x"), &v), 0);
 	assert_null(v.command);
+}
+
+#define ADMIN "/usr/sbin/htsign-admin"
+
+/* htsign-admin is told what to do in words, unless there is a ticket. */
+static void
+as_htsign_admin(void **state)
+{
+	struct invocation v;
+
+	(void)state;
+	assert_int_equal(
+	    invoke_as(ADMIN, ARGS("-r", "/x", "client", "add  ci"), &v), 0);
+	assert_string_equal(v.door, "local");
+	assert_string_equal(v.command, "client add  ci");
+	assert_string_equal(v.rundir, "/x");
+	invocation_free(&v);
+	assert_int_equal(invoke_as(ADMIN, ARGS(NULL), &v), 0);
+	assert_string_equal(v.door, "local");
+	assert_true(v.admin);
+	assert_null(v.command);
+	invocation_free(&v);
+	assert_int_equal(
+	    invoke_as(ADMIN, ARGS("-c", ADMIN " -r /x --ticket abc"), &v), 0);
+	assert_string_equal(v.door, "openssh");
+	assert_string_equal(v.ticket, "abc");
+	assert_true(v.admin);
+	assert_null(v.command);
+	invocation_free(&v);
+	assert_int_equal(
+	    invoke_as(ADMIN, ARGS("-r", "/x", "--ticket", "abc"), &v), 0);
+	assert_string_equal(v.door, "openssh");
+	invocation_free(&v);
+	assert_int_equal(invoke_as(ADMIN, ARGS("-c", ADMIN " log"), &v),
+	    HT_ERR_DENIED);
+	assert_int_equal(invoke_as(ADMIN, ARGS("-c", SELF " --ticket a"), &v),
+	    HT_ERR_DENIED);
+	assert_int_equal(invoke_as(ADMIN, ARGS("--ticket", "a", "log"), &v),
+	    HT_ERR_USAGE);
 }
 
 /* As a login shell it runs nothing but itself, and never without a ticket. */
@@ -390,6 +435,7 @@ main(void)
 		cmocka_unit_test(from_sshd_sign),
 		cmocka_unit_test(from_openssh),
 		cmocka_unit_test(from_the_machine),
+		cmocka_unit_test(as_htsign_admin),
 		cmocka_unit_test(login_shell_refuses),
 		cmocka_unit_test(wrong_arguments),
 		cmocka_unit_test(blob_holds_the_environment),

@@ -14,6 +14,7 @@
 
 #include "lib/error.h"
 #include "protocol/messages.h"
+#include "tests/support/builddir.h"
 #include "tests/support/scratch.h"
 
 /* What keyd would answer, or nothing but a closed connection. */
@@ -146,8 +147,8 @@ administrators_get_a_terminal(void **state)
 	(void)state;
 	assert_int_equal(ask(&reply, "."), 0);
 	(void)snprintf(line, sizeof(line),
-	    "restrict,pty,command=\"%s --admin -r . --ticket T\" role:admin\n",
-	    shell);
+	    "restrict,pty,command=\"%s -r . --ticket T\" role:admin\n",
+	    HT_BUILDDIR "/htsign-admin/htsign-admin");
 	expect_output(line);
 }
 

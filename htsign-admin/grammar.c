@@ -9,6 +9,9 @@
 /* The longest word in the arguments of a verb that counts. */
 #define WORD 64
 
+/* More words than any verb takes. */
+#define WORDS 16
+
 /* --- the list --------------------------------------------------------------- */
 
 /* Split "words\targs\treads" in place.  False if it is something else. */
@@ -141,7 +144,7 @@ grammar_has(const struct grammar_verb *v, const char *option)
 	return false;
 }
 
-/* NAME and N say little; then the option or the verb says whose. */
+/* NAME, WHICH and N say little; then the word before it, or the verb, says whose. */
 static void
 ask_names(const struct grammar_asker *asker, const char *kind,
     const char *whose, const char *prefix)
@@ -149,7 +152,8 @@ ask_names(const struct grammar_asker *asker, const char *kind,
 	char name[WORD];
 	size_t n;
 
-	if (strcmp(kind, "NAME") != 0) {
+	if (strcmp(kind, "NAME") != 0 && strcmp(kind, "WHICH") != 0 &&
+	    kind[1] != '\0') {
 		asker->names(asker->cookie, kind, prefix);
 		return;
 	}
@@ -210,27 +214,49 @@ ask_options(const struct grammar_asker *asker, const struct grammar_verb *v,
 	}
 }
 
-/* The argument that comes behind so many others, with all its choices. */
+/* Whether word is one of the choices "input|output". */
+static bool
+is_choice(const char *choices, const char *word)
+{
+	size_t n, length = strlen(word);
+
+	for (; *choices != '\0'; choices += n + (choices[n] == '|')) {
+		n = strcspn(choices, "|");
+		if (n == length && strncmp(choices, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What comes behind the n words of the line that are no options.  The arguments
+ * are one row of words or, with "|" between them, several to choose from.
+ */
 static void
 ask_place(const struct grammar_asker *asker, const struct grammar_verb *v,
-    size_t place)
+    const char *const *words, size_t n)
 {
-	const char *args = v->args;
+	const char *args = v->args, *whose = v->words;
 	char word[WORD];
-	bool choice = true; /* this word is one more of the same place */
+	bool fits = true; /* the row so far */
 	size_t at = 0;
 
 	while (next_word(&args, word)) {
 		if (strncmp(word, "--", 2) == 0)
 			continue;
 		if (strcmp(word, "|") == 0) {
-			choice = true;
+			at = 0;
+			fits = true;
+			whose = v->words;
 			continue;
 		}
-		at += choice ? 0 : 1;
-		choice = false;
-		if (at == place)
-			ask_argument(asker, word, v->words, "");
+		if (at == n && fits)
+			ask_argument(asker, word, whose, "");
+		if (at < n && !isupper((unsigned char)word[0])) {
+			fits = fits && is_choice(word, words[at]);
+			whose = words[at];
+		}
+		at++;
 	}
 }
 
@@ -239,8 +265,8 @@ grammar_next(const struct grammar *g, char *const *words, size_t n,
     const char *typed, const struct grammar_asker *asker)
 {
 	const struct grammar_verb *v;
-	const char *rest;
-	size_t i, own, place = 0;
+	const char *rest, *others[WORDS];
+	size_t i, own, count = 0;
 
 	for (i = 0; i < g->n; i++) {
 		own = match(&g->verb[i], words, n, &rest);
@@ -255,7 +281,8 @@ grammar_next(const struct grammar *g, char *const *words, size_t n,
 		return;
 	}
 	own = match(v, words, n, &rest);
-	for (i = own; i < n; i++)
-		place += strncmp(words[i], "--", 2) != 0;
-	ask_place(asker, v, place);
+	for (i = own; i < n && count < WORDS; i++)
+		if (strncmp(words[i], "--", 2) != 0)
+			others[count++] = words[i];
+	ask_place(asker, v, others, count);
 }

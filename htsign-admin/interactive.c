@@ -374,6 +374,7 @@ static void
 complete(void *cookie, const char *line, struct buf *out, size_t *typed)
 {
 	struct interactive *i = cookie;
+	const struct grammar_verb *v;
 	struct completion c = { i, "", out };
 	const struct grammar_asker asker = { offer_word, offer_names, &c };
 	size_t n = strlen(line);
@@ -389,6 +390,9 @@ complete(void *cookie, const char *line, struct buf *out, size_t *typed)
 	/* What was quoted stands in the line in another way. */
 	if (*typed <= n && strcmp(line + n - *typed, c.typed) == 0)
 		grammar_next(&i->grammar, words.word, words.n, c.typed, &asker);
+	v = grammar_find(&i->grammar, words.word, words.n);
+	if (c.typed[0] == '-' && v != NULL && v->reads)
+		offer(&c, "", "--follow", 8);
 	words_free(&words);
 }
 

@@ -89,22 +89,39 @@ declare -A words=(
 	[client show]=added%s [client rename]="added%s renamed%s"
 	[client remove]=renamed%s
 	[grant]="ci test-signing" [ungrant]="added%s test-signing"
-	[show]=1 [revoke]=9999%s [fetch]="1 pkcs7"
+	[revoke]=9999%s [fetch]="1 pkcs7" [freeze]="client added%s"
+	[thaw]="client added%s"
 )
+declare -A kinds=([CLIENT]=ci [PROFILE]=test-signing [TOKEN]=softhsm
+	[CERTIFICATE]=test [REQUEST]=1)
+
+# words_for VERB ARGS: those of the table, or of their kinds if it only reads.
+words_for()
+{
+	local word
+	if [ -n "${words[$1]-}" ] || [ "$3" = acts ]; then
+		echo "${words[$1]-}"
+		return
+	fi
+	for word in $2; do
+		[ -z "${kinds[$word]-}" ] || printf '%s ' "${kinds[$word]}"
+	done
+}
+
 # What comes from stdin, needs another answer, or does not come back soon, has a
 # test of its own below or elsewhere.
-admin 'help --verbs' | awk -F '\t' 'NF == 3 { print $1 }' >"$work/verbs"
+admin 'help --verbs' | awk -F '\t' 'NF == 3' >"$work/verbs"
 check "keyd lists its verbs" test "$(wc -l <"$work/verbs")" -ge 15
 
 # every_verb TEXT NUMBER: at the prompt that is open.
 every_verb()
 {
-	local verb line
-	while read -r verb <&3; do
+	local verb args kind line
+	while IFS=$'\t' read -r verb args kind <&3; do
 		case $verb in
 		issue | unlock | rebuild | backup | ca\ *) continue ;;
 		esac
-		line="$verb ${words[$verb]-}"
+		line="$verb $(words_for "$verb" "$args" "$kind")"
 		line=${line//%s/$2}
 		check "$1, $verb" types "$line"
 		seen >"$work/screen"
@@ -173,6 +190,10 @@ keys Tab
 keys -l "c"
 keys Tab
 check "an option and a client" shows '^htsign> log --client=ci$'
+keys C-c
+keys -l "tokens --f"
+keys Tab
+check "--follow, where it can be" shows '^htsign> tokens --follow$'
 keys C-c
 keys -l "fetch "
 keys Tab
@@ -255,6 +276,38 @@ check "Ctrl-C empties a line there, too" within 10 back
 terminal 80 24 "TERM=../../etc/passwd $console"
 check "a strange TERM is dumb" types "client list"
 
+# --- Ctrl-C during a command ------------------------------------------------------------
+
+# keyd_process: the one that decides, below its parent.
+keyd_process()
+{
+	descendants "$(cat "$dir/htsign-keyd.pid")" htsign-keyd
+}
+
+terminal 80 24 "$console"
+kill -STOP "$(keyd_process)"
+keys -l "client disable ci"
+keys Enter
+sleep 1
+check "keyd is slow" not back
+keys C-c
+check "Ctrl-C comes back to the prompt" within 5 back
+check "and says what becomes of the command" grep -q 'the$\|journal has it' <(seen)
+keys -l "client list"
+keys Enter
+sleep 1
+check "the next one waits for it" not back
+keys C-c
+check "and Ctrl-C ends that, too" within 5 back
+kill -CONT "$(keyd_process)"
+check "the first one is done" types "client list"
+check "as the journal says" grep -q '^ci .*disabled' <(seen)
+check "and others are" types "client enable ci"
+check "in the same session" grep -q '^ci .*test-signing$' <(types "client list"; seen)
+check "all is on record, in order" test "$(events | grep -o \
+    'client-\(disabled\|enabled\)","actor":"root".*"client":"ci"' |
+    cut -c 8-15 | paste -sd ' ')" = "disabled enabled\""
+
 # --- the end ------------------------------------------------------------------------
 
 terminal 80 24 "$console"
@@ -274,7 +327,7 @@ pane kill-server
 # shellcheck disable=SC2317 # for within
 all_gone()
 {
-	! pgrep -x htsign-admin >/dev/null
+	[ -z "$(descendants "$sshd_door" htsign-admin)" ]
 }
 check "a hang-up ends it" within 10 all_gone
 events >"$work/after"

@@ -23,6 +23,7 @@ static const char list[] =
     "revoke\tSERIAL | CLIENT\tacts\n"
     "fetch\tREQUEST input|output|pkcs7\tacts\n"
     "log\t[--json] [--client=NAME] [--limit=N] [--how=short|long]\treads\n"
+    "freeze\tclient NAME | profile NAME | all [--why=TEXT]\tacts\n"
     "certificates\t[CLIENT] [--json]\treads\n";
 
 static struct grammar grammar;
@@ -84,7 +85,7 @@ parse(void **state)
 	assert_int_equal(grammar_parse(&grammar,
 	                     cursor_over(list, sizeof(list) - 1), &notice, &e),
 	    0);
-	assert_int_equal(grammar.n, 8);
+	assert_int_equal(grammar.n, 9);
 	assert_true(cursor_is(buf_cursor(&notice),
 	    "token soft is locked: type: unlock soft\n"));
 	buf_free(&notice);
@@ -104,7 +105,7 @@ verbs(void **state)
 {
 	(void)state;
 	assert_string_equal(next("", ""),
-	    "help client client issue revoke fetch log certificates ");
+	    "help client client issue revoke fetch log freeze certificates ");
 	assert_string_equal(next("client", ""), "add list ");
 	assert_string_equal(next("clien", ""), "");
 	assert_string_equal(next("client show", ""), "");
@@ -131,6 +132,20 @@ arguments(void **state)
 	assert_string_equal(next("fetch", ""), "<REQUEST> ");
 	assert_string_equal(next("fetch 17", ""), "input output pkcs7 ");
 	assert_string_equal(next("certificates", "c"), "<CLIENT> ");
+	assert_string_equal(next("fetch 17 output", ""), "");
+}
+
+/* One of several rows of words. */
+static void
+rows(void **state)
+{
+	(void)state;
+	assert_string_equal(next("freeze", ""), "client profile all ");
+	assert_string_equal(next("freeze client", ""), "<CLIENT> ");
+	assert_string_equal(next("freeze --why=x profile", ""), "<PROFILE> ");
+	assert_string_equal(next("freeze all", ""), "");
+	assert_string_equal(next("freeze nobody", ""), "");
+	assert_string_equal(next("freeze client ci", ""), "");
 }
 
 static void
@@ -200,6 +215,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verbs),
 		cmocka_unit_test(arguments),
+		cmocka_unit_test(rows),
 		cmocka_unit_test(options),
 		cmocka_unit_test(values_of_an_option),
 		cmocka_unit_test(damaged_lists),

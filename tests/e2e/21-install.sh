@@ -73,9 +73,10 @@ cat >"$work/htsign-admin" <<-END
 END
 chmod 755 "$work/htsign-admin"
 admin=$work/htsign-admin
-offers "help client grant ungrant issue certificates revoke tokens unlock log \
-show fetch events rebuild" "$admin" ""
-offers "add change disable enable list" "$admin" client ""
+verbs=$("$admin" help --verbs | awk -F '\t' 'NF == 3 { print $1 }')
+offers "$(cut -d ' ' -f 1 <<<"$verbs" | uniq | paste -sd ' ')" "$admin" ""
+offers "$(sed -n 's/^client //p' <<<"$verbs" | paste -sd ' ')" "$admin" client ""
+check "client add, and more" test "$(grep -c '^client ' <<<"$verbs")" -ge 5
 offers "--default= --ttl=" "$admin" client add name --
 offers "--json" "$admin" client list ""
 offers "input output pkcs7" "$admin" fetch 17 ""

@@ -191,6 +191,16 @@ keys -l "c"
 keys Tab
 check "an option and a client" shows '^htsign> log --client=ci$'
 keys C-c
+keys -l "client change ci --def"
+keys Tab Tab
+check "a profile" shows '^htsign> client change ci --default=test-signing$'
+keys C-c
+keys -l "thaw cl"
+keys Tab
+keys -l "c"
+keys Tab
+check "a word, and what goes with it" shows '^htsign> thaw client ci$'
+keys C-c
 keys -l "tokens --f"
 keys Tab
 check "--follow, where it can be" shows '^htsign> tokens --follow$'

@@ -270,9 +270,11 @@ bind_keys(struct prompt *p)
 	(void)el_set(edit, EL_SIGNAL, 0);
 	(void)el_set(edit, EL_GETCFN, get_char);
 	(void)el_set(edit, EL_HIST, history, p->history);
-	(void)el_set(edit, EL_ADDFN, "complete", "complete the word", complete);
+	/* Wide, as libedit would copy others, and not free them. */
+	(void)el_wset(edit, EL_ADDFN, L"complete", L"complete the word",
+	    complete);
 	(void)el_set(edit, EL_BIND, "^I", "complete", NULL);
-	(void)el_set(edit, EL_ADDFN, "empty-line", "empty it", empty_line);
+	(void)el_wset(edit, EL_ADDFN, L"empty-line", L"empty it", empty_line);
 	/* Keys, not signals, while a line is edited. */
 	(void)el_set(edit, EL_SETTY, "-d", "-isig", NULL);
 	(void)el_set(edit, EL_BIND, "^C", "empty-line", NULL);

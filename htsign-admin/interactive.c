@@ -315,6 +315,22 @@ serve_line(struct interactive *i, const char *line)
 
 /* --- completion ------------------------------------------------------------------ */
 
+/* Whether a list of texts has this one, or it is no word that keyd would have. */
+static bool
+is_needless(const struct buf *list, const char *text)
+{
+	const char *all = (const char *)list->data;
+	size_t at;
+
+	for (at = 0; at < list->len; at += strlen(all + at) + 1)
+		if (strcmp(all + at, text) == 0)
+			return true;
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~')
+			return true;
+	return false;
+}
+
 static void
 offer(const struct completion *c, const char *prefix, const char *word,
     size_t n)
@@ -325,9 +341,7 @@ offer(const struct completion *c, const char *prefix, const char *word,
 
 	if (length < (int)sizeof(text) &&
 	    strncmp(text, c->typed, strlen(c->typed)) == 0 &&
-	    (c->out->len == 0 ||
-	        memmem(c->out->data, c->out->len, text, (size_t)length + 1) ==
-	            NULL))
+	    !is_needless(c->out, text))
 		buf_bytes(c->out, text, (size_t)length + 1);
 }
 

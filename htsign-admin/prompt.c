@@ -348,7 +348,8 @@ prompt_read(struct prompt *p, const struct prompt_owner *owner, bool bold,
 	p->owner = NULL;
 	if (p->failed)
 		return e->code;
-	if (typed == NULL || n <= 0)
+	/* A line that was not ended was not sent. */
+	if (typed == NULL || strchr(typed, '\n') == NULL)
 		return 0;
 	p->line = strndup(typed, strcspn(typed, "\n"));
 	if (p->line == NULL)

@@ -145,6 +145,11 @@ every_verb console 1
 events >"$work/console"
 terminal 200 50 "ssh -t -F '$dir/ssh_config' openssh-admin"
 check "OpenSSH greets the administrator" shows '^admin, admin'
+prompt=$(descendants "$sshd_door" htsign-admin)
+check "who types into a sandbox" grep -q '^Seccomp:.*2' "/proc/$prompt/status"
+check "under a uid of its own" grep -q '^Uid:.*64105.*64105' "/proc/$prompt/status"
+check "which opens no file" test "$(find "/proc/$prompt/fd" -lname '/[^dp]*' |
+    wc -l)" -eq 0
 every_verb OpenSSH 2
 events >"$work/openssh"
 
@@ -203,6 +208,11 @@ keys C-c
 keys -l "client change ci --def"
 keys Tab Tab
 check "a profile" shows '^htsign> client change ci --default=test-signing$'
+keys C-c
+admin 'client add proci'
+keys -l "client enable "
+keys Tab Tab
+check "all clients, of whom one ends as another" shows '^ci .*proci'
 keys C-c
 keys -l "thaw cl"
 keys Tab
@@ -350,6 +360,10 @@ check "so does exit" shows 'ended with 0'
 
 # A line that was not sent is not done; one that was is on record.
 events >"$work/before"
+terminal 80 24 "TERM=dumb $console"
+keys -l "client disable ci"
+keys C-d C-c C-d
+check "Ctrl-D leaves a dumb terminal, too" shows 'ended with 0'
 terminal 80 24 "ssh -t -F '$dir/ssh_config' openssh-admin"
 keys -l "client disable ci"
 shows 'disable ci$'

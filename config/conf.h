@@ -201,6 +201,19 @@ enum conf_existing {
 	CONF_EXISTING_KEEP     /* give the file back as it came */
 };
 
+/* Bits of what a request must have. */
+#define CONF_REQUIRE_DESCRIPTION (1U << 0)
+#define CONF_REQUIRE_URL (1U << 1)
+#define CONF_REQUIRE_SIZE (1U << 2)
+#define CONF_REQUIRE_SHA256 (1U << 3)
+
+/* What a file must say of itself; NULL: anything. */
+struct conf_version {
+	const char *product; /* its ProductName */
+	const char *company; /* its CompanyName, or Manufacturer */
+	const char *version; /* a pattern for its version */
+};
+
 enum conf_statement { CONF_STATEMENT_INDIVIDUAL, CONF_STATEMENT_COMMERCIAL };
 
 /*
@@ -256,6 +269,11 @@ struct conf_profile {
 	const char *const *vt_fatal_engines; /* each of which is enough */
 	size_t nvt_fatal_engines;
 	enum conf_archive archive; /* default CONF_ARCHIVE_NONE */
+	const char *const *names;  /* patterns for file names, one of which must
+	                              match; none: any name */
+	size_t nnames;
+	struct conf_version version_info;
+	unsigned int require; /* default 0 */
 };
 
 /* Some lines of the text that a configuration is. */

@@ -87,6 +87,14 @@ static const struct conf_word archives[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word requires[] = {
+	{ "description", CONF_REQUIRE_DESCRIPTION },
+	{ "url", CONF_REQUIRE_URL },
+	{ "size", CONF_REQUIRE_SIZE },
+	{ "sha256", CONF_REQUIRE_SHA256 },
+	{ NULL, 0 },
+};
+
 static const struct conf_word statements[] = {
 	{ "individual", CONF_STATEMENT_INDIVIDUAL },
 	{ "commercial", CONF_STATEMENT_COMMERCIAL },
@@ -383,15 +391,14 @@ read_servers(struct conf_reader *r, const config_setting_t *s,
 	return profile->servers == NULL ? r->e->code : 0;
 }
 
+/* A list of texts, as conf_read_paths reads paths. */
 static int
-read_engines(struct conf_reader *r, const config_setting_t *s,
+read_texts(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out)
 {
-	struct conf_profile *profile = out;
 	int i, n = conf_length(r, s);
 	const char **list;
 
-	(void)f;
 	if (n < 0)
 		return r->e->code;
 	list = conf_alloc(r, (size_t)n + 1, sizeof(*list));
@@ -403,10 +410,44 @@ read_engines(struct conf_reader *r, const config_setting_t *s,
 		if (list[i] == NULL)
 			return r->e->code;
 	}
-	profile->vt_fatal_engines = list;
-	profile->nvt_fatal_engines = (size_t)n;
+	*(const char *const **)((char *)out + f->offset) = list;
+	*(size_t *)((char *)out + f->count_offset) = (size_t)n;
 	return 0;
 }
+
+/* Patterns for names without folders. */
+static int
+read_patterns(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf_profile *profile = out;
+	int rc = read_texts(r, s, f, out);
+	size_t i;
+
+	if (rc == 0 && profile->nnames == 0)
+		return conf_mistake(r, s, "%s must have one or more", f->key);
+	for (i = 0; rc == 0 && i < profile->nnames; i++)
+		if (strpbrk(profile->names[i], "/\\") != NULL)
+			rc = conf_mistake(r,
+			    config_setting_get_elem(s, (unsigned int)i),
+			    "%s are of files, without folders: \"%s\"", f->key,
+			    profile->names[i]);
+	return rc;
+}
+
+#define INFO(member) .offset = offsetof(struct conf_version, member)
+
+static const struct conf_field version_fields[] = {
+	{ "ProductName", conf_read_text, INFO(product) },
+	{ "CompanyName", conf_read_text, INFO(company) },
+	{ "version", conf_read_text, INFO(version) },
+	{ .key = NULL },
+};
+
+static const struct conf_section version_section = {
+	.fields = version_fields,
+	.size = sizeof(struct conf_version),
+};
 
 static int
 read_profile_name(struct conf_reader *r, const config_setting_t *s,
@@ -521,8 +562,14 @@ static const struct conf_field profile_fields[] = {
 	{ "vt_upload", conf_read_word, PROFILE(vt_upload), .words = uploads },
 	{ "vt_max_bad_percent", conf_read_number, PROFILE(vt_max_bad_percent),
 	    .max = 100 },
-	{ .key = "vt_fatal_engines", .read = read_engines },
+	{ "vt_fatal_engines", read_texts, PROFILE(vt_fatal_engines),
+	    offsetof(struct conf_profile, nvt_fatal_engines) },
 	{ "archive", conf_read_word, PROFILE(archive), .words = archives },
+	{ "names", read_patterns, PROFILE(names),
+	    offsetof(struct conf_profile, nnames) },
+	{ "version_info", conf_read_group, PROFILE(version_info),
+	    .section = &version_section },
+	{ "require", conf_read_flags, PROFILE(require), .words = requires },
 	{ .key = "timestamp_policy", .read = conf_read_later },
 	{ .key = "approval", .read = conf_read_later },
 	{ .key = "page_hashes", .read = conf_read_later },

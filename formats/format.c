@@ -282,6 +282,16 @@ format_digest_for(const struct format *format, struct input *in,
 /* --- verifying ------------------------------------------------------------ */
 
 int
+format_version(const struct format_file *file, struct format_version *out,
+    struct ht_error *e)
+{
+	memset(out, 0, sizeof(*out));
+	if (file->format->version == NULL || input_descriptor(file->in) < 0)
+		return 0;
+	return file->format->version(file, out, e);
+}
+
+int
 format_signature(const struct format *format, struct input *in, struct buf *p7,
     struct format_remains *remains, struct ht_error *e)
 {

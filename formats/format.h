@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "formats/version.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/input.h"
@@ -160,6 +161,13 @@ struct format {
 	    struct format_remains *remains, struct ht_error *e);
 
 	/*
+	 * Put what the file says of itself into out, which is all zeros.  NULL
+	 * if the format has no such thing.  Fails only as input_read.
+	 */
+	int (*version)(const struct format_file *file,
+	    struct format_version *out, struct ht_error *e);
+
+	/*
 	 * Free file->state.
 	 */
 	void (*clear)(struct format_file *file);
@@ -262,6 +270,14 @@ int format_plan(const struct format_file *file, const void *p7, size_t n,
  */
 int format_signature(const struct format *format, struct input *in,
     struct buf *p7, struct format_remains *remains, struct ht_error *e);
+
+/*
+ * What the file says of itself, for people and for rules.  All of *out is "" if
+ * the format or the file has no such thing, what is there cannot be read, or
+ * file->in has no descriptor to read again.  Errors as input_read.
+ */
+int format_version(const struct format_file *file, struct format_version *out,
+    struct ht_error *e);
 
 /*
  * The most signatures side by side: more than anybody puts into a file, and

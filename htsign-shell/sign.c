@@ -41,6 +41,9 @@
 #define WHY_OUTPUT "output"
 #define WHY_INTERNAL "internal"
 
+_Static_assert(PROTOCOL_SELF == FORMAT_VERSION_TEXT,
+    "what a file says of itself fits CONTENT");
+
 struct signing {
 	struct keyd_client *keyd;
 	const struct protocol_welcome *welcome;
@@ -133,7 +136,7 @@ static int
 open_input(struct signing *s, struct ht_error *e)
 {
 	bool again = s->request->begin.reply == PROTOCOL_REPLY_FULL ||
-	    existing_nests(&s->go);
+	    existing_nests(&s->go) || s->go.version != 0;
 	struct input_stream how = {
 		.fd = STDIN_FILENO,
 		.spool = again ? s->spool : -1,
@@ -351,8 +354,13 @@ get_signature(struct signing *s, struct ht_error *e)
 {
 	const struct buf *publisher = &s->file->publisher;
 	struct protocol_content content;
+	struct format_version version;
 	int rc;
 
+	s->why = WHY_INTERNAL;
+	rc = format_version(s->file, &version, e);
+	if (rc < 0)
+		return rc;
 	s->over = buf_cursor(&s->file->content);
 	memset(&content, 0, sizeof(content));
 	content.kind = is_catalog(s) ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC;
@@ -364,6 +372,9 @@ get_signature(struct signing *s, struct ht_error *e)
 	content.sha256 =
 	    cursor_over(s->sha256, s->hashes ? sizeof(s->sha256) : 0);
 	content.existing = s->file->was_signed;
+	memcpy(content.product, version.product, sizeof(content.product));
+	memcpy(content.company, version.company, sizeof(content.company));
+	memcpy(content.version, version.version, sizeof(content.version));
 	s->why = NULL;
 	rc = keyd_client_content(s->keyd, &content, s->over, &s->pkcs7,
 	    &s->said, e);

@@ -41,10 +41,11 @@ static const struct field begin[] = { TEXT(begin, profile),
 static const struct field go[] = { U64(go, number), TEXT(go, profile),
 	TEXT(go, digest), U64(go, max_size), TEXT(go, formats),
 	TEXT(go, existing), BYTES(go, own), U64(go, max_ctl),
-	U8(go, recipe) };
+	U8(go, recipe), U8(go, version) };
 static const struct field content[] = { U8(content, kind),
 	TEXT(content, format), U64(content, size), BYTES(content, sha256),
-	U8(content, existing), TEXT(content, publisher), U32(content, length) };
+	U8(content, existing), TEXT(content, publisher), U32(content, length),
+	TEXT(content, product), TEXT(content, company), TEXT(content, version) };
 static const struct field part[] = { BYTES(part, bytes) };
 static const struct field wait[] = { TEXT(wait, reason), TEXT(wait, text) };
 static const struct field signed_[] = { TEXT(signed, certificate),

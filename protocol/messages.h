@@ -28,6 +28,7 @@
 #define PROTOCOL_DESCRIPTION 1025
 #define PROTOCOL_FILENAME 256
 #define PROTOCOL_PUBLISHER 2049
+#define PROTOCOL_SELF 256 /* what a file says of itself */
 #define PROTOCOL_PATH 512
 
 /* Limits in bytes on content that comes in PARTs, and on one PART. */
@@ -196,6 +197,8 @@ struct protocol_go { /* with the spool, and perhaps a pipe to htsign-pump */
 	                      of its DER; at most PROTOCOL_OWN_MAX bytes */
 	uint64_t max_ctl;  /* of a catalog's CTL, bytes */
 	uint8_t recipe;    /* 1: OUTPUT has one */
+	uint8_t version;   /* 1: CONTENT has to say what the file says of
+	                      itself */
 };
 
 struct protocol_content { /* length bytes follow in PARTs */
@@ -208,6 +211,9 @@ struct protocol_content { /* length bytes follow in PARTs */
 	char publisher[PROTOCOL_PUBLISHER]; /* the only signer that the input
 					       allows, or "" */
 	uint32_t length;
+	char product[PROTOCOL_SELF]; /* what the file says of itself, or "" */
+	char company[PROTOCOL_SELF];
+	char version[PROTOCOL_SELF];
 };
 
 struct protocol_part {

@@ -108,9 +108,9 @@ done <"$work/cited"
 # --- configuration keys ----------------------------------------------------------
 
 # Those that are built, in the order of the tables.
-sed -n -e 's/^\t{ "\([a-z_]*\)", \(conf_\)*read_.*/\1/p' \
+sed -n -e 's/^\t{ "\([A-Za-z_]*\)", \(conf_\)*read_.*/\1/p' \
     -e '/conf_read_later/d' \
-    -e 's/^\t{ \.key = "\([a-z_]*\)", \.read.*/\1/p' config/*.c |
+    -e 's/^\t{ \.key = "\([A-Za-z_]*\)", \.read.*/\1/p' config/*.c |
     sort -u >"$work/keys"
 [ -s "$work/keys" ] || fail "no keys found in config/"
 while read -r key; do
@@ -120,7 +120,7 @@ while read -r key; do
 	    fail "htsign.conf.sample does not have $key"
 done <"$work/keys"
 sed 's/"[^"]*"//g' config/htsign.conf.sample |
-    grep -Eo '[a-z_]+( =|: \{)' | grep -Eo '[a-z_]+' | sort -u >"$work/sample"
+    grep -Eo '[A-Za-z_]+( =|: \{)' | grep -Eo '[A-Za-z_]+' | sort -u >"$work/sample"
 while read -r key; do
 	grep -qx "$key" "$work/keys" ||
 	    fail "htsign.conf.sample has $key, which the code does not"

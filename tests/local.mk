@@ -115,6 +115,7 @@ unit_tests = \
 	tests/unit/test_token_pin \
 	tests/unit/test_tsa \
 	tests/unit/test_uri \
+	tests/unit/test_version \
 	tests/unit/test_virustotal \
 	tests/unit/test_zip
 
@@ -208,6 +209,7 @@ e2e_tests = \
 	tests/e2e/93-virustotal.sh \
 	tests/e2e/94-archive-faults.sh \
 	tests/e2e/96-lying-shell.sh \
+	tests/e2e/97-rules.sh \
 	tests/e2e/98-report.sh
 
 # What takes all of a machine that it can get.  run-tests runs one at a time.

@@ -22,6 +22,7 @@
 #include "formats/format.h"
 #include "formats/msi/cfb-edit.h"
 #include "formats/msi/cfb.h"
+#include "formats/msi/msi-version.h"
 #include "signature/spc-asn1.h"
 
 /* UTF-16LE; C adds the second byte of the NUL. */
@@ -504,6 +505,15 @@ msi_signature(struct input *in, struct buf *p7, struct format_remains *remains,
 	return rc;
 }
 
+static int
+msi_version(const struct format_file *file, struct format_version *out,
+    struct ht_error *e)
+{
+	const struct msi *msi = file->state;
+
+	return msi_version_read(&msi->cfb, out, e);
+}
+
 static void
 msi_clear(struct format_file *file)
 {
@@ -526,5 +536,6 @@ const struct format format_msi = {
 	.check = msi_check,
 	.plan = msi_plan,
 	.signature = msi_signature,
+	.version = msi_version,
 	.clear = msi_clear,
 };

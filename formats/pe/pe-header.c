@@ -24,8 +24,9 @@
 #define PE_DIRECTORIES 116      /* NumberOfRvaAndSizes of PE32 */
 #define PE_DIRECTORIES_PLUS 132 /* and of PE32+ */
 
-/* The certificate table is the fifth directory. */
+/* The certificate table is the fifth directory, the resources are the third. */
 #define DIRECTORY_SECURITY 4
+#define DIRECTORY_RESOURCES 2
 #define DIRECTORY_ENTRY 8
 
 #define MAGIC_PE32 0x10b
@@ -246,6 +247,61 @@ pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
 			return ht_error_at(e, HT_ERR_REFUSED, at + start,
 			    "more than %zu sections", room);
 		sections[(*count)++] = section;
+	}
+	return 0;
+}
+
+int
+pe_header_resources(struct input *in, uint64_t at, struct pe_resources *out,
+    struct ht_error *e)
+{
+	struct cursor headers;
+	const uint8_t *p;
+	uint16_t magic;
+	size_t got, entry;
+	int rc = input_read(in, at, HEADERS_MAX, &p, &got, e);
+
+	if (rc < 0)
+		return rc;
+	headers = cursor_over(p, got);
+	if (header_u16(headers, PE_OPTIONAL, &magic) < 0)
+		return header_cut(headers, at, "optional header", e);
+	entry = (magic == MAGIC_PE32 ? PE_DIRECTORIES : PE_DIRECTORIES_PLUS) +
+	    4 + DIRECTORY_RESOURCES * DIRECTORY_ENTRY;
+	if (header_u32(headers, entry, &out->address) < 0 ||
+	    header_u32(headers, entry + 4, &out->size) < 0)
+		return header_cut(headers, at, "optional header", e);
+	return 0;
+}
+
+int
+pe_header_offset(struct input *in, uint64_t at, uint32_t address,
+    uint64_t *offset, struct ht_error *e)
+{
+	uint32_t first, size, where;
+	struct cursor headers;
+	uint16_t left, optional;
+	const uint8_t *p;
+	size_t got, start;
+	int rc = input_read(in, at, HEADERS_MAX, &p, &got, e);
+
+	*offset = 0;
+	if (rc < 0)
+		return rc;
+	headers = cursor_over(p, got);
+	if (header_u16(headers, PE_SECTION_COUNT, &left) < 0 ||
+	    header_u16(headers, PE_OPTIONAL_SIZE, &optional) < 0)
+		return header_cut(headers, at, "COFF header", e);
+	start = PE_OPTIONAL + (size_t)optional;
+	for (; left > 0; left--, start += SECTION_HEADER) {
+		if (header_u32(headers, start + 12, &first) < 0 ||
+		    header_u32(headers, start + 16, &size) < 0 ||
+		    header_u32(headers, start + 20, &where) < 0)
+			return header_cut(headers, at, "section table", e);
+		if (address >= first && address - first < size) {
+			*offset = (uint64_t)where + (address - first);
+			return 0;
+		}
 	}
 	return 0;
 }

@@ -63,4 +63,24 @@ int pe_header_sections(struct input *in, uint64_t at, uint32_t *headers_size,
     struct pe_section *sections, size_t room, size_t *count,
     struct ht_error *e);
 
+/* The directory entry of the resources. */
+struct pe_resources {
+	uint32_t address; /* in the loaded program; 0 if there are none */
+	uint32_t size;
+};
+
+/*
+ * Find the resources.  pe_header_read must have accepted the headers at this
+ * offset.  Errors as pe_header_read.
+ */
+int pe_header_resources(struct input *in, uint64_t at,
+    struct pe_resources *resources, struct ht_error *e);
+
+/*
+ * Find where in the file the byte is that has this address in the loaded
+ * program.  *offset is 0 if no section has it there.  Errors as pe_header_read.
+ */
+int pe_header_offset(struct input *in, uint64_t at, uint32_t address,
+    uint64_t *offset, struct ht_error *e);
+
 #endif

@@ -26,6 +26,7 @@
 #include "formats/pe/pe-header.h"
 #include "formats/pe/pe-pages.h"
 #include "formats/pe/pe-table.h"
+#include "formats/pe/pe-version.h"
 #include "formats/remains.h"
 #include "formats/several.h"
 #include "signature/spc-asn1.h"
@@ -370,6 +371,16 @@ out:
 	return rc;
 }
 
+static int
+pe_version(const struct format_file *file, struct format_version *out,
+    struct ht_error *e)
+{
+	uint32_t lfanew;
+	int rc = pe_header_lfanew(file->in, &lfanew, e);
+
+	return rc < 0 ? rc : pe_version_read(file->in, lfanew, out, e);
+}
+
 static void
 pe_clear(struct format_file *file)
 {
@@ -547,5 +558,6 @@ const struct format format_pe = {
 	.digest = pe_digest,
 	.plan = pe_plan,
 	.signature = pe_signature,
+	.version = pe_version,
 	.clear = pe_clear,
 };

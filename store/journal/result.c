@@ -38,6 +38,7 @@ static const struct rule {
 	{ "kept", 65, JOURNAL_CANCELLED },
 	{ "kept", 0, JOURNAL_NOT_ALLOWED },
 	{ "locked", 0, JOURNAL_NO_CERTIFICATE },
+	{ "name", 0, JOURNAL_NOT_ALLOWED },
 	{ "no-client", 0, JOURNAL_NOT_ALLOWED },
 	{ "no-default", 0, JOURNAL_NOT_ALLOWED },
 	{ "not-signable", 0, JOURNAL_UNSUPPORTED_FORMAT },
@@ -47,6 +48,7 @@ static const struct rule {
 	{ "pump", 0, JOURNAL_INTERNAL_ERROR },
 	{ "queue", 75, JOURNAL_RATE_LIMITED },
 	{ "quota", 75, JOURNAL_RATE_LIMITED },
+	{ "require", 0, JOURNAL_NOT_ALLOWED },
 	{ "revoked", 0, JOURNAL_NOT_ALLOWED },
 	{ "room", 75, JOURNAL_RATE_LIMITED },
 	{ "scan", 0, JOURNAL_INTERNAL_ERROR },
@@ -62,6 +64,7 @@ static const struct rule {
 	{ "upload", 69, JOURNAL_CANCELLED },
 	{ "upload", 0, JOURNAL_INTERNAL_ERROR },
 	{ "usage", 0, JOURNAL_NOT_ALLOWED },
+	{ "version-info", 0, JOURNAL_NOT_ALLOWED },
 	{ "virus", 0, JOURNAL_VIRUS },
 	{ "virustotal", 0, JOURNAL_INTERNAL_ERROR },
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "formats/format.h"
+#include "lib/utf8.h"
 #include "signature/content.h"
 #include "signature/init.h"
 #include "signature/spc-pages.h"
@@ -208,6 +209,23 @@ check_stream(const struct format *format, const char *name, const uint8_t *p,
 	(void)close(fd);
 }
 
+/*
+ * What a file says of itself never fails, and is text.
+ */
+static void
+check_version(const struct format_file *file)
+{
+	struct format_version version;
+
+	memset(&version, 0, sizeof(version));
+	if (file->format->version == NULL)
+		return;
+	if (file->format->version(file, &version, NULL) < 0 ||
+	    !utf8_plain(version.product) || !utf8_plain(version.company) ||
+	    !utf8_plain(version.version))
+		abort();
+}
+
 static int
 digest_file(const struct format *format, struct input *in,
     const struct format_options *options, struct format_file **file)
@@ -217,6 +235,7 @@ digest_file(const struct format *format, struct input *in,
 	rc = check_code(format_digest(format, in, options, file, NULL));
 	if (rc == 0) {
 		check_content(*file);
+		check_version(*file);
 		check_plan(*file);
 		check_strip(*file);
 	}

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "keys/keyd/request/request-private.h"
+#include "keys/keyd/request/rules.h"
+#include "lib/utf8.h"
 #include "signature/content.h"
 #include "signature/spc.h"
 
@@ -30,6 +32,26 @@ content_max(const struct request *r, const struct protocol_content *content)
 	if (content->kind != (ctl ? PROTOCOL_KIND_CTL : PROTOCOL_KIND_SPC))
 		return 0;
 	return ctl && profile->max_ctl < most ? profile->max_ctl : most;
+}
+
+/* What the file says of itself, which is shown; "" stands for nothing. */
+static int
+take_version(struct request *r, const struct protocol_content *content,
+    struct ht_error *e)
+{
+	struct journal_input *input = &r->decision.input;
+
+	if (!utf8_plain(content->product) || !utf8_plain(content->company) ||
+	    !utf8_plain(content->version))
+		return ht_error_set(e, HT_ERR_INTERNAL,
+		    "texts that cannot be recorded");
+	memcpy(r->product, content->product, sizeof(r->product));
+	memcpy(r->company, content->company, sizeof(r->company));
+	memcpy(r->version, content->version, sizeof(r->version));
+	input->product = r->product[0] != '\0' ? r->product : NULL;
+	input->company = r->company[0] != '\0' ? r->company : NULL;
+	input->version = r->version[0] != '\0' ? r->version : NULL;
+	return 0;
 }
 
 static int
@@ -85,15 +107,17 @@ request_content(struct request *r, const struct protocol_content *content)
 
 	take_input(r, content->format, content->size, content->sha256,
 	    content->existing != 0);
-	if (check_content(r, content, &word, &e) < 0) {
+	if (check_content(r, content, &word, &e) < 0 ||
+	    take_version(r, content, &e) < 0) {
 		request_give_up(r, word, &e);
 		return;
 	}
-	if (request_take(r, content->length, &no) < 0) {
+	profile = conf_profile(r->keyd->setup->conf, r->profile);
+	if (rules_content(profile, content, &no) < 0 ||
+	    request_take(r, content->length, &no) < 0) {
 		request_say_no(r, true, &no);
 		return;
 	}
-	profile = conf_profile(r->keyd->setup->conf, r->profile);
 	if (profile->timestamp != CONF_TIMESTAMP_NONE)
 		most += PROTOCOL_STAMP_MAX;
 	if (request_room(r->keyd, most, &no) < 0) {

@@ -132,6 +132,7 @@ request_keep(struct request *r)
 		request_give_up(r, "kept", &e);
 		return;
 	}
+	keyd_must(r->keyd, request_first_use(r, &e), &e);
 	keyd_must(r->keyd, journal_kept(r->keyd->store, r->number, &record, &e),
 	    &e);
 	finish(r, kept->output_size);

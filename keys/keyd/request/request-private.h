@@ -56,6 +56,9 @@ struct request {
 	size_t held;                        /* bytes of large content, or 0 */
 	struct buf der;                     /* the content, from PARTs */
 	char publisher[PROTOCOL_PUBLISHER]; /* named by the file, or "" */
+	char product[PROTOCOL_SELF];        /* what the file says of itself */
+	char company[PROTOCOL_SELF];
+	char version[PROTOCOL_SELF];
 	uint32_t length;
 	struct loop_timer *transfer; /* for content or PKCS#7 */
 	bool pumps;                  /* the input passes htsign-pump */
@@ -176,6 +179,12 @@ int request_check_format(const struct request *r, const char *format,
  * the token.  On error ends the request.
  */
 void request_sign(struct request *r);
+
+/*
+ * Record a client's first use of a profile, if r is that.  In the transaction of
+ * "decided" or "kept".  Errors as the journal's.
+ */
+int request_first_use(struct request *r, struct ht_error *e);
 
 /* --- request-stamp.c --------------------------------------------------- */
 

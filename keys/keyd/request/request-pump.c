@@ -6,6 +6,7 @@
 #include "keys/keyd/archive.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
+#include "keys/keyd/request/rules.h"
 
 static const struct conf_profile *
 profile_of(const struct request *r)
@@ -75,6 +76,7 @@ say_go(struct request *r, int pipe)
 	say.own = buf_cursor(&own);
 	r->may_keep = profile->existing == CONF_EXISTING_KEEP;
 	say.recipe = r->both;
+	say.version = rules_want_version(profile);
 	fds[1] = pipe;
 	keyd_say(r->connection, PROTOCOL_GO, r->tag, &say, fds,
 	    pipe < 0 ? 1 : 2);

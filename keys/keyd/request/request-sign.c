@@ -126,6 +126,17 @@ verdict_again(struct request *r, struct ht_error *e)
 	return 0;
 }
 
+int
+request_first_use(struct request *r, struct ht_error *e)
+{
+	struct store *s = r->keyd->store;
+	int rc = journal_has_used(s, r->who.name, r->profile, e);
+
+	return rc != 0
+	    ? rc
+	    : journal_first_use(s, r->number, r->who.name, r->profile, e);
+}
+
 static int
 authorise(void *cookie, unsigned int attempt, struct ht_error *e)
 {
@@ -140,6 +151,7 @@ authorise(void *cookie, unsigned int attempt, struct ht_error *e)
 	(void)attempt; /* r counts those of other tokens, too */
 	r->decision.attempt++;
 	before = store_written(k->store);
+	keyd_must(k, request_first_use(r, e), e);
 	rc = journal_decided(k->store, r->number, &r->decision, e);
 	keyd_must(k, rc, e);
 	quota_charge(k->quota, r->who.name, 0,

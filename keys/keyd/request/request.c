@@ -7,6 +7,7 @@
 #include "keys/keyd/archive.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request-private.h"
+#include "keys/keyd/request/rules.h"
 #include "lib/log.h"
 
 /* What the end of a request adds to the journal, in bytes. */
@@ -112,6 +113,8 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		    "a SHA-256 has 32 bytes");
 		return HT_ERR_USAGE;
 	}
+	if (rules_begin(profile, begin, no) < 0)
+		return -(int)no->status;
 	if (begin->size != PROTOCOL_SIZE_UNKNOWN &&
 	    begin->size > profile->max_size) {
 		keyd_refusal(no, HT_ERR_REFUSED, "size",

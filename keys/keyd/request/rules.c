@@ -3,7 +3,6 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "keys/keyd/core.h"
 #include "keys/keyd/request/rules.h"
 
 /* --- what is said ---------------------------------------------------------- */

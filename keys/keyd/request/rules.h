@@ -6,8 +6,7 @@
 #ifndef KEYS_KEYD_REQUEST_RULES_H
 #define KEYS_KEYD_REQUEST_RULES_H
 
-#include "config/conf.h"
-#include "protocol/messages.h"
+#include "keys/keyd/core.h"
 
 /*
  * Whether the profile takes such a request.  If not, sets *no to the refusal:

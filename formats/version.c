@@ -8,10 +8,12 @@
 void
 format_version_utf8(struct cursor text, char out[FORMAT_VERSION_TEXT])
 {
-	size_t n =
-	    text.left == 0 ? 0 : strnlen((const char *)text.p, text.left);
+	size_t n;
 
 	out[0] = '\0';
+	if (text.left == 0)
+		return;
+	n = strnlen((const char *)text.p, text.left);
 	if (n >= FORMAT_VERSION_TEXT)
 		return;
 	memcpy(out, text.p, n);

@@ -17,6 +17,7 @@ static const struct variable {
 } variables[] = {
 	{ "SSH_ORIGINAL_COMMAND", offsetof(struct environment, command) },
 	{ "SSH_CONNECTION", offsetof(struct environment, connection) },
+	{ "SSH_CLIENT_BANNER", offsetof(struct environment, banner) },
 	{ "SSH_TTY", offsetof(struct environment, terminal) },
 	{ "HTSIGN_DESCRIPTION", offsetof(struct environment, description) },
 	{ "HTSIGN_URL", offsetof(struct environment, url) },
@@ -247,6 +248,22 @@ copy_address(struct cursor word, char out[PROTOCOL_ADDRESS])
 		memcpy(out, word.p, word.left);
 }
 
+/* Read a port, if word is one. */
+static void
+read_port(struct cursor word, uint32_t *port)
+{
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < word.left && n <= UINT16_MAX; i++) {
+		if (word.p[i] < '0' || word.p[i] > '9')
+			return;
+		n = n * 10 + (word.p[i] - '0');
+	}
+	if (n <= UINT16_MAX)
+		*port = n;
+}
+
 /* SSH_CONNECTION is "peer port local port". */
 void
 environment_hello(const struct environment *env, struct protocol_hello *hello)
@@ -254,10 +271,13 @@ environment_hello(const struct environment *env, struct protocol_hello *hello)
 	struct cursor c;
 
 	hello->certificate = buf_cursor(&env->certificate);
+	if (env->banner != NULL)
+		(void)snprintf(hello->banner, sizeof(hello->banner), "%s",
+		    env->banner);
 	if (env->connection == NULL)
 		return;
 	c = cursor_over(env->connection, strlen(env->connection));
 	copy_address(take_until(&c, ' '), hello->peer);
-	(void)take_until(&c, ' ');
+	read_port(take_until(&c, ' '), &hello->port);
 	copy_address(take_until(&c, ' '), hello->local);
 }

@@ -26,6 +26,7 @@ struct environment_source {
 struct environment { /* a text is NULL if the server did not give it */
 	char *command;
 	char *connection;
+	char *banner;   /* the client's software; only from sshd-sign */
 	char *terminal; /* the client asked for one, and may not have it */
 	char *description;
 	char *url;
@@ -52,9 +53,9 @@ int environment_read(struct environment_source *source, struct environment *env,
 void environment_free(struct environment *env); /* may be all zeros */
 
 /*
- * Set the certificate, the peer address and the local address in *hello.  An
- * address that is missing or too long is left as it was.  hello->certificate
- * points into env.
+ * Set the certificate, the peer's address and port, the local address and the
+ * banner in *hello.  What is missing, and an address or port that is none, is
+ * left as it was.  hello->certificate points into env.
  */
 void environment_hello(const struct environment *env,
     struct protocol_hello *hello);

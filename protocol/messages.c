@@ -27,7 +27,7 @@ struct field {
 
 static const struct field hello[] = { U32(hello, version), TEXT(hello, door),
 	TEXT(hello, ticket), BYTES(hello, certificate), TEXT(hello, peer),
-	TEXT(hello, local), TEXT(hello, banner) };
+	TEXT(hello, local), U32(hello, port), TEXT(hello, banner) };
 static const struct field welcome[] = { TEXT(welcome, role),
 	TEXT(welcome, name), TEXT(welcome, profile), BYTES(welcome, profiles),
 	TEXT(welcome, notice) };
@@ -69,7 +69,7 @@ static const struct field ask[] = { TEXT(ask, user), BYTES(ask, certificate) };
 static const struct field ticket_for[] = { TEXT(ticket_for, ticket),
 	TEXT(ticket_for, principal) };
 static const struct field relayed[] = { TEXT(relayed, peer),
-	TEXT(relayed, local), BYTES(relayed, blob) };
+	U32(relayed, port), TEXT(relayed, local), BYTES(relayed, blob) };
 static const struct field admit[] = { U8(admit, admin), TEXT(admit, name),
 	U64(admit, serial) };
 static const struct field revoked[] = { TEXT(revoked, name),

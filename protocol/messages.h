@@ -156,6 +156,7 @@ struct protocol_hello {
 	struct cursor certificate;    /* the SSH blob; empty if bound */
 	char peer[PROTOCOL_ADDRESS];
 	char local[PROTOCOL_ADDRESS];
+	uint32_t port; /* of peer, or 0 */
 	char banner[PROTOCOL_TEXT];
 };
 
@@ -299,6 +300,7 @@ struct protocol_ticket_for {
  */
 struct protocol_relayed {
 	char peer[PROTOCOL_ADDRESS]; /* as the listener sees it */
+	uint32_t port;               /* the same */
 	char local[PROTOCOL_ADDRESS];
 	struct cursor blob;
 };

@@ -103,6 +103,7 @@ on_command(struct channel *c, const char *command)
 	        !set_variable(c, "SSH_ORIGINAL_COMMAND", command)))
 		return 1;
 	buf_text(&c->environment, c->host->connection);
+	buf_text(&c->environment, c->host->banner);
 	memcpy(blob.user, c->host->user, sizeof(blob.user));
 	blob.key = buf_cursor(&c->host->key);
 	blob.environment = buf_cursor(&c->environment);

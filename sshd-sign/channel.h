@@ -32,6 +32,7 @@ struct channel_host {
 	char user[PROTOCOL_NAME];
 	struct buf key;         /* the certificate or key that was proved */
 	const char *connection; /* "SSH_CONNECTION=…" */
+	const char *banner;     /* "SSH_CLIENT_BANNER=…", once it is known */
 	struct ssh_counter_struct packets;
 	size_t held; /* bytes of memory that all channels' input takes */
 	struct ht_error end; /* code 0 until the connection must end */

@@ -203,6 +203,7 @@ ask(struct connection *c, enum protocol_type type, struct cursor blob,
 	struct protocol_relayed relayed;
 
 	memcpy(relayed.peer, c->peer.address, sizeof(relayed.peer));
+	relayed.port = (uint32_t)strtoul(c->peer.port, NULL, 10);
 	memcpy(relayed.local, c->peer.local, sizeof(relayed.local));
 	relayed.blob = blob;
 	return keyd_link_ask(c->server->keyd, type, &relayed, fn, cookie);

@@ -58,6 +58,7 @@ struct network {
 	struct ssh_server_callbacks_struct callbacks;
 	ssh_event event;
 	char connection[2 * PROTOCOL_ADDRESS + 2 * NETWORK_PORT + 32];
+	char banner[PROTOCOL_TEXT + 32];
 	bool authenticated;
 	unsigned int attempts;
 	struct protocol_session_blob admitted; /* user and key keyd let in */
@@ -235,6 +236,21 @@ admit(struct network *n, const struct protocol_session_blob *login)
 	return buf_failed(&n->admitted_key) == 0;
 }
 
+/* The line that the client has sent first, as far as it can be recorded. */
+static void
+take_banner(struct network *n)
+{
+	const char *banner = ssh_get_clientbanner(n->host.session);
+	char *at;
+
+	(void)snprintf(n->banner, sizeof(n->banner), "SSH_CLIENT_BANNER=%.*s",
+	    PROTOCOL_TEXT - 1, banner != NULL ? banner : "");
+	for (at = n->banner; *at != '\0'; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	n->host.banner = n->banner;
+}
+
 static void
 set_authenticated(struct network *n)
 {
@@ -245,6 +261,7 @@ set_authenticated(struct network *n)
 		channel_host_end(&n->host, e.code, "%s", e.text);
 		return;
 	}
+	take_banner(n);
 	memcpy(n->host.user, n->admitted.user, sizeof(n->host.user));
 	n->host.key = n->admitted_key;
 	memset(&n->admitted_key, 0, sizeof(n->admitted_key));

@@ -478,6 +478,11 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "ORDER BY request DESC LIMIT ?4) "
 	    "ORDER BY request",
 	[SQL_SHOW] = SIGNING_ROW "WHERE request = ?1",
+	[SQL_SHOW_FIELDS] =
+	    "SELECT field.key, CASE field.type WHEN 'true' THEN 'yes' "
+	    "WHEN 'false' THEN 'no' ELSE field.value END FROM (SELECT "
+	    SIGNING_JSON " AS object FROM signing WHERE request = ?1), "
+	    "json_each(object) AS field",
 	[SQL_SHOW_EVENTS] = EVENT_ROW "WHERE request = ?1 ORDER BY seq",
 	[SQL_EVENTS] = EVENT_ROW
 	    "WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?1) "

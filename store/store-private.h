@@ -58,6 +58,7 @@ enum store_sql {
 
 	SQL_LOG,
 	SQL_SHOW,
+	SQL_SHOW_FIELDS,
 	SQL_SHOW_EVENTS,
 	SQL_EVENTS,
 	SQL_PKCS7,

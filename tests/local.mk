@@ -208,6 +208,7 @@ e2e_tests = \
 	tests/e2e/92-archive.sh \
 	tests/e2e/93-virustotal.sh \
 	tests/e2e/94-archive-faults.sh \
+	tests/e2e/95-record.sh \
 	tests/e2e/96-lying-shell.sh \
 	tests/e2e/97-rules.sh \
 	tests/e2e/98-report.sh

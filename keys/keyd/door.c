@@ -49,8 +49,10 @@ prove_blob(struct keyd *k, const struct protocol_relayed *relayed, bool login,
 
 	if (protocol_session_get(relayed->blob, &blob) == 0 &&
 	    identity_prove(k, blob.key, blob.user, PROTOCOL_DOOR_SSHD_SIGN,
-	        relayed->peer, who, &reason, &e) == 0)
+	        relayed->peer, who, &reason, &e) == 0) {
+		who->port = (uint16_t)relayed->port;
 		return 0;
+	}
 	if (!login || strcmp(reason, PROTOCOL_UNKNOWN_KEY) != 0)
 		count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, reason,
 		    relayed->peer);

@@ -61,8 +61,10 @@ take_ticket(struct keyd *k, const struct protocol_hello *hello, pid_t shell,
 	}
 	if (identity_prove(k, hello->certificate, NULL, PROTOCOL_DOOR_OPENSSH,
 	        hello->peer, who, &reason, &e) == 0 &&
-	    holders_admit(&k->holders, &ticket, shell, now, &reason, &e) == 0)
+	    holders_admit(&k->holders, &ticket, shell, now, &reason, &e) == 0) {
+		who->port = (uint16_t)hello->port;
 		return 0;
+	}
 denied:
 	(void)identity_unproved(reason, r);
 	log_notice("a shell's connection is refused: %s: %s", reason, e.text);

@@ -73,6 +73,8 @@ prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
 	if (rc < 0)
 		return rc;
 	take_certificate(cert, who);
+	if (sshkey_fingerprint(sshcert_key(cert), who->fingerprint, e) < 0)
+		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
 	return 0;
 }
 

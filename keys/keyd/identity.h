@@ -16,11 +16,13 @@ struct identity {
 	char name[NAMES_SIZE]; /* the client's or administrator's */
 	uint64_t serial;       /* the certificate's; 0 without one */
 	uint8_t certificate[SSHCERT_SHA256];
+	char fingerprint[SSHKEY_FINGERPRINT_SIZE]; /* of the key in it, or "" */
 	uint64_t until; /* the certificate's valid_before, or UINT64_MAX */
 	char key[SSHKEY_FINGERPRINT_SIZE]; /* a plain key's, or "" */
 	bool sk;                           /* on a security key */
 	const char *door;                  /* PROTOCOL_DOOR_*; not copied */
 	char peer[PROTOCOL_ADDRESS];
+	uint16_t port; /* the peer's, or 0; the caller fills it in */
 	char banner[PROTOCOL_TEXT];
 };
 

@@ -413,6 +413,12 @@ sshcert_valid_before(const struct sshcert *cert)
 	return cert->valid_before;
 }
 
+const struct sshkey *
+sshcert_key(const struct sshcert *cert)
+{
+	return cert->key;
+}
+
 const uint8_t *
 sshcert_sha256(const struct sshcert *cert)
 {

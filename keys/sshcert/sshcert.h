@@ -73,6 +73,7 @@ void sshcert_free(struct sshcert *cert); /* NULL is fine */
  * person:	NAME of the key id: the client or the administrator
  * valid_before:	when it is not valid any more; seconds since 1970
  * sha256:	of the whole blob
+ * key:		the user's public key
  * ca:		the blob of the CA key that the certificate names
  */
 const struct names_principal *sshcert_principal(const struct sshcert *cert);
@@ -80,6 +81,7 @@ const char *sshcert_person(const struct sshcert *cert);
 uint64_t sshcert_serial(const struct sshcert *cert);
 uint64_t sshcert_valid_before(const struct sshcert *cert);
 const uint8_t *sshcert_sha256(const struct sshcert *cert);
+const struct sshkey *sshcert_key(const struct sshcert *cert);
 struct cursor sshcert_ca(const struct sshcert *cert);
 bool sshcert_is_sk(const struct sshcert *cert);
 

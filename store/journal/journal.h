@@ -489,6 +489,15 @@ int journal_show(struct store *s, uint64_t number, journal_row_fn *row,
     journal_event_fn *event, void *cookie, struct ht_error *e);
 
 /*
+ * Call fn with each member of a row's JSON, in its order, as a text for people.
+ * HT_ERR_USAGE if there is no such request.  fn follows the rules of
+ * journal_row_fn.
+ */
+typedef int journal_field_fn(void *cookie, const char *name, const char *value);
+int journal_fields(struct store *s, uint64_t number, journal_field_fn *fn,
+    void *cookie, struct ht_error *e);
+
+/*
  * Call fn for the newest limit events of any kind, the oldest first.  A limit
  * of 0 means all.
  */

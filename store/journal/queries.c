@@ -116,6 +116,28 @@ journal_show(struct store *s, uint64_t number, journal_row_fn *row,
 }
 
 int
+journal_fields(struct store *s, uint64_t number, journal_field_fn *fn,
+    void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_SHOW_FIELDS);
+	size_t n = 0;
+	int ret;
+
+	store_bind_number(s, st, 1, number);
+	for (; (ret = store_step(s, st, e)) > 0; n++)
+		if ((ret = fn(cookie, store_column(st, 0),
+		         store_column(st, 1))) < 0) {
+			(void)ht_error_set(e, ret, "the reader ended");
+			break;
+		}
+	(void)sqlite3_reset(st);
+	if (ret == 0 && n == 0)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no request %ju",
+		    (uintmax_t)number);
+	return ret;
+}
+
+int
 journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
     void *cookie, struct ht_error *e)
 {

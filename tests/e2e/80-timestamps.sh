@@ -122,8 +122,8 @@ mv "$work/out" "$work/stamped-a.ps1"
 journal_says "the journal has it" '"stamp_server":"good"' '"stamp_tries":1' \
     '"stamp_time":"20' '"stamped":"20' '"status":"delivered"'
 number=$(last_request | sed 's/.*"request":\([0-9]*\).*/\1/')
-check "show has the event" grep -q ' stamped .*"server":"good"' \
-    <(admin "show $number")
+check "show has the event" grep -q '"kind":"stamped".*"server":"good"' \
+    <(admin "show $number --json")
 admin "fetch $number pkcs7" >"$work/fetched"
 check "what was given out can be fetched, with the timestamp" \
     cmp "$work/fetched" <("$htsign" extract "$work/stamped-a.ps1")

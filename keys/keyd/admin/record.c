@@ -1,13 +1,16 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "keys/keyd/admin/record.h"
 #include "keys/keyd/admin/verbs-private.h"
 #include "lib/json.h"
+#include "lib/log.h"
 
+#define COLUMNS 80
 #define WIDTH 18 /* of the names */
 
 void
@@ -46,6 +49,45 @@ put_name(struct buf *out, const char *name)
 		buf_u8(out, i < n && name[i] != '_' ? (uint8_t)name[i] : ' ');
 }
 
+/* As many bytes of the text as fit a line; up to a space, if there is one. */
+static size_t
+line_of(const char *text, size_t room)
+{
+	size_t n = strlen(text), at;
+
+	if (n <= room)
+		return n;
+	for (at = room; at > 0; at--)
+		if (text[at] == ' ')
+			return at;
+	return room;
+}
+
+void
+record_wrap(struct buf *out, size_t indent, const char *text)
+{
+	size_t size = 4 * strlen(text) + 1, n;
+	char *line = malloc(size);
+	const char *at = line;
+
+	if (line == NULL) {
+		out->failed = true;
+		return;
+	}
+	(void)log_escape(line, size, text, size / 4);
+	for (;;) {
+		n = line_of(at, COLUMNS - indent);
+		buf_bytes(out, at, n);
+		buf_u8(out, '\n');
+		at += n;
+		at += *at == ' ';
+		if (*at == '\0')
+			break;
+		buf_format(out, "%*s", (int)indent, "");
+	}
+	free(line);
+}
+
 void
 record_text(struct record *r, const char *name, const char *text)
 {
@@ -58,8 +100,7 @@ record_text(struct record *r, const char *name, const char *text)
 		return;
 	}
 	put_name(out, name);
-	verbs_put_escaped(out, text);
-	buf_u8(out, '\n');
+	record_wrap(out, strlen(name) < WIDTH ? WIDTH : strlen(name), text);
 }
 
 void

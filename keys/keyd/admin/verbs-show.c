@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "keys/keyd/admin/record.h"
 #include "keys/keyd/admin/verbs-private.h"
 #include "keys/keyd/archive.h"
 #include "signature/pkcs7-nest.h"
@@ -77,15 +78,43 @@ read_request(const struct verbs_command *c, uint64_t *request,
 }
 
 static int
+put_field(void *cookie, const char *name, const char *value)
+{
+	record_text(cookie, name, value);
+	return 0;
+}
+
+/* One of a request's events, for people: what its row has not is in the second line. */
+static int
+put_step(void *cookie, const struct journal_event *event)
+{
+	struct verbs_command *c = cookie;
+
+	buf_format(&c->out, "%s  %s%s", event->at, event->kind,
+	    event->actor[0] != '\0' ? "  " : "");
+	verbs_put_escaped(&c->out, event->actor);
+	buf_format(&c->out, "\n    ");
+	record_wrap(&c->out, 4, event->detail);
+	return buf_failed(&c->out);
+}
+
+static int
 show(struct verbs_command *c, struct ht_error *e)
 {
+	struct store *s = c->keyd->store;
+	struct record r;
 	uint64_t request;
 	int rc = read_request(c, &request, e);
 
-	if (rc == 0)
-		rc = journal_show(c->keyd->store, request, put_row, put_event,
-		    c, e);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (verbs_option(c, "json") != NULL)
+		return journal_show(s, request, put_row, put_event, c, e);
+	record_begin(&r, c);
+	rc = journal_fields(s, request, put_field, &r, e);
+	record_end(&r);
+	buf_u8(&c->out, '\n');
+	return rc < 0 ? rc : journal_show(s, request, NULL, put_step, c, e);
 }
 
 /* The signature as it was given out: with its timestamp. */

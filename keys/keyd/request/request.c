@@ -48,8 +48,11 @@ record_asked(struct request *r, const struct protocol_begin *begin)
 	struct journal_request asked = { .client = r->who.name,
 		.door = r->who.door,
 		.peer = r->who.peer,
+		.port = r->who.port,
 		.banner = r->who.banner,
 		.serial = r->who.serial,
+		.fingerprint = r->who.fingerprint,
+		.version = PACKAGE_VERSION,
 		.profile = r->profile };
 	struct ht_error e;
 

@@ -20,6 +20,10 @@
 /* A client that neither sends nor takes a byte for this long is gone. */
 #define IDLE 120 /* seconds */
 
+/* Nor is one waited for whose bytes come one by one, so many a second. */
+#define SLOW 1024
+#define SLOW_AFTER 600 /* seconds */
+
 /* Without a command, the greeting is shown after this long without input. */
 #define GREETING_AFTER 1000 /* ms */
 
@@ -143,6 +147,8 @@ open_input(struct signing *s, struct ht_error *e)
 		.pipe = s->keyd->pipe,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
+		.least = SLOW,
+		.slow_after = SLOW_AFTER,
 		.watch_fd = keyd_client_fd(s->keyd),
 		.watch = watch_keyd,
 		.watch_cookie = s,

@@ -18,6 +18,7 @@
  * HT_ERR_DATA if the input is no signable file, is damaged, or is not what
  * --size and --sha256 say.  HT_ERR_REFUSED if a rule forbids the file.
  * HT_ERR_UNAVAILABLE if keyd is gone, the client stalls, or there is no room.
+ * HT_ERR_TEMPORARY if the upload is too slow.
  * HT_ERR_USAGE if there is neither a command nor a byte of input.
  * HT_ERR_INTERNAL for a mistake of ours, or without memory.  If keyd refuses
  * the request, the error is keyd's.

@@ -55,6 +55,7 @@ struct input {
 	struct input_stream how;
 	uint8_t *head;          /* the first INPUT_HEAD bytes */
 	uint64_t base;          /* the offset of buffer[0]; up to arrived */
+	uint64_t began;         /* when the first byte came, in ms */
 	bool ended;             /* at the end */
 	struct ht_error failed; /* the error that ended it; code 0: none */
 };
@@ -253,6 +254,29 @@ stream_check_full(struct input *in, struct ht_error *e)
 }
 
 /*
+ * got bytes more have come.  Whether all have come fast enough.
+ */
+static int
+stream_check_pace(struct input *in, size_t got, struct ht_error *e)
+{
+	const struct input_stream *how = &in->how;
+	uint64_t now = milliseconds(), seconds, pace;
+
+	if (in->arrived == 0)
+		in->began = now;
+	seconds = (now - in->began) / 1000;
+	if (how->least == 0 || seconds < how->slow_after)
+		return 0;
+	pace = (in->arrived + got) / seconds;
+	if (pace >= how->least)
+		return 0;
+	return ht_error_set(e, HT_ERR_TEMPORARY,
+	    "the upload is too slow: %llu bytes a second in %llu seconds, and "
+	    "%u are the least",
+	    (unsigned long long)pace, (unsigned long long)seconds, how->least);
+}
+
+/*
  * Append at most n bytes of the stream to the buffer, which has room for them.
  */
 static int
@@ -274,7 +298,8 @@ stream_take(struct input *in, size_t n, struct ht_error *e)
 	in->ended = got == 0;
 	if (in->ended)
 		return 0;
-	if (in->how.spool >= 0)
+	rc = stream_check_pace(in, got, e);
+	if (rc == 0 && in->how.spool >= 0)
 		rc = stream_spool(&in->how, p, got, e);
 	if (rc == 0 && in->how.pipe >= 0)
 		rc = stream_pipe(&in->how, p, got, e);

@@ -43,16 +43,21 @@ typedef void input_tap_fn(void *cookie, const uint8_t *p, size_t n);
 typedef int input_watch_fn(void *cookie, struct ht_error *e);
 
 struct input_stream {
-	int fd;            /* the caller keeps it */
-	int spool;         /* an empty read-write file, which the caller
+	int fd;             /* the caller keeps it */
+	int spool;          /* an empty read-write file, which the caller
 				 keeps; or -1 */
-	int pipe;          /* each byte is written to it, too; the caller
+	int pipe;           /* each byte is written to it, too; the caller
 				 keeps it; or -1 */
-	uint64_t max_size; /* in bytes; a longer stream is HT_ERR_REFUSED, and
+	uint64_t max_size;  /* in bytes; a longer stream is HT_ERR_REFUSED, and
 				 no tap or consumer sees the byte beyond */
-	unsigned int idle; /* after so many seconds without a byte:
+	unsigned int idle;  /* after so many seconds without a byte:
 				 HT_ERR_UNAVAILABLE; 0 waits for ever */
-	int watch_fd;      /* or -1 */
+	unsigned int least; /* so many bytes a second, on average from the
+				    first one on, or HT_ERR_TEMPORARY; 0 for
+				    no such limit */
+	unsigned int
+	    slow_after; /* looked at after so many seconds, 1 or more */
+	int watch_fd;   /* or -1 */
 	input_watch_fn *watch;
 	void *watch_cookie;
 };
@@ -104,7 +109,8 @@ int input_tap(struct input *in, input_tap_fn *fn, void *cookie,
  * is borrowed until the next call on this input.
  *
  * HT_ERR_REFUSED if a stream exceeds max_size.  HT_ERR_UNAVAILABLE if a stream
- * stalled or was cut, or the spool has no room.  HT_ERR_DATA if a file became
+ * stalled or was cut, or the spool has no room.  HT_ERR_TEMPORARY if a stream is
+ * too slow.  HT_ERR_DATA if a file became
  * shorter.  HT_ERR_INTERNAL if the bytes at offset are gone, n is too large, or
  * a system call failed.  An error of the watch function is returned as it is.
  * After an error a stream receives no more: later reads return the same error.

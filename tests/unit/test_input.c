@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -317,6 +318,72 @@ test_stream_stalls(void **state)
 	input_free(in);
 	(void)close(fd);
 	reap(child);
+}
+
+/* A byte each 50 ms, for three seconds; before them so many at once. */
+static int
+feed_slowly(size_t first, pid_t *child)
+{
+	static const uint8_t zeros[65536];
+	const struct timespec wait = { .tv_nsec = 50000000 };
+	int pair[2];
+	int i;
+
+	assert_int_equal(pipe(pair), 0);
+	*child = fork();
+	assert_true(*child >= 0);
+	if (*child == 0) {
+		(void)close(pair[0]);
+		(void)signal(SIGPIPE, SIG_DFL);
+		if (write(pair[1], zeros, first) != (ssize_t)first)
+			_exit(1);
+		for (i = 0; i < 60; i++)
+			if (write(pair[1], zeros, 1) != 1 ||
+			    nanosleep(&wait, NULL) < 0)
+				_exit(1);
+		_exit(0);
+	}
+	(void)close(pair[1]);
+	return pair[0];
+}
+
+static int
+drain_slowly(size_t first, unsigned int least, uint64_t *size,
+    struct ht_error *e)
+{
+	struct input_stream how;
+	struct input *in;
+	pid_t child;
+	int fd = feed_slowly(first, &child);
+	int rc;
+
+	how = over(fd);
+	how.least = least;
+	how.slow_after = 1;
+	in = input_stream(&how, e);
+	rc = input_drain(in, size, e);
+	input_free(in);
+	(void)close(fd);
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	return rc;
+}
+
+static void
+test_stream_is_too_slow(void **state)
+{
+	struct ht_error e;
+	uint64_t size;
+
+	(void)state;
+	assert_int_equal(drain_slowly(0, 1000, &size, &e), HT_ERR_TEMPORARY);
+	assert_non_null(strstr(e.text, "too slow"));
+	assert_non_null(strstr(e.text, "1000 are the least"));
+	assert_int_equal(drain_slowly(0, 0, &size, &e), 0);
+	assert_int_equal(size, 60);
+	/* What counts is the average, from the first byte on. */
+	assert_int_equal(drain_slowly(10000, 1000, &size, &e), 0);
+	assert_int_equal(size, 10060);
 }
 
 static int
@@ -654,6 +721,7 @@ main(void)
 		cmocka_unit_test(test_stream_refuses_the_byte_beyond),
 		cmocka_unit_test(test_stream_of_exactly_max_size),
 		cmocka_unit_test(test_stream_stalls),
+		cmocka_unit_test(test_stream_is_too_slow),
 		cmocka_unit_test(test_stream_watch),
 		cmocka_unit_test(test_stream_spool_without_room),
 		cmocka_unit_test(test_stream_bad_descriptor),

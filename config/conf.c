@@ -199,6 +199,8 @@ static const struct conf_field root_fields[] = {
 	{ "archive_max", conf_read_size, ROOT(archive_max) },
 	{ "profiles", conf_read_list, ROOT(profiles), ROOT_COUNT(nprofiles),
 	    .section = &conf_profile_section },
+	{ "rates", conf_read_group, .offset = 0,
+	    .section = &conf_rates_section },
 	{ .key = NULL },
 };
 

@@ -102,6 +102,25 @@ struct conf_ssh {
 	bool compatible;        /* AES-CTR, too, at sshd-sign; default false */
 };
 
+/* The most requests that a rate can allow. */
+#define CONF_RATE_MAX 100000000
+
+/* How much somebody or something may be used; 0 for no limit. */
+struct conf_rates {
+	unsigned int requests_minute;
+	unsigned int requests_day;
+	unsigned int requests_at_once;
+	unsigned int refused_minute; /* refused requests; of clients only */
+	uint64_t bytes_day;
+	uint64_t max_size; /* bytes; of a profile it is its own max_size */
+};
+
+/* The rates of one client, where they are not those of each. */
+struct conf_client {
+	const char *name;
+	struct conf_rates rates;
+};
+
 enum conf_pin {
 	CONF_PIN_NONE,      /* a key file: no PIN */
 	CONF_PIN_ASK,       /* an administrator unlocks after each start */
@@ -136,6 +155,7 @@ struct conf_token {
 	unsigned int sessions; /* signatures that the token makes at a time, 1
 	                          to 16; default 1 */
 	bool test;             /* a key file or SoftHSM: not for production */
+	struct conf_rates rates;
 };
 
 struct conf_certificate {
@@ -274,6 +294,7 @@ struct conf_profile {
 	size_t nnames;
 	struct conf_version version_info;
 	unsigned int require; /* default 0 */
+	struct conf_rates rates;
 };
 
 /* Some lines of the text that a configuration is. */
@@ -317,6 +338,9 @@ struct conf {
 	                                 16 GiB */
 	const struct conf_profile *profiles;
 	size_t nprofiles;
+	struct conf_rates each_client;     /* conf_client_rates */
+	const struct conf_client *clients; /* that have rates of their own */
+	size_t nclients;
 	struct conf_memory *memory; /* private */
 };
 
@@ -375,6 +399,12 @@ const struct conf_certificate *conf_certificate(const struct conf *c,
     const char *name);
 const struct conf_server *conf_server(const struct conf *c, const char *name);
 const struct conf_profile *conf_profile(const struct conf *c, const char *name);
+
+/*
+ * The rates of that client: its own, and those of each where it has none.
+ */
+void conf_client_rates(const struct conf *c, const char *client,
+    struct conf_rates *out);
 
 /*
  * "sha256", "sha384", "sha512".

@@ -241,6 +241,8 @@ static const struct conf_field token_fields[] = {
 	    offsetof(struct conf_token, nwritable) },
 	{ "timeout", conf_read_number, TOKEN(timeout), .min = 1, .max = 600 },
 	{ "sessions", conf_read_number, TOKEN(sessions), .min = 1, .max = 16 },
+	CONF_RATES(offsetof(struct conf_token, rates)),
+	{ "max_size", conf_read_size, TOKEN(rates.max_size) },
 	{ .key = NULL },
 };
 
@@ -570,10 +572,10 @@ static const struct conf_field profile_fields[] = {
 	{ "version_info", conf_read_group, PROFILE(version_info),
 	    .section = &version_section },
 	{ "require", conf_read_flags, PROFILE(require), .words = requires },
+	CONF_RATES(offsetof(struct conf_profile, rates)),
 	{ .key = "timestamp_policy", .read = conf_read_later },
 	{ .key = "approval", .read = conf_read_later },
 	{ .key = "page_hashes", .read = conf_read_later },
-	{ .key = "sign_rate", .read = conf_read_later },
 	{ .key = NULL },
 };
 

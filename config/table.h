@@ -115,5 +115,22 @@ extern const struct conf_section conf_token_section;
 extern const struct conf_section conf_certificate_section;
 extern const struct conf_section conf_server_section;
 extern const struct conf_section conf_profile_section;
+extern const struct conf_section conf_rates_section;
+
+/*
+ * The keys of a struct conf_rates that is at base, in the struct of the table:
+ * those that clients, profiles and tokens have.
+ */
+#define CONF_RATE(base, rate, reader)                                          \
+	.key = #rate, .read = (reader),                                        \
+	.offset = (base) + offsetof(struct conf_rates, rate), .min = 1,        \
+	.max = CONF_RATE_MAX
+#define CONF_RATES(base)                                                       \
+	{ CONF_RATE(base, requests_minute, conf_read_number) },                \
+	    { CONF_RATE(base, requests_day, conf_read_number) },               \
+	    { CONF_RATE(base, requests_at_once, conf_read_number) },           \
+	{                                                                      \
+		CONF_RATE(base, bytes_day, conf_read_size)                     \
+	}
 
 #endif

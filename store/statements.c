@@ -487,6 +487,10 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_EVENTS] = EVENT_ROW
 	    "WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?1) "
 	    "ORDER BY seq",
+	[SQL_RECENT] =
+	    "SELECT client, profile, token, asked, decided, ended, size, "
+	    "reply IS NOT NULL AND status <> 'refused', exit "
+	    "FROM signing ORDER BY request DESC",
 	[SQL_PKCS7] =
 	    "SELECT pkcs7.der, timestamp.der FROM pkcs7 JOIN signing USING (request) "
 	    "LEFT JOIN timestamp USING (request) "

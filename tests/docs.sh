@@ -110,7 +110,9 @@ done <"$work/cited"
 # Those that are built, in the order of the tables.
 sed -n -e 's/^\t{ "\([A-Za-z_]*\)", \(conf_\)*read_.*/\1/p' \
     -e '/conf_read_later/d' \
-    -e 's/^\t{ \.key = "\([A-Za-z_]*\)", \.read.*/\1/p' config/*.c |
+    -e 's/^\t{ \.key = "\([A-Za-z_]*\)", \.read.*/\1/p' \
+    -e 's/.*CONF_RATE(base, \([a-z_]*\), conf_read_.*/\1/p' \
+    config/*.c config/table.h |
     sort -u >"$work/keys"
 [ -s "$work/keys" ] || fail "no keys found in config/"
 while read -r key; do

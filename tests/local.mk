@@ -61,6 +61,7 @@ unit_tests = \
 	tests/unit/test_keyd_look \
 	tests/unit/test_keyd_archive \
 	tests/unit/test_keyd_pump \
+	tests/unit/test_keyd_rates \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_stamp \
 	tests/unit/test_keyd_storm \
@@ -85,6 +86,7 @@ unit_tests = \
 	tests/unit/test_principals \
 	tests/unit/test_proc \
 	tests/unit/test_pump \
+	tests/unit/test_rate_window \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \
@@ -145,6 +147,7 @@ e2e_tests = \
 	tests/e2e/70-tickets.sh \
 	tests/e2e/33-lying-token.sh \
 	tests/e2e/34-real-modules.sh \
+	tests/e2e/98-rates.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
 	tests/docs.sh \
@@ -321,6 +324,7 @@ tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 tests_unit_test_keyd_look_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_archive_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_pump_LDFLAGS = $(core_token_ldflags)
+tests_unit_test_keyd_rates_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_keyd_stamp_LDFLAGS = $(core_token_ldflags)
 tests_unit_test_policy_LDFLAGS = $(core_ldflags) -Wl,--wrap=token_state \
 	-Wl,--wrap=token_check_now -Wl,--wrap=token_jobs \

@@ -70,6 +70,7 @@ struct failures;
 struct fetch;
 struct pump;
 struct quota;
+struct rates;
 struct request;
 struct spools;
 
@@ -115,6 +116,7 @@ struct keyd {
 	struct checks *checks;
 	struct pump *pump;
 	struct quota *quota;
+	struct rates *rates;
 	bool behind;      /* the journal has open requests that are not ours */
 	bool clock_unset; /* the journal says so already */
 	bool ending;      /* after SIGTERM: no new requests */

@@ -22,6 +22,7 @@
 #include "keys/keyd/keyd.h"
 #include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
+#include "keys/keyd/rates.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sockets.h"
 #include "keys/keyd/spools.h"
@@ -343,13 +344,16 @@ open_journal(struct keyd *k, struct ht_error *e)
 		    conf->single_user, e);
 	k->failures = failures_new(k->loop, k->store);
 	k->quota = quota_new();
+	k->rates = rates_new();
 	k->fetch = fetch_new(k);
 	k->checks = k->fetch == NULL ? NULL : checks_new(k);
 	k->pump = pump_new(k);
 	if (rc == 0 &&
-	    (k->failures == NULL || k->quota == NULL || k->fetch == NULL ||
-	        k->checks == NULL || k->pump == NULL))
+	    (k->failures == NULL || k->quota == NULL || k->rates == NULL ||
+	        k->fetch == NULL || k->checks == NULL || k->pump == NULL))
 		rc = ht_error_memory(e);
+	if (rc == 0)
+		rc = rates_recall(k->rates, k->store, e);
 	if (rc == 0) {
 		fetch_look(k->fetch);
 		archive_start(k->archive);
@@ -413,6 +417,7 @@ finish(struct process *p)
 	spools_free(k->spools);
 	sockets_free(p->sockets);
 	setup_free(k->setup);
+	rates_free(k->rates);
 	holders_free(&k->holders);
 	ht_wipe(k->ticket_key, sizeof(k->ticket_key));
 }

@@ -468,6 +468,25 @@ struct journal_filter {
 int journal_log(struct store *s, const struct journal_filter *filter,
     journal_row_fn *fn, void *cookie, struct ht_error *e);
 
+/* What the journal has of a request that is not old.  Texts as above. */
+struct journal_recent {
+	const char *client;
+	const char *profile;
+	const char *token;             /* "" if none has had it */
+	int64_t asked, decided, ended; /* 0 if not yet */
+	uint64_t size;                 /* of the input, bytes; 0 if unknown */
+	bool let_in;                   /* it said BEGIN, and was not refused */
+	int exit;                      /* 0 also if that is not known */
+};
+typedef void journal_recent_fn(void *cookie, const struct journal_recent *was);
+
+/*
+ * Call fn for each request that was asked since then, in microseconds, the newest
+ * first.  It takes a time by their number only, however many there are before.
+ */
+int journal_recent(struct store *s, int64_t since, journal_recent_fn *fn,
+    void *cookie, struct ht_error *e);
+
 /* One event.  Texts follow the rules of struct journal_row. */
 struct journal_event {
 	uint64_t sequence;

@@ -147,6 +147,33 @@ journal_events(struct store *s, unsigned int limit, journal_event_fn *fn,
 	return each_event(s, st, fn, cookie, e);
 }
 
+/* Requests have their numbers in the order of time: the rest are older. */
+int
+journal_recent(struct store *s, int64_t since, journal_recent_fn *fn,
+    void *cookie, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_RECENT);
+	struct journal_recent was;
+	int ret;
+
+	while ((ret = store_step(s, st, e)) > 0) {
+		was.client = store_column(st, 0);
+		was.profile = store_column(st, 1);
+		was.token = store_column(st, 2);
+		was.asked = sqlite3_column_int64(st, 3);
+		was.decided = sqlite3_column_int64(st, 4);
+		was.ended = sqlite3_column_int64(st, 5);
+		was.size = (uint64_t)sqlite3_column_int64(st, 6);
+		was.let_in = sqlite3_column_int(st, 7) != 0;
+		was.exit = sqlite3_column_int(st, 8);
+		if (was.asked < since)
+			break;
+		fn(cookie, &was);
+	}
+	(void)sqlite3_reset(st);
+	return ret < 0 ? ret : 0;
+}
+
 /* Append column i, which may be NULL. */
 static void
 put_blob(sqlite3_stmt *st, int i, struct buf *out)

@@ -16,6 +16,7 @@
 #include "keys/keyd/archive.h"
 #include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
+#include "keys/keyd/rates.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
 #include "keys/sshcert/sshkey-format.h"
@@ -90,13 +91,14 @@ core_set_up(void **state)
 	core.store = store;
 	core.failures = failures_new(core.loop, store);
 	core.quota = quota_new();
+	core.rates = rates_new();
 	core.fetch = fetch_new(&core);
 	core.pump = pump_new(&core);
 	core.files = 1024;
 	commit_init(&core.commits);
 	share_init(&core.links, KEYD_SIGNING);
 	return core.failures == NULL || core.quota == NULL ||
-	    core.fetch == NULL;
+	    core.rates == NULL || core.fetch == NULL;
 }
 
 /* A test that has failed may have left a connection open: then it stays. */
@@ -111,6 +113,7 @@ core_tear_down(void **state)
 	spools_free(core.spools);
 	failures_free(core.failures);
 	quota_free(core.quota);
+	rates_free(core.rates);
 	fetch_free(core.fetch);
 	pump_free(core.pump);
 	setup_free(core.setup);

@@ -584,7 +584,7 @@ test_profile_mistakes(void **state)
 		"\"G\"", "\"1025G\"", "\"2 G\"", "\"9999999999999\"",
 		"1099511627777L", "true" };
 	static const char *const later[] = { "timestamp_policy", "approval",
-		"page_hashes", "sign_rate" };
+		"page_hashes" };
 	char text[1024], expected[128];
 	size_t i;
 
@@ -616,6 +616,78 @@ test_profile_mistakes(void **state)
 	    "f:8: doors can be \"sshd-sign\", \"openssh\"");
 	refuse(PROFILE("max_queue = 0;"),
 	    "f:8: max_queue must be a number from 1 to 10000");
+}
+
+static void
+test_rates(void **state)
+{
+	struct conf_rates r;
+	struct conf *c;
+
+	(void)state;
+	c = parse(PROFILE(
+	    "requests_minute = 5; requests_day = 6;"
+	    " requests_at_once = 7; bytes_day = \"8K\";") "rates: { "
+	                                                  "each_client: { "
+	                                                  "requests_minute = "
+	                                                  "10;"
+	                                                  " refused_minute = "
+	                                                  "3; max_size = "
+	                                                  "\"1G\"; };\n"
+	                                                  "clients = ( { name "
+	                                                  "= \"ci\"; "
+	                                                  "requests_minute = "
+	                                                  "20;"
+	                                                  " bytes_day = 9; "
+	                                                  "requests_at_once = "
+	                                                  "2; },\n"
+	                                                  "{ name = \"b\"; "
+	                                                  "max_size = 7; "
+	                                                  "refused_minute = 1;"
+	                                                  " requests_day = 4; "
+	                                                  "} ); };");
+	assert_int_equal(c->profiles[0].rates.requests_minute, 5);
+	assert_int_equal(c->profiles[0].rates.requests_day, 6);
+	assert_int_equal(c->profiles[0].rates.requests_at_once, 7);
+	assert_int_equal(c->profiles[0].rates.bytes_day, 8192);
+	conf_client_rates(c, "other", &r);
+	assert_memory_equal(&r, &c->each_client, sizeof(r));
+	assert_int_equal(r.requests_minute, 10);
+	assert_int_equal(r.requests_day, 0);
+	assert_int_equal(r.refused_minute, 3);
+	assert_int_equal(r.max_size, 1 << 30);
+	conf_client_rates(c, "ci", &r);
+	assert_int_equal(r.requests_minute, 20);
+	assert_int_equal(r.requests_at_once, 2);
+	assert_int_equal(r.refused_minute, 3);
+	assert_int_equal(r.bytes_day, 9);
+	assert_int_equal(r.max_size, 1 << 30);
+	conf_client_rates(c, "b", &r);
+	assert_int_equal(r.requests_minute, 10);
+	assert_int_equal(r.requests_day, 4);
+	assert_int_equal(r.refused_minute, 1);
+	assert_int_equal(r.max_size, 7);
+	conf_free(c);
+	c = parse(SSH "tokens = ( { name = \"pem\"; file = \"/k.pem\";"
+	              " requests_minute = 1; max_size = 2; } );");
+	assert_int_equal(c->tokens[0].rates.requests_minute, 1);
+	assert_int_equal(c->tokens[0].rates.max_size, 2);
+	conf_free(c);
+	refuse(SSH "rates: {\neach_client: { requests_minute = 0; }; };",
+	    "f:3: requests_minute must be a number from 1 to 100000000");
+	refuse(SSH "rates: { clients = ( { name = \"ci\";\n"
+	           "bytes_day = \"1x\"; } ); };",
+	    "f:3: bytes_day must be a number of bytes, or text like \"512M\" "
+	    "or \"2G\", at most \"1024G\"");
+	refuse(SSH "rates: { clients = ( { name = \"ci\"; },\n"
+	           "{ name = \"ci\"; } ); };",
+	    "f:3: clients has \"ci\" twice");
+	refuse(SSH "rates: { clients = ( {\nrequests_day = 1; } ); };",
+	    "f:2: clients needs name");
+	refuse(SSH "rates: {\nrequests_day = 1; };",
+	    "f:3: unknown key requests_day");
+	refuse(PROFILE("refused_minute = 1;"),
+	    "f:8: unknown key refused_minute");
 }
 
 static void
@@ -939,6 +1011,7 @@ main(void)
 		cmocka_unit_test(test_what_is_looked_at_and_kept),
 		cmocka_unit_test(test_virustotal),
 		cmocka_unit_test(test_profile_mistakes),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_profile_references),
 		cmocka_unit_test(test_single_user),
 		cmocka_unit_test(test_accounts),

@@ -641,7 +641,7 @@ static void
 one_that_was_chosen_stays_chosen(void **state)
 {
 	uint8_t fingerprint[32];
-	struct policy_wish wish = { "spare", fingerprint, "", NULL };
+	struct policy_wish wish = { "spare", fingerprint, "", NULL, 0, false };
 
 	(void)state;
 	grant("some");
@@ -726,7 +726,7 @@ an_end_is_near_in_whole_days(void **state)
 static void
 one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 {
-	struct policy_wish wish = { "", NULL, "CN=Another", NULL };
+	struct policy_wish wish = { "", NULL, "CN=Another", NULL, 0, false };
 
 	(void)state;
 	grant("some");
@@ -739,7 +739,8 @@ one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 static void
 one_whose_token_is_there_comes_before_the_others(void **state)
 {
-	const struct policy_wish wish = { "", NULL, "CN=Another", NULL };
+	const struct policy_wish wish = { "", NULL, "CN=Another", NULL, 0,
+		false };
 
 	(void)state;
 	grant("some");
@@ -769,7 +770,7 @@ static void
 another_token_takes_over_if_it_answers(void **state)
 {
 	const struct setup_certificate *certificate;
-	struct policy_wish wish = { "", NULL, "", "near" };
+	struct policy_wish wish = { "", NULL, "", "near", 0, false };
 	struct protocol_refuse no;
 
 	(void)state;

@@ -246,6 +246,10 @@ test_words(void **state)
 	    "internal-error");
 	assert_string_equal(journal_result("refused", 66, "virus"), "virus");
 	assert_string_equal(journal_result("failed", 66, "upload"), "too-big");
+	assert_string_equal(journal_result("failed", 75, "upload"),
+	    "rate-limited");
+	assert_string_equal(journal_result("refused", 75, "rate"),
+	    "rate-limited");
 	assert_string_equal(journal_result("failed", 69, "upload"),
 	    "cancelled");
 	assert_string_equal(journal_result("failed", 70, "upload"),

@@ -6,6 +6,7 @@
 
 #include "keys/keyd/fetch-link.h"
 #include "keys/keyd/pump-link.h"
+#include "keys/keyd/rates.h"
 #include "keys/keyd/request/policy.h"
 #include "lib/log.h"
 #include "signature/publisher.h"
@@ -251,11 +252,67 @@ compare(const struct setup_certificate *c, const struct setup_certificate *best,
 	return jobs == least ? 0 : jobs < least ? 1 : -1;
 }
 
+/* Whether the token takes one more request now. */
+static int
+check_rates(struct keyd *k, const struct setup_certificate *c,
+    const struct policy_wish *wish, struct protocol_refuse *no)
+{
+	uint64_t size = wish == NULL || wish->size == PROTOCOL_SIZE_UNKNOWN
+	    ? 0
+	    : wish->size;
+
+	if (wish != NULL && wish->placed)
+		return 0;
+	return rates_check(k->rates, RATE_TOKEN, token_name(c->token),
+	    &c->conf->token->rates, size, no);
+}
+
+/* Whether the certificate can sign now.  A locked token needs an administrator. */
+static int
+check_certificate(struct keyd *k, const struct conf_profile *profile,
+    const struct setup_certificate *c, const struct policy_wish *wish,
+    struct protocol_refuse *no)
+{
+	const char *why;
+	int code;
+
+	why = unusable(profile, c, &code);
+	if (why != NULL) {
+		keyd_refusal(no, code, "certificate", "certificate %s: %s",
+		    c->conf->name, why);
+		return code;
+	}
+	code = check_frozen(k, FREEZE_CERTIFICATE, "certificate ",
+	    c->conf->name, no);
+	if (code < 0)
+		return code;
+	if (strcmp(token_state(c->token), "locked") == 0) {
+		keyd_refusal(no, HT_ERR_UNAVAILABLE, "locked",
+		    "token %s is locked: an administrator must unlock it",
+		    token_name(c->token));
+		return HT_ERR_UNAVAILABLE;
+	}
+	return check_rates(k, c, wish, no);
+}
+
+/*
+ * Whether a is to be said rather than b: a reason that may pass rather than one
+ * that does not, and above all one that does, the soonest.
+ */
+static bool
+says_more(const struct protocol_refuse *a, const struct protocol_refuse *b)
+{
+	bool passes = a->status == (uint32_t)-HT_ERR_TEMPORARY;
+
+	if (b->status == (uint32_t)-HT_ERR_TEMPORARY)
+		return passes && a->retry < b->retry;
+	return a->status != (uint32_t)-HT_ERR_REFUSED || b->status == 0 ||
+	    b->status == (uint32_t)-HT_ERR_REFUSED;
+}
+
 /*
  * Choose one at random among the best certificates that can sign.  A token that
- * is away may be back when the file has arrived.  A locked token needs an
- * administrator.  A reason that may pass is said rather than one that does not.
- * *r is set only on failure.
+ * is away may be back when the file has arrived.  *r is set only on failure.
  */
 static int
 choose_certificate(struct keyd *k, const struct conf_profile *profile,
@@ -263,34 +320,19 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
     const struct setup_certificate **certificate, struct protocol_refuse *r)
 {
 	const struct setup_certificate *c;
-	struct protocol_refuse no = { 0 };
-	const char *why;
+	struct protocol_refuse no = { 0 }, one;
 	uint32_t equals = 0;
-	int rc = HT_ERR_REFUSED;
-	int code, order;
 	size_t i, n = 0;
+	int order;
 
 	for (i = 0; i < profile->ncertificates; i++) {
 		c = certificate_of(k, profile->certificates[i]);
 		if (!is_chosen(c, wish))
 			continue;
 		n++;
-		why = unusable(profile, c, &code);
-		if (why != NULL) {
-			if (rc != HT_ERR_REFUSED && code == HT_ERR_REFUSED)
-				continue;
-			rc = code;
-			keyd_refusal(&no, rc, "certificate",
-			    "certificate %s: %s", c->conf->name, why);
-		} else if ((code = check_frozen(k, FREEZE_CERTIFICATE,
-		                "certificate ", c->conf->name, &no)) < 0) {
-			rc = code;
-		} else if (strcmp(token_state(c->token), "locked") == 0) {
-			rc = HT_ERR_UNAVAILABLE;
-			keyd_refusal(&no, rc, "locked",
-			    "token %s is locked: an administrator must "
-			    "unlock it",
-			    token_name(c->token));
+		if (check_certificate(k, profile, c, wish, &one) < 0) {
+			if (says_more(&one, &no))
+				no = one;
 		} else if (wish == NULL || wish->left == NULL ||
 		    may_replace(c, wish)) {
 			order =
@@ -304,13 +346,11 @@ choose_certificate(struct keyd *k, const struct conf_profile *profile,
 	}
 	if (equals > 0)
 		return 0;
-	if (n == 0 && wish != NULL) {
-		rc = HT_ERR_UNAVAILABLE;
-		keyd_refusal(&no, rc, "certificate",
+	if (n == 0 && wish != NULL)
+		keyd_refusal(&no, HT_ERR_UNAVAILABLE, "certificate",
 		    "certificate %s is not in use any more", wish->certificate);
-	}
 	*r = no;
-	return rc;
+	return no.status == 0 ? HT_ERR_REFUSED : -(int)no.status;
 }
 
 int

@@ -36,6 +36,8 @@ struct policy_wish {
 	const char *left;           /* a token that it is not to be on, or
 	                               NULL; then only one whose token answers
 	                               now, and of the publisher */
+	uint64_t size;              /* of the file, or PROTOCOL_SIZE_UNKNOWN */
+	bool placed;                /* a place at the token is taken */
 };
 
 /*
@@ -49,7 +51,8 @@ struct policy_wish {
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
  * certificate, its grant, or the door, or if one of them is frozen; HT_ERR_UNAVAILABLE if the clock is not
  * set or no certificate can sign, HT_ERR_REFUSED if that does not pass: all have
- * been revoked or have expired; HT_ERR_INTERNAL if the store cannot be read.
+ * been revoked or have expired; HT_ERR_TEMPORARY if a token that could sign has
+ * reached its rates; HT_ERR_INTERNAL if the store cannot be read.
  */
 int policy_verdict(struct keyd *k, const struct identity *who,
     const char *profile, const struct policy_wish *wish,
@@ -67,7 +70,8 @@ unsigned int policy_granted(struct keyd *k, const struct identity *who,
 /*
  * Whether a certificate of the profile can sign for client now, as far as is
  * known without asking its token.  If none can, says why, and returns
- * HT_ERR_UNAVAILABLE; HT_ERR_REFUSED or HT_ERR_DENIED as policy_verdict does.
+ * HT_ERR_UNAVAILABLE; HT_ERR_REFUSED, HT_ERR_TEMPORARY or HT_ERR_DENIED as
+ * policy_verdict does.
  */
 int policy_can_sign(struct keyd *k, const char *client,
     const struct conf_profile *profile, struct ht_error *e);

@@ -114,6 +114,7 @@ request_content(struct request *r, const struct protocol_content *content)
 	}
 	profile = conf_profile(r->keyd->setup->conf, r->profile);
 	if (rules_content(profile, content, &no) < 0 ||
+	    request_take_bytes(r, content->size, &no) < 0 ||
 	    request_take(r, content->length, &no) < 0) {
 		request_say_no(r, true, &no);
 		return;
@@ -176,6 +177,7 @@ request_kept(struct request *r, const struct protocol_kept *kept)
 {
 	const struct conf_profile *profile =
 	    conf_profile(r->keyd->setup->conf, r->profile);
+	struct protocol_refuse no;
 	struct ht_error e;
 
 	if (r->phase != REQUEST_OPEN || !r->may_keep ||
@@ -190,6 +192,10 @@ request_kept(struct request *r, const struct protocol_kept *kept)
 		(void)ht_error_set(&e, HT_ERR_DATA,
 		    "the file is not the one that was announced");
 		request_give_up(r, "kept", &e);
+		return;
+	}
+	if (request_take_bytes(r, kept->size, &no) < 0) {
+		request_say_no(r, true, &no);
 		return;
 	}
 	r->keeps = true;

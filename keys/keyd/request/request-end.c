@@ -43,6 +43,7 @@ request_free(struct request *r)
 	spool_leave(r->spool);
 	spool_leave(r->archive);
 	request_let_go(r);
+	request_leave_places(r);
 	if (r->at != NULL) {
 		*r->at = r->next;
 		if (r->next != NULL)
@@ -65,6 +66,7 @@ request_end(struct request *r)
 	spool_leave(r->archive);
 	r->archive = NULL;
 	request_let_go(r);
+	request_leave_places(r);
 	if (r->connection == NULL)
 		request_free(r);
 }
@@ -91,6 +93,7 @@ record_end(struct request *r, bool refused, int status, const char *code,
 
 	if (r->unrecorded)
 		return;
+	rates_ended(k->rates, r->who.name, status);
 	if (refused)
 		keyd_must(k, journal_refused(k->store, r->number, &why, &e),
 		    &e);
@@ -326,8 +329,11 @@ int
 request_verdict(const struct request *r,
     const struct setup_certificate **certificate, struct protocol_refuse *no)
 {
-	const struct policy_wish wish = { r->certificate, r->fingerprint,
-		r->publisher, NULL };
+	const struct policy_wish wish = { .certificate = r->certificate,
+		.fingerprint = r->fingerprint,
+		.publisher = r->publisher,
+		.size = r->whole ? r->decision.input.size : r->announced,
+		.placed = r->places[RATE_TOKEN].rate != NULL };
 
 	return policy_verdict(r->keyd, &r->who, r->profile, &wish, certificate,
 	    no);
@@ -336,7 +342,10 @@ request_verdict(const struct request *r,
 const struct setup_certificate *
 request_other(const struct request *r)
 {
-	const struct policy_wish wish = { "", NULL, r->publisher, r->token };
+	const struct policy_wish wish = { .certificate = "",
+		.publisher = r->publisher,
+		.left = r->token,
+		.size = r->decision.input.size };
 	const struct conf_profile *profile =
 	    conf_profile(r->keyd->setup->conf, r->profile);
 	const struct setup_certificate *certificate;

@@ -3,7 +3,7 @@
  * request-content.c has the content, which comes in parts.  request-pump.c has
  * GO, and the way through htsign-pump, request-sign.c that to the token and back, request-stamp.c that to the timestamp and to the shell, request-output.c what follows a signature.  request-end.c has all its endings, and the
  * timers.  room.c has the room in the
- * journal, and for content.
+ * journal, and for content, request-rates.c the limits of htsign.conf(5).
  */
 
 #ifndef KEYS_KEYD_REQUEST_REQUEST_PRIVATE_H
@@ -12,6 +12,7 @@
 #include "keys/keyd/checks.h"
 #include "keys/keyd/fetch-link.h"
 #include "keys/keyd/pump-link.h"
+#include "keys/keyd/rates.h"
 #include "keys/keyd/request/policy.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
@@ -44,7 +45,8 @@ struct request {
 	bool has_sha256;
 	bool unrecorded; /* nothing is written: refused before it had a number,
 	                    or undone */
-	bool may_keep;   /* GO allowed to keep a signed file unchanged */
+	struct rate_place places[RATE_TOKEN + 1]; /* by enum rate_of */
+	bool may_keep; /* GO allowed to keep a signed file unchanged */
 	struct journal_decision decision; /* what goes to the token */
 	char format[PROTOCOL_WORD];
 	uint8_t sha256[JOURNAL_SHA256]; /* of the input, as the shell says */
@@ -122,6 +124,40 @@ int request_may_write(struct request *r, struct protocol_refuse *no);
  * HT_ERR_TEMPORARY, with *no set, if the client holds its share.
  */
 int request_take(struct request *r, size_t n, struct protocol_refuse *no);
+
+/* --- request-rates.c ----------------------------------------------------- */
+
+/*
+ * Whether the client may have one more request, and its profile.  The errors of
+ * rates_check, with *no set to the refusal.
+ */
+int request_check_client(const struct request *r, struct protocol_refuse *no);
+int request_check_profile(const struct request *r, struct protocol_refuse *no);
+
+/*
+ * r goes on: it takes its places, and one at the token, where it counts when it
+ * is decided.
+ */
+void request_let_in(struct request *r, const char *token);
+
+/*
+ * Count the bytes of the input, which are known now, for client and profile.
+ * The errors of rates_check, with *no set.
+ */
+int request_take_bytes(struct request *r, uint64_t size,
+    struct protocol_refuse *no);
+
+/*
+ * The size of the largest file that profile, client and the profile's tokens
+ * allow, in bytes.
+ */
+uint64_t request_max_size(const struct request *r,
+    const struct conf_profile *profile);
+
+/*
+ * r has ended.
+ */
+void request_leave_places(struct request *r);
 
 /* --- request-pump.c ----------------------------------------------------- */
 

@@ -63,7 +63,7 @@ say_go(struct request *r, int pipe)
 		return;
 	}
 	say.number = r->number;
-	say.max_size = profile->max_size;
+	say.max_size = request_max_size(r, profile);
 	say.max_ctl = profile->max_ctl;
 	(void)snprintf(say.profile, sizeof(say.profile), "%s", profile->name);
 	(void)snprintf(say.digest, sizeof(say.digest), "%s",

@@ -95,6 +95,9 @@ prepare(struct request *r, const struct setup_certificate *certificate,
 	    certificate->conf->name);
 	(void)snprintf(r->token, sizeof(r->token), "%s",
 	    token_name(certificate->token));
+	rate_leave(&r->places[RATE_TOKEN]);
+	rate_take(r->keyd->rates, RATE_TOKEN, r->token, r->decision.input.size,
+	    &r->places[RATE_TOKEN]);
 	chain_fingerprint(certificate->chain, r->fingerprint);
 	chain_validity(certificate->chain, &r->from, &r->until);
 	r->decision.algorithm = file->algorithm;
@@ -150,6 +153,10 @@ authorise(void *cookie, unsigned int attempt, struct ht_error *e)
 		return rc;
 	(void)attempt; /* r counts those of other tokens, too */
 	r->decision.attempt++;
+	if (!r->places[RATE_TOKEN].counted)
+		rate_count_bytes(&r->places[RATE_TOKEN],
+		    r->decision.input.size);
+	rate_count_request(&r->places[RATE_TOKEN]);
 	before = store_written(k->store);
 	keyd_must(k, request_first_use(r, e), e);
 	rc = journal_decided(k->store, r->number, &r->decision, e);
@@ -302,6 +309,8 @@ request_sign(struct request *r)
 	const struct setup_certificate *certificate;
 	struct protocol_refuse no;
 
+	/* Another token may be better now. */
+	rate_leave(&r->places[RATE_TOKEN]);
 	if (request_verdict(r, &certificate, &no) < 0)
 		request_say_no(r, true, &no);
 	else

@@ -143,7 +143,7 @@ check_begin(struct request *r, const struct conf_profile *profile,
 		no->retry = 5;
 		return HT_ERR_TEMPORARY;
 	}
-	return 0;
+	return request_check_profile(r, no);
 }
 
 struct request *
@@ -153,16 +153,17 @@ request_begin(const struct request_peer *peer,
 	const struct setup_certificate *certificate;
 	const struct conf_profile *profile;
 	struct request *r = request_new(peer);
-	struct protocol_refuse no;
-	int rc;
+	struct protocol_refuse no, unnamed;
+	int rc, named;
 
 	if (request_may_write(r, &no) < 0) {
 		request_say_no(r, true, &no);
 		return r;
 	}
-	rc = policy_profile(r->keyd, &r->who, begin->profile, &profile, &no);
+	named = policy_profile(r->keyd, &r->who, begin->profile, &profile,
+	    &unnamed);
 	(void)snprintf(r->profile, sizeof(r->profile), "%s",
-	    rc == 0 ? profile->name : begin->profile);
+	    named == 0 ? profile->name : begin->profile);
 	memcpy(r->description, begin->description, sizeof(r->description));
 	memcpy(r->url, begin->url, sizeof(r->url));
 	r->reply = begin->reply;
@@ -172,16 +173,23 @@ request_begin(const struct request_peer *peer,
 		memcpy(r->announced_sha256, begin->sha256.p,
 		    sizeof(r->announced_sha256));
 	record_asked(r, begin);
+	rc = identity_current(r->keyd, &r->who, &no);
 	if (rc == 0)
-		rc = identity_current(r->keyd, &r->who, &no);
+		rc = request_check_client(r, &no);
+	if (rc == 0 && named < 0) {
+		no = unnamed;
+		rc = named;
+	}
 	if (rc == 0)
 		rc = request_verdict(r, &certificate, &no);
 	if (rc == 0)
 		rc = check_begin(r, profile, begin, &no);
-	if (rc < 0)
+	if (rc < 0) {
 		request_say_no(r, true, &no);
-	else
+	} else {
+		request_let_in(r, certificate->conf->token->name);
 		request_go(r, profile);
+	}
 	return r;
 }
 

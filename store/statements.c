@@ -172,13 +172,18 @@
 	CERTIFICATE_JSON " " \
 	"FROM user_certificate "
 
-/* One that was never used, and is not revoked as another endpoint's. */
-#define NEXT_SERIAL \
-	"(WITH RECURSIVE next (n) AS (" \
-	"SELECT 1 + coalesce((SELECT seq FROM sqlite_sequence " \
-	"WHERE name = 'user_certificate'), 0) UNION ALL " \
-	"SELECT n + 1 FROM next " \
-	"WHERE n IN (SELECT serial FROM revoked_elsewhere)) " \
+/*
+ * A serial that was never given out: seconds since 1970 and 20 random bits, more
+ * than the last one of this store, and not revoked as another endpoint's.
+ */
+#define NEXT_SERIAL(micros, random) \
+	"(WITH RECURSIVE last (n) AS (" \
+	"SELECT coalesce((SELECT seq FROM sqlite_sequence " \
+	"WHERE name = 'user_certificate'), 0)), next (n) AS (" \
+	"SELECT max(" micros " / 1000000, last.n >> 20) << 20 | " random " " \
+	"FROM last UNION ALL " \
+	"SELECT next.n + (1 << 20) FROM next, last WHERE next.n <= last.n " \
+	"OR next.n IN (SELECT serial FROM revoked_elsewhere)) " \
 	"SELECT max(n) FROM next)"
 
 /* The start of every event: time, request, kind, actor, detail. */
@@ -536,7 +541,7 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	[SQL_CERTIFICATE_ADD] =
 	    "INSERT INTO user_certificate (serial, principal, name, "
 	    "fingerprint, valid_after, valid_before, issued_by, issued) "
-	    "VALUES (" NEXT_SERIAL ", ?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+	    "VALUES (" NEXT_SERIAL("?7", "?8") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7) "
 	    "RETURNING serial, issued",
 	[SQL_CERTIFICATE_REVOKE] =
 	    "UPDATE user_certificate SET revoked = ?2 WHERE serial = ?1",

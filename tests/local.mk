@@ -312,6 +312,8 @@ tests/support/builddir.h: Makefile
 core_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=time
 core_token_ldflags = $(core_ldflags) -Wl,--wrap=token_submit \
 	-Wl,--wrap=token_cancel
+tests_unit_test_clients_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=arc4random_uniform
 tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=proc_socketpair
 tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)

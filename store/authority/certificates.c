@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/names.h"
@@ -89,6 +90,7 @@ add_certificate(struct store *s, const struct user_certificate *what,
 	store_bind_text(s, st, 6,
 	    what->issued_by != NULL ? what->issued_by : "");
 	store_bind_time(s, st, 7, journal_now());
+	store_bind_number(s, st, 8, arc4random_uniform(1U << 20));
 	if ((ret = store_write_returning(s, st, row, e)) < 0)
 		return ret;
 	*serial = (uint64_t)row[0];

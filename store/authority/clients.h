@@ -117,12 +117,19 @@ typedef int user_certificate_fn(void *cookie,
     const struct user_certificate *certificate);
 
 /*
- * "certificate-issued": assign the next serial to a certificate that is about
- * to be signed.  Ignores serial, key_id, issued, revoked and json of *what.
+ * "certificate-issued": assign a serial to a certificate that is about to be
+ * signed.  Ignores serial, key_id, issued, revoked and json of *what.
  * *serial is 0 on error.  The certificate may leave only after store_commit.
  * HT_ERR_USAGE if the principal is malformed or of another name, or if the
  * validity is empty or out of range.  Also if the client is disabled, or its
  * max_ttl is shorter than the validity.
+ *
+ * A serial is the time in seconds since 1970, times 2^20, plus 20 random bits,
+ * and above all that this store has assigned.  A store that was restored from a
+ * backup does not know what it assigned after the backup.  That has earlier
+ * seconds, and other random bits even if the clock was set back.  The same holds
+ * for another endpoint with our CA.  Until the year 2242 a serial is below 2^53,
+ * which every reader of JSON takes exactly.
  */
 int user_certificate_issue(struct store *s, const struct store_actor *actor,
     const struct user_certificate *what, uint64_t *serial, struct ht_error *e);

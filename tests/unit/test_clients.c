@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -292,6 +294,7 @@ test_certificates(void **state)
 	struct user_certificate what = certificate_of("ci"), c;
 	struct ht_error e;
 	uint64_t first, second;
+	char text[128];
 
 	(void)state;
 	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
@@ -299,31 +302,34 @@ test_certificates(void **state)
 	    0);
 	assert_int_equal(
 	    user_certificate_issue(store, &ann, &what, &second, &e), 0);
-	assert_int_equal(first, 1);
-	assert_int_equal(second, 2);
+	assert_true(first > 0 && second > first);
 	assert_int_equal(user_certificate_find(store, second, &c, &e), 0);
 	assert_int_equal(c.serial, second);
 	assert_string_equal(c.principal, "client:ci");
 	assert_string_equal(c.name, "ci");
-	assert_string_equal(c.key_id, "ci/2");
+	(void)snprintf(text, sizeof(text), "ci/%ju", (uintmax_t)second);
+	assert_string_equal(c.key_id, text);
 	assert_string_equal(c.fingerprint, "SHA256:abc");
 	assert_int_equal(c.valid_after, what.valid_after);
 	assert_int_equal(c.valid_before, what.valid_before);
 	assert_string_equal(c.issued_by, "ann");
 	assert_true(c.issued > 0);
 	assert_int_equal(c.revoked, 0);
-	assert_non_null(strstr(c.json,
-	    "{\"serial\":2,\"principal\":"
-	    "\"client:ci\",\"name\":\"ci\","
-	    "\"key_id\":\"ci/2\","));
+	(void)snprintf(text, sizeof(text),
+	    "{\"serial\":%ju,\"principal\":\"client:ci\",\"name\":\"ci\","
+	    "\"key_id\":\"ci/%ju\",",
+	    (uintmax_t)second, (uintmax_t)second);
+	assert_non_null(strstr(c.json, text));
 	assert_int_equal(user_certificate_revoke(store, &ann, second, NULL, &e),
 	    0);
 	assert_int_equal(user_certificate_find(store, second, &c, &e), 0);
 	assert_true(c.revoked > 0);
 	assert_int_equal(user_certificate_find(store, first, &c, &e), 0);
 	assert_int_equal(c.revoked, 0);
+	(void)snprintf(text, sizeof(text), "certificate %ju is revoked already",
+	    (uintmax_t)second);
 	refused(user_certificate_revoke(store, &ann, second, NULL, &e), &e,
-	    "certificate 2 is revoked already");
+	    text);
 	refused(user_certificate_find(store, 3, &c, &e), &e,
 	    "certificate 3 was never issued");
 	refused(user_certificate_find(store, UINT64_MAX, &c, &e), &e,
@@ -336,7 +342,6 @@ test_revoked_elsewhere(void **state)
 {
 	static const uint64_t serials[] = { 0, 2, 3, 5, 4711, INT64_MAX,
 		(uint64_t)INT64_MAX + 1, UINT64_MAX };
-	static const uint64_t ours[] = { 1, 4, 6, 7 };
 	struct user_certificate what = certificate_of("ci");
 	struct ht_error e;
 	uint64_t serial;
@@ -359,16 +364,110 @@ test_revoked_elsewhere(void **state)
 		    HT_ERR_USAGE);
 	}
 	assert_int_equal(user_certificate_revoked(store, 4712, &e), 0);
-	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		assert_int_equal(
-		    user_certificate_issue(store, &ann, &what, &serial, &e), 0);
-		assert_int_equal(serial, ours[i]);
-		assert_int_equal(user_certificate_revoked(store, serial, &e),
-		    0);
-	}
-	assert_int_equal(user_certificate_revoke(store, &ann, 6, &here, &e), 0);
+	assert_int_equal(
+	    user_certificate_issue(store, &ann, &what, &serial, &e), 0);
+	assert_int_equal(user_certificate_revoked(store, serial, &e), 0);
+	assert_int_equal(
+	    user_certificate_revoke(store, &ann, serial, &here, &e), 0);
 	assert_true(here);
-	assert_int_equal(user_certificate_revoked(store, 6, &e), 1);
+	assert_int_equal(user_certificate_revoked(store, serial, &e), 1);
+}
+
+/* What arc4random_uniform says, or -1 for the real one. */
+static int64_t drawn = -1;
+/* Seconds that the clock is ahead. */
+static int64_t ahead;
+uint32_t __real_arc4random_uniform(uint32_t bound);
+uint32_t __wrap_arc4random_uniform(uint32_t bound);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+uint32_t
+__wrap_arc4random_uniform(uint32_t bound)
+{
+	assert_int_equal(bound, 1 << 20);
+	return drawn < 0 ? __real_arc4random_uniform(bound) : (uint32_t)drawn;
+}
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int ret = __real_clock_gettime(clock, now);
+
+	now->tv_sec += ahead;
+	return ret;
+}
+
+static uint64_t
+issue_at(int64_t seconds, int64_t random)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t serial;
+
+	ahead = seconds - certificate_of("ci").valid_after;
+	drawn = random;
+	assert_int_equal(
+	    user_certificate_issue(store, &ann, &what, &serial, &e), 0);
+	ahead = 0;
+	drawn = -1;
+	return serial;
+}
+
+/*
+ * Seconds and random bits, above the last one, and none of another endpoint's.
+ */
+static void
+test_serial_parts(void **state)
+{
+	const int64_t t = 2000000000;
+	const uint64_t first = ((uint64_t)t << 20) + 9;
+	struct ht_error e;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(issue_at(t, 9), first);
+	assert_int_equal(issue_at(t, 10), first + 1);
+	assert_int_equal(issue_at(t, 9), first + (1 << 20));
+	assert_int_equal(issue_at(t - 100, 9), first + (2 << 20));
+	assert_int_equal(issue_at(t + 2, 10), first + (2 << 20) + 1);
+	assert_int_equal(
+	    user_certificate_revoke(store, &ann, first + (5 << 20), NULL, &e),
+	    0);
+	assert_int_equal(issue_at(t + 5, 9), first + (6 << 20));
+	assert_true(issue_at(t + 6, (1 << 20) - 1) < (uint64_t)1 << 53);
+}
+
+/* A store from a backup does not assign what was assigned after that. */
+static void
+test_serials_after_restore(void **state)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct ht_error e;
+	uint64_t kept, lost, serial;
+
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(user_certificate_issue(store, &ann, &what, &kept, &e),
+	    0);
+	assert_int_equal(store_commit(store, &e), 0);
+	store_close(store);
+	assert_int_equal(RUN("cp", STORE_PATH, "backup"), 0);
+	assert_int_equal(RUN("cp", STORE_PATH "-wal", "backup-wal"), 0);
+	assert_int_equal(store_set_up(state), 0);
+	assert_int_equal(user_certificate_issue(store, &ann, &what, &lost, &e),
+	    0);
+	assert_int_equal(store_commit(store, &e), 0);
+	store_close(store);
+	assert_int_equal(RUN("mv", "backup", STORE_PATH), 0);
+	assert_int_equal(RUN("mv", "backup-wal", STORE_PATH "-wal"), 0);
+	assert_int_equal(store_set_up(state), 0);
+	/* Its clock is that of the lost one, but not its random bits. */
+	serial =
+	    issue_at((int64_t)(lost >> 20), (int64_t)(lost + 7) % (1 << 20));
+	assert_true(serial > kept && serial != lost);
+	serial =
+	    issue_at((int64_t)(lost >> 20) + 60, (int64_t)lost % (1 << 20));
+	assert_true(serial > lost);
 }
 
 /* A serial that was given out once is not given out again. */
@@ -423,7 +522,7 @@ test_certificate_mistakes(void **state)
 	what = certificate_of("bob");
 	what.principal = "role:auditor";
 	assert_int_equal(ISSUE, 0);
-	assert_int_equal(serial, 1);
+	assert_true(serial > 0);
 }
 
 static int
@@ -446,7 +545,8 @@ test_revoke_name(void **state)
 	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
 	assert_int_equal(ISSUE, 0);
 	assert_int_equal(ISSUE, 0);
-	assert_int_equal(user_certificate_revoke(store, &ann, 1, NULL, &e), 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, serial, NULL, &e),
+	    0);
 	what.valid_after -= 1000;
 	what.valid_before -= 1000;
 	assert_int_equal(ISSUE, 0);
@@ -610,6 +710,8 @@ main(void)
 		CASE(test_certificates),
 		CASE(test_revoked_elsewhere),
 		CASE(test_serials),
+		CASE(test_serial_parts),
+		CASE(test_serials_after_restore),
 		CASE(test_certificate_mistakes),
 		CASE(test_revoke_name),
 		CASE(test_pins),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "keys/keyd/identity.h"
@@ -78,6 +80,7 @@ a_client_stands_until_its_certificate_is_revoked(void **state)
 		.valid_before = NOW + 60 };
 	struct identity one = ci, two = ci;
 	struct ht_error e;
+	char text[64];
 
 	(void)state;
 	assert_int_equal(
@@ -92,8 +95,9 @@ a_client_stands_until_its_certificate_is_revoked(void **state)
 	assert_int_equal(user_certificate_revoke(core.store, &core_actor,
 	                     one.serial, NULL, &e),
 	    0);
-	expect_not(identity_stands, &one, HT_ERR_DENIED, "revoked",
-	    "certificate ci/1 is revoked");
+	(void)snprintf(text, sizeof(text), "certificate ci/%ju is revoked",
+	    (uintmax_t)one.serial);
+	expect_not(identity_stands, &one, HT_ERR_DENIED, "revoked", text);
 	expect_yes(identity_stands, &two);
 	expect_yes(identity_stands, &ci);
 	/* Another endpoint with our CA issued this one. */

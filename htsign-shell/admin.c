@@ -24,14 +24,18 @@ static const struct {
 };
 
 static enum want
-want_of(const char *word)
+want_of(const struct words *words)
 {
+	enum want want = WANT_NOTHING;
 	size_t i;
 
 	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
-		if (strcmp(wants[i].word, word) == 0)
-			return wants[i].want;
-	return WANT_NOTHING;
+		if (strcmp(wants[i].word, words->word[0]) == 0)
+			want = wants[i].want;
+	for (i = 1; i < words->n; i++)
+		if (strcmp(words->word[i], "--new-key") == 0)
+			want = WANT_NOTHING;
+	return want;
 }
 
 /* --- stdin --------------------------------------------------------------- */
@@ -271,7 +275,7 @@ admin_run(struct keyd_client *keyd, const struct words *words,
 {
 	struct answer answer = { print_fn, cookie, NULL, false };
 	struct buf input = BUF_INIT;
-	enum want want = want_of(words->word[0]);
+	enum want want = want_of(words);
 	int rc = 0;
 
 	if (want == WANT_FILE)

@@ -71,9 +71,9 @@ static const struct field ticket_for[] = { TEXT(ticket_for, ticket),
 static const struct field relayed[] = { TEXT(relayed, peer),
 	U32(relayed, port), TEXT(relayed, local), BYTES(relayed, blob) };
 static const struct field admit[] = { U8(admit, admin), TEXT(admit, name),
-	U64(admit, serial) };
+	U64(admit, serial), TEXT(admit, key) };
 static const struct field revoked[] = { TEXT(revoked, name),
-	U64(revoked, serial) };
+	U64(revoked, serial), TEXT(revoked, key) };
 static const struct field stranger[] = { TEXT(stranger, peer) };
 static const struct field start[] = { U8(start, admin) };
 static const struct field ready[] = { U32(ready, token_uid),

@@ -308,12 +308,14 @@ struct protocol_relayed {
 struct protocol_admit {
 	uint8_t admin; /* 1: an administrator, of any role */
 	char name[PROTOCOL_NAME];
-	uint64_t serial; /* of the certificate, or 0 */
+	uint64_t serial;         /* of the certificate, or 0 */
+	char key[PROTOCOL_NAME]; /* its fingerprint, "SHA256:…" */
 };
 
 struct protocol_revoked {         /* all its connections must end */
 	char name[PROTOCOL_NAME]; /* of the client, or "": */
-	uint64_t serial;          /* of the certificate */
+	uint64_t serial;          /* of the certificate, unless: */
+	char key[PROTOCOL_NAME];  /* the fingerprint of the key, or "" */
 };
 
 struct protocol_stranger {

@@ -544,6 +544,18 @@ end_revoked(struct connection *c)
 		(void)say(c, RELAY_DRAIN, 0, nothing, NULL);
 }
 
+/* Whether who was let in by what is revoked. */
+static bool
+is_meant(const struct protocol_admit *who, const struct protocol_revoked *what)
+{
+	if (what->key[0] != '\0')
+		return strcmp(who->key, what->key) == 0;
+	if (who->admin)
+		return false;
+	return what->name[0] != '\0' ? strcmp(who->name, what->name) == 0
+	                             : who->serial == what->serial;
+}
+
 void
 connection_revoked(struct server *s, const struct protocol_revoked *what)
 {
@@ -551,10 +563,7 @@ connection_revoked(struct server *s, const struct protocol_revoked *what)
 
 	for (c = LIST_FIRST(&s->list); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
-		if (c->admitted && c->relay >= 0 && !c->who.admin &&
-		    (what->name[0] != '\0'
-		            ? strcmp(c->who.name, what->name) == 0
-		            : c->who.serial == what->serial))
+		if (c->admitted && c->relay >= 0 && is_meant(&c->who, what))
 			end_revoked(c);
 	}
 }

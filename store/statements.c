@@ -162,15 +162,20 @@
 	"'fingerprint', fingerprint, " \
 	"'valid_after', " DATE("valid_after * 1000000") ", " \
 	"'valid_before', " DATE("valid_before * 1000000") ", " \
+	"'source', source, " \
+	"'profile', profile, " \
+	"'uses', uses, " \
+	"'used', count, " \
 	"'issued_by', issued_by, " \
 	"'issued', " DATE("issued") ", " \
-	"'revoked', " DATE("revoked"))
+	"'revoked', " DATE("coalesce(revoked, at)"))
 
 #define CERTIFICATE_ROW \
 	"SELECT serial, principal, name, name || '/' || serial, " \
-	"fingerprint, valid_after, valid_before, issued_by, issued, revoked, " \
-	CERTIFICATE_JSON " " \
-	"FROM user_certificate "
+	"fingerprint, valid_after, valid_before, issued_by, issued, " \
+	"coalesce(revoked, at), " CERTIFICATE_JSON ", source, profile, uses, " \
+	"count FROM user_certificate LEFT JOIN certificate_use USING (serial) " \
+	"LEFT JOIN revoked_key USING (fingerprint) "
 
 /*
  * A serial that was never given out: seconds since 1970 and 20 random bits, more
@@ -321,6 +326,8 @@ const char *const store_statements[SQL_STATEMENTS] = {
 		"'version', ?17, "
 		"'name', ?18, "
 		INPUT("?31", "?32", "?33", "?34", "?35", "?36", "?37", "?38")
+		"'source', ?39, "
+		"'uses', nullif(?40, 0), "
 		"'serial', nullif(?19, 0), "
 		"'count', nullif(?20, 0), "
 		"'seconds', nullif(?21, 0), "
@@ -540,8 +547,10 @@ const char *const store_statements[SQL_STATEMENTS] = {
 
 	[SQL_CERTIFICATE_ADD] =
 	    "INSERT INTO user_certificate (serial, principal, name, "
-	    "fingerprint, valid_after, valid_before, issued_by, issued) "
-	    "VALUES (" NEXT_SERIAL("?7", "?8") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+	    "fingerprint, valid_after, valid_before, issued_by, issued, "
+	    "source, profile, uses) "
+	    "VALUES (" NEXT_SERIAL("?7", "?8") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+	    "?9, ?10, nullif(?11, 0)) "
 	    "RETURNING serial, issued",
 	[SQL_CERTIFICATE_REVOKE] =
 	    "UPDATE user_certificate SET revoked = ?2 WHERE serial = ?1",
@@ -551,6 +560,19 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "SELECT 1 FROM user_certificate "
 	    "WHERE serial = ?1 AND revoked IS NOT NULL UNION ALL "
 	    "SELECT 1 FROM revoked_elsewhere WHERE serial = ?1",
+	[SQL_CERTIFICATE_REVOCATIONS] =
+	    "SELECT serial, NULL FROM user_certificate "
+	    "WHERE revoked IS NOT NULL UNION ALL "
+	    "SELECT serial, NULL FROM revoked_elsewhere UNION ALL "
+	    "SELECT NULL, fingerprint FROM revoked_key",
+	[SQL_CERTIFICATE_USED] =
+	    "SELECT count FROM certificate_use WHERE serial = ?1",
+	[SQL_USES_CLEAR] = "DELETE FROM certificate_use",
+	[SQL_KEY_REVOKE] =
+	    "INSERT INTO revoked_key (fingerprint, at) VALUES (?1, ?2)",
+	[SQL_KEY_REVOKED] = "SELECT 1 FROM revoked_key WHERE fingerprint = ?1",
+	[SQL_REQUEST_CERTIFICATE] =
+	    "SELECT coalesce(serial, 0) FROM signing WHERE request = ?1",
 	[SQL_CERTIFICATE_FIND] = CERTIFICATE_ROW "WHERE serial = ?1",
 	[SQL_CERTIFICATE_EACH] = CERTIFICATE_ROW
 	    "WHERE ?1 IS NULL OR name = ?1 ORDER BY serial",

@@ -126,6 +126,27 @@ static const char *const steps[] = {
 	"frozen_by TEXT NOT NULL, at INTEGER NOT NULL, "
 	"PRIMARY KEY (kind, name)) STRICT, WITHOUT ROWID;"
 	"PRAGMA user_version = 10;",
+	/*
+	 * How user certificates are limited, how many of their requests were
+	 * decided, and keys whose certificates are all revoked.
+	 */
+	"ALTER TABLE user_certificate ADD COLUMN source TEXT;"
+	"ALTER TABLE user_certificate ADD COLUMN profile TEXT;"
+	"ALTER TABLE user_certificate ADD COLUMN uses INTEGER;"
+	"CREATE TABLE revoked_key ("
+	"fingerprint TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE TABLE certificate_use ("
+	"serial ANY PRIMARY KEY NOT NULL, count INTEGER NOT NULL) "
+	"STRICT, WITHOUT ROWID;"
+	"INSERT INTO certificate_use SELECT serial, count(*) FROM signing "
+	"WHERE serial IS NOT NULL AND decided IS NOT NULL GROUP BY serial;"
+	"CREATE TRIGGER signing_use AFTER UPDATE OF decided ON signing "
+	"WHEN NEW.serial IS NOT NULL AND NEW.decided IS NOT NULL "
+	"AND OLD.decided IS NULL BEGIN INSERT INTO certificate_use "
+	"VALUES (NEW.serial, 1) ON CONFLICT DO UPDATE SET count = count + 1; "
+	"END;"
+	"PRAGMA user_version = 11;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

@@ -38,7 +38,7 @@ keys/sshcert: lib protocol
 keys/principals: lib protocol keys/sshcert
 keys/token: lib protocol
 keys/keyd: lib protocol config store store/authority store/journal signature keys/sshcert keys/keyd/admin keys/keyd/parent keys/keyd/request keys/keyd/token
-keys/keyd/admin: lib store/authority store/journal signature keys/keyd keys/keyd/request
+keys/keyd/admin: lib store/authority store/journal signature keys/sshcert keys/keyd keys/keyd/request
 keys/keyd/parent: lib protocol
 keys/keyd/request: lib store/authority store/journal signature keys/keyd
 keys/keyd/token: lib protocol config store store/journal

@@ -65,6 +65,7 @@ unit_tests = \
 	tests/unit/test_keyd_sign \
 	tests/unit/test_keyd_stamp \
 	tests/unit/test_keyd_storm \
+	tests/unit/test_krl \
 	tests/unit/test_libssh \
 	tests/unit/test_log \
 	tests/unit/test_loop \
@@ -319,7 +320,8 @@ tests_unit_test_door_LDFLAGS = $(core_ldflags) $(no_memory_ldflags) \
 tests_unit_test_identity_LDFLAGS = $(core_ldflags) $(no_memory_ldflags)
 tests_unit_test_identity_stands_LDFLAGS = $(core_ldflags) -Wl,--wrap=store_step
 tests_unit_test_keyd_begin_LDFLAGS = $(core_ldflags)
-tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs
+tests_unit_test_keyd_disk_LDFLAGS = $(core_ldflags) -Wl,--wrap=fstatvfs \
+	-Wl,--wrap=posix_fallocate
 tests_unit_test_keyd_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_test_keyd_sign_LDFLAGS = $(core_token_ldflags) $(no_memory_ldflags) \
 	-Wl,--wrap=quota_charge

@@ -66,12 +66,14 @@ admit(struct keyd *k, const struct protocol_relayed *relayed,
 {
 	struct identity who;
 
+	memset(admitted, 0, sizeof(*admitted));
 	if (prove_blob(k, relayed, true, &who, r) < 0)
 		return -(int)r->status;
 	if (identity_stands(k, &who, r) == 0) {
 		admitted->admin = who.role != NAMES_CLIENT;
 		memcpy(admitted->name, who.name, sizeof(who.name));
 		admitted->serial = who.serial;
+		memcpy(admitted->key, who.fingerprint, sizeof(who.fingerprint));
 		return 0;
 	}
 	count_failure(k, PROTOCOL_DOOR_SSHD_SIGN, r->code, relayed->peer);

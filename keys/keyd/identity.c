@@ -41,8 +41,9 @@ denied(const char **reason, const char *word, struct ht_error *e,
 }
 
 /* Fill in *who from a certificate that was checked. */
-static void
-take_certificate(const struct sshcert *cert, struct identity *who)
+static int
+take_certificate(const struct sshcert *cert, struct identity *who,
+    struct ht_error *e)
 {
 	who->role = sshcert_principal(cert)->role;
 	(void)snprintf(who->name, sizeof(who->name), "%s",
@@ -50,7 +51,11 @@ take_certificate(const struct sshcert *cert, struct identity *who)
 	who->serial = sshcert_serial(cert);
 	who->until = sshcert_valid_before(cert);
 	who->sk = sshcert_is_sk(cert);
+	(void)snprintf(who->profile, sizeof(who->profile), "%s",
+	    sshcert_profile(cert));
+	who->uses = sshcert_uses(cert);
 	memcpy(who->certificate, sshcert_sha256(cert), SSHCERT_SHA256);
+	return sshkey_fingerprint(sshcert_key(cert), who->fingerprint, e);
 }
 
 static int
@@ -72,8 +77,7 @@ prove_certificate(struct keyd *k, const struct sshcert *cert, const char *peer,
 	    peer == NULL ? sshcert_any_peer : peer, reason, e);
 	if (rc < 0)
 		return rc;
-	take_certificate(cert, who);
-	if (sshkey_fingerprint(sshcert_key(cert), who->fingerprint, e) < 0)
+	if (take_certificate(cert, who, e) < 0)
 		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
 	return 0;
 }
@@ -98,6 +102,7 @@ prove_key(struct keyd *k, struct cursor blob, struct identity *who,
 			break;
 	who->sk = sshkey_is_sk(key);
 	rc = sshkey_fingerprint(key, who->key, e);
+	memcpy(who->fingerprint, who->key, sizeof(who->key));
 	sshkey_free(key);
 	if (rc < 0)
 		return denied(reason, SSHCERT_INTERNAL, e, "no fingerprint");
@@ -191,13 +196,22 @@ identity_stands(struct keyd *k, const struct identity *who,
 	struct ht_error e;
 	int rc;
 
-	if (who->role != NAMES_CLIENT)
+	rc = who->fingerprint[0] == '\0'
+	    ? 0
+	    : user_key_revoked(k->store, who->fingerprint, &e);
+	if (rc > 0) {
+		keyd_refusal(r, HT_ERR_DENIED, "revoked", "key %s is revoked",
+		    who->fingerprint);
+		return HT_ERR_DENIED;
+	}
+	if (rc == 0 && who->role != NAMES_CLIENT)
 		return 0;
 	/*
 	 * If our store does not have the certificate, another endpoint with the
 	 * same CA issued it.  That is as good, and can be revoked as well.
 	 */
-	rc = user_certificate_revoked(k->store, who->serial, &e);
+	if (rc == 0)
+		rc = user_certificate_revoked(k->store, who->serial, &e);
 	if (rc > 0) {
 		keyd_refusal(r, HT_ERR_DENIED, "revoked",
 		    "certificate %s/%llu is revoked", who->name,

@@ -16,7 +16,9 @@ struct identity {
 	char name[NAMES_SIZE]; /* the client's or administrator's */
 	uint64_t serial;       /* the certificate's; 0 without one */
 	uint8_t certificate[SSHCERT_SHA256];
-	char fingerprint[SSHKEY_FINGERPRINT_SIZE]; /* of the key in it, or "" */
+	char profile[NAMES_SIZE]; /* the only one of the certificate, or "" */
+	uint32_t uses;            /* decided requests that it is for, or 0 */
+	char fingerprint[SSHKEY_FINGERPRINT_SIZE]; /* of the key, or "" */
 	uint64_t until; /* the certificate's valid_before, or UINT64_MAX */
 	char key[SSHKEY_FINGERPRINT_SIZE]; /* a plain key's, or "" */
 	bool sk;                           /* on a security key */
@@ -54,10 +56,10 @@ int identity_prove(struct keyd *k, struct cursor key, const char *user,
 int identity_unproved(const char *reason, struct protocol_refuse *r);
 
 /*
- * Check that who may still do anything: the certificate is not revoked, and the
- * client exists and is not disabled.  Administrators always pass.  A
- * certificate that is not in our store passes, too: another endpoint with the
- * same CA issued it.  Errors: HT_ERR_DENIED; HT_ERR_INTERNAL if the store
+ * Check that who may still do anything: the key is not revoked, and of a client
+ * neither is the certificate, and the client exists and is not disabled.  A
+ * certificate that is not in our store passes: another endpoint with the same CA
+ * issued it.  Errors: HT_ERR_DENIED; HT_ERR_INTERNAL if the store
  * cannot be read.  On error *r is the refusal.
  */
 int identity_stands(struct keyd *k, const struct identity *who,

@@ -25,19 +25,39 @@ put_wrapped(struct buf *b, const char *text)
 	buf_free(&inner);
 }
 
+/* Append an option or an extension, if it has a value. */
 static void
-put_options(struct buf *b, const char *source_address)
+put_option(struct buf *options, const char *name, const char *value)
 {
-	struct buf options = BUF_INIT;
+	if (value == NULL)
+		return;
+	buf_text(options, name);
+	put_wrapped(options, value);
+}
 
-	if (source_address != NULL) {
-		buf_text(&options, "source-address");
-		put_wrapped(&options, source_address);
-	}
-	if (buf_failed(&options) < 0)
+/* Append a list of options, and free it. */
+static void
+put_list(struct buf *b, struct buf *options)
+{
+	if (buf_failed(options) < 0)
 		b->failed = true;
-	buf_string(b, options.data, options.len);
-	buf_free(&options);
+	buf_string(b, options->data, options->len);
+	buf_free(options);
+}
+
+/* The critical options, then the extensions, by name. */
+static void
+put_options(struct buf *b, const struct sshcert_request *request)
+{
+	struct buf critical = BUF_INIT, extensions = BUF_INIT;
+	char uses[16];
+
+	(void)snprintf(uses, sizeof(uses), "%" PRIu32, request->uses);
+	put_option(&critical, "source-address", request->source_address);
+	put_option(&extensions, "profile@htsign", request->profile);
+	put_option(&extensions, "uses@htsign", request->uses > 0 ? uses : NULL);
+	put_list(b, &critical);
+	put_list(b, &extensions);
 }
 
 /* Put everything that is signed, in the order of PROTOCOL.certkeys. */
@@ -62,8 +82,7 @@ put_claims(struct buf *b, const struct sshkey *ca,
 	put_wrapped(b, principal);
 	buf_u64be(b, request->valid_after);
 	buf_u64be(b, request->valid_before);
-	put_options(b, request->source_address);
-	buf_u32be(b, 0); /* extensions */
+	put_options(b, request);
 	buf_u32be(b, 0); /* reserved */
 	buf_string(b, ca->blob, ca->blob_len);
 	return buf_failed(b);

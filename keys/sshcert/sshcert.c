@@ -15,6 +15,8 @@
 /* The nonces that we have seen have 16 or 32 bytes. */
 #define NONCE_MAX 128
 
+#define OURS "@htsign"
+
 /* Room for a source-address list. */
 #define ADDRESSES_SIZE 1024
 
@@ -31,6 +33,8 @@ struct sshcert {
 	char key_id[SSHCERT_KEY_ID_SIZE];
 	char person[NAMES_SIZE];
 	char source_address[ADDRESSES_SIZE]; /* "" if any is allowed */
+	char profile[NAMES_SIZE];            /* "" if any is allowed */
+	uint32_t uses;                       /* 0 if there is no limit */
 	uint64_t serial;
 	uint64_t valid_after;
 	uint64_t valid_before;
@@ -214,9 +218,57 @@ read_critical_options(struct sshcert *cert, struct cursor *in,
 	return 0;
 }
 
-/* Extensions are ignored, but they must be well formed. */
+/* A number from 1 on, as snprintf writes it. */
 static int
-read_extensions(struct cursor *in, struct ht_error *e)
+read_uses(struct sshcert *cert, struct cursor value)
+{
+	char text[16], again[16];
+
+	if (value.left == 0 || value.left >= sizeof(text) || cert->serial == 0)
+		return HT_ERR_DATA;
+	memcpy(text, value.p, value.left);
+	text[value.left] = '\0';
+	cert->uses = (uint32_t)strtoull(text, NULL, 10);
+	(void)snprintf(again, sizeof(again), "%" PRIu32, cert->uses);
+	return cert->uses > 0 && cursor_is(value, again) ? 0 : HT_ERR_DATA;
+}
+
+static int
+read_profile(struct sshcert *cert, struct cursor value)
+{
+	if (value.left >= sizeof(cert->profile))
+		return HT_ERR_DATA;
+	memcpy(cert->profile, value.p, value.left);
+	return names_valid(cert->profile) && strlen(cert->profile) == value.left
+	    ? 0
+	    : HT_ERR_DATA;
+}
+
+/* One of our extensions restricts a client, so none is ignored. */
+static int
+read_ours(struct sshcert *cert, struct cursor name, struct cursor value)
+{
+	if (cert->principal.role != NAMES_CLIENT)
+		return HT_ERR_DATA;
+	if (cursor_is(name, "profile" OURS))
+		return read_profile(cert, value);
+	if (cursor_is(name, "uses" OURS))
+		return read_uses(cert, value);
+	return HT_ERR_DATA;
+}
+
+static bool
+is_ours(struct cursor name)
+{
+	size_t n = sizeof(OURS) - 1;
+
+	return name.left >= n && memcmp(name.p + name.left - n, OURS, n) == 0;
+}
+
+/* Others' extensions are ignored, but they must be well formed. */
+static int
+read_extensions(struct sshcert *cert, struct cursor *in, const char **reason,
+    struct ht_error *e)
 {
 	struct cursor list, name = { NULL, 0 }, value;
 
@@ -226,6 +278,12 @@ read_extensions(struct cursor *in, struct ht_error *e)
 		if (next_option(&list, &name, &value) < 0)
 			return ht_error_set(e, HT_ERR_DATA,
 			    "the extensions are damaged");
+		if (!is_ours(name) || read_ours(cert, name, value) == 0)
+			continue;
+		*reason = SSHCERT_EXTENSION;
+		return ht_error_set(e, HT_ERR_DATA,
+		    "the extension \"%.*s\" is not known or not valid here",
+		    (int)(name.left < 64 ? name.left : 64), name.p);
 	}
 	return 0;
 }
@@ -255,7 +313,8 @@ read_all(struct sshcert *cert, const char **reason, struct ht_error *e)
 	if (read_key(cert, &in, e) < 0 ||
 	    read_claims(cert, &in, reason, e) < 0 ||
 	    read_critical_options(cert, &in, reason, e) < 0 ||
-	    read_extensions(&in, e) < 0 || read_signature(cert, &in, e) < 0)
+	    read_extensions(cert, &in, reason, e) < 0 ||
+	    read_signature(cert, &in, e) < 0)
 		return HT_ERR_DATA;
 	if (EVP_Digest(cert->blob, cert->blob_len, cert->sha256, NULL,
 	        EVP_sha256(), NULL) != 1)
@@ -411,6 +470,18 @@ uint64_t
 sshcert_valid_before(const struct sshcert *cert)
 {
 	return cert->valid_before;
+}
+
+const char *
+sshcert_profile(const struct sshcert *cert)
+{
+	return cert->profile;
+}
+
+uint32_t
+sshcert_uses(const struct sshcert *cert)
+{
+	return cert->uses;
 }
 
 const struct sshkey *

@@ -8,6 +8,12 @@
  * - SERIAL is the certificate's serial number in decimal.
  * - For a client, NAME in the key id is the client's name.
  * - The only critical option is source-address.
+ * - Of extensions whose names end in "@htsign" there are two, for clients only:
+ *   profile@htsign, the one profile that the certificate is for, and uses@htsign,
+ *   for how many requests it is, 1 to UINT32_MAX in decimal digits, and never
+ *   with serial 0.  They restrict, so another such name is refused.  They are no
+ *   critical options because OpenSSH's sshd refuses those that it does not know.
+ *   All other extensions are ignored.
  *
  * Only the store knows whether a certificate is revoked and whether its client
  * still exists.  Revoke by serial number, never by hash.  The holder of an
@@ -47,6 +53,7 @@
 #define SSHCERT_KEY_ID "key-id"          /* not NAME/SERIAL */
 #define SSHCERT_PRINCIPAL "principal"    /* not exactly one of ours */
 #define SSHCERT_OPTION "critical-option" /* an unknown one */
+#define SSHCERT_EXTENSION "extension"    /* of ours, unknown or wrong */
 #define SSHCERT_FOREIGN_CA "foreign-ca"  /* of another CA */
 #define SSHCERT_SIGNATURE "bad-signature"
 #define SSHCERT_NOT_YET "not-yet-valid"
@@ -72,16 +79,20 @@ void sshcert_free(struct sshcert *cert); /* NULL is fine */
  *
  * person:	NAME of the key id: the client or the administrator
  * valid_before:	when it is not valid any more; seconds since 1970
+ * profile:	the only profile, or "" if there is no such limit
+ * uses:	for how many requests, or 0 if there is no such limit
+ * key:		the holder's
  * sha256:	of the whole blob
- * key:		the user's public key
  * ca:		the blob of the CA key that the certificate names
  */
 const struct names_principal *sshcert_principal(const struct sshcert *cert);
 const char *sshcert_person(const struct sshcert *cert);
 uint64_t sshcert_serial(const struct sshcert *cert);
 uint64_t sshcert_valid_before(const struct sshcert *cert);
-const uint8_t *sshcert_sha256(const struct sshcert *cert);
+const char *sshcert_profile(const struct sshcert *cert);
+uint32_t sshcert_uses(const struct sshcert *cert);
 const struct sshkey *sshcert_key(const struct sshcert *cert);
+const uint8_t *sshcert_sha256(const struct sshcert *cert);
 struct cursor sshcert_ca(const struct sshcert *cert);
 bool sshcert_is_sk(const struct sshcert *cert);
 
@@ -125,10 +136,12 @@ struct sshcert_request {
 	uint64_t valid_after;
 	uint64_t valid_before;
 	const char *source_address; /* CIDR list or NULL */
+	const char *profile;        /* the only one, or NULL */
+	uint32_t uses;              /* for so many requests, or 0 */
 };
 
 /*
- * Issue a certificate without extensions.  Appends the text "TYPE BASE64
+ * Issue a certificate without others' extensions.  Appends the text "TYPE BASE64
  * KEY-ID" to line, without a line end.  Errors: HT_ERR_USAGE if sshcert_parse
  * would refuse the certificate; HT_ERR_INTERNAL if signing fails or there is no
  * memory.  On error line may hold a part of the text.

@@ -15,6 +15,13 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
+/* A private key's file, PROTOCOL.key.  A NUL follows the magic word. */
+#define SSHKEY_ARMOR_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
+#define SSHKEY_ARMOR_END "-----END OPENSSH PRIVATE KEY-----"
+#define SSHKEY_MAGIC "openssh-key-v1"
+
+#define SSHKEY_ED25519_SEED 32
+
 /* PROTOCOL.certkeys: SSH_CERT_TYPE_USER. */
 #define SSHKEY_CERT_USER 1
 
@@ -67,6 +74,12 @@ struct sshkey *sshkey_read(const struct sshkey_format *format, struct cursor *c,
  */
 int sshkey_mpint_get(struct cursor *c, struct cursor *magnitude);
 void sshkey_mpint_put(struct buf *b, const uint8_t *p, size_t n);
+
+/*
+ * Return a new private key of evp, or NULL, with errors as sshkey_private_load.
+ * evp belongs to the result; on error it is freed.
+ */
+struct sshkey_private *sshkey_private_of(EVP_PKEY *evp, struct ht_error *e);
 
 /*
  * True if blob is the blob of key.

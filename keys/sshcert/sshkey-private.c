@@ -17,13 +17,6 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-#define ARMOR_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
-#define ARMOR_END "-----END OPENSSH PRIVATE KEY-----"
-
-/* Followed by a NUL in the file. */
-#define MAGIC "openssh-key-v1"
-
-#define ED25519_SEED 32
 #define POINT_MAX 133
 #define SCALAR_MAX 66
 
@@ -54,12 +47,12 @@ unarmor(struct cursor file, struct buf *binary)
 
 	(void)next_line(&file);
 	line = next_line(&file);
-	while (file.left > 0 && !cursor_is(line, ARMOR_END)) {
+	while (file.left > 0 && !cursor_is(line, SSHKEY_ARMOR_END)) {
 		buf_bytes(&text, line.p, line.left);
 		line = next_line(&file);
 	}
 	rc = buf_failed(&text);
-	if (rc == 0 && (!cursor_is(line, ARMOR_END) || file.left > 0))
+	if (rc == 0 && (!cursor_is(line, SSHKEY_ARMOR_END) || file.left > 0))
 		rc = HT_ERR_DATA;
 	if (rc == 0)
 		rc = base64_decode(buf_cursor(&text), BASE64_STANDARD, binary);
@@ -72,11 +65,13 @@ read_ed25519(struct cursor *c)
 {
 	struct cursor public, secret;
 
-	if (cursor_string(c, &public) < 0 || public.left != ED25519_SEED ||
-	    cursor_string(c, &secret) < 0 || secret.left != 2 * ED25519_SEED)
+	if (cursor_string(c, &public) < 0 ||
+	    public.left != SSHKEY_ED25519_SEED ||
+	    cursor_string(c, &secret) < 0 ||
+	    secret.left != 2 * SSHKEY_ED25519_SEED)
 		return NULL;
 	return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret.p,
-	    ED25519_SEED);
+	    SSHKEY_ED25519_SEED);
 }
 
 /* Make a key of group.  scalar is in native byte order. */
@@ -184,8 +179,8 @@ read_openssh(struct cursor c, struct cursor *public, struct ht_error *e)
 	struct cursor magic, cipher, kdf, options, secret;
 	uint32_t keys;
 
-	if (cursor_bytes(&c, sizeof(MAGIC), &magic) < 0 ||
-	    memcmp(magic.p, MAGIC, sizeof(MAGIC)) != 0 ||
+	if (cursor_bytes(&c, sizeof(SSHKEY_MAGIC), &magic) < 0 ||
+	    memcmp(magic.p, SSHKEY_MAGIC, sizeof(SSHKEY_MAGIC)) != 0 ||
 	    cursor_string(&c, &cipher) < 0 || cursor_string(&c, &kdf) < 0 ||
 	    cursor_string(&c, &options) < 0 || cursor_u32be(&c, &keys) < 0 ||
 	    keys != 1 || cursor_string(&c, public) < 0 ||
@@ -237,7 +232,7 @@ read_pem(struct cursor file, struct ht_error *e)
 static int
 put_ed25519(EVP_PKEY *evp, struct buf *blob)
 {
-	uint8_t point[ED25519_SEED];
+	uint8_t point[SSHKEY_ED25519_SEED];
 	size_t n = sizeof(point);
 
 	if (EVP_PKEY_get_raw_public_key(evp, point, &n) != 1)
@@ -310,45 +305,55 @@ check_halves(const struct sshkey_private *key, struct ht_error *e)
 }
 
 struct sshkey_private *
-sshkey_private_load(struct cursor file, struct ht_error *e)
+sshkey_private_of(EVP_PKEY *evp, struct ht_error *e)
 {
-	struct sshkey_private *key;
-	struct cursor first, public = { NULL, 0 }, lines = file;
-	struct buf binary = BUF_INIT;
-	int rc;
+	struct sshkey_private *key = calloc(1, sizeof(*key));
 
-	key = calloc(1, sizeof(*key));
 	if (key == NULL) {
+		EVP_PKEY_free(evp);
 		ht_error_memory(e);
 		return NULL;
 	}
+	key->evp = evp;
+	key->public = public_half(evp, e);
+	if (key->public == NULL || check_halves(key, e) < 0) {
+		sshkey_private_free(key);
+		return NULL;
+	}
+	return key;
+}
+
+struct sshkey_private *
+sshkey_private_load(struct cursor file, struct ht_error *e)
+{
+	struct sshkey_private *key = NULL;
+	struct cursor first, public = { NULL, 0 }, lines = file;
+	struct buf binary = BUF_INIT;
+	EVP_PKEY *evp = NULL;
+	int rc;
+
 	first = next_line(&lines);
 	if (file.left > SSHKEY_FILE_MAX)
 		ht_error_set(e, HT_ERR_DATA, "too long for a private key");
-	else if (!cursor_is(first, ARMOR_BEGIN))
-		key->evp = read_pem(file, e);
+	else if (!cursor_is(first, SSHKEY_ARMOR_BEGIN))
+		evp = read_pem(file, e);
 	else if ((rc = unarmor(file, &binary)) == HT_ERR_INTERNAL)
 		ht_error_memory(e);
 	else if (rc < 0)
 		ht_error_set(e, rc, "the private key is damaged");
 	else
-		key->evp = read_openssh(buf_cursor(&binary), &public, e);
-	if (key->evp == NULL)
-		goto fail;
-	key->public = public_half(key->evp, e);
-	if (key->public == NULL || check_halves(key, e) < 0)
-		goto fail;
-	if (public.p != NULL && !sshkey_is_blob(key->public, public)) {
+		evp = read_openssh(buf_cursor(&binary), &public, e);
+	if (evp != NULL)
+		key = sshkey_private_of(evp, e);
+	if (key != NULL && public.p != NULL &&
+	    !sshkey_is_blob(key->public, public)) {
 		ht_error_set(e, HT_ERR_DATA,
 		    "the private key does not fit its public key");
-		goto fail;
+		sshkey_private_free(key);
+		key = NULL;
 	}
 	buf_free(&binary);
 	return key;
-fail:
-	buf_free(&binary);
-	sshkey_private_free(key);
-	return NULL;
 }
 
 void

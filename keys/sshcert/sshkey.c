@@ -410,6 +410,29 @@ sshkey_blob_fingerprint(struct cursor blob, char out[SSHKEY_FINGERPRINT_SIZE],
 }
 
 int
+sshkey_fingerprint_read(const char *text, uint8_t hash[SSHKEY_HASH])
+{
+	struct buf padded = BUF_INIT, bytes = BUF_INIT;
+	int rc = HT_ERR_DATA;
+
+	if (strncmp(text, "SHA256:", 7) == 0 &&
+	    strlen(text) == SSHKEY_FINGERPRINT_SIZE - 1) {
+		buf_format(&padded, "%s=", text + 7);
+		rc = buf_failed(&padded);
+	}
+	if (rc == 0)
+		rc =
+		    base64_decode(buf_cursor(&padded), BASE64_STANDARD, &bytes);
+	if (rc == 0 && bytes.len != SSHKEY_HASH)
+		rc = HT_ERR_DATA;
+	if (rc == 0)
+		memcpy(hash, bytes.data, SSHKEY_HASH);
+	buf_free(&padded);
+	buf_free(&bytes);
+	return rc;
+}
+
+int
 sshkey_fingerprint(const struct sshkey *key, char out[SSHKEY_FINGERPRINT_SIZE],
     struct ht_error *e)
 {

@@ -30,6 +30,9 @@
 /* Room for "SHA256:", 43 characters of base64 and a NUL. */
 #define SSHKEY_FINGERPRINT_SIZE 51
 
+/* The bytes of a fingerprint. */
+#define SSHKEY_HASH 32
+
 enum sshkey_type {
 	SSHKEY_ED25519,
 	SSHKEY_ECDSA_P256,
@@ -84,6 +87,12 @@ int sshkey_fingerprint(const struct sshkey *key,
     char out[SSHKEY_FINGERPRINT_SIZE], struct ht_error *e);
 
 /*
+ * Read the text that sshkey_fingerprint writes, and no other: HT_ERR_DATA, or
+ * HT_ERR_INTERNAL if there is no memory.  On error hash does not change.
+ */
+int sshkey_fingerprint_read(const char *text, uint8_t hash[SSHKEY_HASH]);
+
+/*
  * Verify an SSH signature blob (string algorithm, string signature) over data.
  * RSA signatures must use SHA-256 or SHA-512.  An sk- key never verifies.
  * Returns HT_ERR_DENIED if the signature is wrong or damaged, or its algorithm
@@ -105,6 +114,21 @@ int sshkey_verify(const struct sshkey *key, struct cursor data,
 struct sshkey_private *sshkey_private_load(struct cursor file,
     struct ht_error *e);
 void sshkey_private_free(struct sshkey_private *key); /* NULL is fine */
+
+/*
+ * Make a new Ed25519 key.  The caller frees it with sshkey_private_free.  Returns
+ * NULL and HT_ERR_INTERNAL if there is no memory or random number.
+ */
+struct sshkey_private *sshkey_private_new(struct ht_error *e);
+
+/*
+ * Append the file of an Ed25519 key to out: OpenSSH's format (PROTOCOL.key),
+ * without a passphrase.  The function's own copies are wiped; the caller wipes
+ * out.  comment is for people.  Returns HT_ERR_INTERNAL if there is no memory or
+ * random number.
+ */
+int sshkey_private_save(const struct sshkey_private *key, const char *comment,
+    struct buf *out, struct ht_error *e);
 
 /*
  * Return the public half.  Valid as long as key.

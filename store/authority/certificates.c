@@ -14,6 +14,7 @@
 static void
 fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
 {
+	memset(certificate, 0, sizeof(*certificate));
 	certificate->serial = (uint64_t)sqlite3_column_int64(st, 0);
 	certificate->principal = store_column(st, 1);
 	certificate->name = store_column(st, 2);
@@ -25,6 +26,12 @@ fill_certificate(struct user_certificate *certificate, sqlite3_stmt *st)
 	certificate->issued = sqlite3_column_int64(st, 8);
 	certificate->revoked = sqlite3_column_int64(st, 9);
 	certificate->json = store_column(st, 10);
+	if (sqlite3_column_type(st, 11) != SQLITE_NULL)
+		certificate->source = store_column(st, 11);
+	if (sqlite3_column_type(st, 12) != SQLITE_NULL)
+		certificate->profile = store_column(st, 12);
+	certificate->uses = (uint32_t)sqlite3_column_int64(st, 13);
+	certificate->used = (uint64_t)sqlite3_column_int64(st, 14);
 }
 
 /* Check that the client may have a certificate that is valid for so long. */
@@ -53,6 +60,7 @@ check_certificate(struct store *s, const struct user_certificate *what,
     struct ht_error *e)
 {
 	struct names_principal principal;
+	int ret;
 
 	if (names_principal_parse(what->principal, &principal, e) < 0)
 		return ht_error_set(e, HT_ERR_USAGE, "\"%s\" is no principal",
@@ -67,6 +75,11 @@ check_certificate(struct store *s, const struct user_certificate *what,
 	    what->valid_after >= what->valid_before)
 		return ht_error_set(e, HT_ERR_USAGE,
 		    "a certificate must begin before it ends");
+	if ((ret = user_key_revoked(s, what->fingerprint, e)) < 0)
+		return ret;
+	if (ret > 0)
+		return ht_error_set(e, HT_ERR_USAGE, "key %s is revoked",
+		    what->fingerprint);
 	return principal.role == NAMES_CLIENT ? check_client(s, what, e) : 0;
 }
 
@@ -91,6 +104,9 @@ add_certificate(struct store *s, const struct user_certificate *what,
 	    what->issued_by != NULL ? what->issued_by : "");
 	store_bind_time(s, st, 7, journal_now());
 	store_bind_number(s, st, 8, arc4random_uniform(1U << 20));
+	store_bind_text(s, st, 9, what->source);
+	store_bind_text(s, st, 10, what->profile);
+	store_bind_number(s, st, 11, what->uses);
 	if ((ret = store_write_returning(s, st, row, e)) < 0)
 		return ret;
 	*serial = (uint64_t)row[0];
@@ -109,6 +125,9 @@ user_certificate_issue(struct store *s, const struct store_actor *actor,
 		.fingerprint = what->fingerprint,
 		.valid_after = what->valid_after,
 		.valid_before = what->valid_before,
+		.source = what->source,
+		.profile = what->profile,
+		.uses = what->uses,
 		.offset = HT_NO_OFFSET,
 	};
 	int ret;
@@ -123,28 +142,36 @@ user_certificate_issue(struct store *s, const struct store_actor *actor,
 }
 
 /*
- * Revoke a serial, which is not revoked yet.  name is NULL if another endpoint
- * issued it.
+ * Revoke a serial, which is not revoked yet.  The event has what stood: was is
+ * NULL if another endpoint issued it.
  */
 static int
 revoke(struct store *s, const struct store_actor *actor, uint64_t serial,
-    const char *name, struct ht_error *e)
+    const struct user_certificate *was, struct ht_error *e)
 {
-	const struct journal_note note = {
+	struct journal_note note = {
 		.kind = "certificate-revoked",
 		.actor = actor,
 		.serial = serial,
-		.name = name,
 		.offset = HT_NO_OFFSET,
 	};
+	char name[NAMES_SIZE], fingerprint[64];
 	sqlite3_stmt *st;
 	int ret;
 
+	if (was != NULL) { /* its texts go with the next statement */
+		(void)snprintf(name, sizeof(name), "%s", was->name);
+		(void)snprintf(fingerprint, sizeof(fingerprint), "%s",
+		    was->fingerprint);
+		note.name = name;
+		note.fingerprint = fingerprint;
+		note.valid_before = was->valid_before;
+	}
 	if ((ret = journal_note(s, &note, NULL, e)) < 0)
 		return ret;
 	st = store_statement(s,
-	    name != NULL ? SQL_CERTIFICATE_REVOKE
-	                 : SQL_CERTIFICATE_REVOKE_ELSEWHERE);
+	    was != NULL ? SQL_CERTIFICATE_REVOKE
+	                : SQL_CERTIFICATE_REVOKE_ELSEWHERE);
 	store_bind_number(s, st, 1, serial);
 	store_bind_time(s, st, 2, journal_now());
 	return store_write(s, st, e);
@@ -167,7 +194,6 @@ user_certificate_revoke(struct store *s, const struct store_actor *actor,
     uint64_t serial, bool *here, struct ht_error *e)
 {
 	struct user_certificate certificate;
-	char name[NAMES_SIZE];
 	int ret;
 
 	if ((ret = user_certificate_revoked(s, serial, e)) < 0)
@@ -182,8 +208,7 @@ user_certificate_revoke(struct store *s, const struct store_actor *actor,
 		return revoke(s, actor, serial, NULL, e);
 	if (ret < 0)
 		return ret;
-	(void)snprintf(name, sizeof(name), "%s", certificate.name);
-	return revoke(s, actor, serial, name, e);
+	return revoke(s, actor, serial, &certificate, e);
 }
 
 /*
@@ -210,6 +235,7 @@ int
 user_certificate_revoke_name(struct store *s, const struct store_actor *actor,
     const char *name, uint64_t *count, struct ht_error *e)
 {
+	struct user_certificate certificate;
 	uint64_t serial, revoked = 0;
 	int ret;
 
@@ -219,7 +245,10 @@ user_certificate_revoke_name(struct store *s, const struct store_actor *actor,
 		return ht_error_set(e, HT_ERR_USAGE, "\"%s\" is no name",
 		    name != NULL ? name : "");
 	while ((ret = next_valid(s, name, &serial, e)) > 0) {
-		if ((ret = revoke(s, actor, serial, name, e)) < 0)
+		ret = user_certificate_find(s, serial, &certificate, e);
+		if (ret == 0)
+			ret = revoke(s, actor, serial, &certificate, e);
+		if (ret < 0)
 			break;
 		revoked++;
 	}
@@ -265,4 +294,108 @@ user_certificate_each(struct store *s, const char *name,
 	}
 	(void)sqlite3_reset(st);
 	return ret;
+}
+
+/* --- keys, and what is revoked ---------------------------------------- */
+
+int
+user_key_revoked(struct store *s, const char *fingerprint, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_KEY_REVOKED);
+	int ret;
+
+	store_bind_text(s, st, 1, fingerprint);
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+int
+user_key_revoke(struct store *s, const struct store_actor *actor,
+    const char *fingerprint, struct ht_error *e)
+{
+	const struct journal_note note = {
+		.kind = "key-revoked",
+		.actor = actor,
+		.fingerprint = fingerprint,
+		.offset = HT_NO_OFFSET,
+	};
+	sqlite3_stmt *st;
+	int ret;
+
+	if ((ret = user_key_revoked(s, fingerprint, e)) < 0)
+		return ret;
+	if (ret > 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "key %s is revoked already", fingerprint);
+	if ((ret = journal_note(s, &note, NULL, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_KEY_REVOKE);
+	store_bind_text(s, st, 1, fingerprint);
+	store_bind_time(s, st, 2, journal_now());
+	return store_write(s, st, e);
+}
+
+int
+user_revocation_each(struct store *s, user_revocation_fn *fn, void *cookie,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_REVOCATIONS);
+	bool key;
+	int ret;
+
+	while ((ret = store_step(s, st, e)) > 0) {
+		key = sqlite3_column_type(st, 1) != SQLITE_NULL;
+		/* A serial above INT64_MAX is a text. */
+		ret = fn(cookie, strtoull(store_column(st, 0), NULL, 10),
+		    key ? store_column(st, 1) : NULL);
+		if (ret < 0) {
+			(void)ht_error_set(e, ret, "the reader ended");
+			break;
+		}
+	}
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
+/* --- requests ---------------------------------------------------------- */
+
+int
+user_certificate_used(struct store *s, uint64_t serial, uint64_t *count,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_CERTIFICATE_USED);
+	int ret;
+
+	*count = 0;
+	store_bind_number(s, st, 1, serial);
+	if ((ret = store_step(s, st, e)) > 0)
+		*count = (uint64_t)sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st);
+	return ret < 0 ? ret : 0;
+}
+
+int
+user_certificate_of_request(struct store *s, uint64_t number, uint64_t *serial,
+    struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_REQUEST_CERTIFICATE);
+	int ret;
+
+	*serial = 0;
+	store_bind_number(s, st, 1, number);
+	if ((ret = store_step(s, st, e)) < 0)
+		return ret;
+	if (ret > 0)
+		*serial = strtoull(store_column(st, 0), NULL, 10);
+	(void)sqlite3_reset(st);
+	if (ret == 0)
+		return ht_error_set(e, HT_ERR_USAGE, "there is no request %ju",
+		    (uintmax_t)number);
+	if (*serial == 0)
+		return ht_error_set(e, HT_ERR_USAGE,
+		    "request %ju had no user certificate with a serial: revoke "
+		    "its key",
+		    (uintmax_t)number);
+	return 0;
 }

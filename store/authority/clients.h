@@ -108,9 +108,13 @@ struct user_certificate {
 	const char *fingerprint; /* of the public key, "SHA256:…" */
 	int64_t valid_after;     /* seconds */
 	int64_t valid_before;    /* seconds */
+	const char *source;      /* addresses that it is for, or NULL */
+	const char *profile;     /* the only one that it is for, or NULL */
+	uint32_t uses;           /* decided requests that it is for, or 0 */
+	uint64_t used;           /* its decided requests so far */
 	const char *issued_by;   /* administrator */
 	int64_t issued;
-	int64_t revoked;  /* 0 if not */
+	int64_t revoked;  /* it or its key; 0 if not */
 	const char *json; /* all fields as one JSON object on one line */
 };
 typedef int user_certificate_fn(void *cookie,
@@ -118,11 +122,11 @@ typedef int user_certificate_fn(void *cookie,
 
 /*
  * "certificate-issued": assign a serial to a certificate that is about to be
- * signed.  Ignores serial, key_id, issued, revoked and json of *what.
+ * signed.  Ignores serial, key_id, used, issued, revoked and json of *what.
  * *serial is 0 on error.  The certificate may leave only after store_commit.
  * HT_ERR_USAGE if the principal is malformed or of another name, or if the
- * validity is empty or out of range.  Also if the client is disabled, or its
- * max_ttl is shorter than the validity.
+ * validity is empty or out of range.  Also if the key is revoked, if the client
+ * is disabled, or if its max_ttl is shorter than the validity.
  *
  * A serial is the time in seconds since 1970, times 2^20, plus 20 random bits,
  * and above all that this store has assigned.  A store that was restored from a
@@ -148,6 +152,44 @@ int user_certificate_revoke(struct store *s, const struct store_actor *actor,
  */
 int user_certificate_revoked(struct store *s, uint64_t serial,
     struct ht_error *e);
+
+/*
+ * "key-revoked": revoke all certificates of a key, wherever they were or will be
+ * issued.  fingerprint is "SHA256:…", as sshkey_fingerprint writes it.
+ * HT_ERR_USAGE if it is revoked already.
+ */
+int user_key_revoke(struct store *s, const struct store_actor *actor,
+    const char *fingerprint, struct ht_error *e);
+
+/*
+ * Whether a key is revoked: 1, 0, or a negative HT_ERR_*.
+ */
+int user_key_revoked(struct store *s, const char *fingerprint,
+    struct ht_error *e);
+
+/*
+ * Call fn for each serial that is revoked, wherever it was issued, in any order,
+ * then for each key; fingerprint is NULL for a serial.  fn follows the rules of
+ * client_fn.
+ */
+typedef int user_revocation_fn(void *cookie, uint64_t serial,
+    const char *fingerprint);
+int user_revocation_each(struct store *s, user_revocation_fn *fn, void *cookie,
+    struct ht_error *e);
+
+/*
+ * *count is how many requests with this serial have been decided, even if the
+ * token failed then.  The event "decided" counts in its own transaction.
+ */
+int user_certificate_used(struct store *s, uint64_t serial, uint64_t *count,
+    struct ht_error *e);
+
+/*
+ * *serial is that of the user certificate of a request.  HT_ERR_USAGE if there
+ * is no such request, or if its serial was 0.
+ */
+int user_certificate_of_request(struct store *s, uint64_t number,
+    uint64_t *serial, struct ht_error *e);
 
 /*
  * "certificate-revoked", once for each: revoke all certificates of a name that

@@ -43,6 +43,8 @@ struct journal_note {
 	int64_t revoked; /* seconds */
 	bool test;
 	const struct journal_input *input; /* or NULL */
+	const char *source;
+	uint64_t uses;
 };
 
 /*

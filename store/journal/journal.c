@@ -523,6 +523,8 @@ bind_note(struct store *s, sqlite3_stmt *st, const struct journal_note *note)
 	store_bind_time(s, st, 30, note->revoked);
 	if (note->input != NULL)
 		bind_input(s, st, 31, note->input);
+	store_bind_text(s, st, 39, note->source);
+	store_bind_number(s, st, 40, note->uses);
 }
 
 int

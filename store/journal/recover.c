@@ -31,6 +31,8 @@ journal_rebuild(struct store *s, const struct store_actor *actor,
 		ret = store_write(s, store_statement(s, SQL_SHARES_CLEAR), e);
 	if (ret == 0)
 		ret = store_write(s, store_statement(s, SQL_USED_CLEAR), e);
+	if (ret == 0)
+		ret = store_write(s, store_statement(s, SQL_USES_CLEAR), e);
 	if (ret < 0)
 		return ret;
 	st = store_statement(s, SQL_REQUEST_EVENTS);

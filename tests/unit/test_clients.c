@@ -50,6 +50,26 @@ expect_events(const char *expected)
 	buf_free(&b);
 }
 
+/* Whether the newest event of this kind has the text in its detail. */
+static bool
+has_event(const char *kind, const char *text)
+{
+	struct buf b = BUF_INIT;
+	char *line, *end;
+	bool found = false;
+
+	assert_int_equal(journal_events(store, 0, append_event, &b, NULL), 0);
+	buf_u8(&b, 0);
+	for (line = (char *)b.data; (end = strchr(line, '\n')) != NULL;
+	     line = end + 1) {
+		*end = '\0';
+		if (strncmp(line, kind, strlen(kind)) == 0)
+			found = strstr(line, text) != NULL;
+	}
+	buf_free(&b);
+	return found;
+}
+
 /* --- clients --------------------------------------------------------- */
 
 static void
@@ -525,6 +545,213 @@ test_certificate_mistakes(void **state)
 	assert_true(serial > 0);
 }
 
+/* --- limits, keys, and how often -------------------------------------- */
+
+#define KEY "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void
+test_limits(void **state)
+{
+	struct user_certificate what = certificate_of("ci"), c;
+	struct ht_error e;
+	uint64_t serial;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(user_certificate_find(store, serial, &c, &e), 0);
+	assert_null(c.source);
+	assert_null(c.profile);
+	assert_int_equal(c.uses, 0);
+	assert_null(strstr(c.json, "uses"));
+	what.source = "10.0.0.0/8";
+	what.profile = "prod";
+	what.uses = UINT32_MAX;
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(user_certificate_find(store, serial, &c, &e), 0);
+	assert_string_equal(c.source, "10.0.0.0/8");
+	assert_string_equal(c.profile, "prod");
+	assert_int_equal(c.uses, UINT32_MAX);
+	assert_int_equal(c.used, 0);
+	assert_non_null(strstr(c.json,
+	    ",\"source\":\"10.0.0.0/8\",\"profile\":\"prod\","
+	    "\"uses\":4294967295,\"issued_by\":\"ann\","));
+	assert_true(has_event("certificate-issued",
+	    "\"source\":\"10.0.0.0/8\",\"uses\":4294967295"));
+	assert_int_equal(user_certificate_revoke(store, &ann, serial, NULL, &e),
+	    0);
+	assert_true(
+	    has_event("certificate-revoked", "\"fingerprint\":\"SHA256:abc\""));
+	assert_true(has_event("certificate-revoked", "\"valid_before\":"));
+}
+
+static void
+test_revoked_keys(void **state)
+{
+	struct user_certificate what = certificate_of("ci"), c;
+	struct ht_error e;
+	uint64_t serial, last;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(ISSUE, 0);
+	what.fingerprint = KEY;
+	last = serial;
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(user_key_revoked(store, KEY, &e), 0);
+	assert_int_equal(user_key_revoke(store, &ann, KEY, &e), 0);
+	assert_int_equal(user_key_revoked(store, KEY, &e), 1);
+	assert_int_equal(user_key_revoked(store, "SHA256:abc", &e), 0);
+	assert_true(has_event("key-revoked",
+	    "{\"role\":\"admin\",\"from\":\"127.0.0.1\","
+	    "\"fingerprint\":\"" KEY "\"}"));
+	refused(user_key_revoke(store, &ann, KEY, &e), &e,
+	    "key " KEY " is revoked already");
+	assert_int_equal(user_certificate_find(store, serial, &c, &e), 0);
+	assert_true(c.revoked > 0);
+	assert_non_null(strstr(c.json, "\"revoked\":\"20"));
+	assert_int_equal(user_certificate_find(store, last, &c, &e), 0);
+	assert_int_equal(c.revoked, 0);
+	refused(ISSUE, &e, "key " KEY " is revoked");
+}
+
+struct seen {
+	unsigned int serials, keys;
+	uint64_t sum;
+};
+
+static int
+see(void *cookie, uint64_t serial, const char *fingerprint)
+{
+	struct seen *seen = cookie;
+
+	if (fingerprint != NULL) {
+		assert_string_equal(fingerprint, KEY);
+		seen->keys++;
+	} else {
+		assert_int_equal(seen->keys, 0);
+		seen->serials++;
+		seen->sum += serial;
+	}
+	return 0;
+}
+
+static void
+test_revocations(void **state)
+{
+	struct user_certificate what = certificate_of("ci");
+	struct seen seen = { 0 };
+	struct ht_error e;
+	uint64_t serial;
+
+	(void)state;
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(user_revocation_each(store, see, &seen, &e), 0);
+	assert_int_equal(seen.serials + seen.keys, 0);
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(ISSUE, 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, serial, NULL, &e),
+	    0);
+	assert_int_equal(
+	    user_certificate_revoke(store, &ann, UINT64_MAX, NULL, &e), 0);
+	assert_int_equal(user_certificate_revoke(store, &ann, 7, NULL, &e), 0);
+	assert_int_equal(user_key_revoke(store, &ann, KEY, &e), 0);
+	assert_int_equal(user_revocation_each(store, see, &seen, &e), 0);
+	assert_int_equal(seen.serials, 3);
+	assert_int_equal(seen.keys, 1);
+	assert_int_equal(seen.sum, serial + 6); /* modulo 2^64 */
+}
+
+static uint64_t
+decide(uint64_t serial, unsigned int attempts)
+{
+	static const uint8_t hash[JOURNAL_SHA256];
+	const struct journal_request ask = { .client = "ci", .serial = serial };
+	struct journal_decision decision = {
+		.input = { .format = "pe", .sha256 = hash },
+		.algorithm = "sha256",
+		.digest = hash,
+		.digest_len = sizeof(hash),
+		.certificate = "c",
+		.token = "t",
+	};
+	struct ht_error e;
+	uint64_t number;
+
+	assert_int_equal(journal_asked(store, &ask, &number, &e), 0);
+	while (decision.attempt < attempts) {
+		decision.attempt++;
+		assert_int_equal(journal_decided(store, number, &decision, &e),
+		    0);
+	}
+	return number;
+}
+
+static void
+expect_used(uint64_t serial, uint64_t expected)
+{
+	struct ht_error e;
+	uint64_t used;
+
+	assert_int_equal(user_certificate_used(store, serial, &used, &e), 0);
+	assert_int_equal(used, expected);
+}
+
+/* A request counts once, when it is decided, and with what it stands on. */
+static void
+test_uses(void **state)
+{
+	struct user_certificate what = certificate_of("ci"), c;
+	struct ht_error e;
+	uint64_t serial, events;
+
+	assert_int_equal(client_add(store, &ann, "ci", NULL, 60, &e), 0);
+	assert_int_equal(ISSUE, 0);
+	decide(serial, 0);
+	expect_used(serial, 0);
+	decide(serial, 1);
+	decide(serial, 3);
+	decide(UINT64_MAX, 1);
+	decide(0, 1);
+	expect_used(serial, 2);
+	expect_used(UINT64_MAX, 1);
+	expect_used(0, 0);
+	assert_int_equal(user_certificate_find(store, serial, &c, &e), 0);
+	assert_int_equal(c.used, 2);
+	assert_non_null(strstr(c.json, "\"used\":2,"));
+	assert_int_equal(store_commit(store, &e), 0);
+	decide(serial, 1);
+	store_close(store); /* the third one was not committed */
+	assert_int_equal(store_set_up(state), 0);
+	expect_used(serial, 2);
+	assert_int_equal(journal_rebuild(store, &ann, &events, &e), 0);
+	expect_used(serial, 2);
+	expect_used(UINT64_MAX, 1);
+	decide(serial, 1);
+	expect_used(serial, 3);
+}
+
+static void
+test_certificate_of_request(void **state)
+{
+	struct ht_error e;
+	uint64_t serial;
+
+	(void)state;
+	assert_int_equal(
+	    user_certificate_of_request(store, decide(7, 0), &serial, &e), 0);
+	assert_int_equal(serial, 7);
+	assert_int_equal(user_certificate_of_request(store,
+	                     decide(UINT64_MAX, 1), &serial, &e),
+	    0);
+	assert_true(serial == UINT64_MAX);
+	refused(user_certificate_of_request(store, decide(0, 0), &serial, &e),
+	    &e,
+	    "request 3 had no user certificate with a serial: revoke its key");
+	refused(user_certificate_of_request(store, 4, &serial, &e), &e,
+	    "there is no request 4");
+}
+
 static int
 count_certificate(void *cookie, const struct user_certificate *c)
 {
@@ -711,6 +938,11 @@ main(void)
 		CASE(test_revoked_elsewhere),
 		CASE(test_serials),
 		CASE(test_serial_parts),
+		CASE(test_limits),
+		CASE(test_revoked_keys),
+		CASE(test_revocations),
+		CASE(test_uses),
+		CASE(test_certificate_of_request),
 		CASE(test_serials_after_restore),
 		CASE(test_certificate_mistakes),
 		CASE(test_revoke_name),

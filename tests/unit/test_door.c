@@ -229,6 +229,8 @@ a_login_is_only_admitted(void **state)
 	assert_int_equal(body.admit.admin, 0);
 	assert_string_equal(body.admit.name, "ci");
 	assert_int_equal(body.admit.serial, core_request.serial);
+	assert_int_equal(strncmp(body.admit.key, "SHA256:", 7), 0);
+	assert_int_equal(strlen(body.admit.key), SSHKEY_FINGERPRINT_SIZE - 1);
 	relay(PROTOCOL_LOGIN, "admin", &key);
 	expect_refusal(HT_ERR_DENIED, "user-name", "not logged in: user-name",
 	    0);
@@ -433,7 +435,7 @@ a_client_has_its_share_of_sessions(void **state)
 static void
 sshd_sign_hears_of_the_revoked(void **state)
 {
-	const struct protocol_revoked what = { "ci", 3 };
+	const struct protocol_revoked what = { "ci", 3, "SHA256:x" };
 	union protocol_body body;
 	struct ht_error e;
 	struct msg m;
@@ -446,6 +448,7 @@ sshd_sign_hears_of_the_revoked(void **state)
 	assert_int_equal(m.type, PROTOCOL_REVOKED);
 	assert_string_equal(body.revoked.name, "ci");
 	assert_int_equal(body.revoked.serial, 3);
+	assert_string_equal(body.revoked.key, "SHA256:x");
 }
 
 /* Whether there is no descriptor left for a shell's connection. */

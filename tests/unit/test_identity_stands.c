@@ -111,6 +111,32 @@ a_client_stands_until_its_certificate_is_revoked(void **state)
 	assert_int_equal(core_events("certificate-revoked", "4711"), 1);
 }
 
+/* Whoever has the key, whatever certificate he has for it. */
+static void
+nobody_stands_by_a_revoked_key(void **state)
+{
+	static const char key[] =
+	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	struct identity who = ci;
+	struct ht_error e;
+	char text[128];
+
+	(void)state;
+	assert_int_equal(
+	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
+	(void)snprintf(who.fingerprint, sizeof(who.fingerprint), "%s", key);
+	expect_yes(identity_stands, &who);
+	assert_int_equal(user_key_revoke(core.store, &core_actor, key, &e), 0);
+	(void)snprintf(text, sizeof(text), "key %s is revoked", key);
+	for (who.role = NAMES_CLIENT; who.role <= NAMES_AUDITOR; who.role++)
+		expect_not(identity_stands, &who, HT_ERR_DENIED, "revoked",
+		    text);
+	expect_yes(identity_stands, &ci);
+	who.role = NAMES_ADMIN;
+	who.fingerprint[0] = '\0'; /* at the console there is no key */
+	expect_yes(identity_stands, &who);
+}
+
 static void
 administrators_are_not_in_the_store(void **state)
 {
@@ -140,19 +166,25 @@ __wrap_store_step(struct store *s, sqlite3_stmt *st, struct ht_error *e)
 static void
 a_store_that_fails_lets_nobody_in(void **state)
 {
+	struct identity who = ci;
 	struct ht_error e;
 	unsigned int n;
 
 	(void)state;
 	assert_int_equal(
 	    client_add(core.store, &core_actor, "ci", NULL, 3600, &e), 0);
-	for (n = 1; n <= 3; n++) {
+	(void)snprintf(who.fingerprint, sizeof(who.fingerprint), "SHA256:x");
+	for (n = 1; n <= 4; n++) {
 		broken = n;
-		expect_not(identity_stands, &ci, HT_ERR_INTERNAL, "journal",
+		expect_not(identity_stands, &who, HT_ERR_INTERNAL, "journal",
 		    "disk I/O error");
 	}
 	broken = n;
-	expect_yes(identity_stands, &ci);
+	expect_yes(identity_stands, &who);
+	broken = 1;
+	who.role = NAMES_ADMIN;
+	expect_not(identity_stands, &who, HT_ERR_INTERNAL, "journal",
+	    "disk I/O error");
 	broken = 0;
 }
 
@@ -224,6 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_client_stands_while_it_is_there_and_enabled),
 		TEST(a_client_stands_until_its_certificate_is_revoked),
+		TEST(nobody_stands_by_a_revoked_key),
 		TEST(administrators_are_not_in_the_store),
 		TEST(a_store_that_fails_lets_nobody_in),
 		TEST(a_certificate_is_current_until_it_expires),

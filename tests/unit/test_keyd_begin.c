@@ -607,7 +607,7 @@ static void
 who_is_disabled_hears_it_at_once(void **state)
 {
 	const struct protocol_begin begin = core_client_request("other");
-	const struct protocol_revoked what = { "ci", 0 };
+	const struct protocol_revoked what = { .name = "ci" };
 	static const char text[] = "client ci is disabled";
 	struct keyd_client greeted, open, other;
 	struct ht_error e;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "keys/keyd/quota.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/spools.h"
+#include "store/store-private.h"
 #include "tests/support/core_client.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -279,6 +281,17 @@ without_room_a_request_is_refused_first(void **state)
 	assert_int_equal(core_events("client-disabled", ""), 1);
 }
 
+/* Whether the disk has no room for the write-ahead log. */
+static bool full;
+int __real_posix_fallocate(int fd, off_t offset, off_t len);
+int __wrap_posix_fallocate(int fd, off_t offset, off_t len);
+
+int
+__wrap_posix_fallocate(int fd, off_t offset, off_t len)
+{
+	return full ? ENOSPC : __real_posix_fallocate(fd, offset, len);
+}
+
 static void
 an_undone_commit_ends_what_stood_on_it(void **state)
 {
@@ -299,10 +312,13 @@ an_undone_commit_ends_what_stood_on_it(void **state)
 	assert_int_equal(core_events("asked", ""), asked);
 	assert_int_equal(core_events("aborted", ""), 0);
 	/* Who comes now is told so, since no room can be promised. */
+	core.store->allocated = 0;
+	full = true;
 	core_client_open(&b);
 	core_client_say(&b, PROTOCOL_BEGIN, &begin);
 	core_client_hear_no(&b, HT_ERR_UNAVAILABLE, "full",
 	    "there is no room on the disk of the journal");
+	full = false;
 	limit_files(0);
 	core_client_begin(&b, &begin);
 	assert_int_equal(core_events("aborted", "no room on the disk"), 1);

@@ -621,7 +621,7 @@ a_failure_waits_for_the_token_that_has_it(void **state)
 static void
 enable(bool enabled)
 {
-	const struct protocol_revoked what = { "ci", 0 };
+	const struct protocol_revoked what = { .name = "ci" };
 	struct ht_error e;
 
 	assert_int_equal(

@@ -443,6 +443,93 @@ a_revoked_certificate_gets_nothing(void **state)
 	expect_certificate(&ci, "sign", "good");
 }
 
+/* --- what a user certificate is for -------------------------------------- */
+
+static void
+a_certificate_is_for_its_profile_only(void **state)
+{
+	struct identity who = ci;
+	const struct conf_profile *profile;
+	struct protocol_refuse r;
+	struct buf seen = BUF_INIT;
+	struct ht_error e;
+
+	(void)state;
+	grant("sign");
+	grant("sig");
+	grant("ign");
+	assert_int_equal(
+	    client_change(core.store, &core_actor, "ci", "ign", 3600, &e), 0);
+	(void)snprintf(who.profile, sizeof(who.profile), "sig");
+	expect_certificate(&who, "sig", "good");
+	expect_refused(&who, "sign", HT_ERR_DENIED, "profile",
+	    "certificate ci/7 is only for profile sig");
+	assert_int_equal(policy_granted(&core, &who, take_profile, &seen), 1);
+	assert_memory_equal(seen.data, "sig ", 4);
+	buf_free(&seen);
+	/* It is its default, too, whatever the client's is. */
+	assert_string_equal(policy_default(&core, &who), "sig");
+	assert_string_equal(policy_default(&core, &ci), "ign");
+	assert_int_equal(policy_profile(&core, &who, "", &profile, &r), 0);
+	assert_string_equal(profile->name, "sig");
+	/* It grants nothing. */
+	revoke_grant("sig");
+	expect_refused(&who, "sig", HT_ERR_DENIED, "profile",
+	    "profile sig is not granted to ci");
+}
+
+static void
+decide(uint64_t serial)
+{
+	static const uint8_t hash[JOURNAL_SHA256];
+	const struct journal_request ask = { .client = "ci", .serial = serial };
+	const struct journal_decision decision = {
+		.input = { .format = "pe", .sha256 = hash },
+		.algorithm = "sha256",
+		.digest = hash,
+		.digest_len = sizeof(hash),
+		.certificate = "good",
+		.token = "near",
+		.attempt = 1,
+	};
+	struct ht_error e;
+	uint64_t number;
+
+	assert_int_equal(journal_asked(core.store, &ask, &number, &e), 0);
+	assert_int_equal(journal_decided(core.store, number, &decision, &e), 0);
+}
+
+static void
+a_certificate_is_for_so_many_requests(void **state)
+{
+	const struct policy_wish counted = { .certificate = "",
+		.publisher = "",
+		.decided = true };
+	const struct setup_certificate *certificate;
+	struct identity who = ci, other = ci;
+	struct protocol_refuse r;
+
+	(void)state;
+	grant("sign");
+	who.uses = 2;
+	other.uses = 1;
+	other.serial = 8;
+	expect_certificate(&who, "sign", "good");
+	decide(7);
+	expect_certificate(&who, "sign", "good");
+	decide(7);
+	expect_refused(&who, "sign", HT_ERR_DENIED, "uses",
+	    "certificate ci/7 was for 2 requests and is used up");
+	/* The second one itself goes on. */
+	assert_int_equal(
+	    policy_verdict(&core, &who, "sign", &counted, &certificate, &r), 0);
+	expect_certificate(&other, "sign", "good");
+	expect_certificate(&ci, "sign", "good");
+	decide(8);
+	expect_refused(&other, "sign", HT_ERR_DENIED, "uses",
+	    "certificate ci/8 was for 1 request and is used up");
+}
+
 /* --- the store ----------------------------------------------------------- */
 
 static unsigned int broken; /* the step of the store that fails, or 0 */
@@ -641,7 +728,8 @@ static void
 one_that_was_chosen_stays_chosen(void **state)
 {
 	uint8_t fingerprint[32];
-	struct policy_wish wish = { "spare", fingerprint, "", NULL, 0, false };
+	struct policy_wish wish = { "spare", fingerprint, "", NULL, 0, false,
+		false };
 
 	(void)state;
 	grant("some");
@@ -726,7 +814,8 @@ an_end_is_near_in_whole_days(void **state)
 static void
 one_of_the_publisher_is_chosen_if_there_is_one(void **state)
 {
-	struct policy_wish wish = { "", NULL, "CN=Another", NULL, 0, false };
+	struct policy_wish wish = { "", NULL, "CN=Another", NULL, 0, false,
+		false };
 
 	(void)state;
 	grant("some");
@@ -740,7 +829,7 @@ static void
 one_whose_token_is_there_comes_before_the_others(void **state)
 {
 	const struct policy_wish wish = { "", NULL, "CN=Another", NULL, 0,
-		false };
+		false, false };
 
 	(void)state;
 	grant("some");
@@ -770,7 +859,7 @@ static void
 another_token_takes_over_if_it_answers(void **state)
 {
 	const struct setup_certificate *certificate;
-	struct policy_wish wish = { "", NULL, "", "near", 0, false };
+	struct policy_wish wish = { "", NULL, "", "near", 0, false, false };
 	struct protocol_refuse no;
 
 	(void)state;
@@ -841,6 +930,8 @@ main(void)
 		TEST(a_default_that_was_set_comes_first),
 		TEST(a_client_who_does_not_stand_gets_nothing),
 		TEST(a_revoked_certificate_gets_nothing),
+		TEST(a_certificate_is_for_its_profile_only),
+		TEST(a_certificate_is_for_so_many_requests),
 		TEST(a_store_that_fails_is_not_a_refusal_of_the_client),
 		TEST(a_profile_is_served_at_its_doors),
 		TEST(a_certificate_signs_from_its_first_second_to_its_last),

@@ -166,6 +166,9 @@ sign_with(const char *principals, const char *id, const char *option,
 	return cert;
 }
 
+#define SIXTEEN "1234567890123456"
+#define SIXTY_FOUR SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+
 static void
 claims_decide(void **state)
 {
@@ -186,6 +189,48 @@ claims_decide(void **state)
 		{ "client:ci", "ci/7", "force-command=true", SSHCERT_OPTION },
 		{ "client:ci", "ci/7", "verify-required", SSHCERT_OPTION },
 		{ "client:ci", "ci/7", "critical:new@example.com=1",
+		    SSHCERT_OPTION },
+		{ "client:ci", "ci/7", "extension:profile@htsign=sign", NULL },
+		{ "client:ci", "ci/7", "extension:uses@htsign=1", NULL },
+		{ "client:ci", "ci/7", "extension:uses@htsign=4294967295",
+		    NULL },
+		{ "client:ci", "ci/7", "extension:uses@htsign.example=x",
+		    NULL },
+		{ "client:ci", "ci/7", "extension:profile@htsign=Sign",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:profile@htsign=a,b",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:profile@htsign=" SIXTY_FOUR,
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:profile@htsign",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=0",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=03",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=+3",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=-1",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=3x",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=4294967296",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=4294967297",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:uses@htsign=" SIXTY_FOUR,
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:new@htsign=1",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "extension:@htsign=1",
+		    SSHCERT_EXTENSION },
+		{ "role:admin", "ann/7", "extension:uses@htsign=1",
+		    SSHCERT_EXTENSION },
+		{ "role:admin", "ann/7", "extension:profile@htsign=sign",
+		    SSHCERT_EXTENSION },
+		{ "client:ci", "ci/7", "critical:uses@htsign=1",
 		    SSHCERT_OPTION },
 		{ "client:ci,client:cd", "ci/7", "", SSHCERT_PRINCIPAL },
 		{ "client:ci,role:admin", "ci/7", "", SSHCERT_PRINCIPAL },
@@ -223,6 +268,39 @@ claims_decide(void **state)
 		}
 		sshcert_free(cert);
 	}
+}
+
+/* Serial 0 is many certificates', so it cannot count. */
+static void
+what_is_limited_is_said(void **state)
+{
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	cert = sign_with("client:ci", "ci/7", "", &reason);
+	assert_string_equal(sshcert_profile(cert), "");
+	assert_int_equal(sshcert_uses(cert), 0);
+	assert_true(sshkey_equal(sshcert_key(cert), ssh_ca_users[0].key));
+	sshcert_free(cert);
+	cert = sign_with("client:ci", "ci/7",
+	    "extension:uses@htsign=4294967295", &reason);
+	assert_int_equal(sshcert_uses(cert), UINT32_MAX);
+	sshcert_free(cert);
+	cert = sign_with("client:ci", "ci/7", "extension:profile@htsign=a-b",
+	    &reason);
+	assert_string_equal(sshcert_profile(cert), "a-b");
+	assert_int_equal(sshcert_uses(cert), 0);
+	sshcert_free(cert);
+	assert_int_equal(RUN("ssh-keygen", "-q", "-s", "ca-ed25519", "-I",
+	                     "ci/0", "-n", "client:ci", "-V", SSH_CA_VALIDITY,
+	                     "-O", "extension:uses@htsign=1", "ed25519.pub"),
+	    0);
+	assert_null(parse_file("ed25519", &reason, &e));
+	assert_string_equal(reason, SSHCERT_EXTENSION);
+	assert_string_equal(e.text,
+	    "the extension \"uses@htsign\" is not known or not valid here");
 }
 
 static void
@@ -420,6 +498,7 @@ main(void)
 		cmocka_unit_test(validity_has_edges),
 		cmocka_unit_test(rsa_ca_signs_without_sha1),
 		cmocka_unit_test(claims_decide),
+		cmocka_unit_test(what_is_limited_is_said),
 		cmocka_unit_test(long_names_fit),
 		cmocka_unit_test(no_principals_and_hosts),
 		cmocka_unit_test(each_ca_has_its_roles),

@@ -91,6 +91,45 @@ ssh_keygen_takes_what_is_issued(void **state)
 	buf_free(&line);
 }
 
+/* What ssh-keygen says of an extension that it does not know, in each version. */
+static bool
+is_listed(const char *name, const char *hex)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "%s UNKNOWN OPTION: %s", name, hex);
+	return scratch_output_holds(text);
+}
+
+static void
+limits_are_issued(void **state)
+{
+	struct sshcert_request request = request_for(0);
+	struct buf line = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	const char *reason;
+
+	(void)state;
+	request.source_address = "10.0.0.0/8";
+	request.profile = "sign";
+	request.uses = 12;
+	assert_int_equal(sshcert_issue(ssh_cas[0].private, &request, &line, &e),
+	    0);
+	scratch_write("issued", line.data, line.len);
+	assert_int_equal(RUN("ssh-keygen", "-L", "-f", "issued"), 0);
+	assert_true(scratch_output_holds("source-address 10.0.0.0/8\n"));
+	assert_true(is_listed("profile@htsign", "000000047369676e"));
+	assert_true(is_listed("uses@htsign", "000000023132"));
+	cert = ssh_ca_parse_line(buf_cursor(&line), &reason, &e);
+	assert_non_null(cert);
+	ssh_ca_expect_good(cert, &ssh_cas[0], "10.0.0.1");
+	assert_string_equal(sshcert_profile(cert), "sign");
+	assert_int_equal(sshcert_uses(cert), 12);
+	sshcert_free(cert);
+	buf_free(&line);
+}
+
 static void
 refuse_to_issue(const struct sshcert_request *request, const char *text)
 {
@@ -121,6 +160,15 @@ nonsense_is_not_issued(void **state)
 	request.source_address = "";
 	refuse_to_issue(&request, no_list);
 	request = request_for(0);
+	request.profile = "";
+	refuse_to_issue(&request,
+	    "the extension \"profile@htsign\" is not known or not valid here");
+	request = request_for(0);
+	request.uses = 1;
+	request.serial = 0;
+	refuse_to_issue(&request,
+	    "the extension \"uses@htsign\" is not known or not valid here");
+	request = request_for(0);
 	request.person = "somebody";
 	request.serial = 7;
 	refuse_to_issue(&request,
@@ -140,9 +188,87 @@ issue_blob(size_t ca, size_t user, struct buf *blob)
 	struct ht_error e;
 
 	request.source_address = "10.0.0.0/8";
+	request.profile = "sign";
+	request.uses = 12;
 	assert_int_equal(
 	    sshcert_issue(ssh_cas[ca].private, &request, &line, &e), 0);
 	assert_int_equal(sshkey_line_blob(buf_cursor(&line), blob, &e), 0);
+	buf_free(&line);
+}
+
+/* Mutations of a certificate that ca has signed. */
+static unsigned long
+refuse_mutations(const struct buf *blob, const struct ssh_ca *ca,
+    uint64_t *seed, unsigned long count)
+{
+	struct buf copy = BUF_INIT;
+	struct sshcert *cert;
+	struct ht_error e;
+	unsigned long i, parsed = 0;
+	const char *reason;
+	size_t n;
+
+	for (i = 0; i < count; i++) {
+		buf_reset(&copy);
+		buf_bytes(&copy, blob->data, blob->len);
+		n = mutate(seed, copy.data, copy.len);
+		if (n == blob->len && memcmp(copy.data, blob->data, n) == 0)
+			continue;
+		cert = sshcert_parse(cursor_over(copy.data, n), &reason, &e);
+		if (cert != NULL &&
+		    ssh_ca_check(cert, ca, SSH_CA_NOW, "10.0.0.1", &reason) ==
+		        0)
+			fail_msg("mutation %lu of %s", i, ca->file);
+		parsed += cert != NULL;
+		sshcert_free(cert);
+	}
+	buf_free(&copy);
+	return parsed;
+}
+
+/*
+ * A mutated certificate is none, or of nobody: those that we issue with limits
+ * for each kind of key, and those of ssh-keygen.  10,000, or five times
+ * HTSIGN_MUTATIONS.
+ */
+static void
+mutated_ones_are_refused(void **state)
+{
+	unsigned long each = mutate_count() * 5 / (SSH_CA_SIGNING * 12) + 1;
+	struct buf blob = BUF_INIT, line = BUF_INIT;
+	unsigned long parsed = 0;
+	uint64_t seed = 15;
+	struct ht_error e;
+	char name[64];
+	size_t ca, user;
+
+	(void)state;
+	for (ca = 0; ca < SSH_CA_SIGNING; ca++)
+		for (user = 0; user < SSH_CA_USERS; user++) {
+			issue_blob(ca, user, &blob);
+			parsed +=
+			    refuse_mutations(&blob, &ssh_cas[ca], &seed, each);
+			buf_reset(&blob);
+			(void)snprintf(name, sizeof(name), "%s.pub",
+			    ssh_ca_users[user].file);
+			assert_int_equal(RUN("ssh-keygen", "-q", "-s",
+			                     ssh_cas[ca].file, "-I", "ci/7",
+			                     "-z", "7", "-n", "client:ci", "-V",
+			                     SSH_CA_VALIDITY, name),
+			    0);
+			(void)snprintf(name, sizeof(name), "%s-cert.pub",
+			    ssh_ca_users[user].file);
+			scratch_read(name, &line);
+			assert_int_equal(
+			    sshkey_line_blob(buf_cursor(&line), &blob, &e), 0);
+			parsed +=
+			    refuse_mutations(&blob, &ssh_cas[ca], &seed, each);
+			buf_reset(&blob);
+			buf_reset(&line);
+		}
+	print_message("%lu mutations, of which %lu were read\n",
+	    each * SSH_CA_SIGNING * SSH_CA_USERS * 2, parsed);
+	buf_free(&blob);
 	buf_free(&line);
 }
 
@@ -730,10 +856,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ssh_keygen_takes_what_is_issued),
+		cmocka_unit_test(limits_are_issued),
 		cmocka_unit_test(nonsense_is_not_issued),
 		cmocka_unit_test(every_truncation_refused),
 		cmocka_unit_test(a_truncation_is_named_by_what_is_cut),
 		cmocka_unit_test(every_flipped_bit_refused),
+		cmocka_unit_test(mutated_ones_are_refused),
 		cmocka_unit_test(too_long_refused),
 		cmocka_unit_test(certificates_by_hand),
 		cmocka_unit_test(what_is_not_known_is_named),

@@ -520,7 +520,7 @@ keyd_owes_a_limited_number_of_answers(void **state)
 static void
 keyd_says_who_is_revoked(void **state)
 {
-	const struct protocol_revoked what = { "ci", 7 };
+	const struct protocol_revoked what = { "ci", 7, "SHA256:x" };
 	struct fake_keyd *f = *state;
 	struct ht_error e;
 
@@ -530,6 +530,7 @@ keyd_says_who_is_revoked(void **state)
 	assert_int_equal(loop_once(f->loop, &e), 0);
 	assert_string_equal(revoked_last.name, "ci");
 	assert_int_equal(revoked_last.serial, 7);
+	assert_string_equal(revoked_last.key, "SHA256:x");
 	assert_true(keyd_link_present(f->keyd));
 }
 

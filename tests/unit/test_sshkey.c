@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -635,6 +636,77 @@ signatures_of_other_algorithms(void **state)
 	sshkey_private_free(key);
 }
 
+/* A new key is one that ssh-keygen reads, and another one each time. */
+static void
+new_keys_are_those_of_ssh_keygen(void **state)
+{
+	struct sshkey_private *key, *again, *last = NULL;
+	struct buf file = BUF_INIT, line = BUF_INIT;
+	struct ht_error e;
+	char comment[9] = "";
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		comment[i] = 'x'; /* the padding has each length */
+		key = sshkey_private_new(&e);
+		assert_non_null(key);
+		assert_int_equal(sshkey_private_save(key, comment, &file, &e),
+		    0);
+		scratch_write("new", file.data, file.len);
+		assert_int_equal(chmod("new", 0600), 0);
+		again = load_private("new", &e);
+		assert_non_null(again);
+		assert_true(sshkey_equal(sshkey_private_public(key),
+		    sshkey_private_public(again)));
+		assert_int_equal(RUN("ssh-keygen", "-y", "-f", "new"), 0);
+		buf_format(&line, "ssh-ed25519 ");
+		base64_encode(sshkey_blob(sshkey_private_public(key)).p,
+		    sshkey_blob(sshkey_private_public(key)).left,
+		    BASE64_STANDARD, &line);
+		buf_format(&line, " %s\n", comment);
+		buf_u8(&line, 0);
+		assert_true(scratch_output_holds((const char *)line.data));
+		assert_true(last == NULL ||
+		    !sshkey_equal(sshkey_private_public(last),
+		        sshkey_private_public(key)));
+		sshkey_private_free(again);
+		sshkey_private_free(last);
+		last = key;
+		buf_reset(&file);
+		buf_reset(&line);
+	}
+	sshkey_private_free(last);
+	buf_free(&file);
+	buf_free(&line);
+}
+
+static void
+fingerprints_are_read(void **state)
+{
+	static const char zeros[] =
+	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	static const char *const bad[] = { "", "SHA256:", zeros + 1,
+		"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB",
+		"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA AA",
+		"sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"MD5:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00" };
+	const uint8_t none[SSHKEY_HASH] = { 0 };
+	uint8_t hash[SSHKEY_HASH];
+	size_t i;
+
+	(void)state;
+	memset(hash, 1, sizeof(hash));
+	assert_int_equal(sshkey_fingerprint_read(zeros, hash), 0);
+	assert_memory_equal(hash, none, sizeof(hash));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (sshkey_fingerprint_read(bad[i], hash) != HT_ERR_DATA)
+			fail_msg("%s", bad[i]);
+}
+
 int
 main(void)
 {
@@ -656,6 +728,8 @@ main(void)
 		cmocka_unit_test(private_key_files_damaged),
 		cmocka_unit_test(private_key_with_foreign_public_half),
 		cmocka_unit_test(signatures_of_other_algorithms),
+		cmocka_unit_test(new_keys_are_those_of_ssh_keygen),
+		cmocka_unit_test(fingerprints_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, scratch_leave);

@@ -105,7 +105,7 @@ test_new_file(void **state)
 	assert_int_equal(journal_last_time(s), 0);
 	store_close(s);
 	store_close(NULL);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 10);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 11);
 	assert_int_equal(
 	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -180,10 +180,10 @@ test_newer_schema(void **state)
 {
 	(void)state;
 	store_close(open_store());
-	assert_int_equal(run_sql("PRAGMA user_version = 11", NULL, 0), 0);
+	assert_int_equal(run_sql("PRAGMA user_version = 12", NULL, 0), 0);
 	refuse_open(HT_ERR_USAGE,
-	    "the store has version 11 of its tables; this htsign knows up to "
-	    "10");
+	    "the store has version 12 of its tables; this htsign knows up to "
+	    "11");
 }
 
 static void
@@ -258,7 +258,7 @@ test_upgrade(void **state)
 	struct buf before = BUF_INIT, after = BUF_INIT;
 	char *sql = read_source("tests/unit/store-8.sql");
 	struct store *s;
-	uint64_t events;
+	uint64_t events, uses, again;
 
 	(void)state;
 	assert_int_equal(run_sql(sql, NULL, 0), 0);
@@ -268,6 +268,8 @@ test_upgrade(void **state)
 	assert_int_equal(journal_has_used(s, "ci", "production", NULL), 1);
 	assert_int_equal(journal_has_used(s, "old", "other", NULL), 1);
 	assert_int_equal(journal_has_used(s, "ci", "other", NULL), 0);
+	assert_int_equal(user_certificate_used(s, 5, &uses, NULL), 0);
+	assert_true(uses > 1);
 	assert_int_equal(journal_rebuild(s, NULL, &events, NULL), 0);
 	assert_int_equal(events, 29);
 	assert_int_equal(journal_log(s, &all, append_row, &after, NULL), 0);
@@ -275,11 +277,13 @@ test_upgrade(void **state)
 	assert_memory_equal(before.data, after.data, before.len);
 	assert_int_equal(journal_has_used(s, "ci", "production", NULL), 1);
 	assert_int_equal(journal_has_used(s, "old", "other", NULL), 1);
+	assert_int_equal(user_certificate_used(s, 5, &again, NULL), 0);
+	assert_int_equal(again, uses);
 	assert_int_equal(store_commit(s, NULL), 0);
 	store_close(s);
 	buf_free(&before);
 	buf_free(&after);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 10);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 11);
 	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), 8);
 	assert_int_equal(ask_sql(
 	                     "SELECT asked < pumped AND pumped < archived AND "

@@ -115,7 +115,8 @@ check_current(struct admin_link *a, struct ht_error *e)
 {
 	struct protocol_refuse no;
 
-	if (identity_current(a->c.keyd, &a->who, &no) < 0)
+	if (identity_current(a->c.keyd, &a->who, &no) < 0 ||
+	    identity_stands(a->c.keyd, &a->who, &no) < 0)
 		return ht_error_set(e, -(int)no.status, "%s", no.text);
 	return 0;
 }

@@ -8,14 +8,6 @@
 #include "keys/keyd/request/request.h"
 #include "store/authority/clients.h"
 
-/* Seconds that a certificate is valid without --ttl. */
-#define TTL_DEFAULT 3600
-
-/* A certificate is valid from this many seconds ago, because clocks differ. */
-#define TTL_LEEWAY 60
-
-/* --- clients and grants ------------------------------------------------ */
-
 static int
 add(struct verbs_command *c, struct ht_error *e)
 {
@@ -67,7 +59,7 @@ static int
 disable(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
-	struct protocol_revoked what = { "", 0 };
+	struct protocol_revoked what = { 0 };
 	bool disabled = strcmp(c->words[1], "disable") == 0;
 	int rc;
 
@@ -175,137 +167,6 @@ ungrant(struct verbs_command *c, struct ht_error *e)
 	return rc;
 }
 
-/* --- user certificates ------------------------------------------------- */
-
-/* Take a serial and sign.  The store has the row before the text leaves. */
-static int
-issue_for(struct verbs_command *c, const struct sshkey *key, uint64_t ttl,
-    struct ht_error *e)
-{
-	struct store_actor actor = identity_actor(c->who);
-	char fingerprint[SSHKEY_FINGERPRINT_SIZE];
-	struct sshcert_request request = { .key = key,
-		.source_address = verbs_option(c, "source") };
-	struct user_certificate row;
-	char principal[NAMES_PRINCIPAL_SIZE];
-	uint64_t now = (uint64_t)time(NULL);
-	int rc;
-
-	memset(&row, 0, sizeof(row));
-	if (!names_valid(c->words[1]))
-		return ht_error_set(e, HT_ERR_USAGE, "%s is not a name",
-		    c->words[1]);
-	(void)snprintf(request.principal.client,
-	    sizeof(request.principal.client), "%s", c->words[1]);
-	names_principal_format(&request.principal, principal);
-	rc = sshkey_fingerprint(key, fingerprint, e);
-	if (rc < 0)
-		return rc;
-	request.valid_after = now - TTL_LEEWAY;
-	request.valid_before = now + ttl;
-	row.principal = principal;
-	row.name = c->words[1];
-	row.fingerprint = fingerprint;
-	row.valid_after = (int64_t)now;
-	row.valid_before = (int64_t)request.valid_before;
-	row.issued_by = c->who->name;
-	rc = user_certificate_issue(c->keyd->store, &actor, &row,
-	    &request.serial, e);
-	if (rc == 0)
-		rc = sshcert_issue(c->keyd->setup->user_ca, &request, &c->out,
-		    e);
-	if (rc == 0)
-		buf_u8(&c->out, '\n');
-	return rc;
-}
-
-static int
-issue(struct verbs_command *c, struct ht_error *e)
-{
-	const char *source = verbs_option(c, "source");
-	const char *ttl = verbs_option(c, "ttl");
-	uint64_t seconds = TTL_DEFAULT;
-	struct sshkey *key;
-	int rc = 0;
-
-	if (ttl != NULL)
-		rc = verbs_duration(ttl, &seconds, e);
-	if (rc < 0)
-		return rc;
-	if (source != NULL && !sshcert_addresses_valid(source))
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "%s is not a list of addresses and networks", source);
-	if (c->input.left == 0)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "a public key is expected on standard input");
-	key = sshkey_parse_line(c->input, e);
-	if (key == NULL)
-		return ht_error_set(e, HT_ERR_USAGE,
-		    "standard input is not an SSH public key that can be used");
-	rc = issue_for(c, key, seconds, e);
-	sshkey_free(key);
-	return rc;
-}
-
-static int
-revoke(struct verbs_command *c, struct ht_error *e)
-{
-	struct store_actor actor = identity_actor(c->who);
-	struct protocol_revoked what = { "", 0 };
-	struct client client;
-	uint64_t count = 1;
-	bool here = true;
-	int rc;
-
-	if (verbs_number(c->words[1], &what.serial) == 0) {
-		rc = user_certificate_revoke(c->keyd->store, &actor,
-		    what.serial, &here, e);
-	} else {
-		rc = client_find(c->keyd->store, c->words[1], &client, e);
-		if (rc == 0)
-			rc = user_certificate_revoke_name(c->keyd->store,
-			    &actor, c->words[1], &count, e);
-		(void)snprintf(what.name, sizeof(what.name), "%s", c->words[1]);
-	}
-	if (rc == 0)
-		keyd_revoked(c->keyd, &what);
-	if (rc == 0)
-		(void)snprintf(c->text, sizeof(c->text),
-		    "%llu certificate%s revoked%s", (unsigned long long)count,
-		    count == 1 ? "" : "s",
-		    here ? "" : ", which was not issued here");
-	return rc;
-}
-
-static void
-put_time(struct buf *out, int64_t seconds)
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-	char text[32] = "?";
-
-	if (gmtime_r(&t, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_format(out, "%s", text);
-}
-
-static int
-put_certificate(void *cookie, const struct user_certificate *certificate)
-{
-	struct verbs_command *c = cookie;
-
-	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, certificate->json);
-		return 0;
-	}
-	buf_format(&c->out, "%-8llu %-20s until ",
-	    (unsigned long long)certificate->serial, certificate->name);
-	put_time(&c->out, certificate->valid_before);
-	buf_format(&c->out, " %s%s\n", certificate->fingerprint,
-	    certificate->revoked != 0 ? " (revoked)" : "");
-	return 0;
-}
-
 /* Its certificates follow that are neither revoked nor out. */
 static int
 put_valid(void *cookie, const struct user_certificate *certificate)
@@ -313,7 +174,7 @@ put_valid(void *cookie, const struct user_certificate *certificate)
 	if (certificate->revoked != 0 ||
 	    certificate->valid_before <= (int64_t)time(NULL))
 		return 0;
-	return put_certificate(cookie, certificate);
+	return verbs_put_certificate(cookie, certificate);
 }
 
 static int
@@ -340,13 +201,6 @@ show_client(struct verbs_command *c, struct ht_error *e)
 	    e);
 }
 
-static int
-list_certificates(struct verbs_command *c, struct ht_error *e)
-{
-	return user_certificate_each(c->keyd->store,
-	    c->nwords > 1 ? c->words[1] : NULL, put_certificate, c, e);
-}
-
 const struct verb verbs_of_clients[] = {
 	{ "client add", "NAME [--default=PROFILE] [--ttl=TIME]", 3, 3,
 	    VERBS_ADMINS, add,
@@ -370,12 +224,5 @@ const struct verb verbs_of_clients[] = {
 	    "let a client sign under a profile, which is its default" },
 	{ "ungrant", "CLIENT PROFILE", 3, 3, VERBS_ADMINS, ungrant,
 	    "take a grant back" },
-	{ "issue", "CLIENT [--ttl=TIME] [--source=ADDRESSES] < KEY.pub", 2, 2,
-	    VERBS_ADMINS, issue,
-	    "issue a user certificate, to standard output" },
-	{ "certificates", "[CLIENT] [--json]", 1, 2, VERBS_READERS,
-	    list_certificates, "user certificates that were issued" },
-	{ "revoke", "SERIAL | CLIENT", 2, 2, VERBS_ADMINS, revoke,
-	    "revoke a user certificate, or all of a client's" },
 	{ .words = NULL },
 };

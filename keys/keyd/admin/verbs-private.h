@@ -6,6 +6,7 @@
 #define KEYS_KEYD_ADMIN_VERBS_PRIVATE_H
 
 #include "keys/keyd/admin/verbs.h"
+#include "store/authority/clients.h"
 
 /* Roles. */
 #define VERBS_READERS                                                          \
@@ -25,8 +26,9 @@ struct verb {
 /*
  * The verbs of each file.  verbs.c lists these tables.
  */
-extern const struct verb verbs_of_clients[], verbs_of_freezes[],
-    verbs_of_setup[], verbs_of_status[], verbs_of_tokens[], verbs_of_journal[];
+extern const struct verb verbs_of_clients[], verbs_of_certificates[],
+    verbs_of_freezes[], verbs_of_setup[], verbs_of_status[], verbs_of_tokens[],
+    verbs_of_journal[];
 
 /*
  * Return the value of --name=VALUE, "" for --name alone, or NULL.  The value is
@@ -56,6 +58,13 @@ unsigned int verbs_put_troubles(struct verbs_command *c);
  */
 int verbs_check_profile(const struct verbs_command *c, const char *profile,
     struct ht_error *e);
+
+/*
+ * Append a line with a user certificate, in JSON with --json.  cookie is the
+ * command.  For user_certificate_each.
+ */
+int verbs_put_certificate(void *cookie,
+    const struct user_certificate *certificate);
 
 /*
  * Append a text of somebody else, escaped for a terminal.  verbs_put_escaped

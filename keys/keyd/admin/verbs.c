@@ -13,8 +13,8 @@ static const struct verb general[] = {
 };
 
 static const struct verb *const tables[] = { general, verbs_of_status,
-	verbs_of_clients, verbs_of_freezes, verbs_of_setup, verbs_of_tokens,
-	verbs_of_journal };
+	verbs_of_clients, verbs_of_certificates, verbs_of_freezes,
+	verbs_of_setup, verbs_of_tokens, verbs_of_journal };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* Whether the verb begins with the words that help was given. */

@@ -36,15 +36,23 @@ policy_clock(struct keyd *k)
 	return false;
 }
 
+/* Whether the user certificate of who is for the profile. */
+static bool
+is_for(const struct identity *who, const char *profile)
+{
+	return who->profile[0] == '\0' || strcmp(who->profile, profile) == 0;
+}
+
 static unsigned int
-each_granted(const struct conf *conf, const struct client *client,
-    policy_profile_fn *fn, void *cookie)
+each_granted(const struct conf *conf, const struct identity *who,
+    const struct client *client, policy_profile_fn *fn, void *cookie)
 {
 	unsigned int n = 0;
 	size_t i;
 
 	for (i = 0; i < conf->nprofiles; i++) {
-		if (!client_has_grant(client, conf->profiles[i].name))
+		if (!client_has_grant(client, conf->profiles[i].name) ||
+		    !is_for(who, conf->profiles[i].name))
 			continue;
 		n++;
 		if (fn != NULL)
@@ -68,7 +76,7 @@ policy_granted(struct keyd *k, const struct identity *who,
 	client.grants = grants = strdup(client.grants);
 	if (grants == NULL)
 		return 0;
-	n = each_granted(k->setup->conf, &client, fn, cookie);
+	n = each_granted(k->setup->conf, who, &client, fn, cookie);
 	free(grants);
 	return n;
 }
@@ -93,9 +101,12 @@ default_profile(struct keyd *k, const struct identity *who,
 	*profile = NULL;
 	if (rc < 0)
 		return rc == HT_ERR_USAGE ? 0 : rc; /* there is no client */
-	if (client.default_profile != NULL)
+	if (who->profile[0] != '\0')
+		*profile = conf_profile(conf, who->profile);
+	else if (client.default_profile != NULL)
 		*profile = conf_profile(conf, client.default_profile);
-	else if (each_granted(conf, &client, keep_profile, (void *)profile) > 1)
+	else if (each_granted(conf, who, &client, keep_profile,
+	             (void *)profile) > 1)
 		*profile = NULL;
 	return 0;
 }
@@ -432,6 +443,33 @@ policy_expires(struct keyd *k, const struct conf_profile *profile,
 	return true;
 }
 
+/* What the user certificate itself limits. */
+static int
+check_limits(struct keyd *k, const struct identity *who, const char *profile,
+    bool decided, struct protocol_refuse *r)
+{
+	struct ht_error e;
+	uint64_t used = 0;
+
+	if (!is_for(who, profile)) {
+		keyd_refusal(r, HT_ERR_DENIED, "profile",
+		    "certificate %s/%ju is only for profile %s", who->name,
+		    (uintmax_t)who->serial, who->profile);
+		return HT_ERR_DENIED;
+	}
+	if (who->uses == 0 || decided)
+		return 0;
+	if (user_certificate_used(k->store, who->serial, &used, &e) < 0)
+		return unread(r, &e);
+	if (used < who->uses)
+		return 0;
+	keyd_refusal(r, HT_ERR_DENIED, "uses",
+	    "certificate %s/%ju was for %u request%s and is used up", who->name,
+	    (uintmax_t)who->serial, (unsigned int)who->uses,
+	    who->uses == 1 ? "" : "s");
+	return HT_ERR_DENIED;
+}
+
 int
 policy_verdict(struct keyd *k, const struct identity *who, const char *name,
     const struct policy_wish *wish,
@@ -458,6 +496,8 @@ policy_verdict(struct keyd *k, const struct identity *who, const char *name,
 		    "profile %s is not granted to %s", name, who->name);
 		return HT_ERR_DENIED;
 	}
+	if (check_limits(k, who, name, wish != NULL && wish->decided, r) < 0)
+		return -(int)r->status;
 	door = strcmp(who->door, PROTOCOL_DOOR_OPENSSH) == 0
 	    ? CONF_DOOR_OPENSSH
 	    : CONF_DOOR_SSHD_SIGN;

@@ -19,7 +19,7 @@
 
 /*
  * Find the profile that who asks for.  asked is its name, or "" for the default
- * of policy_default.  Does not look at grants.  Errors, with *r set to the
+ * of policy_default.  Looks neither at grants nor at the user certificate.  Errors, with *r set to the
  * refusal: HT_ERR_DENIED if there is no such profile; HT_ERR_USAGE if asked is
  * "" and there is no default; HT_ERR_INTERNAL if the store cannot be read.
  * *profile is valid until the loop is entered again.
@@ -38,6 +38,8 @@ struct policy_wish {
 	                               now, and of the publisher */
 	uint64_t size;              /* of the file, or PROTOCOL_SIZE_UNKNOWN */
 	bool placed;                /* a place at the token is taken */
+	bool decided;               /* the request is one of the uses of its
+	                               user certificate already */
 };
 
 /*
@@ -49,7 +51,8 @@ struct policy_wish {
  * again.
  *
  * Errors, with *r set to the refusal: HT_ERR_DENIED for the client, its
- * certificate, its grant, or the door, or if one of them is frozen; HT_ERR_UNAVAILABLE if the clock is not
+ * certificate or that one's profile or uses, its grant, or the door, or if one of
+ * them is frozen; HT_ERR_UNAVAILABLE if the clock is not
  * set or no certificate can sign, HT_ERR_REFUSED if that does not pass: all have
  * been revoked or have expired; HT_ERR_TEMPORARY if a token that could sign has
  * reached its rates; HT_ERR_INTERNAL if the store cannot be read.
@@ -59,8 +62,8 @@ int policy_verdict(struct keyd *k, const struct identity *who,
     const struct setup_certificate **certificate, struct protocol_refuse *r);
 
 /*
- * Return how many configured profiles who is granted: 0 also if the store
- * cannot be read.  fn is called for each; fn may be NULL.
+ * Return how many configured profiles who is granted, of which a user
+ * certificate may leave one: 0 also if the store cannot be read.  fn is called for each; fn may be NULL.
  */
 typedef void policy_profile_fn(void *cookie,
     const struct conf_profile *profile);
@@ -99,8 +102,8 @@ int policy_can_scan(const struct keyd *k, const struct conf_profile *profile,
     struct protocol_refuse *r);
 
 /*
- * Return the name of the profile that "" stands for: the client's default, or
- * the only one granted.  "" if there is neither, or if the store cannot be
+ * Return the name of the profile that "" stands for: the user certificate's, or
+ * the client's default, or the only one granted.  "" if there is neither, or if the store cannot be
  * read.  Valid until the loop is entered again.
  */
 const char *policy_default(struct keyd *k, const struct identity *who);

@@ -333,7 +333,8 @@ request_verdict(const struct request *r,
 		.fingerprint = r->fingerprint,
 		.publisher = r->publisher,
 		.size = r->whole ? r->decision.input.size : r->announced,
-		.placed = r->places[RATE_TOKEN].rate != NULL };
+		.placed = r->places[RATE_TOKEN].rate != NULL,
+		.decided = r->decision.attempt > 0 };
 
 	return policy_verdict(r->keyd, &r->who, r->profile, &wish, certificate,
 	    no);
@@ -345,7 +346,8 @@ request_other(const struct request *r)
 	const struct policy_wish wish = { .certificate = "",
 		.publisher = r->publisher,
 		.left = r->token,
-		.size = r->decision.input.size };
+		.size = r->decision.input.size,
+		.decided = r->decision.attempt > 0 };
 	const struct conf_profile *profile =
 	    conf_profile(r->keyd->setup->conf, r->profile);
 	const struct setup_certificate *certificate;

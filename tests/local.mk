@@ -201,7 +201,9 @@ e2e_tests = \
 	tests/e2e/73-pin-kills.sh \
 	tests/e2e/74-faults.sh \
 	tests/e2e/76-ten-others.sh \
+	tests/e2e/77-certificates.sh \
 	tests/e2e/78-admin-shell.sh \
+	tests/e2e/78-revoked-waiting.sh \
 	tests/e2e/79-verbs.sh \
 	tests/e2e/80-timestamps.sh \
 	tests/e2e/81-false-timestamps.sh \

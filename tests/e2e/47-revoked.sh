@@ -109,9 +109,46 @@ hold_over another
 check "another client's session goes on" test "$status" -eq 0
 admin 'thaw client ci'
 
+# The other forms: each means ci and nobody else.
+again()
+{
+	rm -f "$dir/ci" "$dir/ci.pub" "$dir/ci-cert.pub"
+	ssh-keygen -q -t ed25519 -N '' -C ci -f "$dir/ci" && make_client
+	serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" |
+	    awk '$1 == "Serial:" { print $2 }')
+}
+again
+lost "revoked with its client" "certificate ci/$serial is revoked" \
+    revoke client ci
+again
+lost "revoked by serial" "certificate ci/$serial is revoked" \
+    revoke serial "$serial"
+again
+ssh -F "$dir/ssh_config" sign test-signing <"$work/app.exe" >/dev/null
+request=$(admin 'log --json --limit=1' | sed 's/^{"request":\([0-9]*\),.*/\1/')
+lost "revoked with a request" "certificate ci/$serial is revoked" \
+    revoke request "$request"
+again
+key=$(ssh-keygen -l -f "$dir/ci.pub" | cut -d ' ' -f 2)
+lost "revoked with its key" "key $key is revoked" revoke key "$key"
+again
+# One that was issued elsewhere, by its serial and by its key.
+for how in "serial 4711" key; do
+	ssh-keygen -q -s "$dir/user_ca" -I ci/4711 -z 4711 -n client:ci \
+	    -V -1m:+1h "$dir/ci.pub"
+	text="certificate ci/4711 is revoked"
+	if [ "$how" = key ]; then
+		ssh-keygen -q -s "$dir/user_ca" -I ci/4712 -z 4712 \
+		    -n client:ci -V -1m:+1h "$dir/ci.pub"
+		key=$(ssh-keygen -l -f "$dir/ci.pub" | cut -d ' ' -f 2)
+		how="key $key" text="key $key is revoked"
+	fi
+	# shellcheck disable=SC2086 # two words
+	lost "issued elsewhere, revoked by $how" "$text" revoke $how
+done
+again
+
 # Serial 0 is a number like others, which a certificate of another's CA may have.
-rm "$dir/ci-cert.pub"
-make_client
 hold sign
 hold another
 check "two sessions wait for their uploads" within 20 asked 2
@@ -123,5 +160,5 @@ for host in sign another; do
 	check "which is not that of $host" test "$status" -eq 0
 done
 check "each session has its end on record" test \
-    "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 8
+    "$(admin 'log --json' | grep -c '"status":"refused"')" -eq 20
 done_testing

@@ -76,7 +76,7 @@ static int
 remove_client(struct verbs_command *c, struct ht_error *e)
 {
 	struct store_actor actor = identity_actor(c->who);
-	struct protocol_revoked what = { "", 0 };
+	struct protocol_revoked what = { 0 };
 	bool rename = strcmp(c->words[1], "rename") == 0;
 	uint64_t count;
 	int rc;

@@ -631,6 +631,52 @@ enable(bool enabled)
 	core_settle();
 }
 
+/* Two requests of a certificate for one: what is decided first has it. */
+static void
+a_use_is_taken_when_it_is_decided(void **state)
+{
+	static const char no[] =
+	    "certificate ci/7 was for 1 request and is used up";
+	struct protocol_begin begin = core_client_request("plain");
+	struct journal_request ask = { .client = "ci", .serial = 7 };
+	struct journal_decision decision = { .input = { .format = "pe" },
+		.algorithm = "sha256",
+		.digest = (const uint8_t *)"d",
+		.digest_len = 1,
+		.certificate = "good",
+		.token = "near",
+		.attempt = 1 };
+	struct keyd_client a;
+	struct ht_error e;
+	uint64_t number;
+
+	(void)state;
+	core_client_who.uses = 1;
+	core_token.cancels = false;
+	queue(&a, "plain");
+	/* Its own use, a second time as well, for which nobody else is asked. */
+	assert_int_equal(core_token_authorise(1, &e), 0);
+	assert_int_equal(core_token_authorise(2, &e), 0);
+	assert_int_equal(core_events("decided", ""), 2);
+	(void)ht_error_set(&e, HT_ERR_INTERNAL, "it is broken");
+	core_token_give_up(&e);
+	core_client_hear_no(&a, HT_ERR_INTERNAL, "token", "it is broken");
+	core_client_open(&a);
+	core_client_say(&a, PROTOCOL_BEGIN, &begin);
+	core_client_hear_no(&a, HT_ERR_DENIED, "uses", no);
+	core_client_who.uses = 2;
+	queue(&a, "plain");
+	/* Meanwhile another one is decided. */
+	assert_int_equal(journal_asked(core.store, &ask, &number, &e), 0);
+	assert_int_equal(journal_decided(core.store, number, &decision, &e), 0);
+	assert_int_equal(core_token_authorise(1, &e), HT_ERR_DENIED);
+	core_token_give_up(&e);
+	core_client_hear_no(&a, HT_ERR_DENIED, "uses",
+	    "certificate ci/7 was for 2 requests and is used up");
+	assert_int_equal(core_events("decided", ""), 3);
+	assert_int_equal(core_events("refused", "\"uses\""), 2);
+}
+
 static void
 who_is_revoked_waits_for_the_token_that_has_it(void **state)
 {
@@ -803,6 +849,7 @@ main(void)
 		TEST(a_failure_ends_what_the_token_does_not_have),
 		TEST(a_failure_is_recorded_as_far_as_it_makes_sense),
 		TEST(a_failure_waits_for_the_token_that_has_it),
+		TEST(a_use_is_taken_when_it_is_decided),
 		TEST(who_is_revoked_waits_for_the_token_that_has_it),
 		TEST(who_holds_too_much_waits_for_the_token_that_has_it),
 		TEST(what_is_undone_waits_for_the_token_that_has_it),

@@ -330,11 +330,27 @@ for name in plain two three four all made; do
 done
 kill "$another_sshd"
 
-# An administrator's key as well, which ends his connection.
+# An administrator's key as well, which ends his connection at sshd-sign, and what
+# he may do at a prompt of OpenSSH's.
 ssh -F "$dir/ssh_config" -o ControlPath="$work/control" \
     -o ControlMaster=yes -fN admin
-check "an administrator's key is revoked" admin "revoke key $(key_of admin)"
+mkfifo "$work/keys"
+ssh -F "$dir/ssh_config" -tt openssh-admin <"$work/keys" \
+    >"$work/prompt" 2>&1 &
+prompt=$!
+exec 3>"$work/keys"
+echo 'client list' >&3
+check "an administrator is at a prompt" within 10 grep -q test-signing \
+    "$work/prompt"
+check "his key is revoked" admin "revoke key $(key_of admin)"
 check "his connection ends" within 4 not ssh -F "$dir/ssh_config" \
     -o ControlPath="$work/control" -O check admin
+echo 'client disable ci' >&3
+check "at the prompt he may no more" within 4 grep -q "is revoked" \
+    "$work/prompt"
+exec 3>&-
+kill "$prompt" 2>/dev/null
+ask sign other
+signed "and has done nothing"
 check "he does not come in again" not by_ssh 'client list'
 done_testing

@@ -66,6 +66,7 @@ static const struct rule {
 	{ "upload", 75, JOURNAL_RATE_LIMITED },
 	{ "upload", 0, JOURNAL_INTERNAL_ERROR },
 	{ "usage", 0, JOURNAL_NOT_ALLOWED },
+	{ "uses", 0, JOURNAL_NOT_ALLOWED },
 	{ "version-info", 0, JOURNAL_NOT_ALLOWED },
 	{ "virus", 0, JOURNAL_VIRUS },
 	{ "virustotal", 0, JOURNAL_INTERNAL_ERROR },

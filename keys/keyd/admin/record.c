@@ -11,7 +11,7 @@
 #include "lib/log.h"
 
 #define COLUMNS 80
-#define WIDTH 18 /* of the names */
+#define WIDTH 16 /* of the names: a SHA-256 fits behind one */
 
 void
 record_begin(struct record *r, struct verbs_command *c)
@@ -45,7 +45,7 @@ put_name(struct buf *out, const char *name)
 {
 	size_t i, n = strlen(name);
 
-	for (i = 0; i < n || i < WIDTH; i++)
+	for (i = 0; i <= n || i < WIDTH; i++)
 		buf_u8(out, i < n && name[i] != '_' ? (uint8_t)name[i] : ' ');
 }
 
@@ -100,7 +100,7 @@ record_text(struct record *r, const char *name, const char *text)
 		return;
 	}
 	put_name(out, name);
-	record_wrap(out, strlen(name) < WIDTH ? WIDTH : strlen(name), text);
+	record_wrap(out, strlen(name) < WIDTH ? WIDTH : strlen(name) + 1, text);
 }
 
 void

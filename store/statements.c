@@ -583,12 +583,20 @@ const char *const store_statements[SQL_STATEMENTS] = {
 
 	[SQL_PIN_SALT] =
 	    "SELECT salt FROM pin_attempt WHERE token = ?1 LIMIT 1",
+	[SQL_PIN_UNKEYED] =
+	    "SELECT token, hash FROM pin_attempt WHERE key IS NULL LIMIT 1",
+	[SQL_PIN_KEYED] =
+	    "UPDATE pin_attempt SET hash = ?3, key = ?4 "
+	    "WHERE token = ?1 AND hash = ?2",
+	[SQL_PIN_LOST] =
+	    "SELECT 1 FROM pin_attempt WHERE token = ?1 AND key IS NOT ?2",
 	[SQL_PIN_STANDS] =
 	    "SELECT flags, unknown FROM pin_attempt "
 	    "WHERE token = ?1 AND hash = ?2",
 	[SQL_PIN_ADD] =
-	    "INSERT INTO pin_attempt (token, salt, hash, at, flags, unknown) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
+	    "INSERT INTO pin_attempt "
+	    "(token, salt, hash, at, flags, unknown, key) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE "
 	    "SET at = ?4, flags = ?5, unknown = ?6",
 	[SQL_PIN_REFUSED] =
 	    "UPDATE pin_attempt SET unknown = 0 WHERE token = ?1",

@@ -106,6 +106,9 @@ enum store_sql {
 	SQL_CERTIFICATE_VALID,
 
 	SQL_PIN_SALT,
+	SQL_PIN_UNKEYED,
+	SQL_PIN_KEYED,
+	SQL_PIN_LOST,
 	SQL_PIN_STANDS,
 	SQL_PIN_ADD,
 	SQL_PIN_REFUSED,
@@ -116,6 +119,8 @@ enum store_sql {
 
 extern const char *const store_statements[SQL_STATEMENTS];
 
+#define PIN_KEY 32 /* bytes of the secret of pin-key.c */
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *prepared[SQL_STATEMENTS];
@@ -125,6 +130,8 @@ struct store {
 	uint64_t bound;     /* bytes for the next statement */
 	struct ht_error failure; /* code 0, or what spoilt the transaction */
 	int64_t last_time;
+	bool keyed; /* pin_key_open */
+	uint8_t pin_key[PIN_KEY];
 	uint64_t writes;  /* in the open transaction */
 	uint64_t bytes;   /* bound for them */
 	uint64_t written; /* store_written */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "store/schema.h"
 #include "store/store-private.h"
 
@@ -147,6 +148,9 @@ static const char *const steps[] = {
 	"VALUES (NEW.serial, 1) ON CONFLICT DO UPDATE SET count = count + 1; "
 	"END;"
 	"PRAGMA user_version = 11;",
+	/* Which secret keys an attempt's hash; NULL: none, as in version 11. */
+	"ALTER TABLE pin_attempt ADD COLUMN key BLOB;"
+	"PRAGMA user_version = 12;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
@@ -389,6 +393,7 @@ store_close(struct store *s)
 	(void)sqlite3_close(s->db);
 	if (s->wal >= 0)
 		(void)close(s->wal);
+	ht_wipe(s->pin_key, sizeof(s->pin_key));
 	free(s);
 }
 

@@ -83,6 +83,7 @@ unit_tests = \
 	tests/unit/test_pkcs7_nest \
 	tests/unit/test_pkcs7_read \
 	tests/unit/test_pkcs7_unsigned \
+	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_principals \
 	tests/unit/test_proc \

@@ -31,6 +31,7 @@
 #include "lib/sandbox.h"
 #include "signature/init.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 
 /* Milliseconds that open requests get to end after SIGTERM. */
 #define DRAIN 10000
@@ -330,6 +331,10 @@ open_journal(struct keyd *k, struct ht_error *e)
 	k->store = store_open(path, e);
 	if (k->store == NULL)
 		return e->code;
+	(void)snprintf(path, sizeof(path), "%s/pin.key", conf->state);
+	rc = pin_key_open(k->store, path, e);
+	if (rc < 0)
+		return rc;
 	rc = journal_recover(k->store, &closed, e);
 	if (rc == HT_ERR_UNAVAILABLE) {
 		log_error("%s: requests stay open", e->text);

@@ -4,7 +4,7 @@
 #include <sys/random.h>
 
 #include "store/journal/journal.h"
-#include "store/journal/pins.h"
+#include "store/journal/pin-key.h"
 #include "store/store-private.h"
 
 int
@@ -31,16 +31,41 @@ pin_salt(struct store *s, const char *token, uint8_t salt[PIN_SALT],
 	return ret;
 }
 
+/* Whether an attempt at the token stands whose secret is not ours. */
+static int
+is_lost(struct store *s, const char *token, struct ht_error *e)
+{
+	sqlite3_stmt *st = store_statement(s, SQL_PIN_LOST);
+	uint8_t id[PIN_KEY_ID];
+	int ret;
+
+	if ((ret = pin_key_id(s, id, e)) < 0)
+		return ret;
+	store_bind_text(s, st, 1, token);
+	store_bind_blob(s, st, 2, id, sizeof(id));
+	ret = store_step(s, st, e);
+	(void)sqlite3_reset(st);
+	return ret;
+}
+
 int
 pin_attempt_stands(struct store *s, const char *token,
     const uint8_t hash[PIN_HASH], struct pin_attempt *a, struct ht_error *e)
 {
-	sqlite3_stmt *st = store_statement(s, SQL_PIN_STANDS);
+	sqlite3_stmt *st;
+	uint8_t keyed[PIN_HASH];
 	int ret;
 
 	memset(a, 0, sizeof(*a));
+	if ((ret = is_lost(s, token, e)) != 0) {
+		a->lost = ret > 0;
+		return ret;
+	}
+	if ((ret = pin_keyed(s, hash, keyed, e)) < 0)
+		return ret;
+	st = store_statement(s, SQL_PIN_STANDS);
 	store_bind_text(s, st, 1, token);
-	store_bind_blob(s, st, 2, hash, PIN_HASH);
+	store_bind_blob(s, st, 2, keyed, PIN_HASH);
 	ret = store_step(s, st, e);
 	if (ret > 0) {
 		a->flags = (uint8_t)sqlite3_column_int(st, 0);
@@ -55,18 +80,25 @@ pin_attempt_add(struct store *s, const char *token,
     const uint8_t salt[PIN_SALT], const uint8_t hash[PIN_HASH],
     const struct pin_attempt *a, struct ht_error *e)
 {
+	uint8_t keyed[PIN_HASH], id[PIN_KEY_ID];
 	sqlite3_stmt *st;
 	int ret;
 
-	if ((ret = store_begin(s, e)) < 0)
+	ret = pin_keyed(s, hash, keyed, e);
+	if (ret == 0)
+		ret = pin_key_id(s, id, e);
+	if (ret == 0)
+		ret = store_begin(s, e);
+	if (ret < 0)
 		return ret;
 	st = store_statement(s, SQL_PIN_ADD);
 	store_bind_text(s, st, 1, token);
 	store_bind_blob(s, st, 2, salt, PIN_SALT);
-	store_bind_blob(s, st, 3, hash, PIN_HASH);
+	store_bind_blob(s, st, 3, keyed, PIN_HASH);
 	store_bind_time(s, st, 4, journal_now());
 	store_bind_number(s, st, 5, a->flags);
 	store_bind_number(s, st, 6, a->unknown);
+	store_bind_blob(s, st, 7, id, sizeof(id));
 	return store_write(s, st, e);
 }
 

@@ -23,6 +23,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "store/journal/journal.h"
+#include "store/journal/pins.h"
 #include "tests/support/builddir.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stand.h"
@@ -272,6 +273,7 @@ stand_open(struct stand *stand)
 	assert_non_null(stand->loop);
 	stand->store = store_open("store.db", &e);
 	assert_non_null(stand->store);
+	assert_int_equal(pin_key_open(stand->store, "pin.key", &e), 0);
 	fd = start_parent(stand);
 	stand->tokens = tokens_new(stand->loop, &stand->conf, &e);
 	if (stand->tokens == NULL)
@@ -568,7 +570,7 @@ int
 stand_fresh(void **state)
 {
 	(void)state;
-	(void)RUN("sh", "-c", "rm -f control/* store.db*");
+	(void)RUN("sh", "-c", "rm -f control/* store.db* pin.key");
 	scratch_write("control/calls", "", 0);
 	scratch_write("pin", STAND_PIN "\n", strlen(STAND_PIN) + 1);
 	return 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "store/journal/pins.h"
 #include "tests/support/store_scratch.h"
 
 struct store *store;
@@ -15,9 +16,11 @@ store_set_up(void **state)
 
 	(void)state;
 	store = store_open(STORE_PATH, &e);
-	if (store == NULL)
+	if (store == NULL || pin_key_open(store, STORE_PIN_KEY, &e) < 0) {
 		(void)fprintf(stderr, "%s\n", e.text);
-	return store == NULL ? -1 : 0;
+		return -1;
+	}
+	return 0;
 }
 
 int
@@ -32,7 +35,7 @@ int
 store_remove(void **state)
 {
 	static const char *const files[] = { STORE_PATH, STORE_PATH "-wal",
-		STORE_PATH "-shm", STORE_PATH "-journal" };
+		STORE_PATH "-shm", STORE_PATH "-journal", STORE_PIN_KEY };
 	size_t i;
 
 	(void)state;

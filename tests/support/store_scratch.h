@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 #define STORE_PATH "store.db"
+#define STORE_PIN_KEY "pin.key"
 
 /* The open store. */
 extern struct store *store;

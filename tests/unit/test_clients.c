@@ -14,7 +14,6 @@
 #include "store/authority/clients.h"
 #include "store/authority/freezes.h"
 #include "store/journal/journal.h"
-#include "store/journal/pins.h"
 #include "tests/support/scratch.h"
 #include "tests/support/store_scratch.h"
 
@@ -796,84 +795,6 @@ test_revoke_name(void **state)
 	assert_int_equal(n, 7);
 }
 
-/* --- the PIN guard --------------------------------------------------- */
-
-/* Whether the n bytes at p stand in the file, or in its WAL. */
-static bool
-on_disk(const char *suffix, const uint8_t *p, size_t n)
-{
-	static uint8_t text[1 << 20];
-	char name[160];
-	ssize_t got;
-	int fd;
-
-	(void)snprintf(name, sizeof(name), STORE_PATH "%s", suffix);
-	fd = open(name, O_RDONLY);
-	assert_true(fd >= 0);
-	got = read(fd, text, sizeof(text));
-	assert_true(got >= 0 && (size_t)got < sizeof(text));
-	(void)close(fd);
-	return memmem(text, (size_t)got, p, n) != NULL;
-}
-
-static void
-test_pins(void **state)
-{
-	const struct pin_attempt first = { 0, 1 }, later = { 3, 7 };
-	uint8_t salt[PIN_SALT], again[PIN_SALT], one[PIN_HASH], two[PIN_HASH];
-	struct pin_attempt a;
-	struct ht_error e;
-	uint64_t count;
-
-	memset(one, 0xa5, sizeof(one));
-	memset(two, 0x5a, sizeof(two));
-	assert_int_equal(pin_salt(store, "t1", salt, &e), 0);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 0);
-	assert_int_equal(a.unknown, 0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &first, &e),
-	    0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, one, &later, &e),
-	    0);
-	assert_int_equal(pin_attempt_add(store, "t1", salt, two, &first, &e),
-	    0);
-	assert_int_equal(store_commit(store, &e), 0);
-	store_close(store);
-	assert_int_equal(store_set_up(state), 0);
-
-	assert_int_equal(pin_salt(store, "t1", again, &e), 0);
-	assert_memory_equal(salt, again, PIN_SALT);
-	assert_int_equal(pin_salt(store, "t2", again, &e), 0);
-	assert_memory_not_equal(salt, again, PIN_SALT);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 1);
-	assert_int_equal(a.flags, 3);
-	assert_int_equal(a.unknown, 7);
-	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
-	assert_int_equal(a.flags, 0);
-	assert_int_equal(a.unknown, 1);
-	assert_int_equal(pin_attempt_stands(store, "t2", one, &a, &e), 0);
-
-	assert_int_equal(pin_attempt_refused(store, "t2", &e), 0);
-	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
-	assert_int_equal(a.unknown, 1);
-	assert_int_equal(pin_attempt_refused(store, "t1", &e), 0);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 1);
-	assert_int_equal(a.unknown, 0);
-	assert_int_equal(pin_attempt_stands(store, "t1", two, &a, &e), 1);
-	assert_int_equal(a.unknown, 0);
-	assert_int_equal(store_commit(store, &e), 0);
-	assert_true(on_disk("", one, sizeof(one)));
-
-	assert_int_equal(pin_attempt_clear(store, "t2", &count, &e), 0);
-	assert_int_equal(count, 0);
-	assert_int_equal(pin_attempt_clear(store, "t1", &count, &e), 0);
-	assert_int_equal(count, 2);
-	assert_int_equal(pin_attempt_stands(store, "t1", one, &a, &e), 0);
-	assert_int_equal(store_commit(store, &e), 0);
-	assert_false(on_disk("", one, sizeof(one)));
-	assert_false(on_disk("-wal", one, sizeof(one)));
-	assert_false(on_disk("", two, sizeof(two)));
-}
-
 /* --- names ----------------------------------------------------------- */
 
 static void
@@ -946,7 +867,6 @@ main(void)
 		CASE(test_serials_after_restore),
 		CASE(test_certificate_mistakes),
 		CASE(test_revoke_name),
-		CASE(test_pins),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_principals),
 	};

@@ -105,7 +105,7 @@ test_new_file(void **state)
 	assert_int_equal(journal_last_time(s), 0);
 	store_close(s);
 	store_close(NULL);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 11);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 12);
 	assert_int_equal(
 	    ask_sql("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -180,10 +180,10 @@ test_newer_schema(void **state)
 {
 	(void)state;
 	store_close(open_store());
-	assert_int_equal(run_sql("PRAGMA user_version = 12", NULL, 0), 0);
+	assert_int_equal(run_sql("PRAGMA user_version = 13", NULL, 0), 0);
 	refuse_open(HT_ERR_USAGE,
-	    "the store has version 12 of its tables; this htsign knows up to "
-	    "11");
+	    "the store has version 13 of its tables; this htsign knows up to "
+	    "12");
 }
 
 static void
@@ -283,7 +283,7 @@ test_upgrade(void **state)
 	store_close(s);
 	buf_free(&before);
 	buf_free(&after);
-	assert_int_equal(ask_sql("PRAGMA user_version"), 11);
+	assert_int_equal(ask_sql("PRAGMA user_version"), 12);
 	assert_int_equal(ask_sql("SELECT count(*) FROM signing"), 8);
 	assert_int_equal(ask_sql(
 	                     "SELECT asked < pumped AND pumped < archived AND "

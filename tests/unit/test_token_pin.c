@@ -99,6 +99,32 @@ a_wrong_pin_is_tried_once(void **state)
 	stand_close(stand);
 }
 
+/* Without its secret nobody knows which PIN was wrong: none is tried. */
+static void
+a_lost_secret_keeps_the_token_locked(void **state)
+{
+	struct stand *stand;
+
+	(void)state;
+	scratch_write("pin", "999999\n", 7);
+	stand = stand_new(CONF_PIN_FILE);
+	stand_run(stand, 0, "locked");
+	stand_close(stand);
+	assert_int_equal(unlink("pin.key"), 0);
+	scratch_write("pin", STAND_PIN "\n", strlen(STAND_PIN) + 1);
+	stand = stand_new(CONF_PIN_FILE);
+	stand_run(stand, 0, "locked");
+	stand_assert_events(stand, "pin-held", 1);
+	assert_int_equal(stand_calls("login"), 1);
+	assert_int_equal(stand_unlock(stand, ""), 0);
+	stand_run(stand, 0, "ready");
+	stand_close(stand);
+	stand = stand_new(CONF_PIN_FILE);
+	stand_run(stand, 0, "ready");
+	assert_int_equal(stand_calls("login"), 3);
+	stand_close(stand);
+}
+
 /* The attempt stands, whatever ended the login. */
 static void
 login_is_guarded_against(const char *name)
@@ -567,6 +593,7 @@ main(int argc, char **argv)
 		STAND_TEST(asks_an_administrator),
 		STAND_TEST(nothing_waits_for_a_locked_token),
 		STAND_TEST(a_wrong_pin_is_tried_once),
+		STAND_TEST(a_lost_secret_keeps_the_token_locked),
 		STAND_TEST(a_crash_at_login_is_not_repeated),
 		STAND_TEST(a_hang_at_login_is_not_repeated),
 		STAND_TEST(a_token_lost_at_login_is_not_tried_again),

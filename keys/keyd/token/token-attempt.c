@@ -96,7 +96,7 @@ token_outcome(struct token *t, bool accepted, bool each, const char *text)
 bool
 token_each_record(struct token *t)
 {
-	const struct pin_attempt a = { t->pin_flags, 1 };
+	const struct pin_attempt a = { .flags = t->pin_flags, .unknown = 1 };
 	struct ht_error e;
 
 	if (t->each.phase == EACH_NONE) {

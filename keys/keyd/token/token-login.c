@@ -51,6 +51,11 @@ may_repeat(const struct token *t, struct pin_attempt *a, const char **why)
 {
 	const uint8_t end = PROTOCOL_PIN_FINAL_TRY | PROTOCOL_PIN_LOCKED;
 
+	if (a->lost) {
+		*why = "pin.key was lost, so nobody knows with which PIN the "
+		       "last attempt was";
+		return false;
+	}
 	if (a->unknown == 0) {
 		*why = "the token has refused this PIN before";
 		return false;

@@ -44,9 +44,10 @@ store_engine_error(struct store *s, struct ht_error *e)
 		return ht_error_set(e, HT_ERR_DATA,
 		    "the journal is damaged: %s", sqlite3_errmsg(s->db));
 	case SQLITE_IOERR:
-		/* A quota or a limit.  After a failed fsync nothing is sure. */
-		if (rc == SQLITE_IOERR_WRITE &&
-		    (reason == EDQUOT || reason == EFBIG))
+		/* The index, a quota or a limit.  After a failed fsync nothing is sure. */
+		if (rc == SQLITE_IOERR_SHMSIZE ||
+		    (rc == SQLITE_IOERR_WRITE &&
+		        (reason == EDQUOT || reason == EFBIG)))
 			return ht_error_set(e, HT_ERR_UNAVAILABLE, NO_ROOM);
 		return ht_error_set(e, HT_ERR_INTERNAL, "the journal: %s",
 		    reason != 0 ? strerror(reason) : sqlite3_errstr(rc));

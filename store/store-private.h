@@ -135,8 +135,9 @@ struct store {
 	uint64_t writes;  /* in the open transaction */
 	uint64_t bytes;   /* bound for them */
 	uint64_t written; /* store_written */
+	/* Descriptors, or -1: the lock, the database, its WAL, its index. */
+	int lock, file, wal, shm;
 	/* The write-ahead log: wal.c. */
-	int wal;
 	bool wipe_wal;       /* wipe PIN hashes in it after the next commit */
 	uint64_t frame;      /* bytes of a page in it */
 	uint64_t frames;     /* in use */
@@ -156,8 +157,23 @@ struct store {
  */
 int store_engine_error(struct store *s, struct ht_error *e);
 
+/* How long to wait for a killed process to exit, in milliseconds. */
+#define STORE_LEAVING 2000
+
 /*
- * Watch the WAL, which exists.  page is the size of a page, in bytes.
+ * Make this process the one that writes to the database at path, and open its
+ * file.  Errors, with the path: HT_ERR_UNAVAILABLE if another one is that,
+ * HT_ERR_INTERNAL.
+ */
+int store_files_open(struct store *s, const char *path, struct ht_error *e);
+
+/*
+ * Close the descriptors that are open, after SQLite has closed its own.
+ */
+void store_files_close(struct store *s);
+
+/*
+ * Watch the WAL, which exists, and its index.  page is the size of a page, in bytes.
  */
 int store_wal_open(struct store *s, int page, struct ht_error *e);
 

@@ -1,10 +1,6 @@
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
 #include "store/schema.h"
@@ -156,12 +152,9 @@ static const char *const steps[] = {
 #define SCHEMA_VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 #define APPLICATION 0x68747367 /* "htsg"; schema.sql sets it */
 
-/* How long to wait for a killed process to exit, in milliseconds. */
-#define LEAVING 2000
-
 /*
- * The first lock on the file is exclusive, so the index of the WAL needs no
- * shared memory.  Each commit is synced.  Deleted bytes are overwritten.  Pages
+ * Others may read the file meanwhile, who only have the right to that.  Each
+ * commit is synced.  Deleted bytes are overwritten.  Pages
  * are checked and never mapped, because the file may be damaged.  wal.c says
  * when a checkpoint is made, and the WAL keeps its size.
  */
@@ -169,7 +162,6 @@ static const struct {
 	const char *name, *value;
 	const char *answer; /* what SQLite says, once it is set */
 } settings[] = {
-	{ "locking_mode", "EXCLUSIVE", "exclusive" },
 	{ "journal_mode", "WAL", "wal" },
 	{ "synchronous", "FULL", "2" },
 	{ "foreign_keys", "ON", "1" },
@@ -183,22 +175,6 @@ static const struct {
 };
 
 /* --- opening --------------------------------------------------------- */
-
-/*
- * Create the file with mode 0600; SQLite would use the umask.  This descriptor
- * must be closed before SQLite locks the file: closing any descriptor of a file
- * drops all POSIX locks on it.
- */
-static int
-create_file(const char *path, struct ht_error *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return ht_error_errno(e, "%s", path);
-	(void)close(fd);
-	return 0;
-}
 
 static int
 run_script(struct store *s, const char *sql, struct ht_error *e)
@@ -322,31 +298,40 @@ read_last_time(struct store *s, struct ht_error *e)
 }
 
 static int
-open_database(struct store *s, const char *path, struct ht_error *e)
+connect(struct store *s, const char *path, int flags, struct ht_error *e)
 {
-	int ret = 0, page = 0, keep = 1;
 	size_t i;
+	int ret = 0;
 
 	if (sqlite3_open_v2(path, &s->db,
-	        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-	            SQLITE_OPEN_EXRESCODE,
+	        flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	        NULL) != SQLITE_OK)
 		return s->db == NULL ? ht_error_memory(e)
 		                     : store_engine_error(s, e);
-	(void)sqlite3_busy_timeout(s->db, LEAVING);
+	(void)sqlite3_busy_timeout(s->db, STORE_LEAVING);
 	/* Do not trust the schema: the file may be damaged. */
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	(void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL,
-	    &keep);
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]) && ret == 0; i++)
 		ret = set(s, i, e);
 	if (ret == 0)
 		ret = store_result_word(s, e);
-	if (ret == 0)
-		ret = upgrade(s, e);
+	return ret;
+}
+
+static int
+open_to_write(struct store *s, const char *path, struct ht_error *e)
+{
+	int ret, page = 0, keep = 1;
+
+	ret = connect(s, path, SQLITE_OPEN_READWRITE, e);
+	if (ret < 0)
+		return ret;
+	(void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL,
+	    &keep);
+	ret = upgrade(s, e);
 	if (ret == 0)
 		ret = prepare_all(s, e);
 	if (ret == 0)
@@ -355,30 +340,65 @@ open_database(struct store *s, const char *path, struct ht_error *e)
 		ret = ask_number(s, "PRAGMA page_size", &page, e);
 	if (ret == 0)
 		ret = store_wal_open(s, page, e);
+	/* From here on only who reads can be in the way, and nobody waits. */
+	(void)sqlite3_busy_timeout(s->db, 0);
 	return ret;
 }
 
-struct store *
-store_open(const char *path, struct ht_error *e)
+/* A reader upgrades nothing: keyd has done that, or will. */
+static int
+open_to_read(struct store *s, const char *path, struct ht_error *e)
+{
+	int version = 0, ret;
+
+	ret = connect(s, path, SQLITE_OPEN_READONLY, e);
+	if (ret == 0)
+		ret = find_version(s, &version, e);
+	if (ret == 0 && version < SCHEMA_VERSION)
+		ret = ht_error_set(e, HT_ERR_USAGE,
+		    "the store has version %d of its tables, and is upgraded "
+		    "to %d when htsign-keyd starts",
+		    version, SCHEMA_VERSION);
+	return ret < 0 ? ret : prepare_all(s, e);
+}
+
+static struct store *
+open_store(const char *path, bool reads, struct ht_error *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	struct ht_error why;
-	int ret;
+	int ret = 0;
 
 	if (s == NULL) {
 		(void)ht_error_memory(e);
 		return NULL;
 	}
-	s->wal = -1;
+	s->lock = s->file = s->wal = s->shm = -1;
 	ht_error_clear(&why);
-	ret = create_file(path, e);
-	if (ret == 0 && (ret = open_database(s, path, &why)) < 0)
+	if (!reads)
+		ret = store_files_open(s, path, e);
+	if (ret == 0)
+		ret = reads ? open_to_read(s, path, &why)
+		            : open_to_write(s, path, &why);
+	if (ret < 0 && why.code != 0)
 		(void)ht_error_set(e, ret, "%s: %s", path, why.text);
 	if (ret < 0) {
 		store_close(s);
 		return NULL;
 	}
 	return s;
+}
+
+struct store *
+store_open(const char *path, struct ht_error *e)
+{
+	return open_store(path, false, e);
+}
+
+struct store *
+store_open_reader(const char *path, struct ht_error *e)
+{
+	return open_store(path, true, e);
 }
 
 void
@@ -391,8 +411,7 @@ store_close(struct store *s)
 	for (i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(s->prepared[i]);
 	(void)sqlite3_close(s->db);
-	if (s->wal >= 0)
-		(void)close(s->wal);
+	store_files_close(s);
 	ht_wipe(s->pin_key, sizeof(s->pin_key));
 	free(s);
 }

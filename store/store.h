@@ -28,14 +28,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/error.h"
 
 struct store;
 
 /*
- * Open the database at path for this process alone.  Creates it with mode 0600
- * if it does not exist.  Upgrades an older schema in one transaction.  A
+ * Open the database at path to write.  Only one process can, as the lock on
+ * PATH-lock says.  Creates both with mode 0600 if they do not exist.  Upgrades an older schema in one transaction.  A
  * process that signs calls journal_recover next.
  *
  * The caller frees the store with store_close.  Returns NULL and *e on error.
@@ -44,6 +45,22 @@ struct store;
  * it is damaged or no store of ours.  HT_ERR_INTERNAL for anything else.
  */
 struct store *store_open(const char *path, struct ht_error *e);
+
+/*
+ * Open the database at path to read, while another process writes.  Needs no
+ * right to write, neither to the file nor to those of the WAL.  Functions that
+ * write fail.  Each that reads sees one state of the database, and is in the way
+ * of the WAL's next beginning for as long as it takes: it should be short.
+ *
+ * Errors as store_open's, and HT_ERR_USAGE for an older schema.
+ */
+struct store *store_open_reader(const char *path, struct ht_error *e);
+
+/*
+ * Let the group read the database, with all that belongs to it, which gets mode
+ * 0640.  It cannot write.  HT_ERR_INTERNAL if this process may not do that.
+ */
+int store_share(struct store *s, gid_t readers, struct ht_error *e);
 
 /*
  * Close the store without a commit, and free it.  NULL is fine.

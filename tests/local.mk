@@ -89,6 +89,7 @@ unit_tests = \
 	tests/unit/test_proc \
 	tests/unit/test_pump \
 	tests/unit/test_rate_window \
+	tests/unit/test_readers \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
 	tests/unit/test_request_line \

@@ -35,7 +35,8 @@ int
 store_remove(void **state)
 {
 	static const char *const files[] = { STORE_PATH, STORE_PATH "-wal",
-		STORE_PATH "-shm", STORE_PATH "-journal", STORE_PIN_KEY };
+		STORE_PATH "-shm", STORE_PATH "-journal", STORE_PATH "-lock",
+		STORE_PIN_KEY };
 	size_t i;
 
 	(void)state;

@@ -42,6 +42,7 @@ static const struct conf_field users_fields[] = {
 	{ "auth", read_account, USER(CONF_USER_AUTH) },
 	{ "fetch", read_account, USER(CONF_USER_FETCH) },
 	{ "pump", read_account, USER(CONF_USER_PUMP) },
+	{ "reader", read_account, USER(CONF_USER_READER) },
 	{ .key = NULL },
 };
 
@@ -62,6 +63,7 @@ root_defaults(void *out)
 		[CONF_USER_AUTH] = "htsign-auth",
 		[CONF_USER_FETCH] = "htsign-fetch",
 		[CONF_USER_PUMP] = "htsign-pump",
+		[CONF_USER_READER] = "htsign-reader",
 	};
 	struct conf *c = out;
 	size_t i;
@@ -330,6 +332,14 @@ conf_load(const char *path, struct ht_error *e)
 
 /* --- accounts -------------------------------------------------------- */
 
+/* An htsign that was upgraded may not have them yet. */
+static bool
+may_be_missing(const struct conf *c, const struct conf_account *account)
+{
+	return account == &c->users[CONF_USER_READER] ||
+	    (account == &c->users[CONF_USER_PUMP] && !conf_pumps(c));
+}
+
 static int
 resolve_account(struct conf *c, struct conf_account *account,
     struct ht_error *e)
@@ -343,8 +353,7 @@ resolve_account(struct conf *c, struct conf_account *account,
 	}
 	pw = account->name != NULL ? getpwnam(account->name)
 	                           : getpwuid(account->uid);
-	if (pw == NULL && account->name != NULL && !conf_pumps(c) &&
-	    account == &c->users[CONF_USER_PUMP]) {
+	if (pw == NULL && account->name != NULL && may_be_missing(c, account)) {
 		account->uid = (uid_t)-1;
 		account->gid = (gid_t)-1;
 		return 0;
@@ -376,7 +385,8 @@ conf_resolve(struct conf *c, struct ht_error *e)
 		if (ret < 0)
 			return ret;
 		for (j = 0; j < i && !c->single_user; j++)
-			if (c->users[j].uid == c->users[i].uid) {
+			if (c->users[j].uid == c->users[i].uid &&
+			    c->users[i].uid != (uid_t)-1) {
 				(void)ht_error_set(e, HT_ERR_USAGE,
 				    "two users have the uid %u",
 				    (unsigned int)c->users[i].uid);

@@ -41,14 +41,15 @@
 #define CONF_RUN_MAX 90
 
 enum conf_user {
-	CONF_USER_KEYD,  /* htsign-keyd: policy, journal, SSH CA */
-	CONF_USER_TOKEN, /* htsign-token: the token workers */
-	CONF_USER_NET,   /* htsign-net: sshd-sign's network processes */
-	CONF_USER_SIGN,  /* htsign-sign: shells that sign */
-	CONF_USER_ADMIN, /* htsign-admin: shells of administrators */
-	CONF_USER_AUTH,  /* htsign-auth: htsign-principals */
-	CONF_USER_FETCH, /* htsign-fetch: HTTP for keyd */
-	CONF_USER_PUMP,  /* htsign-pump: needed only if conf_pumps */
+	CONF_USER_KEYD,   /* htsign-keyd: policy, journal, SSH CA */
+	CONF_USER_TOKEN,  /* htsign-token: the token workers */
+	CONF_USER_NET,    /* htsign-net: sshd-sign's network processes */
+	CONF_USER_SIGN,   /* htsign-sign: shells that sign */
+	CONF_USER_ADMIN,  /* htsign-admin: shells of administrators */
+	CONF_USER_AUTH,   /* htsign-auth: htsign-principals */
+	CONF_USER_FETCH,  /* htsign-fetch: HTTP for keyd */
+	CONF_USER_PUMP,   /* htsign-pump: needed only if conf_pumps */
+	CONF_USER_READER, /* htsign-reader: what administrators look at */
 	CONF_USERS
 };
 
@@ -373,8 +374,8 @@ void conf_free(struct conf *c); /* NULL is fine */
  * PROC_SAME.  Otherwise looks up names with getpwnam(3) and numbers with
  * getpwuid(3).  A number without an account gets the group of the same number.
  * HT_ERR_USAGE ("FILE:LINE: …") if there is no such account, two accounts
- * share a uid, or an account is root's.  Where not conf_pumps, that of
- * htsign-pump may be missing: its uid is (uid_t)-1 then.
+ * share a uid, or an account is root's.  That of htsign-reader may be missing,
+ * and where not conf_pumps that of htsign-pump: its uid is (uid_t)-1 then.
  */
 int conf_resolve(struct conf *c, struct ht_error *e);
 

@@ -39,6 +39,7 @@ static const struct {
 	{ "htsign-keyd", HT_SBINDIR, "keys/keyd" },
 	{ "htsign-principals", HT_LIBEXECDIR, "keys/principals" },
 	{ "htsign-pump", HT_LIBEXECDIR, "pump" },
+	{ "htsign-reader", HT_LIBEXECDIR, "reader" },
 	{ "htsign-shell", HT_LIBEXECDIR, "htsign-shell" },
 	{ "htsign-token", HT_LIBEXECDIR, "keys/token" },
 	{ "sshd-sign", HT_SBINDIR, "sshd-sign" },
@@ -287,6 +288,12 @@ proc_nicer(pid_t pid, int by)
 int
 proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 {
+	return proc_drop_to(uid, gid, (gid_t)-1, e);
+}
+
+int
+proc_drop_to(uid_t uid, gid_t gid, gid_t group, struct ht_error *e)
+{
 	pid_t parent = getppid();
 	int death = 0;
 	int dumpable = prctl(PR_GET_DUMPABLE);
@@ -295,7 +302,7 @@ proc_drop(uid_t uid, gid_t gid, struct ht_error *e)
 		return 0;
 	if (prctl(PR_GET_PDEATHSIG, &death) < 0)
 		return ht_error_errno(e, "parent death signal");
-	if (setgroups(0, NULL) < 0)
+	if (setgroups(group != (gid_t)-1, &group) < 0)
 		return ht_error_errno(e, "setgroups");
 	if (gid != (gid_t)-1 && setresgid(gid, gid, gid) < 0)
 		return ht_error_errno(e, "setresgid %u", (unsigned int)gid);

@@ -79,6 +79,11 @@ int proc_nicer(pid_t pid, int by);
 int proc_drop(uid_t uid, gid_t gid, struct ht_error *e);
 
 /*
+ * The same, but group stays as the only supplementary group; (gid_t)-1: none.
+ */
+int proc_drop_to(uid_t uid, gid_t gid, gid_t group, struct ht_error *e);
+
+/*
  * Let root look at files with the rights of uid; 0 gives it its own again.  The
  * parent death signal stays.  proc_harden has to be called again before the
  * process trusts that it is undumpable.

@@ -24,9 +24,11 @@
 #define PARENT (1U << SANDBOX_PARENT)
 #define FETCH (1U << SANDBOX_FETCH)
 #define PUMP (1U << SANDBOX_PUMP)
+#define READER (1U << SANDBOX_READER)
 
-#define LISTED (SHELL | NETWORK | KEYD | FETCH | PUMP) /* have an allow-list */
-#define DENIED (TOKEN | PARENT)                        /* have a deny-list */
+/* These have an allow-list, and those a deny-list. */
+#define LISTED (SHELL | NETWORK | KEYD | FETCH | PUMP | READER)
+#define DENIED (TOKEN | PARENT)
 
 /* Argument n is v; or, of its bits in mask, exactly those of v are set. */
 #define IS(n, v)                                                               \
@@ -126,20 +128,20 @@ static const struct call allowed[] = {
 	{ SCMP_SYS(set_robust_list), FETCH },
 	{ SCMP_SYS(sched_getaffinity), FETCH },
 	/* Files by name; Landlock limits which. */
-	{ SCMP_SYS(open), KEYD | FETCH },
-	{ SCMP_SYS(openat), KEYD | FETCH },
-	{ SCMP_SYS(access), KEYD | FETCH },
-	{ SCMP_SYS(faccessat), KEYD | FETCH },
-	{ SCMP_SYS(faccessat2), KEYD | FETCH },
-	{ SCMP_SYS(stat), KEYD | FETCH },
-	{ SCMP_SYS(lstat), KEYD | FETCH },
-	{ SCMP_SYS(newfstatat), KEYD | FETCH },
-	{ SCMP_SYS(statx), KEYD | FETCH },
+	{ SCMP_SYS(open), KEYD | FETCH | READER },
+	{ SCMP_SYS(openat), KEYD | FETCH | READER },
+	{ SCMP_SYS(access), KEYD | FETCH | READER },
+	{ SCMP_SYS(faccessat), KEYD | FETCH | READER },
+	{ SCMP_SYS(faccessat2), KEYD | FETCH | READER },
+	{ SCMP_SYS(stat), KEYD | FETCH | READER },
+	{ SCMP_SYS(lstat), KEYD | FETCH | READER },
+	{ SCMP_SYS(newfstatat), KEYD | FETCH | READER },
+	{ SCMP_SYS(statx), KEYD | FETCH | READER },
 	{ SCMP_SYS(statfs), KEYD },
 	{ SCMP_SYS(fstatfs), KEYD },
-	{ SCMP_SYS(readlink), KEYD | FETCH },
-	{ SCMP_SYS(readlinkat), KEYD | FETCH },
-	{ SCMP_SYS(getcwd), KEYD | FETCH },
+	{ SCMP_SYS(readlink), KEYD | FETCH | READER },
+	{ SCMP_SYS(readlinkat), KEYD | FETCH | READER },
+	{ SCMP_SYS(getcwd), KEYD | FETCH | READER },
 	{ SCMP_SYS(getdents64), KEYD },
 	{ SCMP_SYS(mkdir), KEYD },
 	{ SCMP_SYS(mkdirat), KEYD },
@@ -181,9 +183,9 @@ static const struct checked_call allowed_when[] = {
 	{ SCMP_SYS(fcntl), LISTED, IS(1, F_GET_SEALS) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_ADD_SEALS) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLEASE) },
-	{ SCMP_SYS(fcntl), KEYD, IS(1, F_GETLK) },
-	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLK) },
-	{ SCMP_SYS(fcntl), KEYD, IS(1, F_SETLKW) },
+	{ SCMP_SYS(fcntl), KEYD | READER, IS(1, F_GETLK) },
+	{ SCMP_SYS(fcntl), KEYD | READER, IS(1, F_SETLK) },
+	{ SCMP_SYS(fcntl), KEYD | READER, IS(1, F_SETLKW) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_GETLK) },
 	{ SCMP_SYS(fcntl), KEYD, IS(1, F_OFD_SETLK) },
 	/* Settings and size of a terminal, but not TIOCSTI, which types. */

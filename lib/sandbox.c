@@ -35,6 +35,7 @@ confine(enum sandbox_role role, const struct sandbox_path *paths, size_t npaths,
 #define SHELL (1U << SANDBOX_SHELL)
 #define NETWORK (1U << SANDBOX_NETWORK)
 #define PUMP (1U << SANDBOX_PUMP)
+#define READER (1U << SANDBOX_READER)
 
 /*
  * Limit what a process takes from the machine that handles a client's bytes, to
@@ -49,9 +50,11 @@ limit(enum sandbox_role role, struct ht_error *e)
 		rlim_t most;
 		unsigned int roles;
 	} limits[] = {
-		{ RLIMIT_AS, (rlim_t)256 << 20, SHELL | NETWORK | PUMP },
+		{ RLIMIT_AS, (rlim_t)256 << 20,
+		    SHELL | NETWORK | PUMP | READER },
 		{ RLIMIT_CPU, 86400, SHELL },
 		{ RLIMIT_NOFILE, 64, SHELL | PUMP },
+		{ RLIMIT_NOFILE, 128, READER },
 	};
 	struct rlimit now;
 	size_t i;

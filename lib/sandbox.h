@@ -20,6 +20,7 @@ enum sandbox_role {
 	SANDBOX_FETCH,    /* allow-list: unix and IP sockets, its files to
 			     read, threads; no exec */
 	SANDBOX_PUMP,     /* allow-list: the descriptors it has, memory, time */
+	SANDBOX_READER,   /* allow-list: its files to read, and to lock them */
 	SANDBOX_TOKEN_USB /* as TOKEN; netlink sockets, for libusb */
 };
 
@@ -45,7 +46,7 @@ struct sandbox_path {
  * With an allow-list, any other call kills the process.  With a deny-list, a
  * listed call fails with EPERM.  So do calls that libraries are known to probe.
  *
- * A SHELL and a PUMP are also limited in memory and descriptors, and a SHELL in
+ * A SHELL, a PUMP and a READER are also limited in memory and descriptors, and a SHELL in
  * processor time.  It gets a
  * day of processor time, and less once it knows what it may sign.
  *

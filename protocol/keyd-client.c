@@ -464,6 +464,51 @@ stray_file(struct msg *m, struct ht_error *e)
 	return ht_error_set(e, HT_ERR_INTERNAL, "a file came out of turn");
 }
 
+/* The next message of htsign-reader, or an error of the caller's pause. */
+static int
+await_answer(const struct keyd_client *k, struct protocol_link *link,
+    struct msg *m, union protocol_body *body, struct ht_error *e)
+{
+	int rc, paused = 0;
+
+	while ((rc = protocol_next(link, m, body, e)) == 0 && paused == 0) {
+		if (k->pause != NULL)
+			paused = k->pause(msg_channel_fd(link->channel), e);
+		else if ((rc = protocol_wait(link, m, body, -1, e)) != 0)
+			break;
+	}
+	if (paused < 0)
+		return paused;
+	return rc == 1 ? 0
+	               : ht_error_set(e, HT_ERR_UNAVAILABLE,
+	                     "htsign-reader has ended: try again");
+}
+
+/*
+ * htsign-reader answers over fd, which is taken over.  It stops when this end is
+ * closed.
+ */
+static int
+read_answer(const struct keyd_client *k, int fd, keyd_client_print_fn *print,
+    void *cookie, struct protocol_done *done, struct ht_error *e)
+{
+	union protocol_body body;
+	struct protocol_link link;
+	struct msg m;
+	int rc = protocol_open(&link, fd, PROTOCOL_LINK_ANSWER, false, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = await_answer(k, &link, &m, &body, e)) == 0 &&
+	    m.type == PROTOCOL_PRINT)
+		if ((rc = print(cookie, body.print.bytes, e)) < 0)
+			break;
+	if (rc == 0)
+		*done = body.done;
+	protocol_close(&link);
+	return rc;
+}
+
 int
 keyd_client_command(struct keyd_client *k, const struct buf *words,
     struct cursor input, keyd_client_print_fn *print, void *cookie,
@@ -477,6 +522,8 @@ keyd_client_command(struct keyd_client *k, const struct buf *words,
 	rc = send_message(k, PROTOCOL_COMMAND, &command, e);
 	while (rc == 0) {
 		rc = await_unless(k, &m, &body, e);
+		if (rc == 0 && m.type == PROTOCOL_READER)
+			return read_answer(k, m.fd[0], print, cookie, done, e);
 		if (rc < 0 || m.type == PROTOCOL_DONE)
 			break;
 		if (m.type == PROTOCOL_FILE && k->file != NULL)

@@ -78,7 +78,7 @@ static const struct field stranger[] = { TEXT(stranger, peer) };
 static const struct field start[] = { U8(start, admin) };
 static const struct field ready[] = { U32(ready, token_uid),
 	U32(ready, token_gid), U32(ready, tokens), U32(ready, pump_uid),
-	U32(ready, pump_gid) };
+	U32(ready, pump_gid), U32(ready, reader_uid), U32(ready, reader_gid) };
 static const struct field worker[] = { U32(worker, index) };
 static const struct field token_open[] = { TEXT(token_open, module),
 	TEXT(token_open, label), TEXT(token_open, serial),
@@ -126,6 +126,11 @@ static const struct field verdict[] = { TEXT(verdict, verdict),
 static const struct field tested[] = { TEXT(tested, trouble),
 	TEXT(tested, database), U64(tested, date) };
 
+static const struct field store[] = { TEXT(store, path) };
+static const struct field read_[] = { U8(read, what), U8(read, json),
+	U64(read, request), U32(read, limit), TEXT(read, client),
+	TEXT(read, profile), TEXT(read, status), TEXT(read, result) };
+
 struct layout {
 	const char *name;
 	const struct field *fields;
@@ -155,6 +160,7 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_PRINT] = LAYOUT("PRINT", print),
 	[PROTOCOL_FILE] = LAYOUT("FILE", file),
 	[PROTOCOL_DONE] = LAYOUT("DONE", done),
+	[PROTOCOL_READER] = EMPTY("READER"),
 	[PROTOCOL_ASK] = LAYOUT("ASK", ask),
 	[PROTOCOL_TICKET_FOR] = LAYOUT("TICKET", ticket_for),
 	[PROTOCOL_LOGIN] = LAYOUT("LOGIN", relayed),
@@ -192,6 +198,8 @@ static const struct layout layouts[PROTOCOL_TYPES] = {
 	[PROTOCOL_PUMPED] = LAYOUT("PUMPED", pumped),
 	[PROTOCOL_VERDICT] = LAYOUT("VERDICT", verdict),
 	[PROTOCOL_TESTED] = LAYOUT("TESTED", tested),
+	[PROTOCOL_STORE] = LAYOUT("STORE", store),
+	[PROTOCOL_READ] = LAYOUT("READ", read_),
 };
 
 /* --- what may be said when ------------------------------------------------ */
@@ -219,6 +227,8 @@ struct rule {
 #define FETCH PROTOCOL_LINK_FETCH
 #define PUMP PROTOCOL_LINK_PUMP
 #define REPORT PROTOCOL_LINK_REPORT
+#define READER PROTOCOL_LINK_READER
+#define ANSWER PROTOCOL_LINK_ANSWER
 
 static const struct rule rules[] = {
 	/* The signing connection: shell asks, keyd answers. */
@@ -249,6 +259,7 @@ static const struct rule rules[] = {
 	{ ADMIN, false, PROTOCOL_PRINT, IN(BUSY), SAME, 0, 0 },
 	{ ADMIN, false, PROTOCOL_FILE, IN(BUSY), SAME, 1, 1 },
 	{ ADMIN, false, PROTOCOL_DONE, IN(BUSY), PROTOCOL_IDLE, 0, 0 },
+	{ ADMIN, false, PROTOCOL_READER, IN(BUSY), PROTOCOL_IDLE, 1, 1 },
 	{ ADMIN, false, PROTOCOL_REFUSE, IN(GREETED) | IN(IDLE) | IN(BUSY),
 	    PROTOCOL_OVER, 0, 0 },
 
@@ -304,6 +315,12 @@ static const struct rule rules[] = {
 	{ REPORT, true, PROTOCOL_PUMPED, IN(IDLE), PROTOCOL_BUSY, 0, 0 },
 	{ REPORT, true, PROTOCOL_VERDICT, IN(BUSY), PROTOCOL_OVER, 0, 0 },
 	{ REPORT, true, PROTOCOL_TESTED, IN(IDLE), PROTOCOL_OVER, 0, 0 },
+
+	/* keyd asks htsign-reader, which answers a shell. */
+	{ READER, false, PROTOCOL_STORE, IN(IDLE), SAME, 0, 0 },
+	{ READER, false, PROTOCOL_READ, IN(IDLE), SAME, 1, 1 },
+	{ ANSWER, true, PROTOCOL_PRINT, IN(IDLE), SAME, 0, 0 },
+	{ ANSWER, true, PROTOCOL_DONE, IN(IDLE), PROTOCOL_OVER, 0, 0 },
 };
 /* clang-format on */
 

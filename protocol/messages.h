@@ -77,6 +77,7 @@ enum protocol_type {
 	PROTOCOL_PRINT,
 	PROTOCOL_FILE,
 	PROTOCOL_DONE,
+	PROTOCOL_READER,
 	/* htsign-principals and keyd */
 	PROTOCOL_ASK,
 	PROTOCOL_TICKET_FOR,
@@ -120,6 +121,9 @@ enum protocol_type {
 	PROTOCOL_PUMPED,
 	PROTOCOL_VERDICT,
 	PROTOCOL_TESTED,
+	/* keyd and htsign-reader */
+	PROTOCOL_STORE,
+	PROTOCOL_READ,
 	PROTOCOL_TYPES /* one more than the last */
 };
 
@@ -332,10 +336,13 @@ struct protocol_ready {
 	uint32_t tokens;   /* the number of workers */
 	uint32_t pump_uid; /* (uid_t)-1: that of the parent */
 	uint32_t pump_gid;
+	uint32_t reader_uid;
+	uint32_t reader_gid;
 };
 
 struct protocol_worker { /* SPAWN, KILL; SPAWNED with one descriptor */
-	uint32_t index;  /* the number of tokens: htsign-pump */
+	uint32_t index;  /* the number of tokens: htsign-pump, then
+	                    htsign-reader */
 };
 
 struct protocol_token_open {        /* with one descriptor for a key file */
@@ -504,6 +511,29 @@ struct protocol_tested {
 #define PROTOCOL_LOOKED_REVOKED "revoked"
 #define PROTOCOL_LOOKED_UNKNOWN "unknown"
 
+struct protocol_store {
+	char path[PROTOCOL_PATH]; /* of the database */
+};
+
+/* What is read, as the verbs of administrators call it. */
+enum protocol_read_what {
+	PROTOCOL_READ_LOG,
+	PROTOCOL_READ_SHOW,
+	PROTOCOL_READ_EVENTS
+};
+
+struct protocol_read { /* with one descriptor: the other end has the answer */
+	uint8_t what;  /* enum protocol_read_what */
+	uint8_t json;  /* 1: a JSON object a line */
+	uint64_t request; /* SHOW: that one */
+	uint32_t limit;   /* the newest; 0: all */
+	/* LOG: only those; "" does not filter. */
+	char client[PROTOCOL_NAME];
+	char profile[PROTOCOL_NAME];
+	char status[PROTOCOL_WORD];
+	char result[PROTOCOL_WORD];
+};
+
 union protocol_body {
 	struct protocol_hello hello;
 	struct protocol_welcome welcome;
@@ -554,6 +584,8 @@ union protocol_body {
 	struct protocol_pumped pumped;
 	struct protocol_verdict verdict;
 	struct protocol_tested tested;
+	struct protocol_store store;
+	struct protocol_read read;
 };
 
 /* Who is at the two ends.  One asks; the other answers, and that is keyd
@@ -568,6 +600,8 @@ enum protocol_kind {
 	PROTOCOL_LINK_FETCH,  /* htsign-fetch says HELLO, keyd asks then */
 	PROTOCOL_LINK_PUMP,   /* keyd asks htsign-pump */
 	PROTOCOL_LINK_REPORT, /* a child of htsign-pump tells keyd */
+	PROTOCOL_LINK_READER, /* keyd asks htsign-reader */
+	PROTOCOL_LINK_ANSWER, /* htsign-reader tells a shell */
 	PROTOCOL_LINK_KINDS   /* how many there are */
 };
 

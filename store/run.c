@@ -111,8 +111,11 @@ store_write(struct store *s, sqlite3_stmt *st, struct ht_error *e)
 	do {
 		ret = store_step(s, st, &why);
 	} while (ret > 0);
-	if (ret < 0)
+	if (ret < 0) {
+		s->hindered |=
+		    (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_BUSY;
 		return store_spoil(s, &why, e);
+	}
 	s->writes++;
 	s->bytes += s->bound;
 	s->written += STORE_WRITE + s->bound;

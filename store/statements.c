@@ -114,6 +114,11 @@
 	"NULL), 'no timestamp: ' || stamp_error), " SIGNING_JSON " " \
 	"FROM signing "
 
+/* NULL does not filter. */
+#define FILTER \
+	"(?1 IS NULL OR client = ?1) AND (?2 IS NULL OR profile = ?2) " \
+	"AND (?3 IS NULL OR status = ?3) AND (?5 IS NULL OR result = ?5) "
+
 #define EVENT_JSON COMPACT( \
 	"'event', seq, " \
 	"'request', request, " \
@@ -503,6 +508,18 @@ const char *const store_statements[SQL_STATEMENTS] = {
 	    "SELECT client, profile, token, asked, decided, ended, size, "
 	    "reply IS NOT NULL AND status <> 'refused', exit "
 	    "FROM signing ORDER BY request DESC",
+	[SQL_LAST_REQUEST] = "SELECT max(request) FROM signing",
+	[SQL_LAST_EVENT] = "SELECT max(seq) FROM event",
+	[SQL_WALK_SEEK] =
+	    "SELECT count(*), min(request) FROM (SELECT request FROM signing "
+	    "WHERE request BETWEEN ?4 AND ?6 AND " FILTER
+	    "ORDER BY request DESC LIMIT ?7)",
+	[SQL_WALK_ROWS] = SIGNING_ROW
+	    "WHERE request BETWEEN ?4 AND ?6 AND " FILTER "ORDER BY request",
+	[SQL_WALK_EVENTS] = EVENT_ROW
+	    "WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+	[SQL_WALK_OF] = EVENT_ROW
+	    "WHERE request = ?3 AND seq BETWEEN ?1 AND ?2 ORDER BY seq",
 	[SQL_PKCS7] =
 	    "SELECT pkcs7.der, timestamp.der FROM pkcs7 JOIN signing USING (request) "
 	    "LEFT JOIN timestamp USING (request) "

@@ -61,6 +61,12 @@ enum store_sql {
 	SQL_SHOW_FIELDS,
 	SQL_SHOW_EVENTS,
 	SQL_EVENTS,
+	SQL_LAST_REQUEST,
+	SQL_LAST_EVENT,
+	SQL_WALK_SEEK,
+	SQL_WALK_ROWS,
+	SQL_WALK_EVENTS,
+	SQL_WALK_OF,
 	SQL_PKCS7,
 	SQL_RECENT,
 	SQL_ARCHIVE_ADD,
@@ -126,6 +132,7 @@ struct store {
 	sqlite3_stmt *prepared[SQL_STATEMENTS];
 	sqlite3_stmt *held; /* a statement whose row the caller still reads */
 	bool open;          /* a transaction is open */
+	bool hindered;      /* store_hindered */
 	int bind;           /* a bind that failed for the next statement */
 	uint64_t bound;     /* bytes for the next statement */
 	struct ht_error failure; /* code 0, or what spoilt the transaction */

@@ -63,6 +63,13 @@ struct store *store_open_reader(const char *path, struct ht_error *e);
 int store_share(struct store *s, gid_t readers, struct ht_error *e);
 
 /*
+ * Whether somebody who reads was in the way since the last call: a write found
+ * the database locked, or the WAL has grown to 64 MiB since nobody let it begin
+ * anew.
+ */
+bool store_hindered(struct store *s);
+
+/*
  * Close the store without a commit, and free it.  NULL is fine.
  */
 void store_close(struct store *s);

@@ -29,6 +29,9 @@
 #define TRANSACTION ((uint64_t)64 << 10)
 #define WRITE ((uint64_t)8 << 10)
 
+/* So many frames are too many: somebody reads, and does not end. */
+#define TOO_LONG 16000
+
 /* The index has such blocks, each for so many frames; fewer in the first. */
 #define INDEX_BLOCK ((uint64_t)32 << 10)
 #define INDEX_FRAMES 4096
@@ -86,6 +89,8 @@ checkpoint(struct store *s, int mode, struct ht_error *e)
 		return 0;
 	}
 	s->checkpoint = s->frames + CHECKPOINT_AGAIN;
+	if (s->frames >= TOO_LONG)
+		s->hindered = true;
 	rc = store_engine_error(s, &why);
 	if (rc != HT_ERR_UNAVAILABLE)
 		return store_spoil(s, &why, e);
@@ -124,6 +129,15 @@ store_wal_committed(struct store *s, struct ht_error *e)
 		rc = checkpoint(s, SQLITE_CHECKPOINT_RESTART, e);
 	/* Without room, or with somebody who reads, it is tried again. */
 	return rc == HT_ERR_UNAVAILABLE ? 0 : rc;
+}
+
+bool
+store_hindered(struct store *s)
+{
+	bool was = s->hindered;
+
+	s->hindered = false;
+	return was;
 }
 
 static uint64_t

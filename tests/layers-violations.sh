@@ -12,11 +12,11 @@ trap 'rm -rf "$tree"' EXIT
 
 folders=$(sed -n "/^includes='/,/^'/s/:.*//p" "$layers")
 archives='base protocol conf store spc formats sshcert keyd parent token shell
-command admin sshd fetch htsign pump'
+command admin sshd fetch htsign pump reader'
 programs='keys/keyd/htsign-keyd keys/token/htsign-token
 keys/principals/htsign-principals
 htsign-shell/htsign-shell sshd-sign/sshd-sign fetch/htsign-fetch
-htsign/htsign pump/htsign-pump htsign-admin/htsign-admin'
+htsign/htsign pump/htsign-pump reader/htsign-reader htsign-admin/htsign-admin'
 
 # An archive of one file that says $2.
 make_archive() {

@@ -47,6 +47,7 @@ htsign-admin: lib protocol signature htsign-shell
 sshd-sign: lib protocol config
 fetch: lib protocol config signature
 pump: lib protocol
+reader: lib protocol store store/journal
 htsign: lib signature formats
 '
 
@@ -68,6 +69,7 @@ libadmin.a: libbase.a libprotocol.a libcommand.a / edit
 libsshd.a: libbase.a libprotocol.a libconf.a / ssh
 libhtsign.a: libbase.a libspc.a libformats.a / crypto
 libpump.a: libbase.a libprotocol.a / crypto z
+libreader.a: libbase.a libprotocol.a libstore.a /
 libfetch.a: libbase.a libprotocol.a libconf.a libspc.a / curl jansson crypto
 '
 
@@ -81,6 +83,7 @@ htsign-shell/htsign-shell: crypto seccomp z / ssh sqlite3 config curl jansson ed
 htsign-admin/htsign-admin: edit crypto seccomp / ssh sqlite3 config curl jansson z
 sshd-sign/sshd-sign: ssh config seccomp / sqlite3 curl jansson edit
 pump/htsign-pump: crypto seccomp z / sqlite3 ssh config curl jansson edit
+reader/htsign-reader: crypto seccomp sqlite3 / z ssh config curl jansson edit
 fetch/htsign-fetch: curl jansson crypto config seccomp / sqlite3 ssh edit
 htsign/htsign: crypto seccomp z / ssh sqlite3 config curl jansson edit
 '

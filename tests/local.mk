@@ -89,6 +89,7 @@ unit_tests = \
 	tests/unit/test_proc \
 	tests/unit/test_pump \
 	tests/unit/test_rate_window \
+	tests/unit/test_reader \
 	tests/unit/test_readers \
 	tests/unit/test_remains \
 	tests/unit/test_request_content \
@@ -216,6 +217,7 @@ e2e_tests = \
 	tests/e2e/92-archive.sh \
 	tests/e2e/93-virustotal.sh \
 	tests/e2e/94-archive-faults.sh \
+	tests/e2e/95-reader.sh \
 	tests/e2e/95-record.sh \
 	tests/e2e/96-lying-shell.sh \
 	tests/e2e/97-rules.sh \
@@ -261,7 +263,7 @@ EXTRA_DIST += $(e2e_tests) \
 # It may use all that there is; the linker takes what it needs.
 
 LDADD = libtesting.a libhtsign.a libadmin.a libshell.a libcommand.a libsshd.a libkeyd.a libparent.a \
-	libsshcert.a libtoken.a libfetch.a libpump.a libformats.a libspc.a libstore.a libconf.a \
+	libsshcert.a libtoken.a libfetch.a libpump.a libreader.a libformats.a libspc.a libstore.a libconf.a \
 	libprotocol.a libbase.a $(CMOCKA_LIBS) $(CONF_LIBS) \
 	$(EDIT_LIBS) $(SQLITE_LIBS) $(SSH_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) \
 	$(SECCOMP_LIBS)

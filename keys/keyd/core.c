@@ -32,6 +32,7 @@ static const size_t shares[PROTOCOL_LINK_KINDS] = {
 	[PROTOCOL_LINK_FETCH] = KEYD_FETCH,
 	[PROTOCOL_LINK_PUMP] = KEYD_PUMPS,
 	[PROTOCOL_LINK_REPORT] = KEYD_REPORTS,
+	[PROTOCOL_LINK_READER] = KEYD_READERS,
 };
 
 static void
@@ -111,6 +112,14 @@ ready(void *cookie, short revents)
 		drop(c);
 }
 
+/* Whether a first message has to come soon. */
+static bool
+greets(enum protocol_kind kind)
+{
+	return kind != PROTOCOL_LINK_SSHD && kind != PROTOCOL_LINK_PUMP &&
+	    kind != PROTOCOL_LINK_REPORT && kind != PROTOCOL_LINK_READER;
+}
+
 int
 keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
     enum protocol_kind kind, struct ht_error *e)
@@ -138,8 +147,7 @@ keyd_connection_add(struct keyd *k, struct keyd_connection *c, int fd,
 		c->next->at = &c->next;
 	k->connections = c;
 	k->nconnections[kind]++;
-	if (kind != PROTOCOL_LINK_SSHD && kind != PROTOCOL_LINK_PUMP &&
-	    kind != PROTOCOL_LINK_REPORT)
+	if (greets(kind))
 		allow(c, GREETING);
 	return 0;
 }

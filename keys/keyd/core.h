@@ -4,8 +4,8 @@
  *
  * keyd has one thread and one loop.  The loop watches the connections of shells
  * (sign-link.c, admin-link.c), of sshd-sign and htsign-principals (door.c), of
- * htsign-fetch (fetch-link.c), of htsign-pump and its children (pump-link.c), and
- * of the token workers (token.c).  Every change
+ * htsign-fetch (fetch-link.c), of htsign-pump and its children (pump-link.c), of
+ * htsign-reader (reader-link.c), and of the token workers (token.c).  Every change
  * goes through the store.  Nothing that depends on a change leaves keyd before
  * the change is committed (commit.h).
  */
@@ -39,10 +39,11 @@
 #define KEYD_SSHD 64
 #define KEYD_FETCH 4
 #define KEYD_PUMPS 4
+#define KEYD_READERS 4
 #define KEYD_REPORTS KEYD_SIGNING
 #define KEYD_CONNECTIONS                                                       \
 	(KEYD_SIGNING + KEYD_ADMINS + KEYD_PRINCIPALS + KEYD_SSHD +            \
-	    KEYD_FETCH + KEYD_PUMPS + KEYD_REPORTS)
+	    KEYD_FETCH + KEYD_PUMPS + KEYD_READERS + KEYD_REPORTS)
 
 /*
  * The most messages of one client in a round of the loop, so that a client with
@@ -71,6 +72,7 @@ struct fetch;
 struct pump;
 struct quota;
 struct rates;
+struct reader;
 struct request;
 struct spools;
 
@@ -117,6 +119,7 @@ struct keyd {
 	struct pump *pump;
 	struct quota *quota;
 	struct rates *rates;
+	struct reader *reader;
 	bool behind;      /* the journal has open requests that are not ours */
 	bool clock_unset; /* the journal says so already */
 	bool ending;      /* after SIGTERM: no new requests */
@@ -130,7 +133,7 @@ struct keyd {
  * The connection is closed if its first message does not come within 15 s, or
  * if a shell then has nothing to ask: a client's for 15 s, an administrator's
  * for 5 min.  None of that applies to sshd-sign's listener, to htsign-pump and
- * to its children.
+ * its children, and to htsign-reader.
  *
  * Errors: HT_ERR_TEMPORARY if there are too many connections or open files;
  * HT_ERR_INTERNAL if there is no memory.  On error fd is closed and gone is not

@@ -23,6 +23,7 @@
 #include "keys/keyd/pump-link.h"
 #include "keys/keyd/quota.h"
 #include "keys/keyd/rates.h"
+#include "keys/keyd/reader-link.h"
 #include "keys/keyd/request/request.h"
 #include "keys/keyd/sockets.h"
 #include "keys/keyd/spools.h"
@@ -70,6 +71,7 @@ settle(struct keyd *k)
 			commit_run(&k->commits);
 			tokens_committed(k->tokens);
 		}
+		reader_mind(k->reader);
 		keyd_flush(k);
 	} while (store_dirty(k->store));
 }
@@ -290,12 +292,13 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 {
 	const struct conf *conf = k->setup->conf;
 	const struct conf_account *user = &conf->users[CONF_USER_KEYD];
+	const gid_t readers = conf->users[CONF_USER_READER].gid;
 	struct sandbox_path paths[PATHS];
 	int landlock;
 	int n, rc;
 
 	if (!conf->single_user) {
-		rc = proc_drop(user->uid, user->gid, e);
+		rc = proc_drop_to(user->uid, user->gid, readers, e);
 		if (rc == 0)
 			rc = proc_harden(e); /* setuid may undo proc_harden */
 		if (rc < 0)
@@ -319,6 +322,28 @@ give_up_rights(const struct keyd *k, struct ht_error *e)
 	return rc;
 }
 
+/*
+ * The group of htsign-reader may pass the state folder, and read the journal
+ * there.  Without an account it is nobody's.
+ */
+static int
+share_journal(const struct keyd *k, struct ht_error *e)
+{
+	const struct conf *conf = k->setup->conf;
+	const gid_t readers = conf->users[CONF_USER_READER].gid;
+	int folder, rc = 0;
+
+	if (conf->single_user || readers == (gid_t)-1)
+		return 0;
+	folder = open(conf->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 || fchown(folder, (uid_t)-1, readers) < 0 ||
+	    fchmod(folder, 0710) < 0)
+		rc = ht_error_errno(e, "%s", conf->state);
+	if (folder >= 0)
+		(void)close(folder);
+	return rc < 0 ? rc : store_share(k->store, readers, e);
+}
+
 static int
 open_journal(struct keyd *k, struct ht_error *e)
 {
@@ -333,6 +358,8 @@ open_journal(struct keyd *k, struct ht_error *e)
 		return e->code;
 	(void)snprintf(path, sizeof(path), "%s/pin.key", conf->state);
 	rc = pin_key_open(k->store, path, e);
+	if (rc == 0)
+		rc = share_journal(k, e);
 	if (rc < 0)
 		return rc;
 	rc = journal_recover(k->store, &closed, e);
@@ -353,9 +380,11 @@ open_journal(struct keyd *k, struct ht_error *e)
 	k->fetch = fetch_new(k);
 	k->checks = k->fetch == NULL ? NULL : checks_new(k);
 	k->pump = pump_new(k);
+	k->reader = reader_new(k);
 	if (rc == 0 &&
 	    (k->failures == NULL || k->quota == NULL || k->rates == NULL ||
-	        k->fetch == NULL || k->checks == NULL || k->pump == NULL))
+	        k->fetch == NULL || k->checks == NULL || k->pump == NULL ||
+	        k->reader == NULL))
 		rc = ht_error_memory(e);
 	if (rc == 0)
 		rc = rates_recall(k->rates, k->store, e);
@@ -389,11 +418,12 @@ start(struct process *p, const char *path, int parent_fd, struct ht_error *e)
 		return rc;
 	single = k->setup->conf->single_user;
 	users = k->setup->conf->users;
-	rc = tokens_start(k->tokens, k->store, parent_fd,
-	    single ? NULL : &users[CONF_USER_TOKEN], &users[CONF_USER_PUMP],
+	rc = tokens_start(k->tokens, k->store, parent_fd, single ? NULL : users,
 	    stop, p, e);
-	if (rc == 0)
+	if (rc == 0) {
 		pump_configured(k->pump);
+		reader_start(k->reader);
+	}
 	if (rc == 0)
 		rc = sockets_serve(p->sockets, k, e);
 	if (rc == 0)
@@ -413,6 +443,7 @@ finish(struct process *p)
 		checks_free(k->checks);
 		fetch_free(k->fetch);
 		pump_free(k->pump);
+		reader_free(k->reader);
 		keyd_must(k, journal_stopped(k->store, "SIGTERM", &e), &e);
 		keyd_must(k, store_commit(k->store, &e), &e);
 		store_close(k->store);

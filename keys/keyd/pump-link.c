@@ -452,7 +452,8 @@ start_pump(void *cookie)
 
 	p->start = NULL;
 	proc_backoff_started(&p->backoff);
-	if (tokens_start_pump(p->keyd->tokens, pump_spawned, p, &e) < 0)
+	if (tokens_start_extra(p->keyd->tokens, TOKENS_PUMP, pump_spawned, p,
+	        &e) < 0)
 		log_error("htsign-pump: %s", e.text);
 }
 

@@ -46,7 +46,7 @@ void pump_configured(struct pump *p);
 
 /*
  * The parent has started the pump.  Takes over fd, the link to it.  A
- * tokens_pump_fn.
+ * tokens_spawned_fn.
  */
 void pump_spawned(void *cookie, int fd);
 

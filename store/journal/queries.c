@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/journal/journal.h"
-#include "store/store-private.h"
+#include "store/journal/queries.h"
 
-static void
-fill_row(struct journal_row *row, sqlite3_stmt *st)
+void
+queries_fill_row(struct journal_row *row, sqlite3_stmt *st)
 {
 	row->request = (uint64_t)sqlite3_column_int64(st, 0);
 	row->asked = store_column(st, 1);
@@ -22,8 +21,8 @@ fill_row(struct journal_row *row, sqlite3_stmt *st)
 	row->json = store_column(st, 9);
 }
 
-static void
-fill_event(struct journal_event *event, sqlite3_stmt *st)
+void
+queries_fill_event(struct journal_event *event, sqlite3_stmt *st)
 {
 	event->sequence = (uint64_t)sqlite3_column_int64(st, 0);
 	event->request = (uint64_t)sqlite3_column_int64(st, 1);
@@ -45,7 +44,7 @@ each_row(struct store *s, sqlite3_stmt *st, journal_row_fn *fn, void *cookie,
 	while ((ret = store_step(s, st, e)) > 0) {
 		if (rows != NULL)
 			++*rows;
-		fill_row(&row, st);
+		queries_fill_row(&row, st);
 		if (fn != NULL && (ret = fn(cookie, &row)) < 0) {
 			(void)ht_error_set(e, ret, "the reader ended");
 			break;
@@ -63,7 +62,7 @@ each_event(struct store *s, sqlite3_stmt *st, journal_event_fn *fn,
 	int ret;
 
 	while ((ret = store_step(s, st, e)) > 0) {
-		fill_event(&event, st);
+		queries_fill_event(&event, st);
 		if ((ret = fn(cookie, &event)) < 0) {
 			(void)ht_error_set(e, ret, "the reader ended");
 			break;

@@ -123,7 +123,7 @@ else
 	    install -D /dev/stdin "$root/etc/passwd"
 	echo "root:x:0:" >"$root/etc/group"
 	check "systemd-sysusers" systemd-sysusers --root="$root"
-	for name in keyd token net sign admin auth; do
+	for name in keyd token net sign admin auth fetch pump reader; do
 		check "an account htsign-$name" grep -q \
 		    "^htsign-$name:x:[1-9].*:/usr/sbin/nologin\$" \
 		    "$root/etc/passwd"
@@ -134,7 +134,7 @@ else
 	check "the configuration's folder" test \
 	    "$(stat -c '%a %u' "$root/etc/htsign")" = "755 0"
 	check "the folder of the journal" test \
-	    "$(stat -c '%a %u' "$root/var/lib/htsign")" = "700 $keyd_id"
+	    "$(stat -c '%a %u' "$root/var/lib/htsign")" = "710 $keyd_id"
 fi
 
 if command -v systemd-analyze >/dev/null; then

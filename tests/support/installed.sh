@@ -30,7 +30,7 @@ fake=$work/fake
 # The accounts, as name:uid; sign and admin are OpenSSH's names for two.
 accounts="htsign-keyd:64101 htsign-token:64102 htsign-net:64103
 htsign-sign:64104 htsign-admin:64105 htsign-auth:64106
-htsign-fetch:64107 htsign-pump:64108 sign:64104 admin:64105"
+htsign-fetch:64107 htsign-pump:64108 htsign-reader:64109 sign:64104 admin:64105"
 
 cleanup_more()
 {
@@ -118,7 +118,7 @@ install_conf()
 	    >/etc/htsign/htsign.conf
 	cat >>/etc/htsign/htsign.conf <<-CONF
 	users: { keyd = 64101; token = 64102; net = 64103; sign = 64104;
-	    admin = 64105; auth = 64106; fetch = 64107; pump = 64108; };
+	    admin = 64105; auth = 64106; fetch = 64107; pump = 64108; reader = 64109; };
 	CONF
 	mv /etc/htsign/htsign.conf "$dir/htsign.conf"
 	ln -s "$dir/htsign.conf" /etc/htsign/htsign.conf

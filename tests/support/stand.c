@@ -283,7 +283,7 @@ stand_open(struct stand *stand)
 	if (stand->token_conf.file == NULL)
 		add_keys(stand);
 	assert_int_equal(tokens_start(stand->tokens, stand->store, fd, NULL,
-	                     NULL, on_gone, stand, &e),
+	                     on_gone, stand, &e),
 	    0);
 }
 

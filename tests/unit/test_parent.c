@@ -76,7 +76,7 @@ say(struct fixture *f, enum protocol_type type, const void *body)
 static void
 ready(struct fixture *f, uint32_t uid, uint32_t gid, uint32_t tokens)
 {
-	struct protocol_ready body = { uid, gid, tokens, uid, gid };
+	struct protocol_ready body = { uid, gid, tokens, uid, gid, uid, gid };
 
 	assert_int_equal(say(f, PROTOCOL_READY, &body), 0);
 }
@@ -114,14 +114,15 @@ static void
 starts_the_workers_it_was_told_of(void **state)
 {
 	struct fixture *f = *state;
-	struct protocol_worker fourth = { 3 };
+	struct protocol_worker fifth = { 4 };
 
 	ready(f, SAME, SAME, 2);
 	expect_worker(f, 0);
 	expect_worker(f, 1);
 	expect_worker(f, 0);
 	expect_worker(f, 2); /* htsign-pump */
-	assert_int_equal(say(f, PROTOCOL_SPAWN, &fourth), 0);
+	expect_worker(f, 3); /* htsign-reader */
+	assert_int_equal(say(f, PROTOCOL_SPAWN, &fifth), 0);
 	expect_end(f);
 }
 

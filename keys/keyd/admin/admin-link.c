@@ -71,7 +71,18 @@ forget_file(struct admin_link *a)
 {
 	if (a->command.fd >= 0)
 		(void)close(a->command.fd);
-	a->command.fd = -1;
+	if (a->command.reader >= 0)
+		(void)close(a->command.reader);
+	a->command.fd = a->command.reader = -1;
+}
+
+/* Send where the answer is read. */
+static void
+pass_on(struct admin_link *a)
+{
+	keyd_say(&a->c, PROTOCOL_READER, a->tag, NULL, &a->command.reader, 1);
+	forget_file(a);
+	ht_wipe(a->line, sizeof(a->line));
 }
 
 /* Send what a command printed, and its status. */
@@ -175,7 +186,7 @@ command(struct admin_link *a, struct msg *m,
 
 	memset(command, 0, sizeof(*command));
 	command->out.limit = VERBS_OUTPUT;
-	command->fd = -1;
+	command->fd = command->reader = -1;
 	ht_error_clear(&e);
 	a->tag = m->tag;
 	command->keyd = a->c.keyd;
@@ -195,7 +206,9 @@ command(struct admin_link *a, struct msg *m,
 		record_refusal(a, &e);
 	charge(a, before);
 	command->input = cursor_over(NULL, 0);
-	if (rc != VERBS_LATER)
+	if (rc == 0 && command->reader >= 0)
+		pass_on(a);
+	else if (rc != VERBS_LATER)
 		finish(a, rc, &e);
 }
 

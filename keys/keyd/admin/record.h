@@ -29,10 +29,4 @@ void record_text(struct record *r, const char *name, const char *text);
 void record_number(struct record *r, const char *name, uint64_t value);
 void record_time(struct record *r, const char *name, int64_t seconds);
 
-/*
- * Append a text, escaped, and a line end: in lines of at most 80 columns.  out is
- * at the column indent, where the further lines begin, too.
- */
-void record_wrap(struct buf *out, size_t indent, const char *text);
-
 #endif

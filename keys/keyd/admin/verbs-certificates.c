@@ -297,7 +297,7 @@ verbs_put_certificate(void *cookie, const struct user_certificate *certificate)
 	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, certificate->json);
+		put_json(&c->out, certificate->json);
 		return 0;
 	}
 	buf_format(&c->out, "%-16llu %-20s until ",

@@ -104,7 +104,7 @@ put_client(void *cookie, const struct client *client)
 	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL)
-		verbs_put_json(&c->out, client->json);
+		put_json(&c->out, client->json);
 	else
 		buf_format(&c->out, "%-20s %s%s\n", client->name,
 		    client->grants[0] != '\0' ? client->grants : "-",
@@ -186,7 +186,7 @@ show_client(struct verbs_command *c, struct ht_error *e)
 	if (rc < 0)
 		return rc;
 	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, client.json);
+		put_json(&c->out, client.json);
 	} else {
 		buf_format(&c->out,
 		    "client           %s%s\nprofiles         %s\n"

@@ -82,13 +82,13 @@ put_freeze(void *cookie, const struct freeze *freeze)
 	struct verbs_command *c = cookie;
 
 	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, freeze->json);
+		put_json(&c->out, freeze->json);
 		return 0;
 	}
 	buf_format(&c->out, "%-11s %-20s %s by %s%s", freeze->kind,
 	    freeze->name, freeze->at, freeze->by,
 	    freeze->text[0] != '\0' ? ": " : "");
-	verbs_put_escaped(&c->out, freeze->text);
+	put_escaped(&c->out, freeze->text);
 	buf_u8(&c->out, '\n');
 	return 0;
 }

@@ -100,8 +100,8 @@ list_profiles(struct verbs_command *c, struct ht_error *e)
 			put_profile(c, p);
 			continue;
 		}
-		verbs_put_column(&c->out, 20, p->name);
-		verbs_put_escaped(&c->out, profile_state(c, p, e));
+		put_column(&c->out, 20, p->name);
+		put_escaped(&c->out, profile_state(c, p, e));
 		buf_u8(&c->out, '\n');
 	}
 	return 0;
@@ -138,7 +138,7 @@ put_who(void *cookie, const struct client *client)
 		return 0;
 	}
 	(void)e;
-	verbs_put_column(&c->out, 20, client->name);
+	put_column(&c->out, 20, client->name);
 	buf_format(&c->out, "%s\n", state);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define KEYS_KEYD_ADMIN_VERBS_PRIVATE_H
 
 #include "keys/keyd/admin/verbs.h"
+#include "lib/put.h"
 #include "store/authority/clients.h"
 
 /* Roles. */
@@ -65,14 +66,5 @@ int verbs_check_profile(const struct verbs_command *c, const char *profile,
  */
 int verbs_put_certificate(void *cookie,
     const struct user_certificate *certificate);
-
-/*
- * Append a text of somebody else, escaped for a terminal.  verbs_put_escaped
- * appends at most 1023 bytes.  verbs_put_column appends at most 255, padded to
- * width, and a space.  verbs_put_json appends a line of JSON in ASCII.
- */
-void verbs_put_escaped(struct buf *out, const char *text);
-void verbs_put_column(struct buf *out, int width, const char *text);
-void verbs_put_json(struct buf *out, const char *json);
 
 #endif

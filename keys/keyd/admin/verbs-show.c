@@ -1,70 +1,65 @@
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "keys/keyd/admin/record.h"
 #include "keys/keyd/admin/verbs-private.h"
 #include "keys/keyd/archive.h"
+#include "keys/keyd/reader-link.h"
 #include "signature/pkcs7-nest.h"
 #include "store/journal/journal.h"
 #include "store/journal/result.h"
 
 /* --- the journal ------------------------------------------------------- */
 
+/* A text that has to fit: nothing longer can be in the journal. */
 static int
-put_row(void *cookie, const struct journal_row *row)
+copy_option(const struct verbs_command *c, const char *name, char *out,
+    size_t size, struct ht_error *e)
 {
-	struct verbs_command *c = cookie;
+	const char *value = verbs_option(c, name);
 
-	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, row->json);
-		return buf_failed(&c->out);
-	}
-	buf_format(&c->out, "%-6llu %s %-12s ",
-	    (unsigned long long)row->request, row->asked, row->client);
-	verbs_put_column(&c->out, 12, row->profile);
-	verbs_put_column(&c->out, 14, row->status);
-	verbs_put_escaped(&c->out, row->name);
-	buf_u8(&c->out, ' ');
-	verbs_put_escaped(&c->out,
-	    row->error[0] != '\0' ? row->error : row->description);
-	buf_u8(&c->out, '\n');
-	return buf_failed(&c->out);
+	if (value == NULL)
+		return 0;
+	if ((size_t)snprintf(out, size, "%s", value) >= size)
+		return ht_error_set(e, HT_ERR_USAGE, "--%s: at most %zu bytes",
+		    name, size - 1);
+	return 0;
 }
 
+/* Have htsign-reader answer. */
 static int
-put_event(void *cookie, const struct journal_event *event)
+ask_reader(struct verbs_command *c, struct protocol_read *what,
+    struct ht_error *e)
 {
-	struct verbs_command *c = cookie;
-
-	if (verbs_option(c, "json") != NULL) {
-		verbs_put_json(&c->out, event->json);
-		return buf_failed(&c->out);
-	}
-	buf_format(&c->out, "%-8llu %s %-18s ",
-	    (unsigned long long)event->sequence, event->at, event->kind);
-	verbs_put_column(&c->out, 12, event->actor);
-	verbs_put_escaped(&c->out, event->detail);
-	buf_u8(&c->out, '\n');
-	return buf_failed(&c->out);
+	what->json = verbs_option(c, "json") != NULL;
+	return reader_ask(c->keyd->reader, what, &c->reader, e);
 }
 
 static int
 list_requests(struct verbs_command *c, struct ht_error *e)
 {
-	struct journal_filter filter = { verbs_option(c, "client"),
-		verbs_option(c, "profile"), verbs_option(c, "status"),
-		verbs_option(c, "result"), 0 };
-	int rc = verbs_limit(c, &filter.limit, e);
+	struct protocol_read what = { .what = PROTOCOL_READ_LOG };
+	const char *result = verbs_option(c, "result");
+	int rc = verbs_limit(c, &what.limit, e);
 
-	if (filter.result != NULL && !journal_result_exists(filter.result))
+	if (result != NULL && !journal_result_exists(result))
 		return ht_error_set(e, HT_ERR_USAGE,
-		    "--result=%.32s: the results are %s", filter.result,
+		    "--result=%.32s: the results are %s", result,
 		    journal_results);
-
 	if (rc == 0)
-		rc = journal_log(c->keyd->store, &filter, put_row, c, e);
-	return rc;
+		rc = copy_option(c, "client", what.client, sizeof(what.client),
+		    e);
+	if (rc == 0)
+		rc = copy_option(c, "profile", what.profile,
+		    sizeof(what.profile), e);
+	if (rc == 0)
+		rc = copy_option(c, "status", what.status, sizeof(what.status),
+		    e);
+	if (rc == 0)
+		rc = copy_option(c, "result", what.result, sizeof(what.result),
+		    e);
+	return rc < 0 ? rc : ask_reader(c, &what, e);
 }
 
 static int
@@ -78,43 +73,12 @@ read_request(const struct verbs_command *c, uint64_t *request,
 }
 
 static int
-put_field(void *cookie, const char *name, const char *value)
-{
-	record_text(cookie, name, value);
-	return 0;
-}
-
-/* One of a request's events, for people: what its row has not is in the second line. */
-static int
-put_step(void *cookie, const struct journal_event *event)
-{
-	struct verbs_command *c = cookie;
-
-	buf_format(&c->out, "%s  %s%s", event->at, event->kind,
-	    event->actor[0] != '\0' ? "  " : "");
-	verbs_put_escaped(&c->out, event->actor);
-	buf_format(&c->out, "\n    ");
-	record_wrap(&c->out, 4, event->detail);
-	return buf_failed(&c->out);
-}
-
-static int
 show(struct verbs_command *c, struct ht_error *e)
 {
-	struct store *s = c->keyd->store;
-	struct record r;
-	uint64_t request;
-	int rc = read_request(c, &request, e);
+	struct protocol_read what = { .what = PROTOCOL_READ_SHOW };
+	int rc = read_request(c, &what.request, e);
 
-	if (rc < 0)
-		return rc;
-	if (verbs_option(c, "json") != NULL)
-		return journal_show(s, request, put_row, put_event, c, e);
-	record_begin(&r, c);
-	rc = journal_fields(s, request, put_field, &r, e);
-	record_end(&r);
-	buf_u8(&c->out, '\n');
-	return rc < 0 ? rc : journal_show(s, request, NULL, put_step, c, e);
+	return rc < 0 ? rc : ask_reader(c, &what, e);
 }
 
 /* The signature as it was given out: with its timestamp. */
@@ -221,12 +185,10 @@ rebuild(struct verbs_command *c, struct ht_error *e)
 static int
 list_events(struct verbs_command *c, struct ht_error *e)
 {
-	unsigned int rows;
-	int rc = verbs_limit(c, &rows, e);
+	struct protocol_read what = { .what = PROTOCOL_READ_EVENTS };
+	int rc = verbs_limit(c, &what.limit, e);
 
-	if (rc == 0)
-		rc = journal_events(c->keyd->store, rows, put_event, c, e);
-	return rc;
+	return rc < 0 ? rc : ask_reader(c, &what, e);
 }
 
 const struct verb verbs_of_journal[] = {

@@ -32,7 +32,7 @@ struct troubles {
 static void
 trouble(struct troubles *t, const char *what, const char *does)
 {
-	verbs_put_escaped(&t->c->out, what);
+	put_escaped(&t->c->out, what);
 	if (does != NULL)
 		buf_format(&t->c->out, ": %s", does);
 	buf_u8(&t->c->out, '\n');

@@ -53,11 +53,11 @@ list_tokens(struct verbs_command *c, struct ht_error *e)
 		t = tokens_at(c->keyd->tokens, i);
 		buf_format(&c->out, "%-20s %-10s ", token_name(t),
 		    token_state(t));
-		verbs_put_escaped(&c->out, token_serial(t));
+		put_escaped(&c->out, token_serial(t));
 		buf_format(&c->out, " %zu waiting, %ju signed%s", token_jobs(t),
 		    (uintmax_t)token_signatures(t),
 		    token_reason(t)[0] ? ": " : "");
-		verbs_put_escaped(&c->out, token_reason(t));
+		put_escaped(&c->out, token_reason(t));
 		buf_u8(&c->out, '\n');
 	}
 	return 0;

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "keys/keyd/admin/verbs-private.h"
-#include "lib/json.h"
-#include "lib/log.h"
 #include "store/authority/clients.h"
 
 /* Rows that log and events show without --limit. */
@@ -82,31 +80,6 @@ verbs_limit(const struct verbs_command *c, unsigned int *rows,
 		    text);
 	*rows = (unsigned int)n;
 	return 0;
-}
-
-void
-verbs_put_escaped(struct buf *out, const char *text)
-{
-	char line[1024];
-	size_t n = log_escape(line, sizeof(line), text, strlen(text));
-
-	buf_bytes(out, line, n);
-}
-
-void
-verbs_put_column(struct buf *out, int width, const char *text)
-{
-	char line[256];
-
-	(void)log_escape(line, sizeof(line), text, strlen(text));
-	buf_format(out, "%-*s ", width, line);
-}
-
-void
-verbs_put_json(struct buf *out, const char *json)
-{
-	json_ascii(out, json, strlen(json));
-	buf_u8(out, '\n');
 }
 
 int

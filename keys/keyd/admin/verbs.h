@@ -27,6 +27,7 @@ struct verbs_command {
 	                             of it: */
 	uint64_t size;
 	uint8_t sha256[32];
+	int reader; /* where htsign-reader answers instead, or -1 */
 	char text[PROTOCOL_TEXT]; /* for stderr, or "" */
 	token_unlock_fn *later;   /* a verb that ends later calls this */
 	void *cookie;             /* for later */

@@ -33,18 +33,25 @@
 #define STATUS_FIRST 64
 #define STATUS_LAST 78
 
+/* What keyd has once, beside the tokens' workers. */
+static const char *const extra[] = { "htsign-pump", "htsign-reader" };
+#define EXTRA (sizeof(extra) / sizeof(extra[0]))
+
+struct ids {
+	uid_t uid;
+	gid_t gid;
+};
+
 struct parent {
 	const struct parent_options *options;
 	struct loop *loop;
 	struct children children;
 	struct child *keyd; /* or NULL */
-	/* Or NULL; htsign-pump is behind the tokens' workers. */
-	struct child *workers[WORKERS_MAX + 1];
-	uint32_t nworkers; /* from READY; without htsign-pump */
-	uid_t uid;
-	gid_t gid;
-	uid_t pump_uid;
-	gid_t pump_gid;
+	/* Or NULL; behind the tokens' workers are those of extra. */
+	struct child *workers[WORKERS_MAX + EXTRA];
+	uint32_t nworkers; /* from READY; without those of extra */
+	struct ids ids;    /* of the tokens' workers */
+	struct ids extra_ids[EXTRA];
 	struct protocol_link link;
 	struct loop_watch *link_watch;
 	struct loop_timer *timer; /* for the next start of keyd, or for DRAIN */
@@ -70,7 +77,7 @@ on_worker_end(void *cookie, short revents)
 	size_t i;
 
 	(void)revents;
-	for (i = 0; i <= WORKERS_MAX; i++)
+	for (i = 0; i < WORKERS_MAX + EXTRA; i++)
 		if (p->workers[i] == c)
 			p->workers[i] = NULL;
 	status = child_collect(c);
@@ -78,19 +85,26 @@ on_worker_end(void *cookie, short revents)
 		child_log_end(name, status);
 }
 
+static const char *
+name_of(const struct parent *p, uint32_t index)
+{
+	return index < p->nworkers ? "htsign-token"
+	                           : extra[index - p->nworkers];
+}
+
 static int
 start_worker(struct parent *p, uint32_t index, int *fd, struct ht_error *e)
 {
-	bool pump = index == p->nworkers;
+	const struct ids *ids =
+	    index < p->nworkers ? &p->ids : &p->extra_ids[index - p->nworkers];
 	char program[PROTOCOL_PATH];
 	const char *argv[3] = { program, NULL, NULL };
-	struct child_spec spec = { pump ? "htsign-pump" : "htsign-token", argv,
-		pump ? p->pump_uid : p->uid, pump ? p->pump_gid : p->gid,
+	struct child_spec spec = { name_of(p, index), argv, ids->uid, ids->gid,
 		on_worker_end, p };
 	struct child **at = &p->workers[index];
 	int rc;
 
-	if (pump && p->pump_uid == PROC_SAME && p->uid != PROC_SAME)
+	if (ids->uid == PROC_SAME && p->ids.uid != PROC_SAME)
 		return ht_error_set(e, HT_ERR_USAGE, "it has no account");
 	if (p->children.n >= CHILDREN_MAX)
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
@@ -127,9 +141,7 @@ spawn(struct parent *p, uint32_t index, struct ht_error *e)
 	child_kill(&p->workers[index]);
 	rc = start_worker(p, index, &fd, e);
 	if (rc < 0) {
-		log_error("%s: %s",
-		    index == p->nworkers ? "htsign-pump" : "htsign-token",
-		    e->text);
+		log_error("%s: %s", name_of(p, index), e->text);
 		rc = closed_link(&fd, e);
 	}
 	if (rc < 0)
@@ -165,12 +177,15 @@ get_ready(struct parent *p, const struct protocol_ready *ready,
 	if (ready->tokens > WORKERS_MAX)
 		return ht_error_set(e, HT_ERR_DATA, "too many tokens");
 	if (!may_be(ready->token_uid, ready->token_gid) ||
-	    !may_be(ready->pump_uid, ready->pump_gid))
+	    !may_be(ready->pump_uid, ready->pump_gid) ||
+	    !may_be(ready->reader_uid, ready->reader_gid))
 		return ht_error_set(e, HT_ERR_DATA, "workers run as root");
-	p->uid = (uid_t)ready->token_uid;
-	p->gid = (gid_t)ready->token_gid;
-	p->pump_uid = (uid_t)ready->pump_uid;
-	p->pump_gid = (gid_t)ready->pump_gid;
+	p->ids.uid = (uid_t)ready->token_uid;
+	p->ids.gid = (gid_t)ready->token_gid;
+	p->extra_ids[0].uid = (uid_t)ready->pump_uid;
+	p->extra_ids[0].gid = (gid_t)ready->pump_gid;
+	p->extra_ids[1].uid = (uid_t)ready->reader_uid;
+	p->extra_ids[1].gid = (gid_t)ready->reader_gid;
 	p->nworkers = ready->tokens;
 	p->backoff.served = true;
 	if (notify_ready(p->loop, e) < 0)
@@ -184,7 +199,7 @@ obey(struct parent *p, const struct msg *m, const union protocol_body *body,
 {
 	if (m->type == PROTOCOL_READY)
 		return get_ready(p, &body->ready, e);
-	if (body->worker.index > p->nworkers)
+	if (body->worker.index >= p->nworkers + EXTRA)
 		return ht_error_set(e, HT_ERR_DATA, "no worker %u",
 		    (unsigned int)body->worker.index);
 	if (m->type == PROTOCOL_SPAWN)
@@ -203,7 +218,7 @@ drop_link(struct parent *p)
 	p->link_watch = NULL;
 	if (p->link.channel != NULL)
 		protocol_close(&p->link);
-	for (i = 0; i <= WORKERS_MAX; i++)
+	for (i = 0; i < WORKERS_MAX + EXTRA; i++)
 		child_kill(&p->workers[i]);
 	p->nworkers = 0;
 	if (!p->starting)

@@ -1,8 +1,8 @@
 /*
- * The parent of htsign-keyd.  It starts keyd, and the token workers and
- * htsign-pump under uids of their own.  It restarts what ended, and connects keyd
- * and workers by socket pairs.  It parses nothing: all that keyd tells it is six
- * numbers.
+ * The parent of htsign-keyd.  It starts keyd, and the token workers, htsign-pump
+ * and htsign-reader under uids of their own.  It restarts keyd when that has ended,
+ * and connects keyd and workers by socket pairs.  It parses nothing: all that keyd
+ * tells it is eight numbers.
  */
 
 #ifndef KEYS_KEYD_PARENT_PARENT_H

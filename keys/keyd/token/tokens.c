@@ -16,8 +16,10 @@ struct tokens {
 	size_t n;
 	struct protocol_link parent;
 	struct loop_watch *watch;
-	tokens_pump_fn *pump_spawned; /* or NULL */
-	void *pump;
+	struct {
+		tokens_spawned_fn *spawned; /* or NULL */
+		void *cookie;
+	} extra[TOKENS_EXTRA];
 	void (*gone)(void *cookie);
 	void *cookie;
 };
@@ -69,6 +71,18 @@ kill_worker(void *cookie, uint32_t index, struct ht_error *e)
 	return ask(cookie, PROTOCOL_KILL, &body, e);
 }
 
+/* Whether fd is taken over. */
+static bool
+extra_spawned(struct tokens *ts, const struct protocol_worker *body, int fd)
+{
+	size_t i = body->index - ts->n;
+
+	if (i >= TOKENS_EXTRA || ts->extra[i].spawned == NULL)
+		return false;
+	ts->extra[i].spawned(ts->extra[i].cookie, fd);
+	return true;
+}
+
 static void
 on_parent(void *cookie, short revents)
 {
@@ -89,8 +103,8 @@ on_parent(void *cookie, short revents)
 		} else if (rc == 1 && body.worker.index < ts->n) {
 			token_spawned(ts->token[body.worker.index], m.fd[0]);
 			m.fd[0] = -1;
-		} else if (rc == 1 && ts->pump_spawned != NULL) {
-			ts->pump_spawned(ts->pump, m.fd[0]);
+		} else if (rc == 1 &&
+		    extra_spawned(ts, &body.worker, m.fd[0])) {
 			m.fd[0] = -1;
 		}
 		if (rc == 1)
@@ -100,22 +114,24 @@ on_parent(void *cookie, short revents)
 
 int
 tokens_start(struct tokens *ts, struct store *s, int parent_fd,
-    const struct conf_account *worker, const struct conf_account *pump,
-    void (*gone)(void *cookie), void *cookie, struct ht_error *e)
+    const struct conf_account *users, void (*gone)(void *cookie), void *cookie,
+    struct ht_error *e)
 {
 	struct protocol_ready ready = { UINT32_MAX, UINT32_MAX, 0, UINT32_MAX,
-		UINT32_MAX };
+		UINT32_MAX, UINT32_MAX, UINT32_MAX };
 	size_t i;
 	int rc;
 
 	ts->store = s;
 	ts->gone = gone;
 	ts->cookie = cookie;
-	if (worker != NULL) {
-		ready.token_uid = (uint32_t)worker->uid;
-		ready.token_gid = (uint32_t)worker->gid;
-		ready.pump_uid = (uint32_t)pump->uid;
-		ready.pump_gid = (uint32_t)pump->gid;
+	if (users != NULL) {
+		ready.token_uid = (uint32_t)users[CONF_USER_TOKEN].uid;
+		ready.token_gid = (uint32_t)users[CONF_USER_TOKEN].gid;
+		ready.pump_uid = (uint32_t)users[CONF_USER_PUMP].uid;
+		ready.pump_gid = (uint32_t)users[CONF_USER_PUMP].gid;
+		ready.reader_uid = (uint32_t)users[CONF_USER_READER].uid;
+		ready.reader_gid = (uint32_t)users[CONF_USER_READER].gid;
 	}
 	ready.tokens = (uint32_t)ts->n;
 	rc = protocol_open(&ts->parent, parent_fd, PROTOCOL_LINK_PARENT, true,
@@ -132,14 +148,22 @@ tokens_start(struct tokens *ts, struct store *s, int parent_fd,
 }
 
 int
-tokens_start_pump(struct tokens *ts, tokens_pump_fn *spawned, void *cookie,
-    struct ht_error *e)
+tokens_start_extra(struct tokens *ts, enum tokens_extra what,
+    tokens_spawned_fn *spawned, void *cookie, struct ht_error *e)
 {
-	struct protocol_worker body = { (uint32_t)ts->n };
+	struct protocol_worker body = { (uint32_t)ts->n + what };
 
-	ts->pump_spawned = spawned;
-	ts->pump = cookie;
+	ts->extra[what].spawned = spawned;
+	ts->extra[what].cookie = cookie;
 	return ask(ts, PROTOCOL_SPAWN, &body, e);
+}
+
+int
+tokens_kill_extra(struct tokens *ts, enum tokens_extra what, struct ht_error *e)
+{
+	struct protocol_worker body = { (uint32_t)ts->n + what };
+
+	return ask(ts, PROTOCOL_KILL, &body, e);
 }
 
 /* --- the set ----------------------------------------------------------- */

@@ -29,22 +29,28 @@ size_t tokens_count(const struct tokens *ts);
 struct token *tokens_at(const struct tokens *ts, size_t index);
 
 /*
- * Send READY on parent_fd and start all tokens.  Takes over parent_fd.  worker
- * and pump are whose ids the workers and htsign-pump get; NULL for both means
- * the parent's own.  When the parent goes away, gone(cookie) is called once, and keyd ends.
+ * Send READY on parent_fd and start all tokens.  Takes over parent_fd.  users
+ * has, by enum conf_user, whose ids the workers, htsign-pump and htsign-reader get;
+ * NULL means the parent's own.  When the parent goes away, gone(cookie) is called once, and keyd ends.
  * Returns HT_ERR_INTERNAL if there is no memory, or an error of the link.
  */
 int tokens_start(struct tokens *ts, struct store *s, int parent_fd,
-    const struct conf_account *worker, const struct conf_account *pump,
-    void (*gone)(void *cookie), void *cookie, struct ht_error *e);
+    const struct conf_account *users, void (*gone)(void *cookie), void *cookie,
+    struct ht_error *e);
+
+/* What the parent starts beside the workers. */
+enum tokens_extra { TOKENS_PUMP, TOKENS_READER, TOKENS_EXTRA };
 
 /*
- * Have the parent start htsign-pump.  spawned(cookie, fd) gets the link to it,
- * and owns fd.  If it cannot be started, fd is closed at its other end.  Returns
- * an error of the link to the parent.
+ * tokens_start_extra has the parent start it.  spawned(cookie, fd) gets the link
+ * to it, and owns fd.  If it cannot be started, fd is closed at its other end.
+ * tokens_kill_extra has the parent end it.  Both return an error of the link to
+ * the parent.
  */
-typedef void tokens_pump_fn(void *cookie, int fd);
-int tokens_start_pump(struct tokens *ts, tokens_pump_fn *spawned, void *cookie,
+typedef void tokens_spawned_fn(void *cookie, int fd);
+int tokens_start_extra(struct tokens *ts, enum tokens_extra what,
+    tokens_spawned_fn *spawned, void *cookie, struct ht_error *e);
+int tokens_kill_extra(struct tokens *ts, enum tokens_extra what,
     struct ht_error *e);
 
 /*

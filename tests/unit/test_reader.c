@@ -221,7 +221,7 @@ test_show_and_events(void **state)
 	assert_int_equal(journal_refused(store, 2, &why, &e), 0);
 	assert_int_equal(store_commit(store, &e), 0);
 	ask(&show, &a);
-	assert_non_null(strstr(a.text, "profile           p\n"));
+	assert_non_null(strstr(a.text, "profile         p\n"));
 	assert_non_null(strstr(a.text, "  refused\n    {"));
 	free(a.text);
 	show.json = 1;

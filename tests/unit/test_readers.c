@@ -190,7 +190,7 @@ test_reader_mistakes(void **state)
 	assert_int_equal(e.code, HT_ERR_USAGE);
 	assert_string_equal(e.text,
 	    STORE_PATH ": the store has version 8 of its tables, and is "
-	               "upgraded to 11 when htsign-keyd starts");
+	               "upgraded to 12 when htsign-keyd starts");
 }
 
 /* --- the WAL ----------------------------------------------------------- */

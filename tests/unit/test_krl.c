@@ -93,7 +93,7 @@ ssh_keygen_agrees_on_serials(void **state)
 	assert_int_equal(revoked, 1000);
 	assert_int_equal(scratch_run(argv), 1);
 	for (i = 0; i < CERTIFICATES; i++) {
-		(void)snprintf(text, sizeof(text), "\n%s (ci/%ju): %s\n",
+		(void)snprintf(text, sizeof(text), "\n%.7s (ci/%ju): %s\n",
 		    names[i], (uintmax_t)serial_of(i),
 		    is_revoked(i) ? "REVOKED" : "ok");
 		/* The first line has no line end before it. */

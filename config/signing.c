@@ -417,24 +417,59 @@ read_texts(struct conf_reader *r, const config_setting_t *s,
 	return 0;
 }
 
+/*
+ * A pattern of fnmatch(3).  That takes a set without an end for these characters
+ * themselves, which nobody means.
+ */
+static int
+check_pattern(struct conf_reader *r, const config_setting_t *s,
+    const char *pattern)
+{
+	const char *set = strchr(pattern, '['), *end;
+
+	for (; set != NULL; set = strchr(end, '[')) {
+		/* "[]" and "[!]" begin a set that has a bracket in it. */
+		end = set + 1 + strspn(set + 1, "!^");
+		end = *end != '\0' ? strchr(end + 1, ']') : NULL;
+		if (end == NULL)
+			return conf_mistake(r, s,
+			    "a set of the pattern \"%s\" has no ]", pattern);
+	}
+	return 0;
+}
+
 /* Patterns for names without folders. */
 static int
 read_patterns(struct conf_reader *r, const config_setting_t *s,
     const struct conf_field *f, void *out)
 {
 	const struct conf_profile *profile = out;
+	const config_setting_t *element;
 	int rc = read_texts(r, s, f, out);
 	size_t i;
 
 	if (rc == 0 && profile->nnames == 0)
 		return conf_mistake(r, s, "%s must have one or more", f->key);
-	for (i = 0; rc == 0 && i < profile->nnames; i++)
+	for (i = 0; rc == 0 && i < profile->nnames; i++) {
+		element = config_setting_get_elem(s, (unsigned int)i);
 		if (strpbrk(profile->names[i], "/\\") != NULL)
-			rc = conf_mistake(r,
-			    config_setting_get_elem(s, (unsigned int)i),
+			rc = conf_mistake(r, element,
 			    "%s are of files, without folders: \"%s\"", f->key,
 			    profile->names[i]);
+		else
+			rc = check_pattern(r, element, profile->names[i]);
+	}
 	return rc;
+}
+
+static int
+read_pattern(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf_version *v = out;
+	int rc = conf_read_text(r, s, f, out);
+
+	return rc < 0 ? rc : check_pattern(r, s, v->version);
 }
 
 #define INFO(member) .offset = offsetof(struct conf_version, member)
@@ -442,7 +477,7 @@ read_patterns(struct conf_reader *r, const config_setting_t *s,
 static const struct conf_field version_fields[] = {
 	{ "ProductName", conf_read_text, INFO(product) },
 	{ "CompanyName", conf_read_text, INFO(company) },
-	{ "version", conf_read_text, INFO(version) },
+	{ "version", read_pattern, INFO(version) },
 	{ .key = NULL },
 };
 
@@ -450,6 +485,20 @@ static const struct conf_section version_section = {
 	.fields = version_fields,
 	.size = sizeof(struct conf_version),
 };
+
+static int
+read_version_info(struct conf_reader *r, const config_setting_t *s,
+    const struct conf_field *f, void *out)
+{
+	const struct conf_version *v =
+	    &((const struct conf_profile *)out)->version_info;
+	int rc = conf_read_group(r, s, f, out);
+
+	if (rc == 0 && v->product == NULL && v->company == NULL &&
+	    v->version == NULL)
+		return conf_mistake(r, s, "%s must have one or more", f->key);
+	return rc;
+}
 
 static int
 read_profile_name(struct conf_reader *r, const config_setting_t *s,
@@ -569,7 +618,7 @@ static const struct conf_field profile_fields[] = {
 	{ "archive", conf_read_word, PROFILE(archive), .words = archives },
 	{ "names", read_patterns, PROFILE(names),
 	    offsetof(struct conf_profile, nnames) },
-	{ "version_info", conf_read_group, PROFILE(version_info),
+	{ "version_info", read_version_info, PROFILE(version_info),
 	    .section = &version_section },
 	{ "require", conf_read_flags, PROFILE(require), .words = requires },
 	CONF_RATES(offsetof(struct conf_profile, rates)),

@@ -543,6 +543,50 @@ test_what_is_looked_at_and_kept(void **state)
 }
 
 static void
+test_rules(void **state)
+{
+	const struct conf_profile *p;
+	struct conf *c;
+
+	(void)state;
+	c = parse(PROFILE("names = [ \"a[!]x].exe\", \"[]]\" ]; "
+	                  "version_info = { CompanyName = \"Us\"; "
+	                  "version = \"[12].*\"; }; "
+	                  "require = [ \"url\", \"sha256\" ];"));
+	p = conf_profile(c, "p");
+	assert_int_equal(p->nnames, 2);
+	assert_string_equal(p->names[1], "[]]");
+	assert_null(p->version_info.product);
+	assert_string_equal(p->version_info.company, "Us");
+	assert_string_equal(p->version_info.version, "[12].*");
+	assert_int_equal(p->require, CONF_REQUIRE_URL | CONF_REQUIRE_SHA256);
+	conf_free(c);
+	c = parse(PROFILE(""));
+	p = conf_profile(c, "p");
+	assert_int_equal(p->nnames, 0);
+	assert_int_equal(p->require, 0);
+	conf_free(c);
+	refuse(PROFILE("names = [ ];"), "f:8: names must have one or more");
+	refuse(PROFILE("names = [ \"a\", \"b\\\\c\" ];"),
+	    "f:8: names are of files, without folders: \"b\\c\"");
+	refuse(PROFILE("names = [ \"[a]-[b\" ];"),
+	    "f:8: a set of the pattern \"[a]-[b\" has no ]");
+	refuse(PROFILE("names = [ \"a[\" ];"),
+	    "f:8: a set of the pattern \"a[\" has no ]");
+	refuse(PROFILE("names = [ \"[!]\" ];"),
+	    "f:8: a set of the pattern \"[!]\" has no ]");
+	refuse(PROFILE("version_info = { version = \"[1\"; };"),
+	    "f:8: a set of the pattern \"[1\" has no ]");
+	refuse(PROFILE("version_info = { };"),
+	    "f:8: version_info must have one or more");
+	refuse(PROFILE("version_info = { Author = \"x\"; };"),
+	    "f:8: unknown key Author");
+	refuse(PROFILE("require = [ \"luck\" ];"),
+	    "f:8: require can be \"description\", \"url\", \"size\", "
+	    "\"sha256\"");
+}
+
+static void
 test_virustotal(void **state)
 {
 	static const char key[] = "virustotal_key = \"/k\"; "
@@ -1009,6 +1053,7 @@ main(void)
 		cmocka_unit_test(test_certificate_mistakes),
 		cmocka_unit_test(test_timestamps),
 		cmocka_unit_test(test_what_is_looked_at_and_kept),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_virustotal),
 		cmocka_unit_test(test_profile_mistakes),
 		cmocka_unit_test(test_rates),

@@ -56,6 +56,17 @@ utf8_plain(const char *text)
 	return true;
 }
 
+int
+utf8_clip(const char *text, int most)
+{
+	int n = (int)strnlen(text, (size_t)most);
+
+	/* The first byte left out must begin a character, or be the NUL. */
+	while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 void
 utf8_put(struct buf *out, uint32_t point)
 {

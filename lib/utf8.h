@@ -24,6 +24,12 @@ size_t utf8_next(const uint8_t *p, size_t n, uint32_t *point);
 bool utf8_plain(const char *text);
 
 /*
+ * How many bytes of a well-formed text are whole characters within its first
+ * most bytes.  Fits "%.*s".
+ */
+int utf8_clip(const char *text, int most);
+
+/*
  * Append the character of a code point, which must be at most U+10FFFF and no
  * surrogate.
  */

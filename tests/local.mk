@@ -97,6 +97,7 @@ unit_tests = \
 	tests/unit/test_result \
 	tests/unit/test_revocation \
 	tests/unit/test_sandbox \
+	tests/unit/test_rules \
 	tests/unit/test_script \
 	tests/unit/test_servers \
 	tests/unit/test_share \

@@ -4,6 +4,11 @@
 #include <string.h>
 
 #include "keys/keyd/request/rules.h"
+#include "lib/utf8.h"
+
+/* The most bytes that are shown of a pattern, and of a text. */
+#define PATTERN_SHOWN 90
+#define TEXT_SHOWN 60
 
 /* --- what is said ---------------------------------------------------------- */
 
@@ -55,15 +60,23 @@ has_name(const struct conf_profile *profile, const char *name)
 	return profile->nnames == 0;
 }
 
-/* The patterns, as many as the text has room for. */
+/* The patterns, as many as there is room for, and whether there are more. */
 static void
-put_names(const struct conf_profile *profile, char text[PROTOCOL_TEXT])
+put_names(const struct conf_profile *profile, char text[PROTOCOL_TEXT / 2])
 {
 	size_t i, n = 0;
+	int shown;
 
-	for (i = 0; i < profile->nnames && n < PROTOCOL_TEXT / 2; i++)
-		n += (size_t)snprintf(text + n, PROTOCOL_TEXT - n, "%s%.100s",
-		    i > 0 ? ", " : "", profile->names[i]);
+	for (i = 0; i < profile->nnames; i++) {
+		shown = utf8_clip(profile->names[i], PATTERN_SHOWN);
+		if (n + (size_t)shown + sizeof(", , ...") > PROTOCOL_TEXT / 2) {
+			(void)snprintf(text + n, PROTOCOL_TEXT / 2 - n,
+			    ", ...");
+			return;
+		}
+		n += (size_t)snprintf(text + n, PROTOCOL_TEXT / 2 - n, "%s%.*s",
+		    i > 0 ? ", " : "", shown, profile->names[i]);
+	}
 }
 
 int
@@ -71,7 +84,7 @@ rules_begin(const struct conf_profile *profile,
     const struct protocol_begin *begin, struct protocol_refuse *no)
 {
 	const char *wanted = missing(profile, begin);
-	char names[PROTOCOL_TEXT] = "";
+	char names[PROTOCOL_TEXT / 2] = "";
 
 	if (wanted != NULL) {
 		keyd_refusal(no, HT_ERR_USAGE, "require", "profile %s wants %s",
@@ -120,7 +133,8 @@ rules_content(const struct conf_profile *profile,
 		        strcmp(v->company, content->company) == 0 },
 		{ "version", v->version, content->version,
 		    v->version == NULL ||
-		        matches(v->version, content->version) },
+		        (content->version[0] != '\0' &&
+		            matches(v->version, content->version)) },
 	};
 	size_t i;
 
@@ -128,11 +142,13 @@ rules_content(const struct conf_profile *profile,
 		if (things[i].good)
 			continue;
 		keyd_refusal(no, HT_ERR_DENIED, "version-info",
-		    "profile %s signs files whose %s is \"%.60s\"; this one "
-		    "%s%.60s%s",
-		    profile->name, things[i].what, things[i].wanted,
+		    "profile %s signs files whose %s is \"%.*s\"; this one "
+		    "%s%.*s%s",
+		    profile->name, things[i].what,
+		    utf8_clip(things[i].wanted, TEXT_SHOWN), things[i].wanted,
 		    things[i].found[0] != '\0' ? "has \"" : "has none",
-		    things[i].found, things[i].found[0] != '\0' ? "\"" : "");
+		    utf8_clip(things[i].found, TEXT_SHOWN), things[i].found,
+		    things[i].found[0] != '\0' ? "\"" : "");
 		return HT_ERR_DENIED;
 	}
 	return 0;

@@ -123,6 +123,7 @@ unit_tests = \
 	tests/unit/test_tsa \
 	tests/unit/test_uri \
 	tests/unit/test_version \
+	tests/unit/test_version_bounds \
 	tests/unit/test_virustotal \
 	tests/unit/test_zip
 

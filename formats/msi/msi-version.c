@@ -89,7 +89,7 @@ struct strings {
 static bool
 next_string(struct strings *s)
 {
-	uint16_t low, high, references;
+	uint16_t low, references;
 
 	s->seen = 0;
 	do {
@@ -98,12 +98,17 @@ next_string(struct strings *s)
 			return false;
 		s->number++;
 		s->length = low;
-		/* A long one has its length in the next entry. */
+		/*
+		 * Of a long one, this entry has the high half of the length
+		 * where others have references.  msitools writes it so, and
+		 * does not read it so.
+		 */
 		if (low == 0 && references != 0) {
+			s->length = (uint32_t)references << 16;
 			if (cursor_u16le(&s->pool, &low) < 0 ||
-			    cursor_u16le(&s->pool, &high) < 0)
+			    cursor_u16le(&s->pool, &references) < 0)
 				return false;
-			s->length = (uint32_t)high << 16 | low;
+			s->length |= low;
 		}
 	} while (s->length == 0);
 	return true;

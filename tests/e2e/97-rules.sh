@@ -5,7 +5,8 @@
 
 . "${srcdir:-$(dirname "$0")/../..}/tests/support/lib.sh"
 needs ssh softhsm2-util /usr/sbin/sshd setpriv unshare wixl msiinfo \
-    x86_64-w64-mingw32-gcc x86_64-w64-mingw32-windres python3
+    x86_64-w64-mingw32-gcc x86_64-w64-mingw32-windres python3 /usr/bin/python3
+/usr/bin/python3 -c 'import pefile' || skip "python3-pefile is missing"
 . "$srcdir/tests/support/installed.sh"
 port=2583
 installed_endpoint "$port" 2584
@@ -75,8 +76,29 @@ check "one that says nothing" sample none.exe
 check "a package" package good.msi "Sample App" 1.2.3
 check "another product" package product.msi "Other App" 1.2.3
 check "another version" package version.msi "Sample App" 1.2.4
-check "msiinfo reads the same" grep -q "^ProductVersion	1.2.3" \
-    <(msiinfo export "$work/good.msi" Property | tr -d '\r')
+"$builddir/tests/support/make-cab" >"$work/some.cab" || exit 1
+
+# What others read, in the form of three members of a row.
+others_of_program()
+{
+	/usr/bin/python3 -c '
+import pefile, sys
+pe = pefile.PE(sys.argv[1])
+fixed = pe.VS_FIXEDFILEINFO[0]
+strings = [f for f in pe.FileInfo[0] if f.Key == b"StringFileInfo"][0]
+texts = strings.StringTable[0].entries
+print("%s, %s, %d.%d.%d.%d" % (texts[b"ProductName"].decode(),
+    texts[b"CompanyName"].decode(), fixed.FileVersionMS >> 16,
+    fixed.FileVersionMS & 65535, fixed.FileVersionLS >> 16,
+    fixed.FileVersionLS & 65535))' "$1"
+}
+others_of_package()
+{
+	msiinfo export "$1" Property | tr -d '\r' | awk -F'\t' '
+		{ value[$1] = $2 }
+		END { print value["ProductName"] ", " value["Manufacturer"] ", " \
+		    value["ProductVersion"] }'
+}
 
 # said STATUS TEXT FILE HOST WORD …: what signing the file comes to.
 said()
@@ -132,7 +154,7 @@ for host in sign openssh; do
 		check "$host: ours $reply" said 0 '' good.exe "$host" ours $reply
 		check "its row has all three" test \
 		    "$(last product), $(last company), $(last file_version)" = \
-		    "Sample App, Us é, 1.2.3.4"
+		    "$(others_of_program "$work/good.exe")"
 		for what in product company version none; do
 			check "another $what $reply" said 77 \
 			    'profile ours signs files whose' "$what.exe" \
@@ -145,7 +167,9 @@ for host in sign openssh; do
 	check "a package" said 0 '' good.msi "$host" packages
 	check "its row has what msiinfo has" test \
 	    "$(last product), $(last company), $(last file_version)" = \
-	    "Sample App, Us, 1.2.3"
+	    "$(others_of_package "$work/good.msi")"
+	check "a format that says nothing" said 77 'this one has none' some.cab \
+	    "$host" packages
 	check "another product" said 77 'has "Other App"' product.msi "$host" \
 	    packages
 	check "another version" said 77 'has "1.2.4"' version.msi "$host" \
@@ -184,5 +208,7 @@ wrong()
 check "no name at all" wrong 'names = [ ]' 'names must have one or more'
 check "a folder" wrong 'names = [ "a/b" ]' 'names are of files, without folders'
 check "an unknown word" wrong 'require = [ "luck" ]' 'require'
+check "a set without an end" wrong 'names = [ "a[b" ]' 'a set of the pattern'
+check "no fact at all" wrong 'version_info = { }' 'version_info must have one'
 check "an unknown key" wrong 'version_info = { Author = "x"; }' '.*Author'
 done_testing

@@ -69,6 +69,8 @@ hex()
 }
 
 key=$(ssh-keygen -lf "$dir/ci.pub" | cut -d' ' -f2)
+serial=$(ssh-keygen -L -f "$dir/ci-cert.pub" |
+    awk '$1 == "Serial:" { print $2 }')
 signer=$(openssl x509 -in "$dir/ca.pem" -outform DER | hex)
 version=$("$keyd" -V 2>/dev/null | sed 's/.* //')
 for host in sign openssh; do
@@ -82,7 +84,7 @@ for host in sign openssh; do
 	check "success" became success
 	check "who asked, by which door and certificate" test \
 	    "$(row client door serial user_fingerprint | tr '\n' ' ')" = \
-	    "ci $door 1 $key "
+	    "ci $door $serial $key "
 	check "from where" grep -qx '127.0.0.1 [1-9][0-9]*' \
 	    <(row peer port | paste -sd' ')
 	if [ "$host" = sign ]; then

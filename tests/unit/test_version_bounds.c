@@ -105,13 +105,13 @@ end_block(uint32_t at, uint32_t end)
 static uint32_t
 text(uint32_t at, const char *key, const char *value)
 {
-	uint8_t wide[512];
+	uint8_t units[2 * (FORMAT_VERSION_TEXT + 1)];
 	size_t n = strlen(value) + 1, i;
 	uint32_t end;
 
 	for (i = 0; i < n; i++)
-		put_u16(wide + 2 * i, (uint8_t)value[i]);
-	end = block(at, key, wide, (uint16_t)n, 2 * n, 1);
+		put_u16(units + 2 * i, (uint8_t)value[i]);
+	end = block(at, key, units, (uint16_t)n, 2 * n, 1);
 	end_block(at, end);
 	return end;
 }
@@ -465,7 +465,9 @@ add(const char *p, size_t n)
 	put_u16(streams[POOL] + pooled, n & 0xffff);
 	put_u16(streams[POOL] + pooled + 2, n > 0 ? 2 : 0);
 	pooled += 4;
-	memcpy(streams[DATA] + data_used, p, strlen(p));
+	/* The pool may say more than there is. */
+	if (data_used + n <= sizes[DATA])
+		memcpy(streams[DATA] + data_used, p, strlen(p));
 	data_used += n;
 }
 

@@ -24,7 +24,7 @@
 
 #define TAIL ((size_t)1 << 10)
 
-static void
+static _Noreturn void
 die(const char *what)
 {
 	perror(what);
@@ -42,7 +42,7 @@ get(int fd, uint8_t *p, size_t n)
 			exit(0);
 }
 
-static void
+static _Noreturn void
 answer(int fd, const char *text)
 {
 	if (write(fd, text, strlen(text) + 1) < 0)
@@ -50,7 +50,7 @@ answer(int fd, const char *text)
 	exit(0);
 }
 
-static void
+static _Noreturn void
 answer_version(int fd)
 {
 	char text[80];
@@ -61,7 +61,7 @@ answer_version(int fd)
 	answer(fd, text);
 }
 
-static void
+static _Noreturn void
 answer_stream(int fd)
 {
 	static const char virus[] = "EICAR-STANDARD-ANTIV"
@@ -93,7 +93,7 @@ answer_stream(int fd)
 	        : "stream: OK");
 }
 
-static void
+static _Noreturn void
 serve(int fd)
 {
 	static const char instream[] = "zINSTREAM";

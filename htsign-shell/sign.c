@@ -24,6 +24,9 @@
 #define SLOW 1024
 #define SLOW_AFTER 600 /* seconds */
 
+/* Nor an htsign-pump, which itself waits for clamd for up to 150 seconds. */
+#define PIPE_IDLE 180 /* seconds */
+
 /* Without a command, the greeting is shown after this long without input. */
 #define GREETING_AFTER 1000 /* ms */
 
@@ -145,6 +148,7 @@ open_input(struct signing *s, struct ht_error *e)
 		.fd = STDIN_FILENO,
 		.spool = again ? s->spool : -1,
 		.pipe = s->keyd->pipe,
+		.pipe_idle = PIPE_IDLE,
 		.max_size = s->go.max_size,
 		.idle = IDLE,
 		.least = SLOW,

@@ -124,24 +124,26 @@ milliseconds(void)
 }
 
 /*
- * Wait until the stream has bytes or ends.  Meanwhile call the watch function.
+ * Wait until fd is ready for events, at most so many seconds if that is not 0:
+ * then it has stalled, as the text says.  Meanwhile call the watch function.
  */
 static int
-stream_wait(const struct input_stream *how, struct ht_error *e)
+stream_wait(const struct input_stream *how, int fd, short events,
+    unsigned int seconds, const char *stalled, struct ht_error *e)
 {
 	struct pollfd ready[2] = {
-		{ .fd = how->fd, .events = POLLIN },
+		{ .fd = fd, .events = events },
 		{ .fd = how->watch == NULL ? -1 : how->watch_fd,
 		    .events = POLLIN },
 	};
-	uint64_t until = milliseconds() + (uint64_t)how->idle * 1000;
+	uint64_t until = milliseconds() + (uint64_t)seconds * 1000;
 	uint64_t now;
 	uint64_t left;
 	int timeout = -1;
 	int rc;
 
 	for (;;) {
-		if (how->idle > 0) {
+		if (seconds > 0) {
 			now = milliseconds();
 			left = now >= until ? 0 : until - now;
 			timeout = left > INT_MAX ? INT_MAX : (int)left;
@@ -153,8 +155,7 @@ stream_wait(const struct input_stream *how, struct ht_error *e)
 			continue;
 		if (rc == 0)
 			return ht_error_set(e, HT_ERR_UNAVAILABLE,
-			    "the upload stalled: not a byte for %u seconds",
-			    how->idle);
+			    "%s for %u seconds", stalled, seconds);
 		if (ready[1].revents != 0) {
 			rc = how->watch(how->watch_cookie, e);
 			if (rc < 0)
@@ -176,7 +177,8 @@ stream_receive(const struct input_stream *how, uint8_t *p, size_t n,
 	int rc;
 
 	do {
-		rc = stream_wait(how, e);
+		rc = stream_wait(how, how->fd, POLLIN, how->idle,
+		    "the upload stalled: not a byte", e);
 		if (rc < 0)
 			return rc;
 		did = read(how->fd, p, n);
@@ -190,15 +192,24 @@ stream_receive(const struct input_stream *how, uint8_t *p, size_t n,
 	return 0;
 }
 
-/* The reader of the pipe may be slow: it is waited for. */
+/* The reader of the pipe may be slow, or hang: it is waited for. */
 static int
 stream_pipe(const struct input_stream *how, const uint8_t *p, size_t n,
     struct ht_error *e)
 {
 	ssize_t did;
+	int rc;
 
 	while (n > 0) {
 		did = write(how->pipe, p, n);
+		if (did < 0 && errno == EAGAIN) {
+			rc = stream_wait(how, how->pipe, POLLOUT,
+			    how->pipe_idle,
+			    "the upload cannot be passed on: not a byte", e);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
 		if (did < 0 && errno == EINTR)
 			continue;
 		if (did < 0)

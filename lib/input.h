@@ -36,18 +36,21 @@ struct input;
 typedef void input_tap_fn(void *cookie, const uint8_t *p, size_t n);
 
 /*
- * Called when watch_fd is readable while a stream waits for bytes.  A negative
+ * Called when watch_fd is readable while a stream waits.  A negative
  * return ends the read with that code and with *e.  The shell uses it to
  * notice that keyd refused or went away during an upload.
  */
 typedef int input_watch_fn(void *cookie, struct ht_error *e);
 
 struct input_stream {
-	int fd;             /* the caller keeps it */
-	int spool;          /* an empty read-write file, which the caller
+	int fd;                 /* the caller keeps it */
+	int spool;              /* an empty read-write file, which the caller
 				 keeps; or -1 */
-	int pipe;           /* each byte is written to it, too; the caller
-				 keeps it; or -1 */
+	int pipe;               /* each byte is written to it, too; the caller
+				 keeps it, and it does not block; or -1 */
+	unsigned int pipe_idle; /* after so many seconds in which it takes no
+				    byte: HT_ERR_UNAVAILABLE; 0 waits for
+				    ever */
 	uint64_t max_size;  /* in bytes; a longer stream is HT_ERR_REFUSED, and
 				 no tap or consumer sees the byte beyond */
 	unsigned int idle;  /* after so many seconds without a byte:

@@ -241,6 +241,8 @@ run(struct pump_job *job, struct ht_error *e)
 
 	if (pipe2(pipe, O_CLOEXEC) < 0)
 		return ht_error_errno(e, "pipe");
+	/* The shell does not wait for ever. */
+	(void)fcntl(pipe[1], F_SETFL, O_NONBLOCK);
 	if (job->scans)
 		(void)snprintf(body.clamd, sizeof(body.clamd), "%s",
 		    conf->clamav_socket);

@@ -425,6 +425,52 @@ test_stream_watch(void **state)
 	reap(child);
 }
 
+/* Drain what is passed on to a pipe that nobody reads from. */
+static int
+pass_on(const struct input_stream *how, uint64_t *size, struct ht_error *e)
+{
+	struct input_stream passing = *how;
+	struct input *in;
+	pid_t child;
+	int ends[2], rc;
+
+	passing.fd = feed_pipe(SIZE, 0, &child);
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	passing.pipe = ends[1];
+	passing.pipe_idle = 1;
+	in = input_stream(&passing, e);
+	rc = input_drain(in, size, e);
+	input_free(in);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	(void)close(passing.fd);
+	(void)waitpid(child, NULL, 0);
+	return rc;
+}
+
+static void
+test_stream_pipe_stalls(void **state)
+{
+	struct input_stream how = over(-1);
+	struct ht_error e;
+	uint64_t size;
+	int watched[2];
+
+	(void)state;
+	assert_int_equal(pass_on(&how, &size, &e), HT_ERR_UNAVAILABLE);
+	assert_string_equal(e.text,
+	    "the upload cannot be passed on: not a byte for 1 seconds");
+	/* Meanwhile keyd is heard. */
+	assert_int_equal(pipe(watched), 0);
+	assert_int_equal(write(watched[1], "!", 1), 1);
+	how.watch_fd = watched[0];
+	how.watch = refuse;
+	how.watch_cookie = &watched[0];
+	assert_int_equal(pass_on(&how, &size, &e), HT_ERR_DENIED);
+	(void)close(watched[0]);
+	(void)close(watched[1]);
+}
+
 static void
 test_stream_spool_without_room(void **state)
 {
@@ -723,6 +769,7 @@ main(void)
 		cmocka_unit_test(test_stream_stalls),
 		cmocka_unit_test(test_stream_is_too_slow),
 		cmocka_unit_test(test_stream_watch),
+		cmocka_unit_test(test_stream_pipe_stalls),
 		cmocka_unit_test(test_stream_spool_without_room),
 		cmocka_unit_test(test_stream_bad_descriptor),
 		cmocka_unit_test(test_file),

@@ -16,6 +16,9 @@
 #define TEST_AGAIN 3600000
 #define TEST_SOON 60000
 
+/* How long a test may take, in milliseconds. */
+#define TEST_MOST 600000
+
 #define DAY 86400
 
 /* A job, or a test: one child of the pump. */
@@ -181,6 +184,13 @@ look_again(void *cookie)
 }
 
 static void
+wake(struct pump *p)
+{
+	if (p->wake == NULL)
+		p->wake = loop_timer_add(p->keyd->loop, 0, look_again, p);
+}
+
+static void
 job_gone(struct keyd_connection *c)
 {
 	struct pump_job *job = (struct pump_job *)c;
@@ -197,8 +207,7 @@ job_gone(struct keyd_connection *c)
 	}
 	free_job(job);
 	/* Connections are being flushed now; what is said next is for later. */
-	if (p->wake == NULL)
-		p->wake = loop_timer_add(p->keyd->loop, 0, look_again, p);
+	wake(p);
 }
 
 /*
@@ -261,13 +270,16 @@ run(struct pump_job *job, struct ht_error *e)
 	return 0;
 }
 
-/* Whether the job may run now.  Takes its place among the scans. */
+/*
+ * Whether the job may run now.  Takes its place among the scans.  A pump that
+ * does not read gets no more: what is queued for it holds descriptors.
+ */
 static bool
 may_run(struct pump_job *job)
 {
 	struct pump *p = job->pump;
 
-	return p->link != NULL &&
+	return p->link != NULL && !msg_pending(p->link->link.channel) &&
 	    (!job->scans ||
 	        (p->tested && p->scans.held < p->scans.total &&
 	            share_take(&p->scans, job->client, 1)));
@@ -365,24 +377,52 @@ begin_test(struct pump *p)
 {
 	struct ht_error e;
 
-	loop_timer_remove(p->test);
-	p->test = NULL;
-	if (p->link == NULL || p->testing != NULL || try_test(p, &e) == 0)
+	if (p->link == NULL || p->testing != NULL)
 		return;
+	if (try_test(p, &e) == 0) {
+		test_later(p, TEST_MOST);
+		return;
+	}
 	log_error("clamd is not tested: %s", e.text);
 	test_later(p, TEST_SOON);
 }
 
+/* Until a test passes, what the last one said counts no more. */
+static void
+end_test(struct pump *p)
+{
+	(void)snprintf(p->last.trouble, sizeof(p->last.trouble),
+	    "its test does not end");
+	p->tested = true;
+	log_error("clamd cannot be used: %s", p->last.trouble);
+	keyd_close(&p->testing->c);
+}
+
+/* The next test is due, or the one that is under way should have ended. */
 static void
 test_timed(void *cookie)
 {
 	struct pump *p = cookie;
 
 	p->test = NULL;
-	begin_test(p);
+	if (p->testing != NULL)
+		end_test(p);
+	else
+		begin_test(p);
 }
 
 /* --- coming and going ---------------------------------------------------- */
+
+/* The pump reads: connections are being flushed, so what waits is for later. */
+static bool
+link_more(struct keyd_connection *c)
+{
+	struct pump *p = c->keyd->pump;
+
+	if (p->link == c && !TAILQ_EMPTY(&p->waiting))
+		wake(p);
+	return false;
+}
 
 /* Nothing comes from the pump itself. */
 static void
@@ -435,6 +475,7 @@ pump_spawned(void *cookie, int fd)
 	}
 	c->receive = link_receive;
 	c->gone = link_gone;
+	c->more = link_more;
 	if (keyd_connection_add(p->keyd, c, fd, PROTOCOL_LINK_PUMP, &e) < 0) {
 		log_error("htsign-pump: %s", e.text);
 		free(c);

@@ -7,9 +7,10 @@
  * So no number says whose report it is.
  *
  * clamd is tested when the pump starts, and each hour; each minute after a test
- * that failed.  Until the first test has ended, who wants a scan waits.  At most
- * clamav_parallel files are scanned at a time, of which one client has a share
- * (lib/share.h).  The others wait.
+ * that failed, or did not end in ten minutes.  Until the first test has ended, who
+ * wants a scan waits.  At most clamav_parallel files are scanned at a time, of
+ * which one client has a share (lib/share.h).  The others wait, and so does who
+ * would ask a pump that does not read.
  */
 
 #ifndef KEYS_KEYD_PUMP_LINK_H

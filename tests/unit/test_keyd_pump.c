@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,9 @@ static const char configuration[] =
 static const uint8_t pumped_sha256[JOURNAL_SHA256] = { 0xab, 0xcd };
 
 static struct protocol_link pump;
+
+/* More requests than a socket holds questions. */
+#define FLOOD 600
 
 /* --- htsign-pump --------------------------------------------------------- */
 
@@ -554,6 +558,16 @@ the_first_test_is_waited_for(void **state)
 }
 
 static void
+begin_and_end(void)
+{
+	struct asked a;
+
+	begin_by(&a, "must");
+	end(&a);
+	core_wait(0);
+}
+
+static void
 expect_refusal(const char *text)
 {
 	const struct protocol_begin what = core_client_request("must");
@@ -583,6 +597,74 @@ a_clamd_that_fails_its_test_is_not_used(void **state)
 	pump_hear_nothing();
 	core_wait(2);
 	say_tested("", 0);
+}
+
+static void
+a_test_that_does_not_end_has_failed(void **state)
+{
+	struct protocol_link report;
+	union protocol_body body;
+
+	(void)state;
+	say_tested("", 0);
+	core_wait(3601);
+	pump_hear(PROTOCOL_TEST, &body, &report, NULL);
+	core_wait(599);
+	begin_and_end();
+	core_wait(2);
+	expect_refusal("clamd cannot be used: its test does not end");
+	protocol_close(&report);
+	core_wait(61);
+	say_tested("", 0);
+	begin_and_end();
+}
+
+static size_t
+files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+/* What is sent to a pump that hangs holds descriptors, so that has an end. */
+static void
+a_pump_that_does_not_read_gets_no_more(void **state)
+{
+	const struct protocol_begin what = core_client_request("must");
+	union protocol_body body;
+	struct ht_error e;
+	struct asked a;
+	struct msg m;
+	size_t before, n;
+
+	(void)state;
+	say_tested("", 0);
+	begin_and_end();
+	before = files();
+	for (n = 0; n < FLOOD; n++) {
+		core_client_open(&a.shell);
+		core_client_say(&a.shell, PROTOCOL_BEGIN, &what);
+		core_client_close(&a.shell);
+		core_wait(0);
+	}
+	core_wait(2); /* for the spools */
+	assert_true(files() < before + 20);
+	core_client_open(&a.shell);
+	core_client_say(&a.shell, PROTOCOL_BEGIN, &what);
+	core_client_hear_nothing(&a.shell);
+	while (protocol_wait(&pump, &m, &body, 0, &e) == 1) {
+		msg_close_fds(&m);
+		core_wait(0);
+	}
+	core_client_hear(&a.shell, PROTOCOL_GO, &m, &body);
+	msg_close_fds(&m);
+	core_client_close(&a.shell);
 }
 
 static void
@@ -708,6 +790,8 @@ main(void)
 		TEST(who_waits_for_a_place_is_told),
 		TEST(the_first_test_is_waited_for),
 		TEST(a_clamd_that_fails_its_test_is_not_used),
+		TEST(a_test_that_does_not_end_has_failed),
+		TEST(a_pump_that_does_not_read_gets_no_more),
 		TEST(its_ok_is_worth_nothing),
 		TEST(age_is_of_now),
 		TEST(what_goes_back_as_it_came_is_scanned),

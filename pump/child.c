@@ -42,5 +42,9 @@ int
 child_report(struct child *c, enum protocol_type type, const void *body,
     struct ht_error *e)
 {
-	return protocol_send(&c->report, type, 0, body, NULL, 0, e);
+	int rc = protocol_send(&c->report, type, 0, body, NULL, 0, e);
+
+	if (rc == HT_ERR_UNAVAILABLE)
+		_exit(0);
+	return rc;
 }

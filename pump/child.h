@@ -31,7 +31,8 @@ int child_wait(const struct child *c, int fd, short events, int ms,
     struct ht_error *e);
 
 /*
- * Send a report, and wait until it is sent.
+ * Send a report, and wait until it is sent.  Ends the process if keyd does not
+ * want it any more.  HT_ERR_INTERNAL.
  */
 int child_report(struct child *c, enum protocol_type type, const void *body,
     struct ht_error *e);

@@ -153,6 +153,7 @@ e2e_tests = \
 	tests/e2e/70-tickets.sh \
 	tests/e2e/33-lying-token.sh \
 	tests/e2e/34-real-modules.sh \
+	tests/e2e/98-pump-attacks.sh \
 	tests/e2e/98-rates.sh \
 	tests/layers.sh \
 	tests/layers-violations.sh \
@@ -242,10 +243,11 @@ EXTRA_DIST += $(e2e_tests) \
 	tests/support/block_map.py tests/support/browser.py \
 	tests/support/command.sh \
 	tests/support/corpus.sh tests/support/cppcheck.h \
-	tests/support/false_fetch.py \
+	tests/support/false_clamd.py tests/support/false_fetch.py \
 	tests/support/free_sector.py tests/support/greedy_client.py \
 	tests/support/hostile_client.py tests/support/installed.sh \
 	tests/support/journal_rows.py tests/support/kexinit.py \
+	tests/support/leaving_client.py \
 	tests/support/lib.sh tests/support/page_hashes.py \
 	tests/support/paramiko_client.py tests/support/piv_card.py \
 	tests/support/programs.sh \

@@ -41,6 +41,7 @@ struct check {
 	char where[VIRUSTOTAL_URL]; /* an upload's URL; an analysis */
 	int64_t date;               /* of a private analysis */
 	uint64_t deadline;          /* by loop_now() */
+	uint32_t asked;             /* requests that it took */
 	struct http_request *request;
 	struct loop_timer *timer;
 };
@@ -72,11 +73,12 @@ forget(struct check *c)
 }
 
 static void
-answer(struct check *c, const struct protocol_checked *body)
+answer(struct check *c, struct protocol_checked *body)
 {
 	struct checking *all = c->all;
 	uint32_t tag = c->tag;
 
+	body->asked = c->asked;
 	forget(c);
 	all->fn(all->cookie, tag, body);
 }
@@ -169,6 +171,7 @@ may_ask(struct check *c, uint64_t now)
 	}
 	all->minute.used++;
 	all->day.used++;
+	c->asked++;
 	return true;
 }
 

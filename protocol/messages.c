@@ -114,7 +114,7 @@ static const struct field check[] = { BYTES(check, sha256), U64(check, size),
 	U8(check, private), U32(check, milliseconds) };
 static const struct field checked[] = { U8(checked, known),
 	U64(checked, date), U32(checked, bad), U32(checked, total),
-	BYTES(checked, engines), TEXT(checked, text) };
+	BYTES(checked, engines), TEXT(checked, text), U32(checked, asked) };
 static const struct field pump[] = { TEXT(pump, clamd), U64(pump, scan_max),
 	U64(pump, max_size) };
 static const struct field test[] = { TEXT(test, clamd), U64(test, scan_max) };

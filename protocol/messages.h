@@ -468,6 +468,7 @@ struct protocol_checked {
 	uint32_t total; /* that have looked at it */
 	struct cursor engines; /* strings: name, category, result, name, … */
 	char text[PROTOCOL_TEXT];
+	uint32_t asked; /* requests that it took */
 };
 
 struct protocol_pump { /* with a pipe to read, perhaps a file to keep it in,

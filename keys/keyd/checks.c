@@ -12,9 +12,19 @@
 #include "store/journal/journal.h"
 
 #define DAY 86400000 /* ms */
+#define MINUTE 60000
+
+/* Milliseconds between two looks of htsign-fetch at an analysis, at least. */
+#define AGAIN 2000
 
 /* Milliseconds after which htsign-fetch should have said that there is none. */
 #define PATIENCE 1000
+
+/*
+ * Requests that an upload takes: the look-up, its URL, itself, the analysis, and
+ * the report.  More, if the analysis takes long, are counted when that is over.
+ */
+#define UPLOAD 5
 
 struct check_job {
 	TAILQ_ENTRY(check_job) entry;
@@ -24,6 +34,8 @@ struct check_job {
 	uint8_t sha256[JOURNAL_SHA256];
 	struct protocol_check what;
 	int file;       /* or -1 */
+	size_t counted; /* of today's requests */
+	uint64_t day;   /* that of checks.since */
 	uint64_t asked; /* by loop_now() */
 	struct loop_timer *patience;
 	check_answer_fn *fn;
@@ -52,6 +64,40 @@ forget(struct check_job *job)
 	free(job);
 }
 
+/* It has taken so many requests; a share that is used up can be exceeded. */
+static void
+count(struct check_job *job, uint64_t requests)
+{
+	struct share *today = &job->all->today;
+
+	if (job->day != job->all->since)
+		return; /* today's are others */
+	if (requests > today->total)
+		requests = today->total;
+	if (requests < job->counted)
+		share_give(today, job->client, job->counted - (size_t)requests);
+	for (; job->counted < requests; job->counted++)
+		if (!share_take_one(today, job->client, SIZE_MAX))
+			return;
+}
+
+/*
+ * The most that it can have taken meanwhile, if nobody says: an analysis is asked
+ * for every two seconds at most.
+ */
+static void
+count_all(struct check_job *job)
+{
+	uint64_t often =
+	    MINUTE / job->all->keyd->setup->conf->virustotal_minute;
+
+	if (job->tag != 0 && job->file >= 0)
+		count(job,
+		    UPLOAD +
+		        (loop_now() - job->asked) /
+		            (often > AGAIN ? often : AGAIN));
+}
+
 static void
 answer(struct check_job *job, const struct protocol_checked *body)
 {
@@ -69,6 +115,7 @@ fail(struct check_job *job, const char *text)
 {
 	struct protocol_checked body;
 
+	count_all(job);
 	memset(&body, 0, sizeof(body));
 	(void)snprintf(body.text, sizeof(body.text), "%s", text);
 	answer(job, &body);
@@ -116,16 +163,17 @@ look_at_the_clock(struct checks *c)
 	share_clear(&c->today);
 }
 
-/* Whether this client may ask today.  Counts it, if so. */
+/* Whether this client may ask so often today.  Counts it, if so. */
 static int
-may_ask(struct checks *c, const char *client, struct ht_error *e)
+may_ask(struct checks *c, const char *client, size_t requests,
+    struct ht_error *e)
 {
 	look_at_the_clock(c);
 	if (!fetch_is_there(c->keyd->fetch))
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
 		    "htsign-fetch is away");
 	if (c->today.held >= c->today.total ||
-	    !share_take(&c->today, client, 1))
+	    !share_take(&c->today, client, requests))
 		return ht_error_set(e, HT_ERR_UNAVAILABLE,
 		    "%s has had its share of today's requests", client);
 	return 0;
@@ -136,10 +184,11 @@ checks_begin(struct checks *c, const struct check_work *work,
     check_answer_fn *fn, void *cookie, struct check_job **out,
     struct ht_error *e)
 {
+	size_t requests = work->file >= 0 ? UPLOAD : 1;
 	struct check_job *job = NULL;
 
 	*out = NULL;
-	if (may_ask(c, work->client, e) == 0) {
+	if (may_ask(c, work->client, requests, e) == 0) {
 		job = calloc(1, sizeof(*job));
 		if (job == NULL)
 			(void)ht_error_memory(e);
@@ -157,6 +206,8 @@ checks_begin(struct checks *c, const struct check_work *work,
 	job->what.private = work->private;
 	job->what.milliseconds = (uint32_t)work->milliseconds;
 	job->file = work->file;
+	job->counted = requests;
+	job->day = c->since;
 	job->asked = loop_now();
 	job->patience = loop_timer_add(c->keyd->loop,
 	    work->milliseconds + PATIENCE, too_slow, job);
@@ -176,6 +227,7 @@ checks_cancel(struct check_job *job)
 	if (job == NULL)
 		return;
 	c = job->all;
+	count_all(job);
 	if (job->tag != 0)
 		fetch_ask_no_more(c->keyd->fetch, PROTOCOL_CHECK_CANCEL,
 		    job->tag);
@@ -210,6 +262,7 @@ answered(void *cookie, uint32_t tag, const struct protocol_checked *a)
 		return true; /* it was cancelled */
 	if (!makes_sense(a))
 		return false;
+	count(job, a->asked);
 	answer(job, a);
 	return true;
 }

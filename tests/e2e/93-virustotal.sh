@@ -237,6 +237,22 @@ check "says so" grep -q "today's requests" "$work/err"
 door=other request must <"$work/app.exe"
 signed "another client has one"
 door=sign
+reconfigure 's/virustotal_day = [0-9]*/virustotal_day = 20/'
+within 20 there
+echo 1 >"$vt/polls"
+uploads=0
+for i in 1 2 3 4; do
+	anew
+	request up <"$work/app.exe"
+	[ "$status" -ne 0 ] || uploads=$((uploads + 1))
+done
+check "an upload takes several of them: $uploads of 4 were for one client" \
+    test "$uploads" -gt 0 -a "$uploads" -lt 4
+anew
+known 0 1
+door=other request must <"$work/app.exe"
+signed "which leaves another client his"
+door=sign
 public()
 {
 	"$keyd" -t -c "$dir/htsign.conf" 2>&1 |

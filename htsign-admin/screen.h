@@ -33,8 +33,9 @@ void screen_read(struct screen *s);
 /*
  * Append the lines of text to out.  A line that is longer than the terminal is
  * wide goes on in the next one, which is indented, behind the last blank that
- * fits; but it stays whole if one of its words does not fit.  What is not printable, in UTF-8, becomes \xNN.  The last line gets its
- * line end if it has none.
+ * fits; but it stays whole if one of its words does not fit.  What is not
+ * printable, in UTF-8, becomes \xNN.  The last line gets its line end if it has
+ * none.
  */
 void screen_fit(const struct screen *s, struct cursor text, struct buf *out);
 

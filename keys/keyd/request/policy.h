@@ -19,10 +19,11 @@
 
 /*
  * Find the profile that who asks for.  asked is its name, or "" for the default
- * of policy_default.  Looks neither at grants nor at the user certificate.  Errors, with *r set to the
- * refusal: HT_ERR_DENIED if there is no such profile; HT_ERR_USAGE if asked is
- * "" and there is no default; HT_ERR_INTERNAL if the store cannot be read.
- * *profile is valid until the loop is entered again.
+ * of policy_default.  Looks neither at grants nor at the user certificate.
+ * Errors, with *r set to the refusal: HT_ERR_DENIED if there is no such
+ * profile; HT_ERR_USAGE if asked is "" and there is no default; HT_ERR_INTERNAL
+ * if the store cannot be read.  *profile is valid until the loop is entered
+ * again.
  */
 int policy_profile(struct keyd *k, const struct identity *who,
     const char *asked, const struct conf_profile **profile,
@@ -63,7 +64,8 @@ int policy_verdict(struct keyd *k, const struct identity *who,
 
 /*
  * Return how many configured profiles who is granted, of which a user
- * certificate may leave one: 0 also if the store cannot be read.  fn is called for each; fn may be NULL.
+ * certificate may leave one: 0 also if the store cannot be read.  fn is called
+ * for each; fn may be NULL.
  */
 typedef void policy_profile_fn(void *cookie,
     const struct conf_profile *profile);
@@ -103,8 +105,8 @@ int policy_can_scan(const struct keyd *k, const struct conf_profile *profile,
 
 /*
  * Return the name of the profile that "" stands for: the user certificate's, or
- * the client's default, or the only one granted.  "" if there is neither, or if the store cannot be
- * read.  Valid until the loop is entered again.
+ * the client's default, or the only one granted.  "" if there is neither, or if
+ * the store cannot be read.  Valid until the loop is entered again.
  */
 const char *policy_default(struct keyd *k, const struct identity *who);
 
